@@ -1,0 +1,62 @@
+# Lucy Serve. `make help` lists what there is; every target makes only what has changed.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# What `make export` exports, and for which server.
+CHECKPOINT ?= export/checkpoints/lucy-tiny
+PROFILE ?= cpu
+PRECISION ?=
+
+.PHONY: help setup export serve demo test check format bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make .venv with everything pinned in requirements.lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION=)
+	$(BIN)/python -m export $(CHECKPOINT) --profile $(PROFILE) $(if $(PRECISION),--precision $(PRECISION))
+
+serve: export ## Serve it: Triton on loopback, the proxy on port 5000
+	$(BIN)/python -m frontend_proxy.serve --profile $(PROFILE)
+
+demo: export ## Dress the sample portrait through a running stack; writes build/demo/
+	$(BIN)/python -m benchmarks.demo
+
+test: export ## Run all tests, the end-to-end ones on a real Triton
+	$(BIN)/pytest
+
+check: setup ## Format, lint, types and the import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_imports.py
+
+format: setup ## Format the code in place
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: export ## Run the benchmarks; writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lock: setup ## Pin the newest versions that fit pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-find-links | sed 's/+cpu$$//' > build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+clean: ## Remove what was built (not .venv)
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan} model_repository/manifest.json
+	rm -rf model_repository/tryon/1/{pipeline.json,scheduler,tokenizer}

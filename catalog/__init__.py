@@ -1,0 +1,1 @@
+"""The catalog of fabrics: its entries, their textures, reading and writing it."""

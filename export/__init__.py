@@ -1,0 +1,1 @@
+"""Checkpoint to ONNX to engines: what `make export` runs."""

@@ -1,0 +1,1 @@
+"""A photo of a fabric to tileable PBR maps, on the CPU."""

@@ -1,0 +1,1 @@
+"""The proxy between the browser and Triton: REST and WebSocket in, gRPC out."""
