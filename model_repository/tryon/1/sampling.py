@@ -1,0 +1,139 @@
+"""One job's way from the noised composite to clean latents.
+
+The arithmetic is that of diffusers' `StableDiffusionInpaintPipeline`, in its order of random draws, so
+that the same seed gives the same picture; the schedulers are diffusers' own.
+
+    z_t     noisy latents at timestep t                          (1, 4, H/8, W/8)
+    m       mask: 1 where the garment is painted                 (1, 1, H/8, W/8)
+    c       latents of the conditioning image                    (1, 4, H/8, W/8)
+    e       prompt embeddings, the negative prompt's first       (2, tokens, width)
+    g       guidance_scale
+"""
+
+import inspect
+from dataclasses import dataclass, replace
+from typing import Any
+
+import diffusers
+import torch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a mode denoises. `pipeline.json` holds one for each mode.
+
+    scheduler: class name of a diffusers scheduler.
+    steps: executed steps.
+    strength: 0 to 1, the share of the schedule that runs; at 1 the composite gives no first latents.
+    guidance_scale: of classifier-free guidance (Ho & Salimans, 2022); at 1 or below there is none.
+    """
+
+    scheduler: str
+    steps: int
+    strength: float
+    guidance_scale: float
+
+    def override(self, **chosen: Any) -> "Recipe":
+        """This recipe with what a request chose. Raises ValueError where a choice makes no sense."""
+        recipe = replace(self, **{name: value for name, value in chosen.items() if value is not None})
+        if not 1 <= recipe.steps <= 100:
+            raise ValueError(f"steps is {recipe.steps}; it must be between 1 and 100")
+        if not 0 < recipe.strength <= 1:
+            raise ValueError(f"strength is {recipe.strength:g}; it must be above 0 and at most 1")
+        if not 0 <= recipe.guidance_scale <= 30:
+            raise ValueError(f"guidance_scale is {recipe.guidance_scale:g}; it must be between 0 and 30")
+        return recipe
+
+    @property
+    def guided(self) -> bool:
+        return self.guidance_scale > 1
+
+    @property
+    def schedule_steps(self) -> int:
+        """`num_inference_steps` for which diffusers executes `steps` at `strength`: it executes
+        int(num_inference_steps · strength)."""
+        count = self.steps
+        while int(count * self.strength) < self.steps:
+            count += 1
+        return count
+
+
+class Denoising:
+    """The state of one job between two steps.
+
+    scheduler: a fresh one, this job's own: diffusers' schedulers keep state.
+    latent_mean, latent_std: what the VAE encoder gave, (N, 4, H/8, W/8): the first row is the
+        composite's, the last the conditioning image's (the same where N is 1).
+    """
+
+    def __init__(
+        self,
+        scheduler: Any,
+        recipe: Recipe,
+        latent_mean: torch.Tensor,
+        latent_std: torch.Tensor,
+        mask: torch.Tensor,
+        prompt_embeds: torch.Tensor,
+        seed: int,
+    ):
+        self._scheduler = scheduler
+        self._guidance_scale = recipe.guidance_scale
+        self.rows = 2 if recipe.guided else 1
+
+        scheduler.set_timesteps(recipe.schedule_steps)
+        start = scheduler.order * (recipe.schedule_steps - recipe.steps)
+        self._timesteps = scheduler.timesteps[start:]
+        self.steps = len(self._timesteps)
+        self.step = 0
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(start)
+
+        generator = torch.Generator().manual_seed(seed)
+
+        def draw() -> torch.Tensor:
+            return torch.randn(latent_mean[:1].shape, generator=generator)
+
+        # z_T = sqrt(ᾱ)·z_composite + sqrt(1 − ᾱ)·ε, or pure noise at full strength
+        if recipe.strength < 1:
+            image_latents = latent_mean[:1] + latent_std[:1] * draw()
+            self.latents = scheduler.add_noise(image_latents, draw(), self._timesteps[:1])
+        else:
+            self.latents = draw() * scheduler.init_noise_sigma
+        conditioning = latent_mean[-1:] + latent_std[-1:] * draw()
+
+        self._mask_and_conditioning = torch.cat([mask, conditioning], dim=1).expand(self.rows, -1, -1, -1)
+        self.prompt_embeds = prompt_embeds[-self.rows :]
+        accepted = inspect.signature(scheduler.step).parameters
+        self._step_options = {"generator": generator} if "generator" in accepted else {}
+
+    @property
+    def done(self) -> bool:
+        return self.step == self.steps
+
+    @property
+    def timestep(self) -> torch.Tensor:
+        """The next step's timestep, one for each row: (rows,) float32."""
+        return self._timesteps[self.step].float().expand(self.rows)
+
+    @property
+    def sample(self) -> torch.Tensor:
+        """The UNet's input for the next step: [z_t, m, c], (rows, 9, H/8, W/8)."""
+        latents = self._scheduler.scale_model_input(self.latents, self._timesteps[self.step])
+        return torch.cat([latents.expand(self.rows, -1, -1, -1), self._mask_and_conditioning], dim=1)
+
+    def advance(self, prediction: torch.Tensor) -> None:
+        """z_t → z_{t−1}, from the UNet's prediction, (rows, 4, H/8, W/8)."""
+        # v = v_negative + g·(v_prompt − v_negative)
+        if self.rows == 2:
+            negative, positive = prediction.chunk(2)
+            prediction = negative + self._guidance_scale * (positive - negative)
+        timestep = self._timesteps[self.step]
+        self.latents = self._scheduler.step(
+            prediction, timestep, self.latents, **self._step_options
+        ).prev_sample
+        self.step += 1
+
+
+def make_scheduler(name: str, config: dict[str, Any]) -> Any:
+    """A fresh diffusers scheduler of class `name`, configured as the checkpoint's own."""
+    return getattr(diffusers, name).from_config(config)
