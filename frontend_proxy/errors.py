@@ -1,0 +1,120 @@
+"""What can go wrong, as the client sees it: one table of codes, and the door where errors become JSON.
+
+Inside the proxy only `ProxyError` and its kinds are raised; `triton.py` and `fabrics.py` translate what
+comes from outside, each in one place. Tracebacks go to the logs, never to a client.
+"""
+
+import logging
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from frontend_proxy.request_id import current_request_id
+
+logger = logging.getLogger(__name__)
+
+
+class ProxyError(Exception):
+    """An error for the client: `code` is stable and for programs, the message is for people.
+
+    `retry_after`, in seconds, says when trying again makes sense; None when it does not.
+    """
+
+    code = "INTERNAL"
+    status = 500
+    retry_after: int | None = None
+
+
+class InvalidInput(ProxyError):
+    """The body or a field is not as the contract says."""
+
+    code, status = "INVALID_INPUT", 400
+
+
+class UndecodableImage(ProxyError):
+    """The bytes are no image of a kind that is accepted."""
+
+    code, status = "IMAGE_DECODE", 400
+
+
+class ImageTooLarge(ProxyError):
+    """An image with more bytes or pixels than is accepted (a decompression bomb looks like this)."""
+
+    code, status = "IMAGE_DECODE", 413
+
+
+class BodyTooLarge(ProxyError):
+    """A request body over the limit."""
+
+    code, status = "OVERLOADED", 413
+
+
+class Overloaded(ProxyError):
+    """As much is in flight as is allowed."""
+
+    code, status, retry_after = "OVERLOADED", 429, 2
+
+
+class ModelUnavailable(ProxyError):
+    """Triton is away, or the model is not loaded (yet)."""
+
+    code, status, retry_after = "MODEL_UNAVAILABLE", 503, 5
+
+
+class InferenceFailed(ProxyError):
+    """The pipeline failed on this job."""
+
+    code, status = "INFERENCE_FAILED", 502
+
+
+class DeadlineExceeded(ProxyError):
+    """The answer would have come too late."""
+
+    code, status = "TIMEOUT", 504
+
+
+_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The JSON body of every error.
+
+    One client shows `error`, another `detail`: both hold the whole sentence.
+    """
+    return {
+        "success": False,
+        "error": message,
+        "detail": message,
+        "code": code,
+        "request_id": current_request_id(),
+    }
+
+
+def error_response(error: ProxyError) -> Response:
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return JSONResponse(error_body(error.code, str(error)), error.status, headers)
+
+
+def internal_error(error: Exception) -> ProxyError:
+    """What a client is told of an error that nobody foresaw; the log gets the traceback."""
+    logger.error("unforeseen error", exc_info=error)
+    return ProxyError("The server failed on this request; its log has the reason under the request id")
+
+
+async def on_proxy_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProxyError)
+    logger.log(logging.WARNING if error.status >= 500 else logging.INFO, "%s: %s", error.code, error)
+    return error_response(error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own errors (no such route, wrong method) in the contract's shape."""
+    assert isinstance(error, HTTPException)
+    message = f"{error.detail}: {request.method} {request.url.path}"
+    code = _HTTP_CODES.get(error.status_code, "INVALID_INPUT" if error.status_code < 500 else "INTERNAL")
+    return JSONResponse(error_body(code, message), error.status_code, error.headers)
+
+
+EXCEPTION_HANDLERS = {ProxyError: on_proxy_error, HTTPException: on_http_exception}

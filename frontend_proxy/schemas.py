@@ -1,0 +1,163 @@
+"""The wire contract as pydantic models: what a client may send, and what it gets.
+
+A field that is not named here is ignored, so that newer clients are understood. What older clients
+really send is accepted: null poses and landmarks, NaN, images with or without the `data:` prefix, fabric
+ids that nobody knows.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import from_json
+
+from frontend_proxy.errors import InvalidInput
+from frontend_proxy.images import from_base64, to_data_uri
+
+MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
+
+
+def _image(value: object) -> object:
+    if value is None:
+        raise ValueError("an image is needed here (a data URI or base64), not null")
+    return from_base64(value) if isinstance(value, str) else value
+
+
+def _image_or_unusable(value: object) -> object:
+    """Empty bytes for what is not base64: an empty canvas's `toDataURL()` is `data:,`."""
+    try:
+        return from_base64(value) if isinstance(value, str) else value
+    except ValueError:
+        return b""
+
+
+ImageBytes = Annotated[bytes, BeforeValidator(_image)]
+JpegDataUri = Annotated[
+    bytes, PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json")
+]
+PngDataUri = Annotated[bytes, PlainSerializer(lambda data: to_data_uri(data, "image/png"), when_used="json")]
+
+
+class Landmark(BaseModel):
+    """A MediaPipe Pose point. JavaScript sends NaN as null."""
+
+    x: float | None = None
+    y: float | None = None
+    z: float | None = 0.0
+    visibility: float | None = 1.0
+
+
+class Pose(BaseModel):
+    """`rotation` and `shoulderWidth` are not read: clients disagree about their units."""
+
+    landmarks: list[Landmark | None] | None = None
+
+    def points(self) -> list[tuple[float | None, ...]] | None:
+        """(x, y, z, visibility) of each landmark; None when tracking is lost."""
+        if self.landmarks is None:
+            return None
+        return [(p.x, p.y, p.z, p.visibility) if p else (None,) * 4 for p in self.landmarks]
+
+
+class TryOn(BaseModel):
+    """What a keyframe and a capture have in common."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    pose: Pose | None = None
+    fabric_id: str | None = None
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    steps: int | None = Field(None, ge=1)
+    strength: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    guidance_scale: float | None = Field(None, ge=0, le=30, allow_inf_nan=False)
+
+
+class Keyframe(TryOn):
+    """A WebSocket message of type `keyframe`."""
+
+    timestamp: Any = None
+    camera_frame: ImageBytes
+    jacket_render: Annotated[bytes | None, BeforeValidator(_image_or_unusable)] = None
+
+
+class Capture(TryOn):
+    """The body of `POST /virtual-tryon`."""
+
+    user_image: ImageBytes
+    jacket_render: ImageBytes
+
+
+class ScanRequest(BaseModel):
+    """The body of `POST /api/fabric/scan`."""
+
+    image: ImageBytes
+
+
+class Report(BaseModel):
+    """How an answer came about, as the model tells it."""
+
+    mode: Literal["ai_enhanced", "fallback"]
+    mode_reason: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    mask_source: str | None = None
+    alignment: Any = None
+    latency_ms: dict[str, float] = {}
+
+
+class KeyframeResult(Report):
+    """The answer to a keyframe. `detail` says more where `mode_reason` leaves a question."""
+
+    type: Literal["keyframe_result"] = "keyframe_result"
+    image: JpegDataUri
+    timestamp: Any
+    detail: str | None = None
+    request_id: str
+
+
+class CaptureResult(Report):
+    """The answer to a capture."""
+
+    success: Literal[True] = True
+    result_image: PngDataUri
+    result_id: str
+    timestamp: str
+    request_id: str
+
+
+class ErrorMessage(BaseModel):
+    """An error on the WebSocket; `error` and `detail` are the same sentence, as on HTTP."""
+
+    type: Literal["error"] = "error"
+    success: Literal[False] = False
+    error: str
+    detail: str
+    code: str
+    timestamp: Any = None
+    request_id: str
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object (RFC 8259, and NaN and Infinity as Python clients send them).
+
+    Raises InvalidInput for what is not JSON, or is JSON but no object.
+    """
+    try:
+        value = from_json(text)
+    except ValueError as error:
+        raise InvalidInput(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"a JSON object is needed, not {type(value).__name__}")
+    return value
+
+
+def validate(model: type[Model], fields: dict[str, Any]) -> Model:
+    """Raises InvalidInput that names each wrong field and says why."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise InvalidInput("; ".join(wrong[:3]) + more) from error

@@ -1,0 +1,34 @@
+"""One connection's line of keyframes: one is being answered, the newest waits, the others are gone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Session(Generic[Question, Answer]):
+    """Answers the newest question, one at a time, so answers leave in the order of their questions.
+
+    `deliver` returns when the client has room for more. Until then nothing is computed for it, and its
+    questions replace each other: a client that does not read costs neither memory nor the model's time.
+    """
+
+    def __init__(
+        self, answer: Callable[[Question], Awaitable[Answer]], deliver: Callable[[Answer], Awaitable[None]]
+    ) -> None:
+        self._answer = answer
+        self._deliver = deliver
+        self._newest: asyncio.Queue[Question] = asyncio.Queue(maxsize=1)
+
+    def submit(self, question: Question) -> None:
+        """It takes the place of the one that waits."""
+        if self._newest.full():
+            self._newest.get_nowait()
+        self._newest.put_nowait(question)
+
+    async def run(self) -> None:
+        """Runs until cancelled, which cancels the answer in the making."""
+        while True:
+            await self._deliver(await self._answer(await self._newest.get()))

@@ -1,0 +1,69 @@
+"""Every setting of the proxy: a flag of `python -m frontend_proxy`, the environment, or `.env`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    """`a, b` to a list; an environment variable holds no list."""
+    if isinstance(value, str):
+        return [part.strip().rstrip("/") for part in value.split(",") if part.strip()]
+    return value
+
+
+Origins = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """`.env.example` shows each of these with its default. An empty value means the default."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, cli_kebab_case=True
+    )
+
+    # Server
+    host: str = Field("0.0.0.0", description="address to listen on")
+    port: int = Field(5000, ge=0, le=65535, description="port to listen on")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://", description="base of texture URLs; by default the request's own host"
+    )
+    cors_origins: Origins = Field(
+        ["*"], description="origins that may call from a browser, by commas; * is any"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1", description="reverse proxies whose X-Forwarded-* headers are believed, by commas"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    debug: bool = Field(False, description="log at level debug, whatever LOG_LEVEL says")
+
+    # Triton
+    triton_url: str = Field("127.0.0.1:8001", description="Triton's gRPC address, host:port")
+    fast_inference_steps: int | None = Field(
+        None, ge=1, description="denoising steps of a keyframe; by default the checkpoint's own"
+    )
+    quality_inference_steps: int | None = Field(
+        None, ge=1, description="denoising steps of a capture; by default the checkpoint's own"
+    )
+    keyframe_timeout_s: float = Field(
+        5.0, gt=0, description="seconds from a keyframe's arrival until its plain composite goes out instead"
+    )
+    capture_timeout_s: float = Field(60.0, gt=0, description="seconds that a capture may take")
+
+    # Limits
+    max_image_bytes: int = Field(10 * 2**20, ge=1, description="bytes of one image, after base64")
+    max_image_pixels: int = Field(25_000_000, ge=1, description="pixels of one image, by its header")
+    max_steps: int = Field(50, ge=1, description="most denoising steps that a client may ask for")
+    max_keyframes: int = Field(32, ge=1, description="keyframes at Triton at once; beyond: plain composites")
+    max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
+    max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
+
+    # Storage
+    catalog_dir: Path | None = Field(None, description="a folder with your own catalog.json and textures")
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Bytes of one JSON body or WebSocket message: two images in base64 (4/3) and 1 MiB for the rest."""
+        return 2 * (self.max_image_bytes * 4 // 3) + 2**20

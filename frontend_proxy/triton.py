@@ -1,0 +1,196 @@
+"""Triton as a `ModelServer`: the one place that knows gRPC, tensors and Triton's errors."""
+
+import json
+import logging
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import numpy as np
+from pydantic import ValidationError
+from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferResult
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from frontend_proxy.errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    InvalidInput,
+    ModelUnavailable,
+    Overloaded,
+    ProxyError,
+    UndecodableImage,
+)
+from frontend_proxy.jobs import Job, ModelHealth, Progress, Result
+from frontend_proxy.schemas import Report
+
+logger = logging.getLogger(__name__)
+
+MODEL = "tryon"
+DEVICE_MODEL = "unet"  # where it runs is what one means by the device
+HEALTH_TIMEOUT_S = 2.0
+
+# The client's `channel_args` replace all its defaults, so the message sizes are among them.
+CHANNEL_ARGS = [
+    ("grpc.max_send_message_length", 2**31 - 1),
+    ("grpc.max_receive_message_length", 2**31 - 1),
+    # A peer that vanished without closing is noticed within a minute. More pings than these, or pings on
+    # an idle channel, make Triton's gRPC server hang up ("too many pings").
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.http2.max_pings_without_data", 2),
+    # gRPC would wait up to two minutes before it looks for a restarted server.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Several addresses behind one name share the jobs.
+    ("grpc.lb_policy_name", "round_robin"),
+]
+
+_MODEL_CODES = {
+    "INVALID_INPUT": InvalidInput,
+    "IMAGE_DECODE": UndecodableImage,
+    "INFERENCE_FAILED": InferenceFailed,
+}
+_MODEL_ERROR = re.compile(rf"\b({'|'.join(_MODEL_CODES)}): ([^\n]*)")
+_NOT_READY = re.compile(
+    r"is not ready|not at ready state|unknown model|[Ss]tub process|unavailable", re.IGNORECASE
+)
+_QUEUE_FULL = re.compile(r"exceeds maximum queue size|request timeout expired", re.IGNORECASE)
+
+
+class Triton:
+    """One client for the whole process; each job has its own stream, so cancelling it ends that job only."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = InferenceServerClient(url, channel_args=CHANNEL_ARGS)
+        self._device = "unknown"
+
+    async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
+        """See `ModelServer.run`."""
+
+        async def request() -> AsyncIterator[dict[str, Any]]:
+            yield {"model_name": MODEL, "inputs": job_tensors(job), "request_id": job.request_id}
+
+        stream = self._client.stream_infer(request(), stream_timeout=timeout_s)
+        try:
+            with translated_errors():
+                async for result, error in stream:
+                    if error is not None:
+                        raise error
+                    response = read_response(result)
+                    yield response
+                    if isinstance(response, Result):
+                        return
+            raise InferenceFailed("the model ended the job without a picture")
+        finally:
+            stream.cancel()
+
+    async def health(self) -> ModelHealth:
+        """See `ModelServer.health`."""
+        timeout = {"client_timeout": HEALTH_TIMEOUT_S}
+        try:
+            with translated_errors():
+                if await self._client.is_model_ready(MODEL, **timeout):
+                    return ModelHealth(True, False, None, await self._known_device())
+                index = await self._client.get_model_repository_index(**timeout)
+        except ProxyError as away:
+            return ModelHealth(False, False, str(away), self._device)
+        state, reason = next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
+        loading = state in ("LOADING", "UNKNOWN")
+        error = (
+            None if loading else f"Triton has no ready model {MODEL}: {reason or state or 'it is not there'}"
+        )
+        return ModelHealth(False, loading, error, self._device)
+
+    async def _known_device(self) -> str:
+        if self._device == "unknown":
+            response = await self._client.get_model_config(DEVICE_MODEL, client_timeout=HEALTH_TIMEOUT_S)
+            self._device = device_of(response.config)
+        return self._device
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def device_of(config: Any) -> str:
+    """`cuda` or `cpu`, from a model's configuration (`inference.ModelConfig`) as Triton completed it."""
+    kinds = {type(group).Kind.Name(group.kind) for group in config.instance_group}
+    return "cuda" if "KIND_GPU" in kinds else "cpu"
+
+
+def job_tensors(job: Job) -> list[InferInput]:
+    """The inputs of `tryon`, as model_repository/README.md has them; what is None is left out."""
+    tensors = {
+        "camera_frame": np.frombuffer(job.camera_frame, np.uint8),
+        "jacket_render": np.frombuffer(job.jacket_render, np.uint8),
+        "mode": _text(job.mode),
+        "pose": job.pose,
+        "fabric": None if job.fabric is None else _text(job.fabric),
+        "steps": None if job.steps is None else np.array([job.steps], np.int32),
+        "strength": None if job.strength is None else np.array([job.strength], np.float32),
+        "guidance_scale": None if job.guidance_scale is None else np.array([job.guidance_scale], np.float32),
+        "seed": np.array([job.seed], np.int64),
+        "output_format": _text(job.output_format),
+    }
+    return [_input(name, array) for name, array in tensors.items() if array is not None]
+
+
+def read_response(result: InferResult) -> Progress | Result:
+    """Raises InferenceFailed for a response that is neither."""
+    image = result.as_numpy("image")
+    if image is None:
+        progress = result.as_numpy("progress")
+        if progress is None:
+            raise InferenceFailed("the model sent neither a picture nor progress")
+        return Progress(int(progress[0]), int(progress[1]))
+    try:
+        return Result(image.tobytes(), Report.model_validate(json.loads(result.as_numpy("report")[0])))
+    except (TypeError, ValueError, ValidationError) as error:
+        raise InferenceFailed("the model sent a picture with an unreadable report") from error
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """gRPC's and Triton's errors leave as ours."""
+    try:
+        yield
+    except InferenceServerException as error:
+        raise translate(error.message() or "", error.status()) from error
+    except grpc.RpcError as error:  # what a stream raises
+        raise translate(error.details() or "", str(error.code())) from error
+
+
+def translate(message: str, status: str | None) -> ProxyError:
+    """`message` as Triton or gRPC gave it; `status` like `StatusCode.UNAVAILABLE`, None within a stream.
+
+    Only the pipeline's own messages reach the client: the others name internals.
+    """
+    if match := _MODEL_ERROR.search(message):
+        return _MODEL_CODES[match[1]](match[2])
+    logger.warning("Triton: %s %s", status or "", message)
+    match status:
+        case "StatusCode.DEADLINE_EXCEEDED":
+            return DeadlineExceeded("the model took longer than this request may take")
+        case "StatusCode.UNAVAILABLE" | "StatusCode.CANCELLED" | "StatusCode.NOT_FOUND":
+            return ModelUnavailable("the model server does not answer; try again in a few seconds")
+        case "StatusCode.RESOURCE_EXHAUSTED":
+            return Overloaded("the model server is full; try again in a moment")
+    if _QUEUE_FULL.search(message):
+        return Overloaded("the model server is full; try again in a moment")
+    if _NOT_READY.search(message):
+        return ModelUnavailable("the model is not ready; try again in a few seconds")
+    return InferenceFailed("the model failed on this request")
+
+
+def _text(value: str) -> np.ndarray:
+    return np.array([value.encode()], np.object_)
+
+
+def _input(name: str, array: np.ndarray) -> InferInput:
+    tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+    tensor.set_data_from_numpy(array)
+    return tensor
