@@ -59,4 +59,4 @@ lock: setup ## Pin the newest versions that fit pyproject.toml
 clean: ## Remove what was built (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan} model_repository/manifest.json
-	rm -rf model_repository/tryon/1/{pipeline.json,scheduler,tokenizer}
+	rm -f model_repository/tryon/1/{pipeline,scheduler_config,tokenizer}.json

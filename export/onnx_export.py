@@ -1,0 +1,83 @@
+"""One stage from torch to ONNX, and the proof that both give the same."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from export.errors import ExportError
+from export.onnx_stage import OnnxStage
+from export.stages import Stage
+
+# 18 to 22 are right; 17 and 23 up break ONNX Runtime or TensorRT.
+OPSET = 20
+
+# max |ONNX − torch| / max |torch|, against the float32 module.
+TOLERANCES = {"fp32": 1e-4, "fp16": 3e-2}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far ONNX Runtime's outputs are from torch's, relative to their largest magnitude."""
+
+    error: float
+    tolerance: float
+
+
+def export_stage(
+    stage: Stage, precision: str, folder: Path, on_progress: Callable[[str], None] = lambda doing: None
+) -> Parity:
+    """Write `model.onnx` (and `model.onnx.data` where the weights are too large for it) into `folder`.
+
+    on_progress: told what comes next: "trace", "write", "check".
+    Raises ExportError where the written model is further from torch than the tolerance.
+    """
+    on_progress("trace")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
+    module = stage.module if precision == "fp32" else copy.deepcopy(stage.module).half()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
+        program = torch.onnx.export(
+            module,
+            kwargs=stage.example,
+            input_names=list(stage.example),
+            output_names=list(stage.outputs),
+            dynamic_shapes={name: {0: batch} for name in stage.example},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    on_progress("write")
+    assert program is not None
+    program.save(folder / "model.onnx", external_data=_bytes(module) > 1_800_000_000)
+    del program, module
+    on_progress("check")
+    return _check(stage, precision, folder / "model.onnx")
+
+
+def _bytes(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+
+
+def _check(stage: Stage, precision: str, model: Path) -> Parity:
+    with torch.no_grad():
+        expected = stage.module(**stage.example)
+    if isinstance(expected, torch.Tensor):
+        expected = (expected,)
+    found = OnnxStage(model).run({name: tensor.numpy() for name, tensor in stage.example.items()})
+    error = max(
+        float(np.abs(found[name] - reference.numpy()).max() / reference.abs().max())
+        for name, reference in zip(stage.outputs, expected, strict=True)
+    )
+    if not error <= TOLERANCES[precision]:  # not a number is no pass either
+        raise ExportError(
+            f"{stage.name}: ONNX differs from torch by {error:.1e} of the largest value, more than the "
+            f"{TOLERANCES[precision]:.0e} that {precision} may; nothing was replaced"
+        )
+    return Parity(error, TOLERANCES[precision])

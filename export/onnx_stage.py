@@ -1,0 +1,38 @@
+"""An exported stage on ONNX Runtime: what the CPU profile serves, and what the export is checked with."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+
+class OnnxStage:
+    """A `model.onnx` that takes and gives NumPy arrays by name.
+
+    threads: of one call; by default every core that this process may use.
+    """
+
+    def __init__(self, model: Path, threads: int | None = None):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        # The stages of a pipeline take turns on the same cores: a thread that spins while it waits for
+        # work takes a core from the stage that has some.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.outputs = [output.name for output in self._session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name, each with the batch of the inputs in front."""
+        return dict(zip(self.outputs, self._session.run(self.outputs, dict(inputs)), strict=True))
+
+    def warm_up(self) -> None:
+        """Run once on zeros: the first call plans the memory, and nobody should wait for that."""
+        kinds = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
+        self.run(
+            {
+                spec.name: np.zeros([1, *spec.shape[1:]], kinds[spec.type])
+                for spec in self._session.get_inputs()
+            }
+        )

@@ -1,0 +1,80 @@
+"""`pipeline.json`: how a checkpoint is meant to be used. DESIGN: resolution, conditioning, prompts, modes."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from export.errors import ExportError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ModeConfig(_Strict):
+    """How one mode denoises."""
+
+    scheduler: str = Field(description="class name of a diffusers scheduler")
+    steps: int = Field(ge=1, le=100, description="executed steps")
+    strength: float = Field(gt=0, le=1, description="share of the schedule that runs")
+    guidance_scale: float = Field(ge=0, le=30, description="classifier-free guidance; none at 1 or below")
+
+    @field_validator("scheduler")
+    @classmethod
+    def _is_a_diffusers_scheduler(cls, name: str) -> str:
+        import diffusers  # takes seconds, and an export with nothing to do needs it not
+
+        if not isinstance(getattr(diffusers, name, None), type) or not name.endswith("Scheduler"):
+            raise ValueError(f"diffusers has no scheduler named {name!r}")
+        return name
+
+
+class PipelineConfig(_Strict):
+    """The whole file.
+
+    resolution: (height, width) in pixels of the square or rectangle that the networks work on.
+    conditioning: `masked`: the conditioning image has the masked region removed, as public inpainting
+        checkpoints expect; `composite`: it is the render composited on the frame.
+    prompt: `{fabric}` in it stands for the fabric's name.
+    """
+
+    resolution: tuple[
+        Annotated[int, Field(ge=64, multiple_of=8)], Annotated[int, Field(ge=64, multiple_of=8)]
+    ]
+    conditioning: Literal["masked", "composite"]
+    prompt: str
+    negative_prompt: str = ""
+    keyframe: ModeConfig
+    capture: ModeConfig
+
+
+def default_config(sample_size: int) -> PipelineConfig:
+    """For a checkpoint without a `pipeline.json`, such as a public inpainting checkpoint.
+
+    sample_size: the UNet's own, in latent pixels.
+    """
+    return PipelineConfig(
+        resolution=(8 * sample_size, 8 * sample_size),
+        conditioning="masked",
+        prompt="a photograph of a person wearing a {fabric} jacket, natural light, realistic folds",
+        negative_prompt="drawing, render, flat, blurry, deformed",
+        keyframe=ModeConfig(scheduler="UniPCMultistepScheduler", steps=4, strength=0.5, guidance_scale=1),
+        capture=ModeConfig(scheduler="DPMSolverMultistepScheduler", steps=25, strength=0.6, guidance_scale=5),
+    )
+
+
+def read_config(checkpoint: Path, sample_size: int) -> PipelineConfig:
+    """The checkpoint's `pipeline.json`, or the default. Raises ExportError where the file is not right."""
+    path = checkpoint / "pipeline.json"
+    if not path.exists():
+        return default_config(sample_size)
+    try:
+        return PipelineConfig.model_validate(json.loads(path.read_text()))
+    except json.JSONDecodeError as error:
+        raise ExportError(f"{path} is not JSON: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ExportError(f"{path}: {where}: {first['msg']}") from error

@@ -1,0 +1,113 @@
+"""Which Triton to start, and how: the wheel's binary (profile cpu) or the container's (profile gpu)."""
+
+import importlib.util
+import os
+import shutil
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+MODELS = (
+    "text_encoder",
+    "vae_encoder",
+    "unet",
+    "vae_decoder",
+    "preprocess",
+    "postprocess",
+    "encode",
+    "decode",
+    "tryon",
+)
+_SHM_BYTES = 32 << 20  # of each Python model's region; pictures pass through it
+
+
+class CannotServe(Exception):
+    """What keeps the stack from starting, in one sentence for whoever typed the command."""
+
+
+@dataclass(frozen=True)
+class TritonServer:
+    """One Triton on loopback.
+
+    build: a folder for what is assembled; the wheel's own folders stay as they are.
+    """
+
+    repository: Path
+    profile: str
+    grpc_port: int
+    http_port: int
+    metrics_port: int
+    build: Path
+
+    @property
+    def shm_prefix(self) -> str:
+        """Of its shared-memory regions: two Tritons on one machine must not share them."""
+        return f"lucy-{self.grpc_port}-"
+
+    def command(self) -> list[str]:
+        """Raises CannotServe where the binary is not there."""
+        binary, options = self._embedded() if self.profile == "cpu" else self._container()
+        return [
+            str(binary),
+            f"--model-repository={self.repository}",
+            *options,
+            f"--grpc-port={self.grpc_port}",
+            f"--http-port={self.http_port}",
+            f"--metrics-port={self.metrics_port}",
+            "--grpc-address=127.0.0.1",
+            "--http-address=127.0.0.1",
+            "--metrics-address=127.0.0.1",
+            "--cache-config=local,size=16777216",  # prompt embeddings, a few hundred kilobytes each
+            f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
+            f"--backend-config=python,shm-default-byte-size={_SHM_BYTES}",
+            f"--backend-config=python,shm-growth-byte-size={_SHM_BYTES}",
+            "--exit-timeout-secs=5",
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """Triton's Python stub finds its packages through the active virtual environment."""
+        environment = dict(os.environ)
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+        environment["VIRTUAL_ENV"] = sys.prefix
+        libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+        return environment
+
+    def remove_shared_memory(self) -> None:
+        """What a Triton that was killed leaves behind."""
+        for region in Path("/dev/shm").glob(f"{self.shm_prefix}*"):
+            region.unlink(missing_ok=True)
+
+    def _embedded(self) -> tuple[Path, list[str]]:
+        spec = importlib.util.find_spec("pytriton")
+        if spec is None or not spec.submodule_search_locations:
+            raise CannotServe(
+                "the package nvidia-pytriton, which carries Triton, is missing: run `make setup`"
+            )
+        wheel = Path(spec.submodule_search_locations[0], "tritonserver")
+        return wheel / "bin" / "tritonserver", [
+            f"--backend-directory={self._assemble_backends(wheel)}",
+            f"--cache-directory={wheel / 'caches'}",
+            "--model-config-name=cpu",
+        ]
+
+    def _assemble_backends(self, wheel: Path) -> Path:
+        """The Python backend and its stub for this Python, side by side as Triton looks for them."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        backend = self.build / "backends" / "python"
+        shutil.rmtree(backend, ignore_errors=True)
+        backend.mkdir(parents=True)
+        stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
+        for file in (*(wheel / "backends" / "python").iterdir(), stub):
+            (backend / file.name).symlink_to(file)
+        return backend.parent
+
+    def _container(self) -> tuple[Path, list[str]]:
+        binary = shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")
+        if binary is None:
+            raise CannotServe(
+                "the gpu profile needs the Triton container, and there is no tritonserver on this machine: "
+                "use `docker compose --profile gpu up`, or PROFILE=cpu"
+            )
+        return Path(binary), []

@@ -1,0 +1,35 @@
+"""Compressed pictures to arrays."""
+
+import cv2
+import numpy as np
+
+
+class NotAnImage(ValueError):
+    """The bytes are no picture that OpenCV can read."""
+
+
+def decode_frame(data: np.ndarray) -> np.ndarray:
+    """A camera frame's bytes, (N,) uint8 → (H, W, 3) BGR uint8, turned as its EXIF says."""
+    return _decode(data, cv2.IMREAD_COLOR, "camera_frame")
+
+
+def decode_render(data: np.ndarray) -> np.ndarray:
+    """A render's bytes, (N,) uint8 → (H, W, 4) BGRA uint8; opaque where the file has no alpha."""
+    render = _decode(data, cv2.IMREAD_UNCHANGED, "jacket_render")
+    if render.dtype == np.uint16:
+        render = (render >> 8).astype(np.uint8)
+    if render.ndim == 2:
+        return cv2.cvtColor(render, cv2.COLOR_GRAY2BGRA)
+    if render.shape[2] == 3:
+        return cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
+    return render
+
+
+def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
+    try:
+        picture = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise NotAnImage(f"{name} is not an image: JPEG, PNG and WebP are read")
+    return picture

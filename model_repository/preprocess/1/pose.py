@@ -1,0 +1,84 @@
+"""What MediaPipe's 33 landmarks say of a person, and how far they can be believed.
+
+A tracker invents what it does not see: hips of a head-and-shoulders picture come with a visibility of
+0.99. So a point counts only where it is finite, visible and within the frame.
+https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+"""
+
+import cv2
+import numpy as np
+
+EYES = (2, 5)
+EARS = (7, 8)
+MOUTH = (9, 10)
+SHOULDERS = (11, 12)
+HIPS = (24, 23)  # in this order they close the torso's outline after the shoulders
+HANDS = ((17, 19, 21), (18, 20, 22))  # the fingers: a disc around the wrist would cut into the cuff
+
+
+class Pose:
+    """Landmarks in pixels of the frame.
+
+    landmarks: (33, 4) x, y (0 to 1 of the frame), z, visibility. All zero: no pose.
+    size: (width, height) of the frame in pixels.
+    """
+
+    def __init__(self, landmarks: np.ndarray, size: tuple[int, int]):
+        landmarks = landmarks.astype(np.float64)
+        finite = np.isfinite(landmarks).all(axis=1)
+        within = finite & (landmarks[:, :2] >= 0).all(axis=1) & (landmarks[:, :2] <= 1).all(axis=1)
+        self.seen = within & (landmarks[:, 3] > 0.5)
+        self.points = np.where(finite[:, None], landmarks[:, :2], 0) * size  # (33, 2) pixels
+        self._finite = finite
+        self._size = size
+
+    @property
+    def tracked(self) -> bool:
+        """Whether there is a person to speak of: both shoulders, apart from each other."""
+        return bool(self.seen[list(SHOULDERS)].all() and self.shoulder_width > 0.02 * self._size[0])
+
+    @property
+    def shoulder_width(self) -> float:
+        """In pixels."""
+        left, right = self.points[list(SHOULDERS)]
+        return float(np.linalg.norm(left - right))
+
+    def torso(self) -> np.ndarray:
+        """The torso from shoulders to hips: (H, W) bool at the frame's size.
+
+        Hips that make no body (above the shoulders, or unknown) are put one and a half shoulder widths
+        below the shoulders.
+        """
+        left, right = self.points[list(SHOULDERS)]
+        hips = self.points[list(HIPS)]
+        if not self._finite[list(HIPS)].all() or hips[:, 1].min() <= max(left[1], right[1]):
+            down = np.array([0, 1.5 * self.shoulder_width])
+            hips = np.array([right, left]) + down
+        return self._fill(np.array([left, right, *hips]))
+
+    def protected(self) -> np.ndarray:
+        """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
+        width, height = self._size
+        mask = np.zeros((height, width), np.uint8)
+        if self.seen[[*EYES, *MOUTH]].all():
+            eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
+            axis = mouth - eyes  # about two fifths of the way from the brow to the chin
+            length = np.linalg.norm(axis)
+            ears = np.linalg.norm(np.subtract(*self.points[list(EARS)])) if self.seen[list(EARS)].all() else 0
+            centre = eyes + 0.3 * axis
+            angle = np.degrees(np.arctan2(axis[1], axis[0]))
+            half_axes = (1.5 * length, max(0.55 * ears, 0.9 * length))
+            cv2.ellipse(mask, (tuple(map(float, centre)), tuple(2.0 * a for a in half_axes), angle), 1, -1)
+        for hand in HANDS:
+            points = self.points[list(hand)][self.seen[list(hand)]]
+            if len(points) >= 2:
+                centre = points.mean(axis=0)
+                radius = 1.4 * np.linalg.norm(points - centre, axis=1).max()
+                cv2.circle(mask, tuple(int(v) for v in centre.round()), round(radius), 1, -1)
+        return mask.astype(bool)
+
+    def _fill(self, polygon: np.ndarray) -> np.ndarray:
+        width, height = self._size
+        mask = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(mask, [polygon.round().astype(np.int32)], 1)
+        return mask.astype(bool)

@@ -1,0 +1,93 @@
+"""Where the render's canvas lies on the camera frame.
+
+The client captures a canvas whose size and aspect are not the frame's. A transparent canvas is laid
+over the frame as the landmarks are: stretched. An opaque one shows the video plane itself behind the
+jacket, and the frame is found again in it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Long side, in pixels, at which fits are compared: fine enough for a person, blind to noise.
+_COMPARE_AT = 160
+# Grey levels within which a pixel of the render counts as the frame's own.
+_ALIKE = 16
+# Below this share of alike pixels the canvas does not show this camera's video.
+_LEAST_ALIKE = 0.25
+
+
+@dataclass(frozen=True)
+class Registration:
+    """fit: how the canvas was laid on the frame.
+    matrix: (2, 3), from pixels of the canvas to pixels of the frame."""
+
+    fit: str
+    matrix: np.ndarray
+
+    def warp(self, canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """`canvas` as it lies on a frame of `size` (width, height)."""
+        return cv2.warpAffine(
+            canvas, self.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        )
+
+
+def stretch(canvas: tuple[int, int], frame: tuple[int, int]) -> Registration:
+    """The whole canvas on the whole frame; sizes are (width, height)."""
+    return Registration("stretch", _between((0, 0, *canvas), (0, 0, *frame)))
+
+
+def find_video(render: np.ndarray, frame: np.ndarray) -> Registration | None:
+    """The fit under which an opaque render, (h, w, 3), shows `frame`, (H, W, 3); None if it does not.
+
+    Tried are the canvas stretched over the frame, contained in it, covering it, and the part of the
+    canvas that is not black (a video plane drawn smaller than the canvas).
+    """
+    canvas_size, frame_size = render.shape[1::-1], frame.shape[1::-1]
+    candidates = [stretch(canvas_size, frame_size), *_same_aspect(canvas_size, frame_size)]
+    plane = _not_black(render)
+    if plane is not None:
+        candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
+    scores = [_alike(candidate, render, frame) for candidate in candidates]
+    best = int(np.argmax(scores))
+    return candidates[best] if scores[best] >= _LEAST_ALIKE else None
+
+
+def _between(source: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray:
+    """The matrix that lays rectangle `source` on `target`, each (x, y, width, height); pixel centres."""
+    sx, sy = target[2] / source[2], target[3] / source[3]
+    return np.array(
+        [
+            [sx, 0, target[0] - sx * source[0] + (sx - 1) / 2],
+            [0, sy, target[1] - sy * source[1] + (sy - 1) / 2],
+        ]
+    )
+
+
+def _same_aspect(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
+    fits = []
+    ratios = (frame[0] / canvas[0], frame[1] / canvas[1])
+    for fit, scale in (("contain", min(ratios)), ("cover", max(ratios))):
+        width, height = canvas[0] * scale, canvas[1] * scale
+        target = ((frame[0] - width) / 2, (frame[1] - height) / 2, width, height)
+        fits.append(Registration(fit, _between((0, 0, *canvas), target)))
+    return fits
+
+
+def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
+    bright = render.max(axis=2) > 12
+    rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def _alike(registration: Registration, render: np.ndarray, frame: np.ndarray) -> float:
+    """The share of the frame's pixels, at a coarse scale, that the laid-on render shows unchanged."""
+    scale = _COMPARE_AT / max(frame.shape[:2])
+    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+    small_frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.int16)
+    laid = registration.warp(render, frame.shape[1::-1])
+    small_render = cv2.resize(laid, size, interpolation=cv2.INTER_AREA).astype(np.int16)
+    return float((np.abs(small_render - small_frame).max(axis=2) <= _ALIKE).mean())

@@ -1,0 +1,5 @@
+"""The CPU profile of this stage: its model.onnx on ONNX Runtime."""
+
+from export.triton_stage import TritonPythonModel
+
+__all__ = ["TritonPythonModel"]

@@ -1,0 +1,225 @@
+"""The one entry: takes a request apart, runs it through the pipeline, answers.
+
+A request is a job: `encode`, then the stepper's ticks together with everybody else's job, then `decode`.
+"""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import triton_python_backend_utils as pb_utils
+from sampling import Denoising, Recipe, make_scheduler
+from stepper import Cancelled, Stepper
+from tokenizers import Tokenizer
+
+_ENCODED = (
+    *("composite", "mask", "crop", "latent_mask", "report"),
+    *("latent_mean", "latent_std", "prompt_embeds"),
+)
+_FORMATS = {"keyframe": "jpeg", "capture": "png"}
+
+
+class Refused(ValueError):
+    """The request is not as the tensors' description says."""
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        torch.set_num_threads(1)  # it adds and stacks latents; the cores are for the networks
+        folder = Path(args["model_repository"], args["model_version"])
+        try:
+            pipeline = json.loads((folder / "pipeline.json").read_text())
+            self._scheduler_config = json.loads((folder / "scheduler_config.json").read_text())
+        except FileNotFoundError as error:
+            raise pb_utils.TritonModelException(
+                f"{error.filename} is missing: run `make export` first"
+            ) from error
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._recipes = {mode: Recipe(**pipeline[mode]) for mode in _FORMATS}
+        self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
+        self._resolution = np.array(pipeline["resolution"], np.int32)
+        self._masked = np.array([pipeline["conditioning"] == "masked"])
+        parameters = json.loads(args["model_config"])["parameters"]
+        self._stepper = Stepper(
+            _predict,
+            max_rows=int(parameters["max_rows"]["string_value"]),
+            capture_interval=int(parameters["capture_interval"]["string_value"]),
+        )
+
+    async def execute(self, requests):
+        await asyncio.gather(*(self._serve(request) for request in requests))
+
+    async def _serve(self, request):
+        """Answer one request. Whatever happens, its stream ends: an exception out of here would hang it."""
+        sender = request.get_response_sender()
+        try:
+            response = await self._dress(request, sender)
+        except Cancelled:
+            response = None
+        except Refused as error:
+            response = _failure(f"INVALID_INPUT: {error}")
+        except pb_utils.TritonModelException as error:
+            response = _failure(str(error))
+        except Exception as error:
+            pb_utils.Logger.log_error(f"tryon {request.request_id()}: {error!r}")
+            response = _failure(f"INFERENCE_FAILED: {error}")
+        final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+        if response is None:
+            sender.send(flags=final)
+        else:
+            sender.send(response, flags=final)
+
+    async def _dress(self, request, sender):
+        began = time.perf_counter()
+        order = _Order(request, self._recipes)
+        encoded = await _call("encode", self._encode_inputs(request, order), _ENCODED, request.request_id())
+        encoded_at = time.perf_counter()
+        report = json.loads(encoded["report"].as_numpy()[0])
+        report |= {"mode": "ai_enhanced", "seed": order.seed, "steps": order.recipe.steps}
+
+        if report["mode_reason"] is None:
+            job = _Job(order, self._scheduler(order.recipe), encoded, sender)
+            await self._stepper.run(job)
+            stage, latents = "decode", ("latents", job.denoising.latents)
+        else:  # nothing to paint: the composite is the answer
+            report |= {"mode": "fallback", "steps": 0}
+            stage, latents = "postprocess", ("pixels", torch.zeros(1, 3, 8, 8))
+        denoised_at = time.perf_counter()
+
+        decoded = await _call(
+            stage,
+            [
+                pb_utils.Tensor.from_dlpack(*latents),
+                *(encoded[name] for name in ("composite", "mask", "crop")),
+                _string("output_format", order.output_format),
+            ],
+            ["image", "pixels"] if stage == "decode" else ["image"],
+            request.request_id(),
+        )
+        ended = time.perf_counter()
+        report["latency_ms"] = {
+            "preprocess": _ms(encoded_at - began),
+            "denoise": _ms(denoised_at - encoded_at),
+            "postprocess": _ms(ended - denoised_at),
+            "total": _ms(ended - began),
+        }
+        outputs = {**encoded, **decoded, "report": _string("report", json.dumps(report))}
+        wanted = set(request.requested_output_names()) - {"progress"}
+        return pb_utils.InferenceResponse([outputs[name] for name in wanted if name in outputs])
+
+    def _encode_inputs(self, request, order):
+        prompt, negative_prompt = self._prompts
+        prompt = " ".join(prompt.replace("{fabric}", order.fabric).split())
+        prompts = [negative_prompt, prompt] if order.recipe.guided else [prompt]
+        input_ids = np.array([tokens.ids for tokens in self._tokenizer.encode_batch(prompts)], np.int32)
+        return [
+            pb_utils.get_input_tensor_by_name(request, "camera_frame"),
+            pb_utils.get_input_tensor_by_name(request, "jacket_render"),
+            pb_utils.get_input_tensor_by_name(request, "pose")
+            or pb_utils.Tensor("pose", np.zeros((33, 4), np.float32)),
+            pb_utils.Tensor("resolution", self._resolution),
+            pb_utils.Tensor("masked", self._masked),
+            pb_utils.Tensor("input_ids", input_ids),
+        ]
+
+    def _scheduler(self, recipe):
+        return make_scheduler(recipe.scheduler, self._scheduler_config)
+
+
+class _Order:
+    """What a request asks for, beside its pictures."""
+
+    def __init__(self, request, recipes):
+        mode = _read(request, "mode")
+        if mode not in recipes:
+            raise Refused(f"mode is {mode!r}; it must be one of {', '.join(recipes)}")
+        try:
+            self.recipe = recipes[mode].override(
+                **{name: _read(request, name) for name in ("steps", "strength", "guidance_scale")}
+            )
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        self.live = mode == "keyframe"
+        self.fabric = _read(request, "fabric") or ""
+        self.seed = _read(request, "seed") or 0
+        self.output_format = _read(request, "output_format") or _FORMATS[mode]
+        if self.output_format not in _FORMATS.values():
+            raise Refused(f"output_format is {self.output_format!r}; it must be jpeg or png")
+
+
+class _Job:
+    """A picture under way, as the stepper sees it."""
+
+    def __init__(self, order, scheduler, encoded, sender):
+        self.live = order.live
+        self._sender = sender
+        self.denoising = Denoising(
+            scheduler,
+            order.recipe,
+            *(torch.from_dlpack(encoded[name]) for name in ("latent_mean", "latent_std", "latent_mask")),
+            torch.from_dlpack(encoded["prompt_embeds"]),
+            order.seed,
+        )
+        self.rows = self.denoising.rows
+
+    @property
+    def done(self):
+        return self.denoising.done
+
+    def cancelled(self):
+        return self._sender.is_cancelled()
+
+    def advance(self, model_output):
+        self.denoising.advance(model_output)
+        if not self.live:
+            progress = np.array([self.denoising.step, self.denoising.steps], np.int32)
+            self._sender.send(pb_utils.InferenceResponse([pb_utils.Tensor("progress", progress)]))
+
+
+async def _predict(jobs):
+    """One call of the UNet for the next step of every job."""
+    jobs = [job.denoising for job in jobs]
+    stacked = {
+        "sample": torch.cat([job.sample for job in jobs]),
+        "timestep": torch.cat([job.timestep for job in jobs])[:, None],
+        "prompt_embeds": torch.cat([job.prompt_embeds for job in jobs]),
+    }
+    inputs = [pb_utils.Tensor.from_dlpack(name, tensor) for name, tensor in stacked.items()]
+    outputs = await _call("unet", inputs, ["model_output"])
+    model_output = torch.from_dlpack(outputs["model_output"])
+    return model_output.split([job.rows for job in jobs])
+
+
+async def _call(model, inputs, outputs, request_id=""):
+    """The named outputs of one model of the pipeline."""
+    call = pb_utils.InferenceRequest(
+        model_name=model, inputs=inputs, requested_output_names=list(outputs), request_id=request_id
+    )
+    response = await call.async_exec()
+    if response.has_error():
+        raise pb_utils.TritonModelException(response.error().message())
+    return {tensor.name(): tensor for tensor in response.output_tensors()}
+
+
+def _read(request, name):
+    """A one-element input as a Python value; None where the request has none."""
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    if tensor is None:
+        return None
+    value = tensor.as_numpy()[0]
+    return value.decode() if isinstance(value, bytes) else value.item()
+
+
+def _string(name, text):
+    return pb_utils.Tensor(name, np.array([text], np.object_))
+
+
+def _failure(message):
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
+
+
+def _ms(seconds):
+    return round(1000 * seconds, 1)
