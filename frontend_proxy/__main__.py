@@ -1,10 +1,12 @@
 """`python -m frontend_proxy`: the proxy alone, before a Triton that runs elsewhere."""
 
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
+from starlette.applications import Starlette
 
 from frontend_proxy import logs
 from frontend_proxy.app import create_app
@@ -12,10 +14,10 @@ from frontend_proxy.settings import Settings
 from frontend_proxy.triton import Triton
 
 
-def server_config(settings: Settings) -> uvicorn.Config:
+def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
+    """How uvicorn serves `app`, which is called once uvicorn's event loop runs."""
     return uvicorn.Config(
-        # a factory: the gRPC client belongs to the event loop that uvicorn makes
-        lambda: create_app(settings, Triton(settings.triton_url)),
+        app,
         factory=True,
         host=settings.host,
         port=settings.port,
@@ -38,7 +40,11 @@ def main() -> None:
     except ValidationError as error:
         sys.exit("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
     logs.configure("debug" if settings.debug else settings.log_level)
-    uvicorn.Server(server_config(settings)).run()
+
+    def app() -> Starlette:
+        return create_app(settings, Triton(settings.triton_url))
+
+    uvicorn.Server(server_config(settings, app)).run()
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Connection:
         self._session: Session[Arrival, BaseModel] = Session(self._answer, self._send)
 
     async def run(self) -> None:
-        """Raises a group of WebSocketDisconnect when the client has gone; its unfinished answer is cancelled."""
+        """Raises a group of WebSocketDisconnect when the client has gone; cancels its unfinished answer."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._session.run())
             while True:

@@ -1,0 +1,71 @@
+"""The proxy before a fake model server: in-process for plain HTTP, on a real socket for the rest."""
+
+import asyncio
+import base64
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from PIL import Image
+
+from frontend_proxy.__main__ import server_config
+from frontend_proxy.app import create_app
+from frontend_proxy.settings import Settings
+from tests.fakes import FakeServer
+
+Serve = Callable[..., AbstractAsyncContextManager[str]]
+
+
+def encoded(mode: str, image_format: str, size: tuple[int, int] = (64, 48), colour: str = "navy") -> str:
+    """A picture of one colour in base64."""
+    buffer = io.BytesIO()
+    Image.new(mode, size, colour).save(buffer, image_format)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+FRAME = "data:image/jpeg;base64," + encoded("RGB", "JPEG")
+RENDER = "data:image/png;base64," + encoded("RGBA", "PNG", colour="red")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(_env_file=None, host="127.0.0.1", port=0, max_captures=2)
+
+
+@pytest.fixture
+def server() -> FakeServer:
+    return FakeServer()
+
+
+@pytest.fixture
+async def client(settings: Settings, server: FakeServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Without the worker processes."""
+    transport = httpx.ASGITransport(create_app(settings, server))
+    async with httpx.AsyncClient(transport=transport, base_url="http://lucy.test") as client:
+        yield client
+
+
+@pytest.fixture
+def serve(settings: Settings, server: FakeServer) -> Serve:
+    @asynccontextmanager
+    async def serving(workers: bool = False, **changes: object) -> AsyncIterator[str]:
+        """Its host:port; with `workers` the worker processes run too."""
+        changed = settings.model_copy(update=changes)
+        config = server_config(changed, lambda: create_app(changed, server))
+        config.lifespan = "on" if workers else "off"
+        uvicorn_server = uvicorn.Server(config)
+        task = asyncio.create_task(uvicorn_server.serve())
+        while not uvicorn_server.started:
+            assert not task.done(), task.result()
+            await asyncio.sleep(0.01)
+        host, port = uvicorn_server.servers[0].sockets[0].getsockname()
+        try:
+            yield f"{host}:{port}"
+        finally:
+            uvicorn_server.should_exit = True
+            await task
+
+    return serving

@@ -1,0 +1,151 @@
+"""What holds for every endpoint: the shape of errors, CORS, limits, request ids."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from unittest.mock import AsyncMock
+
+import httpx
+import pytest
+
+from frontend_proxy import logs
+from frontend_proxy.jobs import ModelHealth
+from tests.fakes import FakeServer
+from tests.frontend_proxy.conftest import Serve
+
+ORIGIN = {"Origin": "https://shop.example"}
+
+
+def assert_contract(response: httpx.Response, status: int, code: str) -> None:
+    """Clients of one kind read `error`, of another `detail`."""
+    body = response.json()
+    assert response.status_code == status
+    assert set(body) == {"success", "error", "detail", "code", "request_id"}
+    assert (body["success"], body["code"]) == (False, code)
+    assert body["error"] == body["detail"] != ""
+    assert body["request_id"] == response.headers["X-Request-ID"]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "NOT_FOUND"),
+        ("GET", "/textures/nothing.png", 404, "NOT_FOUND"),
+        ("GET", "/textures/../../pyproject.toml", 404, "NOT_FOUND"),
+        ("GET", "/textures/%2e%2e/%2e%2e/pyproject.toml", 404, "NOT_FOUND"),
+        ("GET", "/textures/", 404, "NOT_FOUND"),
+        ("GET", "/virtual-tryon", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/health", 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/virtual-tryon", 400, "INVALID_INPUT"),
+        ("POST", "/api/fabric/scan", 400, "INVALID_INPUT"),
+    ],
+)
+async def test_every_error_is_json_of_one_shape(
+    client: httpx.AsyncClient, method: str, path: str, status: int, code: str
+) -> None:
+    assert_contract(await client.request(method, path, headers=ORIGIN), status, code)
+
+
+async def test_an_unforeseen_error_too_and_it_tells_nothing(
+    client: httpx.AsyncClient, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Starlette's own 500 would lack the CORS headers, so a browser could not read it."""
+    server.health = AsyncMock(side_effect=RuntimeError("secret"))  # type: ignore[method-assign]
+    response = await client.get("/health", headers=ORIGIN)
+    assert_contract(response, 500, "INTERNAL")
+    assert "secret" not in response.text
+    assert "secret" in caplog.text
+
+
+async def test_a_body_over_the_limit_is_refused(serve: Serve) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 65536
+
+    async with (
+        serve(max_image_bytes=1000) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        declared = await client.post("/virtual-tryon", content=b"x" * 2_000_000, headers=ORIGIN)
+        counted = await client.post("/virtual-tryon", content=chunks(), headers=ORIGIN)
+    assert_contract(declared, 413, "OVERLOADED")
+    assert_contract(counted, 413, "OVERLOADED")
+
+
+async def test_a_request_id_is_kept_if_it_is_plain(client: httpx.AsyncClient) -> None:
+    async def echoed(proposed: str) -> str:
+        return (await client.get("/health", headers={"X-Request-ID": proposed})).headers["X-Request-ID"]
+
+    assert await echoed("trace-1.a:b_c") == "trace-1.a:b_c"
+    for proposed in ("", "a b", "x" * 65, "<script>"):
+        assert len(await echoed(proposed)) == 32
+
+
+async def test_one_log_line_a_request_with_its_id(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    logs.configure("info")
+    try:
+        await client.get("/health%0aforged", headers={"X-Request-ID": "r-1"})
+    finally:
+        root.handlers[:], root.level = before, level
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "access" in line]
+    assert " r-1 " in line
+    assert "GET /health%0Aforged 404" in line
+
+
+async def test_preflight_allows_what_the_frontends_send(client: httpx.AsyncClient) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    response = await client.options("/virtual-tryon", headers={**ORIGIN, **asked})
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert "content-type" in response.headers["Access-Control-Allow-Headers"].lower()
+
+
+async def test_cors_origins_are_those_of_the_settings(serve: Serve) -> None:
+    async with (
+        serve(cors_origins=["https://shop.example"]) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        allowed = await client.get("/health", headers=ORIGIN)
+        foreign = await client.get("/health", headers={"Origin": "https://elsewhere.example"})
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert "Access-Control-Allow-Origin" not in foreign.headers
+
+
+async def test_index_is_json_for_programs_and_a_page_for_browsers(client: httpx.AsyncClient) -> None:
+    body = (await client.get("/")).json()
+    assert set(body) == {"name", "status", "endpoints"}
+    page = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.headers["Content-Type"].startswith("text/html")
+    for endpoint in body["endpoints"].values():
+        path = endpoint.split()[-1]
+        assert path in page.text
+        assert (await client.get(path)).status_code != 404 or path == "/ws"
+
+
+async def test_health_is_what_the_model_server_says(client: httpx.AsyncClient, server: FakeServer) -> None:
+    server.state = ModelHealth(False, True, None, "unknown")
+    body = (await client.get("/health")).json()
+    assert body.pop("timestamp")
+    assert body == {
+        "status": "degraded",
+        "ai_model_loaded": False,
+        "ai_model_loading": True,
+        "ai_model_error": None,
+        "fabric_processor_ready": False,
+        "device": "unknown",
+        "active_connections": 0,
+    }
+
+
+async def test_the_server_closes_what_it_was_given(serve: Serve, server: FakeServer) -> None:
+    async with serve(workers=True) as address, httpx.AsyncClient() as client:
+        async with asyncio.timeout(30):
+            while (await client.get(f"http://{address}/health")).json()["status"] != "healthy":
+                await asyncio.sleep(0.05)
+        assert not server.closed
+    assert server.closed

@@ -1,0 +1,121 @@
+import asyncio
+import base64
+from typing import Any
+
+import httpx
+import pytest
+
+from frontend_proxy.errors import (
+    DeadlineExceeded,
+    InferenceFailed,
+    ModelUnavailable,
+    Overloaded,
+    ProxyError,
+    UndecodableImage,
+)
+from tests.fakes import FakeServer
+from tests.frontend_proxy.conftest import FRAME, RENDER, Serve, encoded
+
+CAPTURE: dict[str, Any] = {
+    "user_image": FRAME,
+    "jacket_render": RENDER,
+    "pose": None,
+    "fabric_id": "denim-blue",
+}
+PNG = "data:image/png;base64,"
+
+
+@pytest.mark.parametrize("path", ["/virtual-tryon", "/api/virtual-tryon"])
+async def test_a_capture_gets_the_model_s_picture(
+    client: httpx.AsyncClient, server: FakeServer, path: str
+) -> None:
+    response = await client.post(path, json={**CAPTURE, "steps": 7, "strength": 0.5, "guidance_scale": 2})
+    body = response.json()
+    (job,) = server.finished
+    assert response.status_code == 200
+    assert body["success"] is True
+    assert base64.b64decode(body["result_image"].removeprefix(PNG)) == job.camera_frame
+    assert (body["mode"], body["steps"], body["seed"]) == ("ai_enhanced", 7, job.seed)
+    assert len(body["result_id"]) >= 20
+    assert body["timestamp"].endswith("+00:00")
+    assert body["request_id"] == response.headers["X-Request-ID"] == job.request_id
+    assert (job.mode, job.output_format, job.fabric) == ("capture", "png", "Denim Blue")
+    assert (job.steps, job.strength, job.guidance_scale) == (7, 0.5, 2.0)
+
+
+async def test_a_seed_is_kept_and_otherwise_drawn(client: httpx.AsyncClient) -> None:
+    seeds = [(await client.post("/virtual-tryon", json=CAPTURE)).json()["seed"] for _ in range(2)]
+    assert seeds[0] != seeds[1]
+    assert (await client.post("/virtual-tryon", json={**CAPTURE, "seed": 5})).json()["seed"] == 5
+
+
+async def test_an_unknown_fabric_and_a_lost_pose_are_accepted(
+    client: httpx.AsyncClient, server: FakeServer
+) -> None:
+    fields = {"fabric_id": "custom-1707735000000", "pose": {"landmarks": None, "rotation": None}}
+    assert (await client.post("/virtual-tryon", json={**CAPTURE, **fields})).status_code == 200
+    assert (server.finished[0].fabric, server.finished[0].pose) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"user_image": None}, 400, "INVALID_INPUT"),
+        ({"jacket_render": None}, 400, "INVALID_INPUT"),
+        ({"jacket_render": "data:,"}, 400, "INVALID_INPUT"),
+        ({"user_image": encoded("RGB", "GIF")}, 400, "IMAGE_DECODE"),
+        ({"user_image": encoded("RGB", "PNG", size=(6000, 6000))}, 413, "IMAGE_DECODE"),
+        ({"steps": 51}, 400, "INVALID_INPUT"),
+    ],
+)
+async def test_bad_input_names_the_field(
+    client: httpx.AsyncClient, server: FakeServer, fields: dict[str, Any], status: int, code: str
+) -> None:
+    response = await client.post("/virtual-tryon", json={**CAPTURE, **fields})
+    body = response.json()
+    assert (response.status_code, body["code"]) == (status, code)
+    assert next(iter(fields)) in body["error"]
+    assert not server.started
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (UndecodableImage("camera_frame is broken"), 400, "IMAGE_DECODE"),
+        (Overloaded("full"), 429, "OVERLOADED"),
+        (ModelUnavailable("away"), 503, "MODEL_UNAVAILABLE"),
+        (InferenceFailed("no finite pixels"), 502, "INFERENCE_FAILED"),
+        (DeadlineExceeded("late"), 504, "TIMEOUT"),
+    ],
+)
+async def test_what_goes_wrong_at_the_model(
+    client: httpx.AsyncClient, server: FakeServer, error: ProxyError, status: int, code: str
+) -> None:
+    server.error = error
+    response = await client.post("/virtual-tryon", json=CAPTURE)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert ("Retry-After" in response.headers) == (status in (429, 503))
+
+
+async def test_one_capture_too_many_is_refused_at_once(client: httpx.AsyncClient, server: FakeServer) -> None:
+    server.delay_s = 0.5
+    running = [asyncio.create_task(client.post("/virtual-tryon", json=CAPTURE)) for _ in range(2)]
+    while len(server.started) < 2:
+        await asyncio.sleep(0.01)
+    refused = await client.post("/virtual-tryon", json=CAPTURE)
+    assert (refused.status_code, refused.json()["code"]) == (429, "OVERLOADED")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert [response.status_code for response in await asyncio.gather(*running)] == [200, 200]
+    assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
+
+
+async def test_hanging_up_cancels_the_job(serve: Serve, server: FakeServer) -> None:
+    server.delay_s = 60
+    async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
+        request = asyncio.create_task(client.post("/virtual-tryon", json=CAPTURE))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        request.cancel()
+        async with asyncio.timeout(5):
+            while not server.cancelled:
+                await asyncio.sleep(0.01)

@@ -1,0 +1,114 @@
+import contextlib
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frontend_proxy.errors import InvalidInput
+from frontend_proxy.schemas import Capture, ErrorMessage, Keyframe, KeyframeResult, parse_object, validate
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.sampled_from(
+    ["camera_frame", "jacket_render", "pose", "fabric_id", "seed", "steps", "strength", "timestamp"]
+)
+
+
+def keyframe(**fields: object) -> Keyframe:
+    return validate(Keyframe, {"camera_frame": "Zm9v", **fields})
+
+
+@pytest.mark.parametrize("pose", [None, {}, {"landmarks": None}, {"landmarks": [], "rotation": None}])
+def test_lost_tracking_in_each_of_its_shapes(pose: object) -> None:
+    parsed = keyframe(pose=pose).pose
+    assert not (parsed and parsed.points())
+
+
+def test_landmarks_with_gaps() -> None:
+    """JavaScript sends NaN as null, Python as NaN; some trackers leave visibility out."""
+    message = parse_object('{"landmarks": [{"x": 1, "y": null, "z": 0}, null, {"x": NaN, "y": 0.5}]}')
+    first, second, third = keyframe(pose=message).pose.points()
+    assert first == (1.0, None, 0.0, 1.0)
+    assert second == (None, None, None, None)
+    assert math.isnan(third[0])
+    assert third[1:] == (0.5, 0.0, 1.0)
+
+
+def test_images_with_and_without_prefix() -> None:
+    parsed = keyframe(jacket_render="data:image/png;base64,YmFy")
+    assert (parsed.camera_frame, parsed.jacket_render) == (b"foo", b"bar")
+
+
+@pytest.mark.parametrize("render", ["data:,", "", "no base64!"])
+def test_a_broken_render_is_an_unusable_one(render: str) -> None:
+    assert keyframe(jacket_render=render).jacket_render == b""
+
+
+def test_unknown_fields_and_fabrics_are_accepted() -> None:
+    parsed = keyframe(fabric_id="custom-1707735000000", mask="later", quality=3)
+    assert parsed.fabric_id == "custom-1707735000000"
+    assert keyframe(fabric_id=17).fabric_id == "17"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"camera_frame": None}, "camera_frame"),
+        ({"camera_frame": "?"}, "camera_frame"),
+        ({"camera_frame": 5}, "camera_frame"),
+        ({"pose": "standing"}, "pose"),
+        ({"pose": {"landmarks": [{"x": "left"}]}}, "pose.landmarks.0.x"),
+        ({"seed": -1}, "seed"),
+        ({"steps": 0}, "steps"),
+        ({"strength": 1.5}, "strength"),
+        ({"strength": float("nan")}, "strength"),
+        ({"guidance_scale": float("inf")}, "guidance_scale"),
+    ],
+)
+def test_an_error_names_the_field(fields: dict[str, object], named: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{named}: "):
+        keyframe(**fields)
+
+
+def test_a_long_list_of_errors_is_cut() -> None:
+    with pytest.raises(InvalidInput, match=r"\(and 197 more\)") as raised:
+        keyframe(pose={"landmarks": ["?"] * 200})
+    assert len(str(raised.value)) < 1000
+
+
+def test_a_capture_needs_both_images() -> None:
+    with pytest.raises(InvalidInput, match=r"user_image: .*; jacket_render: .*not null"):
+        validate(Capture, {"jacket_render": None})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nope", "[1]", '"a"', "null", "3", "[" * 5000, '{"a": "\\ud800"}', '{"a":1}x']
+)
+def test_only_a_json_object_is_one(text: str) -> None:
+    with pytest.raises(InvalidInput, match="JSON"):
+        parse_object(text)
+
+
+@given(st.dictionaries(FIELDS, JSON))
+def test_any_json_is_understood_or_refused(fields: dict[str, object]) -> None:
+    with contextlib.suppress(InvalidInput):
+        validate(Keyframe, {"camera_frame": "Zm9v", **fields})
+
+
+@given(JSON)
+def test_a_timestamp_of_any_type_comes_back(timestamp: object) -> None:
+    sent = parse_object(json.dumps({"timestamp": timestamp}).encode())["timestamp"]
+    result = KeyframeResult(mode="fallback", image=b"", timestamp=sent, request_id="r")
+    error = ErrorMessage(error="e", detail="e", code="INVALID_INPUT", timestamp=sent, request_id="r")
+
+    def no_constants(name: str) -> None:
+        pytest.fail(f"{name} is not JSON; a browser cannot read it")
+
+    expected = json.loads(json.dumps(sent), parse_constant=lambda name: None)
+    for message in (result, error):
+        assert json.loads(message.model_dump_json(), parse_constant=no_constants)["timestamp"] == expected
