@@ -1,0 +1,208 @@
+"""`python -m frontend_proxy.serve`: what `make serve` runs. Triton and the proxy, from start to end."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+
+from frontend_proxy.child import Child
+from frontend_proxy.settings import Settings
+from frontend_proxy.triton_server import MODELS, CannotServe, TritonServer
+
+ROOT = Path(__file__).resolve().parent.parent
+_BACKOFF = (1, 2, 4, 8, 16, 30)  # seconds before a Triton that died is started again
+_STABLE = 60  # seconds after which an earlier death is forgiven
+
+
+class Stack:
+    """Triton and the proxy before it.
+
+    The proxy starts at once and says 503 until Triton is there. Triton is started again when it dies;
+    the proxy's death ends the stack.
+    """
+
+    def __init__(self, triton: TritonServer, settings: Settings, logs: Path):
+        self._server = triton
+        self._settings = settings
+        self._triton = Child("Triton", logs / "triton.log")
+        self._proxy = Child("the proxy")
+        self.restarts = 0
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises CannotServe where the stack cannot start or go on."""
+        self._check_ports()
+        command = self._server.command()
+        try:
+            await self._start_triton(command)
+            await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch_proxy())
+                tasks.create_task(self._keep_triton(command))
+        except* CannotServe as group:
+            raise group.exceptions[0] from None
+        finally:
+            await self._proxy.stop(patience=10)
+            await self._triton.stop(patience=10)
+            self._server.remove_shared_memory()
+
+    async def _start_triton(self, command: list[str]) -> None:
+        self._server.remove_shared_memory()
+        await self._triton.start(command, self._server.environment())
+
+    async def _keep_triton(self, command: list[str]) -> None:
+        died = asyncio.create_task(self._triton.ended())
+        announcement = asyncio.create_task(self._announce())
+        await asyncio.wait({died, announcement}, return_when=asyncio.FIRST_COMPLETED)
+        if died.done():
+            announcement.cancel()
+            raise CannotServe(
+                f"Triton ended with status {died.result()} before it was ready; the end of "
+                f"{self._triton.log}:\n{self._triton.last_words()}"
+            )
+        attempt = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            status = await self._triton.ended()
+            if asyncio.get_running_loop().time() - began > _STABLE:
+                attempt = 0
+            pause = _BACKOFF[min(attempt, len(_BACKOFF) - 1)]
+            _say(
+                f"Triton died with status {status} (log: {self._triton.log}); starting it again in {pause} s"
+            )
+            await asyncio.sleep(pause)
+            attempt += 1
+            self.restarts += 1
+            await self._triton.stop(patience=0)  # what it left of its process group
+            await self._start_triton(command)
+
+    async def _watch_proxy(self) -> None:
+        status = await self._proxy.ended()
+        raise CannotServe(f"the proxy ended with status {status}; its last lines above say why")
+
+    async def _announce(self) -> None:
+        """One line for each model as it becomes ready, then where everything is."""
+        _say(f"Starting Triton ({self._server.profile} profile) on {self._server.repository}")
+        waiting = list(MODELS)
+        while waiting:
+            for model in list(waiting):
+                if await asyncio.to_thread(self._is_ready, model):
+                    waiting.remove(model)
+                    _say(f"  {model:<14}ready")
+            await asyncio.sleep(0.2)
+        host = "localhost" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
+        base = f"{host}:{self._settings.port}"
+        _say(f"Ready: http://{base}  ws://{base}/ws  (Ctrl-C ends it)")
+
+    def _is_ready(self, model: str) -> bool:
+        url = f"http://127.0.0.1:{self._server.http_port}/v2/models/{model}/ready"
+        try:
+            with urllib.request.urlopen(url, timeout=1) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _check_ports(self) -> None:
+        ports = {
+            "PORT": (self._settings.host, self._settings.port),
+            "TRITON_GRPC_PORT": ("127.0.0.1", self._server.grpc_port),
+            "TRITON_HTTP_PORT": ("127.0.0.1", self._server.http_port),
+            "TRITON_METRICS_PORT": ("127.0.0.1", self._server.metrics_port),
+        }
+        for setting, address in ports.items():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(address)
+                except OSError as error:
+                    raise CannotServe(
+                        f"port {address[1]} is taken ({error.strerror}): end what listens there, or set "
+                        f"{setting} to another"
+                    ) from error
+
+    def _proxy_environment(self) -> dict[str, str]:
+        return {**os.environ, "TRITON_URL": f"127.0.0.1:{self._server.grpc_port}"}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+async def _serve(stack: Stack) -> None:
+    """Run the stack until Ctrl-C or SIGTERM."""
+    running = asyncio.create_task(stack.run())
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(stop, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        _say("Stopped.")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m frontend_proxy.serve",
+        description="Serve the exported model: Triton on loopback and the proxy before it. "
+        "The proxy's settings come from the environment or .env.",
+    )
+    parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        default=ROOT / "model_repository",
+        help="the model repository (default: %(default)s)",
+    )
+    parser.add_argument("--build", type=Path, default=ROOT / "build", help="logs and what is assembled")
+    for name, port in (("grpc", 8001), ("http", 8000), ("metrics", 8002)):
+        variable = f"TRITON_{name.upper()}_PORT"
+        parser.add_argument(
+            f"--triton-{name}-port",
+            type=int,
+            default=int(os.environ.get(variable, port)),
+            help=f"default: {port}, or ${variable}",
+        )
+    args = parser.parse_args(argv)
+    triton = TritonServer(
+        repository=args.repository.resolve(),
+        profile=args.profile,
+        grpc_port=args.triton_grpc_port,
+        http_port=args.triton_http_port,
+        metrics_port=args.triton_metrics_port,
+        build=args.build.resolve(),
+    )
+    try:
+        _check_ready_to_serve(triton)
+        asyncio.run(_serve(Stack(triton, Settings(), triton.build / "logs")))
+    except CannotServe as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check_ready_to_serve(triton: TritonServer) -> None:
+    """Raises CannotServe where the export that the profile needs is missing, or NumPy is too new."""
+    try:
+        exported = json.loads((triton.repository / "manifest.json").read_text())["profile"]
+    except FileNotFoundError:
+        raise CannotServe("nothing is exported yet: run `make export` first") from None
+    if exported != triton.profile:
+        raise CannotServe(
+            f"{triton.repository} holds the export of profile {exported}: "
+            f"run `make export PROFILE={triton.profile}` first"
+        )
+    if triton.profile == "cpu" and int(version("numpy").split(".")[0]) >= 2:
+        raise CannotServe(
+            f"NumPy {version('numpy')} is installed, and the embedded Triton needs NumPy 1: its Python "
+            "stub hands out empty tensors under NumPy 2, without an error; run `make setup`"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

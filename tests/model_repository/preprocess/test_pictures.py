@@ -1,0 +1,57 @@
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import NotAnImage, decode_frame, decode_render
+from PIL import Image
+
+
+def encoded(picture, kind, **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_frame_is_read_as_bgr(kind):
+    frame = decode_frame(encoded(Image.new("RGB", (8, 6), (250, 10, 10)), kind))
+    assert frame.shape == (6, 8, 3)
+    assert frame[3, 3, 2] > 200 > frame[3, 3, 0]
+
+
+def test_a_frame_is_turned_as_its_exif_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the top of the picture is at the right
+    assert decode_frame(encoded(Image.new("RGB", (8, 6)), "JPEG", exif=exif)).shape == (8, 6, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_png_becomes_bgra(mode):
+    render = decode_render(encoded(Image.new(mode, (8, 6)), "PNG"))
+    assert render.shape == (6, 8, 4)
+    assert render.dtype == np.uint8
+
+
+def test_a_render_without_alpha_is_opaque():
+    assert decode_render(encoded(Image.new("RGB", (8, 6)), "JPEG"))[:, :, 3].min() == 255
+
+
+def test_a_16_bit_render_keeps_its_alpha():
+    picture = np.full((6, 8, 4), 0x80FF, np.uint16)
+    _, data = cv2.imencode(".png", picture)
+    assert (decode_render(data.reshape(-1)) == 0x80).all()
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_picture_are_refused(data):
+    with pytest.raises(NotAnImage, match="camera_frame is not an image"):
+        decode_frame(np.frombuffer(data, np.uint8))
+
+
+def test_a_picture_that_is_cut_off_at_its_header_is_refused():
+    data = encoded(Image.new("RGB", (64, 64)), "PNG")
+    with pytest.raises(NotAnImage, match="jacket_render"):
+        decode_render(data[:30])

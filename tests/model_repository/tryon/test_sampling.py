@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sampling import Denoising, Recipe, make_scheduler
+
+from export.checkpoint import Checkpoint
+from export.stages import UNet, VaeDecoder, VaeEncoder
+from tests import tiny_checkpoint
+
+RECIPE = Recipe("DDIMScheduler", steps=4, strength=0.6, guidance_scale=1.0)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny_checkpoint.build()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A composite and a mask of whole latents: (64, 64, 3) uint8 and (64, 64) 0 or 1."""
+    random = np.random.default_rng(0)
+    composite = random.integers(0, 256, (64, 64, 3), np.uint8)
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 8:40] = 1
+    return composite, mask
+
+
+def ours(pipeline, recipe, scene, conditioning, seed=7):
+    """The picture that our stages and sampling make, (64, 64, 3) in 0…1."""
+    composite, mask = scene
+    pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
+    images = [pixels] if conditioning == "composite" else [pixels, pixels * torch.from_numpy(1 - mask)]
+    checkpoint = Checkpoint(None, None, None, pipeline.unet, pipeline.vae, pipeline.scheduler)
+    with torch.no_grad():
+        mean, std = VaeEncoder(checkpoint.vae)(torch.cat(images))
+        embeds, negative = pipeline.encode_prompt("a denim jacket", "cpu", 1, True, "bad")
+        denoising = Denoising(
+            make_scheduler(recipe.scheduler, pipeline.scheduler.config),
+            recipe,
+            mean,
+            std,
+            torch.from_numpy(mask[::8, ::8].copy())[None, None],
+            torch.cat([negative, embeds]),
+            seed,
+        )
+        unet = UNet(checkpoint.unet)
+        while not denoising.done:
+            denoising.advance(unet(denoising.sample, denoising.timestep, denoising.prompt_embeds))
+        picture = VaeDecoder(checkpoint.vae)(denoising.latents)[0]
+    return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
+
+
+def diffusers_own(pipeline, recipe, scene, conditioning, seed=7):
+    """The same by StableDiffusionInpaintPipeline, untouched."""
+    composite, mask = scene
+    pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
+    pipeline.scheduler, kept = make_scheduler(recipe.scheduler, pipeline.scheduler.config), pipeline.scheduler
+    try:
+        return pipeline(
+            "a denim jacket",
+            image=Image.fromarray(composite),
+            mask_image=Image.fromarray((mask * 255).astype(np.uint8)),
+            masked_image_latents=pixels if conditioning == "composite" else None,
+            height=64,
+            width=64,
+            negative_prompt="bad",
+            num_inference_steps=recipe.schedule_steps,
+            strength=recipe.strength,
+            guidance_scale=recipe.guidance_scale,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="np",
+        ).images[0]
+    finally:
+        pipeline.scheduler = kept
+
+
+@pytest.mark.parametrize("conditioning", ["composite", "masked"])
+@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+@pytest.mark.parametrize("strength", [0.6, 1.0])
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        "DDIMScheduler",
+        "DPMSolverMultistepScheduler",
+        "EulerAncestralDiscreteScheduler",  # draws noise at every step, scales the model's input
+        "HeunDiscreteScheduler",  # two calls of the network for one step
+        "LCMScheduler",
+        "UniPCMultistepScheduler",
+    ],
+)
+def test_the_same_seed_gives_diffusers_picture(
+    pipeline, scene, scheduler, strength, guidance_scale, conditioning
+):
+    recipe = Recipe(scheduler, 4, strength, guidance_scale)
+    difference = np.abs(
+        ours(pipeline, recipe, scene, conditioning) - diffusers_own(pipeline, recipe, scene, conditioning)
+    )
+    assert difference.max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    "changed", [{"steps": 7}, {"strength": 0.3}, {"guidance_scale": 6.0}, {"scheduler": "LCMScheduler"}]
+)
+def test_every_knob_turns_something(pipeline, scene, changed):
+    recipe = RECIPE.override(**changed)
+    plain, turned = (ours(pipeline, r, scene, "composite") for r in (RECIPE, recipe))
+    assert np.abs(plain - turned).max() > 1e-3
+
+
+def test_the_seed_decides_the_noise(pipeline, scene):
+    one, same, other = (ours(pipeline, RECIPE, scene, "composite", seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 25, 29])
+@pytest.mark.parametrize("strength", [0.05, 0.29, 0.3, 0.6, 0.7, 0.9, 1.0])
+def test_exactly_the_asked_steps_are_executed(steps, strength):
+    """int(100 · 0.29) is 28: a count worked out by division alone loses a step."""
+    recipe = RECIPE.override(steps=steps, strength=strength)
+    latents = torch.zeros(1, 4, 8, 8)
+    denoising = Denoising(
+        make_scheduler("DDIMScheduler", {}),
+        recipe,
+        latents,
+        latents,
+        latents[:, :1],
+        torch.zeros(1, 77, 8),
+        seed=0,
+    )
+    assert denoising.steps == steps
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"steps": 0}, {"steps": 101}, {"strength": 0.0}, {"strength": 1.5}, {"strength": float("nan")},
+     {"guidance_scale": -1.0}, {"guidance_scale": float("nan")}],
+)  # fmt: skip
+def test_a_choice_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RECIPE.override(**wrong)
