@@ -103,9 +103,14 @@ def internal_error(error: Exception) -> ProxyError:
     return ProxyError("The server failed on this request; its log has the reason under the request id")
 
 
+def log_error(error: ProxyError) -> None:
+    """The client's faults are no warnings."""
+    logger.log(logging.WARNING if error.status >= 500 else logging.INFO, "%s: %s", error.code, error)
+
+
 async def on_proxy_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProxyError)
-    logger.log(logging.WARNING if error.status >= 500 else logging.INFO, "%s: %s", error.code, error)
+    log_error(error)
     return error_response(error)
 
 

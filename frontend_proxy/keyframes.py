@@ -93,6 +93,7 @@ class Keyframes:
             image = keyframe.camera_frame
         else:
             image = await self._composite(keyframe.camera_frame, jacket_render, frame_format)
+        logger.info("fallback: %s", reason)
         return KeyframeResult(
             mode="fallback",
             mode_reason=reason,

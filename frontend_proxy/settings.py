@@ -21,7 +21,14 @@ class Settings(BaseSettings):
     """`.env.example` shows each of these with its default. An empty value means the default."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, cli_kebab_case=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        cli_prog_name="python -m frontend_proxy",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
     )
 
     # Server

@@ -10,6 +10,7 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import numpy as np
 from pydantic import ValidationError
+from tritonclient.grpc import InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferResult
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
@@ -28,6 +29,7 @@ from frontend_proxy.schemas import Report
 logger = logging.getLogger(__name__)
 
 MODEL = "tryon"
+OUTPUTS = ("progress", "image", "report")  # it has more, for tests; without a choice it would send them all
 DEVICE_MODEL = "unet"  # where it runs is what one means by the device
 HEALTH_TIMEOUT_S = 2.0
 
@@ -73,7 +75,12 @@ class Triton:
         """See `ModelServer.run`."""
 
         async def request() -> AsyncIterator[dict[str, Any]]:
-            yield {"model_name": MODEL, "inputs": job_tensors(job), "request_id": job.request_id}
+            yield {
+                "model_name": MODEL,
+                "inputs": job_tensors(job),
+                "outputs": [InferRequestedOutput(name) for name in OUTPUTS],
+                "request_id": job.request_id,
+            }
 
         stream = self._client.stream_infer(request(), stream_timeout=timeout_s)
         try:
@@ -95,7 +102,10 @@ class Triton:
         try:
             with translated_errors():
                 if await self._client.is_model_ready(MODEL, **timeout):
-                    return ModelHealth(True, False, None, await self._known_device())
+                    if self._device == "unknown":
+                        response = await self._client.get_model_config(DEVICE_MODEL, **timeout)
+                        self._device = device_of(response.config)
+                    return ModelHealth(True, False, None, self._device)
                 index = await self._client.get_model_repository_index(**timeout)
         except ProxyError as away:
             return ModelHealth(False, False, str(away), self._device)
@@ -105,12 +115,6 @@ class Triton:
             None if loading else f"Triton has no ready model {MODEL}: {reason or state or 'it is not there'}"
         )
         return ModelHealth(False, loading, error, self._device)
-
-    async def _known_device(self) -> str:
-        if self._device == "unknown":
-            response = await self._client.get_model_config(DEVICE_MODEL, client_timeout=HEALTH_TIMEOUT_S)
-            self._device = device_of(response.config)
-        return self._device
 
     async def close(self) -> None:
         await self._client.close()

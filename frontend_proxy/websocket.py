@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from frontend_proxy.errors import InvalidInput, ProxyError, internal_error
+from frontend_proxy.errors import InvalidInput, ProxyError, internal_error, log_error
 from frontend_proxy.keyframes import Keyframes
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, parse_object, validate
 from frontend_proxy.session import Session
+
+logger = logging.getLogger(__name__)
 
 SEEDS = 2**32
 
@@ -37,23 +40,27 @@ class Sockets:
 
     async def endpoint(self, websocket: WebSocket) -> None:
         """Accepts at once, whatever the model's state; only the client ends it."""
+        connection_id = new_request_id()
+        set_request_id(connection_id)
         await websocket.accept()
         self.active += 1
+        logger.info("a client came, %d now", self.active)
         try:
-            await Connection(websocket, self._keyframes).run()
+            await Connection(websocket, self._keyframes, connection_id).run()
         except* WebSocketDisconnect:
             pass
         finally:
             self.active -= 1
+            logger.info("a client left, %d now", self.active)
 
 
 class Connection:
     """One client. Its frames share a seed, so that the garment does not flicker."""
 
-    def __init__(self, websocket: WebSocket, keyframes: Keyframes) -> None:
+    def __init__(self, websocket: WebSocket, keyframes: Keyframes, connection_id: str) -> None:
         self._websocket = websocket
         self._keyframes = keyframes
-        self._id = new_request_id()
+        self._id = connection_id
         self._received = 0
         self._seed = secrets.randbelow(SEEDS)
         self._session: Session[Arrival, BaseModel] = Session(self._answer, self._send)
@@ -98,6 +105,7 @@ class Connection:
 
 
 def error_message(error: ProxyError, timestamp: Any) -> ErrorMessage:
+    log_error(error)
     return ErrorMessage(
         error=str(error),
         detail=str(error),

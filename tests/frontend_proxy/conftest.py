@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -69,3 +70,10 @@ def serve(settings: Settings, server: FakeServer) -> Serve:
             await task
 
     return serving
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -74,6 +74,7 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
         zip([(t.name, t.datatype, *t.shape) for t in request.inputs], request.raw_input_contents, strict=True)
     )
     assert (request.model_name, request.id) == ("tryon", "r-1")
+    assert {output.name for output in request.outputs} == {"progress", "image", "report"}
     assert tensors == {
         ("camera_frame", "UINT8", 5): b"frame",
         ("jacket_render", "UINT8", 6): b"render",
