@@ -111,7 +111,7 @@ def load(folder: Path) -> Checkpoint:
     try:
         pipeline = StableDiffusionInpaintPipeline.from_pretrained(
             folder,
-            torch_dtype=torch.float32,
+            dtype=torch.float32,
             safety_checker=None,
             feature_extractor=None,
             image_encoder=None,

@@ -39,6 +39,8 @@ class TritonPythonModel:
             ) from error
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._recipes = {mode: Recipe(**pipeline[mode]) for mode in _FORMATS}
+        for recipe in self._recipes.values():
+            self._scheduler(recipe).set_timesteps(recipe.steps)  # imports what is lazy, before anyone waits
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
         self._resolution = np.array(pipeline["resolution"], np.int32)
         self._masked = np.array([pipeline["conditioning"] == "masked"])

@@ -1,0 +1,174 @@
+"""The pipeline in the real Triton, looked at from inside: parity, batching, order, cancelling."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionInpaintPipeline
+from PIL import Image
+
+from tests.tryon_client import Tryon, TryonError, keyframe
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
+INSIDE = ("image", "report", "composite", "mask", "crop", "latent_mask", "pixels")
+
+
+@pytest.fixture
+async def tryon(stack):
+    async with Tryon.connect(stack.triton_grpc) as client:
+        yield client
+
+
+def psnr(one, other):
+    return -10 * np.log10(np.mean((one - other) ** 2))
+
+
+@pytest.mark.parametrize(("mode", "steps"), [("keyframe", 4), ("capture", 25)])
+async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps):
+    """Same checkpoint, composite, mask, seed, scheduler and steps: PSNR of 40 dB at least."""
+    answer = await tryon.dress(
+        keyframe("transparent_no_pose"), mode, outputs=INSIDE, fabric="denim blue", seed=11
+    )
+    assert answer["report"]["steps"] == steps
+    config = json.loads((CHECKPOINT / "pipeline.json").read_text())
+    recipe, (height, width) = config[mode], config["resolution"]
+    pipeline = StableDiffusionInpaintPipeline.from_pretrained(CHECKPOINT, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    count = next(n for n in range(steps, 1000) if int(n * recipe["strength"]) >= steps)
+
+    crop = reflected_crop(answer["composite"], answer["crop"], (width, height))
+    mask = answer["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1)
+    pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    expected = pipeline(
+        config["prompt"].replace("{fabric}", "denim blue"),
+        negative_prompt=config["negative_prompt"],
+        image=crop,
+        mask_image=Image.fromarray((mask * 255).astype(np.uint8)),
+        masked_image_latents=pixels if config["conditioning"] == "composite" else None,
+        height=height,
+        width=width,
+        num_inference_steps=count,
+        strength=recipe["strength"],
+        guidance_scale=recipe["guidance_scale"],
+        generator=torch.Generator().manual_seed(11),
+        output_type="np",
+    ).images[0]
+    found = (answer["pixels"][0].transpose(1, 2, 0) / 2 + 0.5).clip(0, 1)
+    assert expected.std() > 0.05, "a flat picture proves nothing"
+    assert psnr(found, expected) >= 40
+
+
+def reflected_crop(composite, crop, size):
+    """The crop as the model sees it, worked out anew with Pillow and OpenCV's border alone."""
+    x, y, width, height = crop
+    frame_height, frame_width = composite.shape[:2]
+    room = max(width, height)
+    padded = cv2.copyMakeBorder(composite, room, room, room, room, cv2.BORDER_REFLECT_101)
+    window = padded[room + y : room + y + height, room + x : room + x + width]
+    assert (frame_height, frame_width) == (720, 1280)
+    return Image.fromarray(
+        cv2.cvtColor(cv2.resize(window, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+    )
+
+
+@pytest.mark.parametrize("name", ["transparent_no_pose", "transparent_off_body", "opaque_over_video"])
+async def test_outside_the_garment_a_capture_is_the_camera_frame_bit_for_bit(tryon, name):
+    pictures = keyframe(name)
+    answer = await tryon.dress(pictures, "capture", outputs=("image", "report", "mask"), steps=2)
+    frame = cv2.imdecode(pictures["camera_frame"], cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(answer["image"], cv2.IMREAD_COLOR)
+    outside = answer["mask"] == 0
+    assert 0.3 < outside.mean() < 0.99
+    assert np.array_equal(picture[outside], frame[outside])
+    assert not np.array_equal(picture[~outside], frame[~outside])
+
+
+async def test_the_same_seed_gives_the_same_bytes(tryon):
+    one, same, other = [
+        (await tryon.dress(keyframe("transparent_no_pose"), seed=seed))["image"].tobytes()
+        for seed in (5, 5, 6)
+    ]
+    assert one == same != other
+
+
+@pytest.mark.parametrize(
+    "knob", [{"steps": 2}, {"strength": 0.2}, {"guidance_scale": 7.0}, {"fabric": "red silk"}]
+)
+async def test_every_knob_changes_the_picture(tryon, knob):
+    plain, turned = [
+        (await tryon.dress(keyframe("transparent_no_pose"), outputs=("pixels", "image", "report"), **options))
+        for options in ({}, knob)
+    ]
+    assert not np.array_equal(plain["pixels"], turned["pixels"])
+
+
+async def test_a_capture_tells_every_step_and_then_the_picture(tryon):
+    responses = [r async for r in tryon.stream(keyframe("transparent_no_pose"), mode="capture", steps=6)]
+    assert [list(r["progress"]) for r in responses[:-1]] == [[n, 6] for n in range(1, 7)]
+    assert responses[-1]["image"].tobytes().startswith(b"\x89PNG")
+
+
+async def test_a_keyframe_is_one_response(tryon):
+    """perf_analyzer counts the first response only."""
+    assert len([r async for r in tryon.stream(keyframe("transparent_no_pose"), mode="keyframe")]) == 1
+
+
+async def test_keyframes_of_eight_users_share_batches(tryon):
+    inferences, executions = await tryon.statistics("unet")
+    await asyncio.gather(*(tryon.dress(keyframe("transparent_no_pose")) for _ in range(8)))
+    now = await tryon.statistics("unet")
+    assert now[0] - inferences == 8 * 4
+    assert now[1] - executions < 8 * 4
+
+
+async def test_a_render_without_a_garment_gives_the_frame_back(tryon):
+    pictures = keyframe("transparent_no_pose")
+    frame = cv2.imdecode(pictures["camera_frame"], cv2.IMREAD_COLOR)
+    _, data = cv2.imencode(".png", np.zeros((90, 160, 4), np.uint8))
+    before = await tryon.statistics("unet")
+    answer = await tryon.dress(
+        {"camera_frame": pictures["camera_frame"], "jacket_render": data.reshape(-1)}, output_format="png"
+    )
+    assert (answer["report"]["mode"], answer["report"]["mode_reason"]) == ("fallback", "no_garment")
+    assert np.array_equal(cv2.imdecode(answer["image"], cv2.IMREAD_COLOR), frame)
+    assert await tryon.statistics("unet") == before
+
+
+async def test_closing_the_stream_stops_the_steps_within_two_ticks(tryon):
+    before, _ = await tryon.settle()
+    seen = 0
+    async for response in tryon.stream(keyframe("transparent_no_pose"), mode="capture", steps=50):
+        seen = int(response["progress"][0])
+        if seen == 3:
+            break
+    after, _ = await tryon.settle()
+    assert seen == 3
+    assert after - before <= seen + 2 + 2  # two ticks, and what was under way while the cancel travelled
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"camera_frame": np.frombuffer(b"not a picture", np.uint8)}, "IMAGE_DECODE"),
+        ({"jacket_render": np.frombuffer(b"\x89PNG\r\n\x1a\n", np.uint8)}, "IMAGE_DECODE"),
+        ({"steps": 0}, "INVALID_INPUT"),
+        ({"strength": float("nan")}, "INVALID_INPUT"),
+        ({"mode": "video"}, "INVALID_INPUT"),
+        ({"output_format": "gif"}, "INVALID_INPUT"),
+    ],
+)
+async def test_one_bad_request_fails_alone(tryon, change, code):
+    pictures = keyframe("transparent_no_pose")
+    options = {name: value for name, value in change.items() if name not in pictures}
+    broken = {**pictures, **{name: value for name, value in change.items() if name in pictures}}
+    good, bad = await asyncio.gather(
+        tryon.dress(pictures), tryon.dress(broken, **options), return_exceptions=True
+    )
+    assert good["report"]["mode"] == "ai_enhanced"
+    assert isinstance(bad, TryonError)
+    assert f"{code}: " in str(bad)
