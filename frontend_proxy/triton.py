@@ -58,8 +58,10 @@ _MODEL_CODES = {
 }
 _MODEL_ERROR = re.compile(rf"\b({'|'.join(_MODEL_CODES)}): ([^\n]*)")
 _NOT_READY = re.compile(
-    r"is not ready|not at ready state|unknown model|[Ss]tub process|unavailable", re.IGNORECASE
+    r"is not ready|not at ready state|unknown model|stub process|unavailable", re.IGNORECASE
 )
+# Triton goes on calling a decoupled model ready whose Python process is dead, and does not restart it.
+_PROCESS_DIED = re.compile(r"stub process .* is not healthy", re.IGNORECASE)
 _QUEUE_FULL = re.compile(r"exceeds maximum queue size|request timeout expired", re.IGNORECASE)
 
 
@@ -70,6 +72,7 @@ class Triton:
         self._url = url
         self._client = InferenceServerClient(url, channel_args=CHANNEL_ARGS)
         self._device = "unknown"
+        self._model_died = False
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         """See `ModelServer.run`."""
@@ -87,7 +90,9 @@ class Triton:
             with translated_errors():
                 async for result, error in stream:
                     if error is not None:
+                        self._model_died = bool(_PROCESS_DIED.search(error.message()))
                         raise error
+                    self._model_died = False
                     response = read_response(result)
                     yield response
                     if isinstance(response, Result):
@@ -98,23 +103,27 @@ class Triton:
 
     async def health(self) -> ModelHealth:
         """See `ModelServer.health`."""
-        timeout = {"client_timeout": HEALTH_TIMEOUT_S}
         try:
             with translated_errors():
-                if await self._client.is_model_ready(MODEL, **timeout):
-                    if self._device == "unknown":
-                        response = await self._client.get_model_config(DEVICE_MODEL, **timeout)
-                        self._device = device_of(response.config)
-                    return ModelHealth(True, False, None, self._device)
-                index = await self._client.get_model_repository_index(**timeout)
+                return await self._health({"client_timeout": HEALTH_TIMEOUT_S})
         except ProxyError as away:
+            self._model_died = False  # the server that comes back starts all its models
             return ModelHealth(False, False, str(away), self._device)
-        state, reason = next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
-        loading = state in ("LOADING", "UNKNOWN")
-        error = (
-            None if loading else f"Triton has no ready model {MODEL}: {reason or state or 'it is not there'}"
-        )
-        return ModelHealth(False, loading, error, self._device)
+
+    async def _health(self, timeout: dict[str, float]) -> ModelHealth:
+        if not await self._client.is_model_ready(MODEL, **timeout):
+            index = await self._client.get_model_repository_index(**timeout)
+            state, reason = next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
+            if state in ("LOADING", "UNKNOWN"):
+                return ModelHealth(False, True, None, self._device)
+            why = reason or state or "it is not there"
+            return ModelHealth(False, False, f"Triton has no ready model {MODEL}: {why}", self._device)
+        if self._model_died:
+            return ModelHealth(False, False, f"the process of model {MODEL} died", self._device)
+        if self._device == "unknown":
+            response = await self._client.get_model_config(DEVICE_MODEL, **timeout)
+            self._device = device_of(response.config)
+        return ModelHealth(True, False, None, self._device)
 
     async def close(self) -> None:
         await self._client.close()

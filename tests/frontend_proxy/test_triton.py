@@ -205,3 +205,14 @@ async def test_health_tells_loading_from_failed(triton: Triton, fake: FakeTriton
     health = await triton.health()
     assert not health.loading
     assert "no such file: model.plan" in health.error
+
+
+async def test_health_remembers_a_dead_model_process(triton: Triton, fake: FakeTriton) -> None:
+    """Triton calls a decoupled model ready while every job fails with "Stub process … is not healthy"."""
+    fake.script = ["Stub process 'tryon_0_0' is not healthy."]
+    with pytest.raises(ModelUnavailable):
+        await collect(triton)
+    assert not (await triton.health()).ready
+    fake.script = [b"picture"]
+    await collect(triton)
+    assert (await triton.health()).ready
