@@ -1,0 +1,145 @@
+import errno
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+from tokenizers import Tokenizer
+from transformers import CLIPTokenizer
+
+from export import exporter
+from export.__main__ import main
+from export.errors import ExportError
+from export.exporter import STAGES, export
+from export.onnx_export import Parity
+from export.onnx_stage import OnnxStage
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint, tmp_path_factory):
+    """A repository with an export of the tiny checkpoint; do not change it."""
+    repository = tmp_path_factory.mktemp("repository")
+    export(str(checkpoint), repository)
+    return repository
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    return shutil.copytree(exported, tmp_path / "repository")
+
+
+def snapshot(repository):
+    return {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+
+
+def test_the_manifest_says_what_was_exported_and_how_well(exported):
+    manifest = json.loads((exported / "manifest.json").read_text())
+    assert set(manifest["stages"]) == set(STAGES)
+    for stage in manifest["stages"].values():
+        assert stage["opset"] == 20
+        assert 0 <= stage["parity"]["error"] <= stage["parity"]["tolerance"]
+    assert manifest["stages"]["unet"]["inputs"]["sample"] == ["batch", 9, 8, 8]
+    assert manifest["profile"] == "cpu"
+    for name, entry in manifest["files"].items():
+        assert (exported / name).stat().st_size == entry["bytes"]
+
+
+def test_an_unchanged_checkpoint_is_not_exported_again(exported, checkpoint):
+    before = snapshot(exported)
+    _, done = export(str(checkpoint), exported)
+    assert not done
+    assert snapshot(exported) == before
+
+
+def test_a_changed_checkpoint_or_a_lost_artefact_is_exported_again(copy, checkpoint, tmp_path, monkeypatch):
+    class Begun(Exception):
+        pass
+
+    def begin(folder):
+        raise Begun
+
+    monkeypatch.setattr(exporter, "load", begin)
+    changed = shutil.copytree(checkpoint, tmp_path / "changed")
+    (changed / "pipeline.json").unlink()
+    with pytest.raises(Begun):
+        export(str(changed), copy)
+    (copy / "unet" / "1" / "model.onnx").unlink()
+    with pytest.raises(Begun):
+        export(str(checkpoint), copy)
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            pytest.raises(ExportError, match=r"disk .* is full"),
+        ),
+        (ExportError("unet: ONNX differs from torch"), pytest.raises(ExportError, match="differs")),
+        (KeyboardInterrupt(), pytest.raises(KeyboardInterrupt)),
+    ],
+)
+def test_a_failing_export_keeps_the_old_artefacts_whole(
+    copy, checkpoint, tmp_path, monkeypatch, failure, raised
+):
+    before = snapshot(copy)
+
+    def fail_at_the_unet(stage, precision, folder, on_progress):
+        (folder / "model.onnx").write_text("half written")
+        if stage.name == "unet":
+            raise failure
+        return Parity(0, 1)
+
+    monkeypatch.setattr("export.onnx_export.export_stage", fail_at_the_unet)
+    changed = shutil.copytree(checkpoint, tmp_path / "changed")
+    (changed / "README.md").write_text("another checkpoint")
+    with raised:
+        export(str(changed), copy)
+    assert snapshot(copy) == before
+
+
+def test_every_row_of_the_unet_has_its_own_timestep(exported):
+    """Jobs at different steps share a batch: a UNet exported with one timestep for all mixes them up."""
+    unet = OnnxStage(exported / "unet" / "1" / "model.onnx")
+    random = np.random.default_rng(0)
+    rows = {
+        "sample": random.normal(size=(3, 9, 8, 8)).astype(np.float32),
+        "timestep": np.array([999, 500, 1], np.float32),
+        "prompt_embeds": random.normal(size=(3, 77, 32)).astype(np.float32),
+    }
+    together = unet.run(rows)["model_output"]
+    for row in range(3):
+        alone = unet.run({name: array[row : row + 1] for name, array in rows.items()})["model_output"]
+        assert np.allclose(together[row], alone[0], atol=1e-5)
+    swapped = unet.run({**rows, "timestep": rows["timestep"][::-1].copy()})["model_output"]
+    assert not np.allclose(together[0], swapped[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("prompt", ["", "a denim jacket", "Ünïcode & 数字 123", "long " * 200])
+def test_the_written_tokenizer_gives_the_checkpoints_own_ids(exported, checkpoint, prompt):
+    ours = Tokenizer.from_file(str(exported / "tryon" / "1" / "tokenizer.json"))
+    theirs = CLIPTokenizer.from_pretrained(checkpoint / "tokenizer")
+    assert ours.encode(prompt).ids == theirs(prompt, padding="max_length", truncation=True).input_ids
+
+
+def test_the_gpu_profile_is_half_precision_inside_and_float32_at_its_borders(checkpoint, tmp_path):
+    manifest, _ = export(str(checkpoint), tmp_path, profile="gpu")
+    assert manifest["precision"] == "fp16"
+    graph = onnx.load(tmp_path / "unet" / "1" / "model.onnx").graph
+    weights = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4}
+    assert weights == {onnx.TensorProto.FLOAT16}
+    borders = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    assert borders == {onnx.TensorProto.FLOAT}
+
+
+def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):
+    assert main([str(tmp_path), "--repository", str(tmp_path)]) == 1
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("export: ")
+    assert "not a diffusers folder" in error[-1]
+
+
+def test_the_command_does_nothing_twice(exported, checkpoint, capsys):
+    assert main([str(checkpoint), "--repository", str(exported)]) == 0
+    assert "nothing to do" in capsys.readouterr().out

@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from export.errors import ExportError
+from export.pipeline_config import default_config, read_config
+
+GOOD = json.loads(default_config(64).model_dump_json())
+
+
+def test_a_public_checkpoint_gets_the_masked_convention_at_its_own_size(tmp_path):
+    config = read_config(tmp_path, sample_size=64)
+    assert config.resolution == (512, 512)
+    assert config.conditioning == "masked"
+    assert (config.keyframe.steps, config.capture.steps) == (4, 25)
+
+
+def test_the_checkpoints_own_file_wins(tmp_path):
+    (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | {"conditioning": "composite"}))
+    assert read_config(tmp_path, 64).conditioning == "composite"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"resolution": [500, 512]}, "resolution"),
+        ({"conditioning": "magic"}, "conditioning"),
+        ({"promt": "a typo"}, "promt"),
+        ({"keyframe": GOOD["keyframe"] | {"scheduler": "NoSuchScheduler"}}, "NoSuchScheduler"),
+        ({"keyframe": GOOD["keyframe"] | {"steps": 0}}, "keyframe.steps"),
+        ({"capture": GOOD["capture"] | {"strength": 2}}, "capture.strength"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, change, said):
+    (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | change))
+    with pytest.raises(ExportError, match=said):
+        read_config(tmp_path, 64)
+
+
+def test_a_file_that_is_not_json_is_said_so(tmp_path):
+    (tmp_path / "pipeline.json").write_text("{")
+    with pytest.raises(ExportError, match="not JSON"):
+        read_config(tmp_path, 64)
