@@ -13,6 +13,8 @@ from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
 from frontend_proxy.triton import Triton
 
+SHUTDOWN_S = 8  # after a SIGTERM, for what is under way; then it is cancelled
+
 
 def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
     """How uvicorn serves `app`, which is called once uvicorn's event loop runs."""
@@ -31,6 +33,7 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
         server_header=False,
         access_log=False,  # RequestMiddleware's lines have the request id
         log_config=None,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
 
 

@@ -15,6 +15,7 @@ from frontend_proxy.errors import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics import Fabrics, Textures
 from frontend_proxy.health import Health
 from frontend_proxy.index import index
+from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
 from frontend_proxy.keyframes import Keyframes
 from frontend_proxy.middleware import RequestMiddleware
@@ -30,8 +31,9 @@ def create_app(settings: Settings, server: ModelServer) -> Starlette:
     scanner = Worker(settings.max_worker_queue, ("fabric",))
     compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback",))
 
-    sockets = Sockets(Keyframes(settings, server, catalog, compositor))
-    captures = Captures(settings, server, catalog)
+    jobs = JobFactory(settings, catalog)
+    sockets = Sockets(Keyframes(settings, server, jobs, compositor))
+    captures = Captures(settings, server, jobs)
     fabrics = Fabrics(settings, catalog, scanner)
     health = Health(server, scanner, lambda: sockets.active)
 

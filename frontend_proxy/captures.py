@@ -7,22 +7,20 @@ from datetime import UTC, datetime
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from catalog import Catalog
 from frontend_proxy.body import read_object
 from frontend_proxy.images import read_header
-from frontend_proxy.jobs import Job, ModelServer, Result, new_job, run_to_result
+from frontend_proxy.job_factory import JobFactory
+from frontend_proxy.jobs import Job, ModelServer, Result, run_to_result
 from frontend_proxy.limit import Limit
 from frontend_proxy.schemas import Capture, CaptureResult, validate
 from frontend_proxy.settings import Settings
 
-RANDOM_SEEDS = 2**32
-
 
 class Captures:
-    def __init__(self, settings: Settings, server: ModelServer, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, server: ModelServer, jobs: JobFactory) -> None:
         self._settings = settings
         self._server = server
-        self._catalog = catalog
+        self._jobs = jobs
         self._limit = Limit(settings.max_captures, "captures")
 
     async def create(self, request: Request) -> Response:
@@ -35,10 +33,7 @@ class Captures:
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         read_header(capture.user_image, "user_image", *limits)
         read_header(capture.jacket_render, "jacket_render", *limits)
-        seed = secrets.randbelow(RANDOM_SEEDS)
-        job = new_job(
-            capture, "capture", capture.user_image, capture.jacket_render, seed, self._settings, self._catalog
-        )
+        job = self._jobs.capture(capture)
         with self._limit:
             result = await self._run_while_connected(request, job)
         answer = CaptureResult(

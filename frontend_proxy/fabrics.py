@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -56,7 +55,7 @@ class Fabrics:
             material = await self._worker.run(scan, photo, ScanOptions())
         except FabricError as error:
             raise _SCAN_ERRORS[error.code](str(error)) from error
-        maps: dict[str, Any] = {
+        maps = {
             "diffuseUrl": material.diffuse,
             "normalUrl": material.normal,
             "roughnessUrl": material.roughness_map,
@@ -69,6 +68,8 @@ class Fabrics:
                 **{name: to_data_uri(image.data, image.media_type) for name, image in maps.items()},
                 "roughness": material.roughness,
                 "metalness": material.metalness,
+                "material": material.material,
+                "quality": material.quality,
             }
         )
 

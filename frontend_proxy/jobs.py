@@ -6,18 +6,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from catalog import Catalog
-from frontend_proxy.errors import InvalidInput
-from frontend_proxy.pose import pose_tensor
-from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import Report, TryOn
-from frontend_proxy.settings import Settings
+from frontend_proxy.schemas import Report
 
 
 @dataclass(frozen=True)
 class Job:
     """One try-on. Images are compressed bytes; an option that is None is left to the model.
 
+    request_id: the name that the client, the logs and Triton's trace share.
     pose: float32 (33, 4), x, y, z, visibility of MediaPipe's landmarks.
     fabric: the fabric's name in words.
     """
@@ -33,38 +29,6 @@ class Job:
     steps: int | None = None
     strength: float | None = None
     guidance_scale: float | None = None
-
-
-def new_job(
-    request: TryOn,
-    mode: Literal["keyframe", "capture"],
-    camera_frame: bytes,
-    jacket_render: bytes,
-    seed: int,
-    settings: Settings,
-    catalog: Catalog,
-) -> Job:
-    """The job that a client asks for; `seed` and the settings' steps hold where it names none.
-
-    Raises InvalidInput for more steps than the settings allow.
-    """
-    default_steps = settings.fast_inference_steps if mode == "keyframe" else settings.quality_inference_steps
-    if request.steps is not None and request.steps > settings.max_steps:
-        raise InvalidInput(f"steps: at most {settings.max_steps} are allowed, not {request.steps}")
-    fabric = catalog.get(request.fabric_id) if request.fabric_id else None
-    return Job(
-        request_id=current_request_id(),
-        mode=mode,
-        camera_frame=camera_frame,
-        jacket_render=jacket_render,
-        output_format="jpeg" if mode == "keyframe" else "png",
-        seed=seed if request.seed is None else request.seed,
-        pose=pose_tensor(request.pose.points()) if request.pose else None,
-        fabric=fabric.name if fabric else None,
-        steps=request.steps or default_steps,
-        strength=request.strength,
-        guidance_scale=request.guidance_scale,
-    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import logging
 import time
 
-from catalog import Catalog
 from frontend_proxy.errors import (
     DeadlineExceeded,
     ImageTooLarge,
@@ -14,7 +13,8 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.fallback import composite
 from frontend_proxy.images import read_header
-from frontend_proxy.jobs import ModelServer, new_job, run_to_result
+from frontend_proxy.job_factory import JobFactory
+from frontend_proxy.jobs import ModelServer, run_to_result
 from frontend_proxy.limit import Limit
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Keyframe, KeyframeResult
@@ -33,10 +33,10 @@ FALLBACK_REASONS: dict[type[ProxyError], str] = {
 class Keyframes:
     """Shared by all connections, so that `Settings.max_keyframes` bounds them together."""
 
-    def __init__(self, settings: Settings, server: ModelServer, catalog: Catalog, worker: Worker) -> None:
+    def __init__(self, settings: Settings, server: ModelServer, jobs: JobFactory, worker: Worker) -> None:
         self._settings = settings
         self._server = server
-        self._catalog = catalog
+        self._jobs = jobs
         self._worker = worker
         self._limit = Limit(settings.max_keyframes, "keyframes")
 
@@ -55,15 +55,7 @@ class Keyframes:
         except (UndecodableImage, ImageTooLarge) as error:
             return await self._plain(keyframe, None, frame_format, arrived, "no_garment", str(error))
 
-        job = new_job(
-            keyframe,
-            "keyframe",
-            keyframe.camera_frame,
-            keyframe.jacket_render,
-            seed,
-            self._settings,
-            self._catalog,
-        )
+        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, seed)
         try:
             with self._limit:
                 time_left = arrived + self._settings.keyframe_timeout_s - time.monotonic()

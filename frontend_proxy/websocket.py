@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +11,13 @@ from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from frontend_proxy.errors import InvalidInput, ProxyError, internal_error, log_error
+from frontend_proxy.job_factory import random_seed
 from frontend_proxy.keyframes import Keyframes
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, parse_object, validate
 from frontend_proxy.session import Session
 
 logger = logging.getLogger(__name__)
-
-SEEDS = 2**32
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Connection:
         self._keyframes = keyframes
         self._id = connection_id
         self._received = 0
-        self._seed = secrets.randbelow(SEEDS)
+        self._seed = random_seed()
         self._session: Session[Arrival, BaseModel] = Session(self._answer, self._send)
 
     async def run(self) -> None:

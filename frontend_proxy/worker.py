@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -61,7 +61,6 @@ class Worker:
         return await answer
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             await self._start()
             while True:
@@ -69,12 +68,11 @@ class Worker:
                 if answer.cancelled():  # its client left while it waited
                     continue
                 try:
-                    result = await loop.run_in_executor(self._executor, call)
+                    result = await asyncio.wrap_future(await self._submit(call))
                 except BrokenProcessPool as error:
                     logger.error("the worker process died of %s", call.func, exc_info=error)
                     _settle(answer, error=ProxyError("The server cannot process this image; try another one"))
-                    await self._stop()
-                    await self._start()
+                    await self._restart()
                 except Exception as error:
                     _settle(answer, error=error)
                 else:
@@ -82,13 +80,24 @@ class Worker:
         finally:
             await self._stop()
 
+    async def _submit(self, call: functools.partial[Any]) -> Future[Any]:
+        try:
+            return self._executor.submit(call)
+        except BrokenProcessPool:  # it died while it had nothing to do: not this call's fault
+            await self._restart()
+            return self._executor.submit(call)
+
+    async def _restart(self) -> None:
+        await self._stop()
+        await self._start()
+
     async def _start(self) -> None:
         # spawn: a fork would inherit gRPC's threads and locks
         self._executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
         try:
             await asyncio.get_running_loop().run_in_executor(self._executor, _import, self._modules)
             self.ready = True
-        except BrokenProcessPool:
+        except Exception:  # the calls will say so, each to its own client
             logger.exception("the worker process does not start")
 
     async def _stop(self) -> None:

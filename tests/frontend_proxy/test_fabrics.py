@@ -67,6 +67,8 @@ async def test_a_scan_gives_maps_as_data_uris(serve: Serve, prefix: str) -> None
     assert body["fabric_id"].startswith("custom-")
     assert 0 <= body["roughness"] <= 1
     assert 0 <= body["metalness"] <= 1
+    assert body["material"]
+    assert "advice" in body["quality"]
     for name in URLS:
         media_type, data = body[name].removeprefix("data:").split(";base64,")
         image = Image.open(io.BytesIO(base64.b64decode(data)))

@@ -42,6 +42,14 @@ async def test_a_crash_fails_only_the_call_that_crashed(worker: Worker) -> None:
     assert worker.ready
 
 
+async def test_a_process_that_died_idle_fails_no_call(worker: Worker) -> None:
+    """Say, the kernel needed memory: the pool is broken, and refuses the next call."""
+    process = await worker.run(os.getpid)
+    os.kill(process, signal.SIGKILL)
+    await asyncio.sleep(0.5)  # the pool notices by itself
+    assert await worker.run(os.getpid) != process
+
+
 async def test_a_full_line_refuses_at_once(worker: Worker) -> None:
     await worker.run(os.getpid)  # it has started
     running = asyncio.create_task(worker.run(time.sleep, 0.5))

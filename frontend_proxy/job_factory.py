@@ -1,0 +1,60 @@
+"""A client's request to the model's job: what the settings and the catalog add to it."""
+
+import secrets
+from typing import Any
+
+from catalog import Catalog
+from frontend_proxy.errors import InvalidInput
+from frontend_proxy.jobs import Job
+from frontend_proxy.pose import pose_tensor
+from frontend_proxy.request_id import current_request_id
+from frontend_proxy.schemas import Capture, Keyframe, TryOn
+from frontend_proxy.settings import Settings
+
+
+class JobFactory:
+    """Makes jobs for the current request; raises InvalidInput for more steps than the settings allow."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+
+    def keyframe(self, keyframe: Keyframe, jacket_render: bytes, session_seed: int) -> Job:
+        """`session_seed` holds where the keyframe names none."""
+        return Job(
+            mode="keyframe",
+            camera_frame=keyframe.camera_frame,
+            jacket_render=jacket_render,
+            output_format="jpeg",
+            seed=session_seed if keyframe.seed is None else keyframe.seed,
+            **self._options(keyframe, self._settings.fast_inference_steps),
+        )
+
+    def capture(self, capture: Capture) -> Job:
+        """A capture that names no seed gets a random one."""
+        return Job(
+            mode="capture",
+            camera_frame=capture.user_image,
+            jacket_render=capture.jacket_render,
+            output_format="png",
+            seed=random_seed() if capture.seed is None else capture.seed,
+            **self._options(capture, self._settings.quality_inference_steps),
+        )
+
+    def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
+        if request.steps is not None and request.steps > self._settings.max_steps:
+            raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {request.steps}")
+        fabric = self._catalog.get(request.fabric_id) if request.fabric_id else None
+        return {
+            "request_id": current_request_id(),
+            "pose": pose_tensor(request.pose.points()) if request.pose else None,
+            "fabric": fabric.name if fabric else None,
+            "steps": request.steps or default_steps,
+            "strength": request.strength,
+            "guidance_scale": request.guidance_scale,
+        }
+
+
+def random_seed() -> int:
+    """Small enough to be exact in every client's numbers."""
+    return secrets.randbelow(2**32)
