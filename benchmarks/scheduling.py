@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,7 +61,7 @@ async def many_users(tryon, users, rounds):
     async def session():
         return [await seconds(tryon) for _ in range(rounds)]
 
-    durations = sorted(sum(await asyncio.gather(*(session() for _ in range(users))), []))
+    durations = sorted(chain(*await asyncio.gather(*(session() for _ in range(users)))))
     elapsed = time.perf_counter() - began
     after = await tryon.statistics("unet")
     return {

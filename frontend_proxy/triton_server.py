@@ -1,5 +1,6 @@
 """Which Triton to start, and how: the wheel's binary (profile cpu) or the container's (profile gpu)."""
 
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -19,6 +20,7 @@ MODELS = (
     "decode",
     "tryon",
 )
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _SHM_BYTES = 32 << 20  # of each Python model's region; pictures pass through it
 
 
@@ -85,6 +87,12 @@ class TritonServer:
             raise CannotServe(
                 "the package nvidia-pytriton, which carries Triton, is missing: run `make setup`"
             )
+        library = f"libpython{_PYTHON}.so.1.0"
+        if not (Path(sysconfig.get_config_var("LIBDIR"), library).exists() or _loads(library)):
+            raise CannotServe(
+                f"{library}, which Triton's Python stub needs, is not on this machine: install it "
+                f"(Debian and Ubuntu: apt-get install libpython{_PYTHON}; pyenv: --enable-shared)"
+            )
         wheel = Path(spec.submodule_search_locations[0], "tritonserver")
         return wheel / "bin" / "tritonserver", [
             f"--backend-directory={self._assemble_backends(wheel)}",
@@ -94,11 +102,10 @@ class TritonServer:
 
     def _assemble_backends(self, wheel: Path) -> Path:
         """The Python backend and its stub for this Python, side by side as Triton looks for them."""
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         backend = self.build / "backends" / "python"
         shutil.rmtree(backend, ignore_errors=True)
         backend.mkdir(parents=True)
-        stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
+        stub = wheel / "python_backend_stubs" / _PYTHON / "triton_python_backend_stub"
         for file in (*(wheel / "backends" / "python").iterdir(), stub):
             (backend / file.name).symlink_to(file)
         return backend.parent
@@ -111,3 +118,11 @@ class TritonServer:
                 "use `docker compose --profile gpu up`, or PROFILE=cpu"
             )
         return Path(binary), []
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

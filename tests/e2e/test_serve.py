@@ -15,7 +15,6 @@ import pytest
 from frontend_proxy.serve import main
 from tests.e2e.conftest import free_ports, running_stack
 
-
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"
     "ErkJggg=="

@@ -114,3 +114,18 @@ def test_a_tick_is_never_larger_than_the_unets_batch():
 
 def test_tryon_streams_its_responses():
     assert read("tryon").model_transaction_policy.decoupled
+
+
+def test_the_readme_describes_every_tensor():
+    """One table of tensors, each with the type that the configurations give it."""
+    rows = [line.split("|") for line in (REPOSITORY / "README.md").read_text().splitlines()]
+    table = {
+        name.strip(" `"): cells[2].strip()
+        for cells in rows
+        if len(cells) == 6
+        for name in cells[1].split(",")
+    }
+    names = ModelConfig.DESCRIPTOR.file.enum_types_by_name["DataType"].values_by_number
+    for model in MODELS:
+        for tensor in (*read(model).input, *read(model).output):
+            assert f"TYPE_{table[tensor.name]}" == names[tensor.data_type].name, f"{model}: {tensor.name}"
