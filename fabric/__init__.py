@@ -1,1 +1,7 @@
-"""A photo of a fabric to tileable PBR maps, on the CPU."""
+"""A photo of cloth becomes a seamless physically based material, without weights and without a GPU."""
+
+from fabric.errors import FabricError
+from fabric.options import ScanOptions
+from fabric.scanner import EncodedImage, Scan, scan
+
+__all__ = ["EncodedImage", "FabricError", "Scan", "ScanOptions", "scan"]

@@ -1,0 +1,71 @@
+"""Cloth as a physically based material: what each class of fabric is known to be like.
+
+One photo under one light does not show how rough a cloth is or how deep its weave: those come from
+its class, and the photo only modulates them. Roughness is the GGX `roughness` of glTF; sheen follows
+Estevez & Kulla, "Production Friendly Microfacet Sheen BRDF" (2017), as in KHR_materials_sheen.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class FabricClass:
+    """The prior of one class of cloth.
+
+    roughness: mean roughness, 0 (mirror) to 1 (chalk).
+    slope: root mean square slope of its relief, rise over run at the tile's own scale.
+    sheen: weight of the sheen lobe; sheen_roughness: its width; sheen_tint: 0 white, 1 the cloth's colour.
+    specular: `specularIntensity`; fibres reflect less than the 4 % of a solid dielectric.
+    """
+
+    roughness: float
+    slope: float
+    sheen: float
+    sheen_roughness: float
+    sheen_tint: float = 0.6
+    specular: float = 0.5
+
+
+FABRIC_CLASSES = MappingProxyType(
+    {
+        "cloth": FabricClass(0.80, 0.25, 0.4, 0.6),
+        "cotton": FabricClass(0.82, 0.25, 0.3, 0.7),
+        "denim": FabricClass(0.84, 0.32, 0.3, 0.7),
+        "linen": FabricClass(0.80, 0.32, 0.2, 0.7),
+        "wool": FabricClass(0.88, 0.34, 0.7, 0.5),
+        "tweed": FabricClass(0.88, 0.36, 0.6, 0.6),
+        "flannel": FabricClass(0.88, 0.22, 0.7, 0.5),
+        "felt": FabricClass(0.90, 0.36, 0.6, 0.6),
+        "knit": FabricClass(0.84, 0.40, 0.5, 0.6),
+        "corduroy": FabricClass(0.86, 0.40, 0.9, 0.4),
+        "velvet": FabricClass(0.86, 0.18, 1.0, 0.3, sheen_tint=0.8),
+        "suede": FabricClass(0.90, 0.16, 0.9, 0.4, sheen_tint=0.8),
+        "silk": FabricClass(0.38, 0.10, 0.6, 0.3, sheen_tint=0.5, specular=1.0),
+        "satin": FabricClass(0.32, 0.08, 0.5, 0.3, sheen_tint=0.5, specular=1.0),
+        "polyester": FabricClass(0.55, 0.18, 0.4, 0.4, specular=0.8),
+        "nylon": FabricClass(0.48, 0.22, 0.3, 0.4, specular=0.9),
+        "leather": FabricClass(0.50, 0.25, 0.0, 0.5, specular=1.0),
+    }
+)
+
+
+def mesh_physical_material(
+    cloth: FabricClass, colour: tuple[float, float, float], roughness: float
+) -> dict[str, object]:
+    """The parameters of Three.js `MeshPhysicalMaterial` for this cloth.
+
+    colour: its mean albedo, linear RGB from 0 to 1. roughness: the factor that multiplies the map.
+    There is no `color`: it would multiply the diffuse map a second time.
+    """
+    tint = [round(1 - cloth.sheen_tint * (1 - c), 4) for c in colour]
+    return {
+        "roughness": round(roughness, 4),
+        "metalness": 0.0,
+        "normalScale": [1.0, 1.0],
+        "aoMapIntensity": 1.0,
+        "specularIntensity": cloth.specular,
+        "sheen": cloth.sheen,
+        "sheenRoughness": cloth.sheen_roughness,
+        "sheenColor": tint,
+    }

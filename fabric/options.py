@@ -1,0 +1,74 @@
+"""What a caller may ask of a scan."""
+
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Literal
+
+from fabric.errors import FabricError
+from fabric.material import FABRIC_CLASSES
+
+SIZES = (256, 512, 1024, 2048)
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """Options of one scan; every value is checked when it is set.
+
+    corners: the swatch's four corners, in any order, each (x, y) from 0 to 1 of the upright photo's
+        width and height. None looks for them.
+    fabric_class: which cloth's prior to use for roughness, relief and sheen (`FABRIC_CLASSES`).
+    size: side of every map in pixels, one of `SIZES`.
+    physical_width_mm: what the swatch measures from left to right, in millimetres, when it is known.
+    format: `jpeg` (small enough for data URIs) or `png` (lossless).
+    The strengths scale a step's effect: 0 turns it off, 1 is the default, 2 doubles it.
+
+    Raises FabricError INVALID_INPUT.
+    """
+
+    corners: Corners | None = None
+    fabric_class: str = "cloth"
+    size: int = 1024
+    physical_width_mm: float | None = None
+    format: Literal["jpeg", "png"] = "jpeg"
+    light_strength: float = 1.0
+    contrast_strength: float = 1.0
+    normal_strength: float = 1.0
+    roughness_strength: float = 1.0
+    ao_strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.fabric_class not in FABRIC_CLASSES:
+            raise _invalid(f"fabric_class must be one of {', '.join(FABRIC_CLASSES)}")
+        if self.size not in SIZES:
+            raise _invalid(f"size must be one of {', '.join(map(str, SIZES))}")
+        if self.format not in ("jpeg", "png"):
+            raise _invalid("format must be jpeg or png")
+        width = self.physical_width_mm
+        if width is not None and not (_is_number(width) and 1 <= width <= 10_000):
+            raise _invalid("physical_width_mm must lie between 1 and 10000")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_strength") and not (_is_number(value) and 0 <= value <= 2):
+                raise _invalid(f"{field.name} must lie between 0 and 2")
+        if self.corners is not None:
+            object.__setattr__(self, "corners", _checked_corners(self.corners))
+
+
+def _checked_corners(corners: object) -> Corners:
+    """`corners` as a tuple of tuples; the shape they span is `rectify`'s business."""
+    try:
+        points = tuple((float(x), float(y)) for x, y in corners)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        points = ()
+    if len(points) != 4 or not all(0 <= value <= 1 for point in points for value in point):
+        raise _invalid("corners must be four [x, y] pairs, each value from 0 to 1 of the photo's side")
+    return points  # type: ignore[return-value]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _invalid(message: str) -> FabricError:
+    return FabricError("INVALID_INPUT", message)
