@@ -1,0 +1,145 @@
+"""lucy-tiny's parts, and the checkpoint folder they make.
+
+A latent-diffusion inpainting model (Rombach et al., 2022, arXiv:2112.10752) in the shapes that diffusers'
+`StableDiffusionInpaintPipeline` knows, small enough for two CPU cores: 256×256 pixels, 32×32×4 latents. The
+UNet predicts v (Salimans & Ho, 2022, arXiv:2202.00512) on a schedule that ends in pure noise and starts its
+steps there (Lin et al., 2023, arXiv:2305.08891), because a few steps from an image that still shows through
+would keep the render's flat light.
+"""
+
+import json
+import string
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+from tokenizers import pre_tokenizers, trainers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from export.lucy_tiny.captions import PROMPT, corpus
+
+RESOLUTION = 256
+LATENT_SIZE = RESOLUTION // 8
+TOKENS = 77
+TEXT_WIDTH = 128
+VOCABULARY = 640
+
+
+def build_tokenizer(sentences: Iterable[str]) -> CLIPTokenizer:
+    """CLIP's own tokenizer (lower case, byte-level BPE) over the merges that `sentences` ask for."""
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    blank = CLIPTokenizer(vocab={start: 0, end: 1})
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - 2,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        end_of_word_suffix="</w>",
+        special_tokens=[],
+        show_progress=False,
+    )
+    blank.backend_tokenizer.train_from_iterator(sentences, trainer)
+    learnt = json.loads(blank.backend_tokenizer.to_str())["model"]
+    # Every letter may end a word it never ended in the corpus.
+    symbols = dict.fromkeys([*learnt["vocab"], *(f"{letter}</w>" for letter in string.printable.strip())])
+    vocabulary = {symbol: index for index, symbol in enumerate([start, end, *symbols])}
+    merges = [tuple(merge) for merge in learnt["merges"]]
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """input_ids (B, 77) → embeddings (B, 77, 128)."""
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=2 * TEXT_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config)
+
+
+def build_autoencoder() -> AutoencoderKL:
+    """pixels (B, 3, 256, 256) in −1…1 ↔ latents (B, 4, 32, 32), of unit variance: nothing to scale.
+
+    Four groups of channels, so that `autoencoder.set_linear` can pass a picture through the last
+    normalisation of either half unchanged.
+    """
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 96),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=RESOLUTION,
+        scaling_factor=1.0,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        mid_block_add_attention=False,
+        force_upcast=False,
+    )
+
+
+def build_unet() -> UNet2DConditionModel:
+    """[z_t, mask, conditioning latents] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32)."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=9,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(64, 128, 192),
+        layers_per_block=1,
+        attention_head_dim=4,  # diffusers reads it as the number of heads
+        cross_attention_dim=TEXT_WIDTH,
+    )
+
+
+def build_scheduler() -> DDIMScheduler:
+    """v-prediction, zero terminal signal-to-noise ratio, trailing timesteps."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
+    """All parts with seeded random weights, in float32."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(corpus())
+    return StableDiffusionInpaintPipeline(
+        vae=build_autoencoder(),
+        text_encoder=build_text_encoder(tokenizer),
+        tokenizer=tokenizer,
+        unet=build_unet(),
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
+    """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is meant to be used."""
+    pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    pipeline.to(dtype=torch.float32)
+    mode = {"scheduler": "DDIMScheduler", "strength": 1.0, "guidance_scale": 1.0}
+    use = {
+        "resolution": [RESOLUTION, RESOLUTION],
+        "conditioning": "composite",
+        "prompt": PROMPT,
+        "negative_prompt": "",
+        "keyframe": mode | {"steps": 4},
+        "capture": mode | {"steps": 25},
+    }
+    (folder / "pipeline.json").write_text(json.dumps(use, indent=2) + "\n")
