@@ -1,1 +1,7 @@
-"""The catalog of fabrics: its entries, their textures, reading and writing it."""
+"""The fabrics that the app offers: reading, searching and keeping them."""
+
+from catalog.catalog import Catalog
+from catalog.errors import CatalogError
+from catalog.schema import Fabric, FabricDetails, Texture
+
+__all__ = ["Catalog", "CatalogError", "Fabric", "FabricDetails", "Texture"]

@@ -1,0 +1,62 @@
+"""`python -m catalog`: put folders that `python -m fabric` wrote into a catalog."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from catalog.catalog import BUILT_IN, BUILT_IN_TEXTURES
+from catalog.errors import CatalogError
+from catalog.schema import Fabric, FabricDetails
+from catalog.store import Maps, Store
+
+
+def read_scan(folder: Path) -> tuple[FabricDetails, Maps]:
+    """A scan's details and maps: its `fabric.json` names a file for each map."""
+    document = json.loads((folder / "fabric.json").read_bytes())
+    maps = {
+        role: ((folder / name).read_bytes(), f"image/{'png' if name.endswith('png') else 'jpeg'}")
+        for role, name in document.pop("maps").items()
+    }
+    return FabricDetails.model_validate(document), maps
+
+
+def write_built_in(scans: list[Path]) -> list[Fabric]:
+    """Make the scanned folders the built-in catalog; each fabric's id is its folder's name."""
+    with tempfile.TemporaryDirectory() as temporary:
+        store = Store(Path(temporary))
+        fabrics = [store.add(*read_scan(scan), frozenset(), scan.name) for scan in scans]
+        shutil.rmtree(BUILT_IN_TEXTURES, ignore_errors=True)
+        shutil.copytree(store.textures, BUILT_IN_TEXTURES)
+    documents = [f.model_dump(mode="json", exclude_none=True, exclude_computed_fields=True) for f in fabrics]
+    BUILT_IN.write_text(json.dumps({"fabrics": documents}, indent=1) + "\n")
+    return fabrics
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m catalog", description=__doc__)
+    parser.add_argument("scans", nargs="+", type=Path, help="folders written by python -m fabric")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--own", type=Path, help="the folder of own fabrics to add them to")
+    target.add_argument("--built-in", action="store_true", help="make them the built-in catalog")
+    arguments = parser.parse_args()
+    try:
+        if arguments.built_in:
+            fabrics = write_built_in(arguments.scans)
+        else:
+            taken = frozenset(fabric["id"] for fabric in json.loads(BUILT_IN.read_bytes())["fabrics"])
+            fabrics = [Store(arguments.own).add(*read_scan(scan), taken) for scan in arguments.scans]
+    except (OSError, json.JSONDecodeError, ValidationError, CatalogError) as error:
+        print(f"python -m catalog: {error}", file=sys.stderr)
+        return 1
+    for fabric in fabrics:
+        print(fabric.id)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The fabrics a client may choose from: those that ship with the house, and the owner's."""
+
+import hashlib
+import json
+import re
+import threading
+from pathlib import Path
+
+from catalog.errors import CatalogError
+from catalog.schema import Fabric, FabricDetails
+from catalog.store import Maps, Store, not_found
+
+HERE = Path(__file__).parent
+BUILT_IN = HERE / "catalog.json"
+BUILT_IN_TEXTURES = HERE / "textures"
+
+_TEXTURE = re.compile(r"[0-9a-f]{64}\.(jpg|png|webp)")
+
+
+def read_built_in(path: Path = BUILT_IN) -> dict[str, Fabric]:
+    """The built-in fabrics by id. Raises ValidationError (a ValueError) if the file is damaged."""
+    return {
+        fabric.id: fabric for fabric in map(Fabric.model_validate, json.loads(path.read_bytes())["fabrics"])
+    }
+
+
+class Catalog:
+    """Built-in fabrics (read-only) and own fabrics, which live in the folder `own`.
+
+    Thread-safe, and safe beside other processes on the same folder: what one writes the others list at
+    once. Without `own` there are only the built-in ones, and `add` is refused.
+    """
+
+    def __init__(self, own: Path | None = None) -> None:
+        self._built_in = read_built_in()
+        self._own = Store(own) if own else None
+        self._lock = threading.Lock()
+        self._stamp: object = None
+        self._fabrics: dict[str, Fabric] = {}
+        self._version = ""
+
+    def list(self, tag: str | None = None, text: str | None = None) -> list[Fabric]:
+        """The fabrics that have `tag` and hold every word of `text`; without either, all of them.
+
+        Case does not matter; words are looked for in id, name, description, tags, fibre and weave.
+        """
+        words = (text or "").casefold().split()
+        wanted = (tag or "").strip().casefold()
+        return [
+            fabric
+            for fabric in self._current()[0].values()
+            if (not wanted or wanted in fabric.tags) and all(word in _text(fabric) for word in words)
+        ]
+
+    def get(self, fabric_id: str) -> Fabric | None:
+        """The fabric, or None for an id that is not there: clients send ids of their own making."""
+        return self._current()[0].get(fabric_id)
+
+    @property
+    def version(self) -> str:
+        """A hash of every fabric's content, for an ETag."""
+        return self._current()[1]
+
+    def texture(self, filename: str) -> Path:
+        """The file behind `/textures/<filename>`. Raises CatalogError NOT_FOUND for any other name."""
+        if _TEXTURE.fullmatch(filename):
+            folders = [BUILT_IN_TEXTURES, *([self._own.textures] if self._own else [])]
+            for folder in folders:
+                if (folder / filename).is_file():
+                    return folder / filename
+        raise CatalogError("NOT_FOUND", f"there is no texture {filename!r}")
+
+    def add(self, details: FabricDetails, maps: Maps) -> Fabric:
+        """Add an own fabric; its id comes from its name.
+
+        maps: role (`diffuse`, `normal`, `roughness_map`, `thumbnail`; optional `ao`, `height`, `orm`)
+            to (compressed bytes, media type).
+        Raises CatalogError: INVALID_INPUT for maps that do not do, READ_ONLY without an own folder.
+        """
+        return self._writable().add(details, maps, frozenset(self._built_in))
+
+    def replace(self, fabric_id: str, details: FabricDetails, maps: Maps | None = None) -> Fabric:
+        """Give an own fabric other details, and other textures unless `maps` is None.
+
+        Raises CatalogError: NOT_FOUND, READ_ONLY for a built-in fabric, INVALID_INPUT.
+        """
+        return self._writable(fabric_id).replace(fabric_id, details, maps)
+
+    def delete(self, fabric_id: str) -> None:
+        """Remove an own fabric. Raises CatalogError: NOT_FOUND, READ_ONLY for a built-in one."""
+        self._writable(fabric_id).delete(fabric_id)
+
+    def _writable(self, fabric_id: str | None = None) -> Store:
+        if fabric_id in self._built_in:
+            raise CatalogError("READ_ONLY", f"{fabric_id!r} is built in; save a copy under another name")
+        if self._own is None:
+            if fabric_id is not None:
+                raise not_found(fabric_id)
+            raise CatalogError("READ_ONLY", "no folder for own fabrics is set; set CATALOG_DIR to keep them")
+        return self._own
+
+    def _current(self) -> tuple[dict[str, Fabric], str]:
+        """All fabrics and their version, read again only when the own folder has changed."""
+        stamp = self._own.stamp() if self._own else ()
+        with self._lock:
+            if stamp != self._stamp:
+                self._fabrics = {**(self._own.read() if self._own and stamp else {}), **self._built_in}
+                self._version = _hash(self._fabrics)
+                self._stamp = stamp
+            return self._fabrics, self._version
+
+
+def _hash(fabrics: dict[str, Fabric]) -> str:
+    return hashlib.sha256("\n".join(f.model_dump_json() for f in fabrics.values()).encode()).hexdigest()[:32]
+
+
+def _text(fabric: Fabric) -> str:
+    parts = (fabric.id, fabric.name, fabric.description, *fabric.tags, fabric.fibre, fabric.weave)
+    return " ".join(part for part in parts if part).casefold()

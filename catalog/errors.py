@@ -1,0 +1,20 @@
+"""What the catalog refuses."""
+
+from typing import Literal
+
+Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT"]
+
+
+class CatalogError(KeyError):
+    """A fabric or texture that is not there, or may not be changed.
+
+    `code` is for programs and never changes its meaning; `message` is for people.
+    """
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(code, message)
+        self.code: Code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,108 @@
+"""What the catalog knows of a fabric."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
+
+Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail"]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=40)]
+
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail")
+# Without these a client has nothing to show.
+REQUIRED_ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "thumbnail")
+
+
+class Texture(BaseModel):
+    """One texture file, named after its content.
+
+    normal_convention: `opengl` (+Y up, as glTF and Three.js expect) on normal maps, else None.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    size_bytes: int = Field(gt=0)
+    color_space: Literal["srgb", "linear"]
+    normal_convention: Literal["opengl"] | None = None
+
+    @property
+    def filename(self) -> str:
+        return f"{self.sha256}.{EXTENSIONS[self.media_type]}"
+
+    @property
+    def url(self) -> str:
+        """Server-relative, and immutable: other content has another name."""
+        return f"/textures/{self.filename}"
+
+
+class FabricDetails(BaseModel):
+    """All of a fabric but its identity and its files: what an owner may write.
+
+    roughness, metalness: 0 to 1; they multiply the maps. material: parameters of Three.js
+    `MeshPhysicalMaterial` (never `color`, which would make clients ignore the textures).
+    tile_width_mm: the width of one texture tile on real cloth. provenance: where it came from.
+    """
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=120)
+    description: str | None = Field(None, max_length=2000)
+    tags: tuple[Tag, ...] = Field((), max_length=32)
+    fibre: str | None = Field(None, max_length=80)
+    weave: str | None = Field(None, max_length=80)
+    tile_width_mm: float | None = Field(None, gt=0, le=100_000)
+    license: str | None = Field(None, max_length=200)
+    roughness: float = Field(ge=0, le=1)
+    metalness: float = Field(0.0, ge=0, le=1)
+    material: dict[str, Any] = {}
+    quality: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+
+
+class Fabric(FabricDetails):
+    """A fabric of the catalog; the URLs are server-relative paths."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    textures: dict[Role, Texture]
+
+    def _url(self, role: Role) -> str | None:
+        texture = self.textures.get(role)
+        return texture.url if texture else None
+
+    # The names and the flat places of the wire contract.
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def diffuseUrl(self) -> str | None:
+        return self._url("diffuse")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def normalUrl(self) -> str | None:
+        return self._url("normal")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def roughnessUrl(self) -> str | None:
+        return self._url("roughness_map")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def aoUrl(self) -> str | None:
+        return self._url("ao")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def heightUrl(self) -> str | None:
+        return self._url("height")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ormUrl(self) -> str | None:
+        return self._url("orm")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def thumbnail(self) -> str | None:
+        return self._url("thumbnail")

@@ -1,0 +1,168 @@
+"""A folder of fabrics: one JSON file each, and textures named after their content.
+
+Readers take no lock: a fabric's file is written beside and renamed into place, after its textures.
+Writers of all processes take one `flock`, so that an id is given once and a texture that another
+fabric just began to use is not removed.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from catalog.errors import CatalogError
+from catalog.schema import EXTENSIONS, REQUIRED_ROLES, ROLES, Fabric, FabricDetails, Role, Texture
+
+log = logging.getLogger(__name__)
+
+Maps = Mapping[str, tuple[bytes, str]]
+
+
+class Store:
+    """`folder/fabrics/<id>.json` and `folder/textures/<sha256>.<jpg|png|webp>`, made when needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fabrics = folder / "fabrics"
+        self.textures = folder / "textures"
+
+    def stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Changes whenever a fabric is added, replaced or removed: a rename gives a new inode."""
+        try:
+            with os.scandir(self._fabrics) as entries:
+                found = [(e.name, e.inode(), e.stat().st_mtime_ns) for e in entries if e.name[-5:] == ".json"]
+        except FileNotFoundError:
+            return ()
+        return tuple(sorted(found))
+
+    def read(self) -> dict[str, Fabric]:
+        """All fabrics by id, in the order of their ids; a file damaged by hand is logged and left out."""
+        fabrics = {}
+        for path in sorted(self._fabrics.glob("*.json")):
+            try:
+                fabric = Fabric.model_validate_json(path.read_bytes())
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            except ValidationError as error:
+                log.error("%s is not a fabric; correct or remove it: %s", path, error)
+                continue
+            fabrics[path.stem] = fabric
+        return fabrics
+
+    def add(
+        self, details: FabricDetails, maps: Maps, taken: frozenset[str], fabric_id: str | None = None
+    ) -> Fabric:
+        """Write a new fabric; its id is `fabric_id` or comes from its name, and is none of `taken`."""
+        with self._lock():
+            taken |= self.read().keys()
+            fabric_id = fabric_id or _free_id(details.name, taken)
+            if fabric_id in taken:
+                raise CatalogError("INVALID_INPUT", f"there is a fabric {fabric_id!r} already")
+            return self._write(fabric_id, details, self._write_textures(maps))
+
+    def replace(self, fabric_id: str, details: FabricDetails, maps: Maps | None) -> Fabric:
+        """Write other details, and other textures unless `maps` is None. Raises CatalogError NOT_FOUND."""
+        with self._lock():
+            old = self.read().get(fabric_id)
+            if old is None:
+                raise not_found(fabric_id)
+            textures = old.textures if maps is None else self._write_textures(maps)
+            fabric = self._write(fabric_id, details, textures)
+            self._remove_unused(old)
+            return fabric
+
+    def delete(self, fabric_id: str) -> None:
+        """Remove a fabric and the textures that no other has. Raises CatalogError NOT_FOUND."""
+        with self._lock():
+            old = self.read().get(fabric_id)
+            if old is None:
+                raise not_found(fabric_id)
+            (self._fabrics / f"{fabric_id}.json").unlink()
+            self._remove_unused(old)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self._fabrics.mkdir(parents=True, exist_ok=True)
+        self.textures.mkdir(exist_ok=True)
+        with open(self._folder / ".lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, also by a crash
+            yield
+
+    def _write(self, fabric_id: str, details: FabricDetails, textures: dict[Role, Texture]) -> Fabric:
+        known = {name: getattr(details, name) for name in FabricDetails.model_fields}
+        fabric = Fabric(id=fabric_id, textures=textures, **known)
+        document = fabric.model_dump_json(indent=2, exclude_none=True, exclude_computed_fields=True)
+        _write_whole(self._fabrics / f"{fabric_id}.json", document.encode() + b"\n")
+        return fabric
+
+    def _write_textures(self, maps: Maps) -> dict[Role, Texture]:
+        _check(maps)
+        textures = {}
+        for role in ROLES:
+            if role not in maps:
+                continue
+            data, media_type = maps[role]
+            texture = Texture(
+                sha256=hashlib.sha256(data).hexdigest(),
+                media_type=media_type,  # type: ignore[arg-type]  # checked above
+                size_bytes=len(data),
+                color_space="srgb" if role in ("diffuse", "thumbnail") else "linear",
+                normal_convention="opengl" if role == "normal" else None,
+            )
+            if not (self.textures / texture.filename).exists():
+                _write_whole(self.textures / texture.filename, data)
+            textures[role] = texture
+        return textures
+
+    def _remove_unused(self, old: Fabric) -> None:
+        used = {texture.filename for fabric in self.read().values() for texture in fabric.textures.values()}
+        for filename in {texture.filename for texture in old.textures.values()} - used:
+            (self.textures / filename).unlink(missing_ok=True)
+
+
+def not_found(fabric_id: str) -> CatalogError:
+    return CatalogError("NOT_FOUND", f"there is no fabric {fabric_id!r}; GET the catalog for those there are")
+
+
+def _check(maps: Maps) -> None:
+    missing = [role for role in REQUIRED_ROLES if role not in maps]
+    if missing:
+        raise CatalogError("INVALID_INPUT", f"the fabric lacks {', '.join(missing)}")
+    for role, (data, media_type) in maps.items():
+        if role not in ROLES:
+            raise CatalogError("INVALID_INPUT", f"{role!r} is none of {', '.join(ROLES)}")
+        if media_type not in EXTENSIONS or not data:
+            raise CatalogError(
+                "INVALID_INPUT", f"{role} must be one of {', '.join(EXTENSIONS)}, and not empty"
+            )
+
+
+def _free_id(name: str, taken: frozenset[str]) -> str:
+    """`name` as lower-case words joined by hyphens, with a number where that is taken."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:60].rstrip("-") or "fabric"
+    candidates = (slug if number == 1 else f"{slug}-{number}" for number in range(1, len(taken) + 2))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside, flush to disk, rename: readers and crashes see the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
