@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from catalog import Catalog
+from catalog import Catalog, CatalogError
 from fabric import FabricError, ScanOptions, scan
 from frontend_proxy.body import read_object
 from frontend_proxy.errors import ImageTooLarge, InvalidInput, ProxyError, UndecodableImage
@@ -17,8 +17,8 @@ from frontend_proxy.schemas import ScanRequest, validate
 from frontend_proxy.settings import Settings
 from frontend_proxy.worker import Worker
 
-URL_FIELDS = ("diffuseUrl", "normalUrl", "roughnessUrl", "thumbnail")
-TEXTURE_MAX_AGE_S = 24 * 3600
+URL_FIELDS = ("diffuseUrl", "normalUrl", "roughnessUrl", "aoUrl", "heightUrl", "ormUrl", "thumbnail")
+FOREVER = "public, max-age=31536000, immutable"  # a texture is named after its content
 
 _SCAN_ERRORS: dict[str, type[ProxyError]] = {
     "IMAGE_DECODE": UndecodableImage,
@@ -36,9 +36,9 @@ class Fabrics:
     async def catalog(self, request: Request) -> Response:
         """`GET /api/fabric/catalog`; texture URLs are absolute, as they go straight into a texture loader."""
         base = (self._settings.public_url or str(request.base_url)).rstrip("/")
-        fabrics = [fabric.model_dump(exclude_none=True) for fabric in self._catalog.list()]
+        fabrics = [fabric.model_dump(mode="json", exclude_none=True) for fabric in self._catalog.list()]
         for fabric in fabrics:
-            fabric.update({field: base + fabric[field] for field in URL_FIELDS})
+            fabric.update({field: base + fabric[field] for field in URL_FIELDS if field in fabric})
         return JSONResponse({"success": True, "fabrics": fabrics, "count": len(fabrics)})
 
     async def scan(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class Fabrics:
 
 
 class Textures(StaticFiles):
-    """`GET /textures/{file}`: the catalog's files, with validators and a day in the browser's cache."""
+    """`GET /textures/{file}`: the catalog's files."""
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__()
@@ -84,9 +84,9 @@ class Textures(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         try:
             file = self._catalog.texture(path)
-        except KeyError:
+            return str(file), os.stat(file)
+        except (CatalogError, FileNotFoundError):
             return "", None
-        return str(file), os.stat(file)
 
     def file_response(
         self,
@@ -96,5 +96,5 @@ class Textures(StaticFiles):
         status_code: int = 200,
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = f"public, max-age={TEXTURE_MAX_AGE_S}"
+        response.headers["Cache-Control"] = FOREVER
         return response
