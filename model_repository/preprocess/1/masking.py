@@ -4,15 +4,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from difference import difference_mask
 from pose import Pose
 from registration import Registration, find_video, stretch
 
 # A garment smaller than this share of the frame is none.
 _LEAST_GARMENT = 0.002
-# Long side, in pixels, at which the differences between render and frame are cleaned.
-_CLEAN_AT = 480
-# Grey levels that noise, JPEG and exposure may put between two pictures of the same thing.
-_NOISE = 28
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose) -> Garment:
         registration = stretch(render.shape[1::-1], size)
         return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
     laid = video.warp(opaque, size)
-    mask = _difference(laid, frame, pose)
+    mask = difference_mask(laid, frame)
     colour = cv2.multiply(laid, cv2.merge([mask] * 3), scale=1 / 255)
     return _spare(Garment(mask, colour, "difference", video), pose)
 
@@ -86,42 +83,3 @@ def _spare(garment: Garment, pose: Pose) -> Garment:
     if (mask > 127).mean() < _LEAST_GARMENT:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)
-
-
-def _difference(laid: np.ndarray, frame: np.ndarray, pose: Pose) -> np.ndarray:
-    """Coverage of what the laid-on render shows and the frame does not, one solid shape."""
-    scale = min(1.0, _CLEAN_AT / max(frame.shape[:2]))
-    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    difference = cv2.absdiff(
-        cv2.resize(laid, size, interpolation=cv2.INTER_AREA),
-        cv2.resize(frame, size, interpolation=cv2.INTER_AREA),
-    ).max(axis=2)
-    changed = (cv2.GaussianBlur(difference, (5, 5), 0) > _NOISE).astype(np.uint8)
-    # A person who moved a little since the render was drawn leaves thin edges: opened away. Where the
-    # jacket happens to have the frame's colour there are gaps: closed.
-    changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _disc(0.012 * max(size)))
-    changed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, _disc(0.02 * max(size)))
-    solid = _fill_holes(_keep_bodies(changed))
-    return cv2.resize(
-        cv2.GaussianBlur(solid * 255, (3, 3), 0), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR
-    )
-
-
-def _disc(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
-def _keep_bodies(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece and those at least a tenth of it (sleeves may be apart)."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    if count == 1:
-        return mask
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    kept = 1 + np.flatnonzero(areas >= 0.1 * areas.max())
-    return np.isin(labels, kept).astype(np.uint8)
-
-
-def _fill_holes(mask: np.ndarray) -> np.ndarray:
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(mask), outlines, -1, 1, cv2.FILLED)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from pictures import largest_channel
 
 # Long side, in pixels, at which fits are compared: fine enough for a person, blind to noise.
 _COMPARE_AT = 160
@@ -49,7 +50,8 @@ def find_video(render: np.ndarray, frame: np.ndarray) -> Registration | None:
     plane = _not_black(render)
     if plane is not None:
         candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
-    scores = [_alike(candidate, render, frame) for candidate in candidates]
+    small_render, small_frame = _shrink(render, 2 * _COMPARE_AT), _shrink(frame, _COMPARE_AT)
+    scores = [_alike(candidate, render, frame, small_render, small_frame) for candidate in candidates]
     best = int(np.argmax(scores))
     return candidates[best] if scores[best] >= _LEAST_ALIKE else None
 
@@ -76,18 +78,30 @@ def _same_aspect(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Regist
 
 
 def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
-    bright = render.max(axis=2) > 12
+    bright = largest_channel(render) > 12
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     if not rows.size:
         return None
     return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 
-def _alike(registration: Registration, render: np.ndarray, frame: np.ndarray) -> float:
+def _shrink(picture: np.ndarray, longest: int) -> np.ndarray:
+    scale = min(1.0, longest / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _alike(
+    registration: Registration,
+    render: np.ndarray,
+    frame: np.ndarray,
+    small_render: np.ndarray,
+    small_frame: np.ndarray,
+) -> float:
     """The share of the frame's pixels, at a coarse scale, that the laid-on render shows unchanged."""
-    scale = _COMPARE_AT / max(frame.shape[:2])
-    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    small_frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA).astype(np.int16)
-    laid = registration.warp(render, frame.shape[1::-1])
-    small_render = cv2.resize(laid, size, interpolation=cv2.INTER_AREA).astype(np.int16)
-    return float((np.abs(small_render - small_frame).max(axis=2) <= _ALIKE).mean())
+    down = _between((0, 0, *frame.shape[1::-1]), (0, 0, *small_frame.shape[1::-1]))
+    up = _between((0, 0, *small_render.shape[1::-1]), (0, 0, *render.shape[1::-1]))
+    square = [np.vstack([matrix, (0, 0, 1)]) for matrix in (down, registration.matrix, up)]
+    matrix = (square[0] @ square[1] @ square[2])[:2]
+    laid = cv2.warpAffine(small_render, matrix, small_frame.shape[1::-1])
+    return float((largest_channel(cv2.absdiff(laid, small_frame)) <= _ALIKE).mean())

@@ -1,0 +1,96 @@
+"""The garment of an opaque render: what it shows and the camera frame does not.
+
+The render was drawn over the same video a moment earlier, under another exposure perhaps, and went
+through a codec. How alike the two are where nothing was drawn says what difference counts.
+"""
+
+import cv2
+import numpy as np
+from pictures import largest_channel
+
+# Long side, in pixels, at which this works.
+_SIZE = 512
+# Grey levels beyond which a pixel is drawn over, whatever the noise.
+_DRAWN = 48
+# How far, in pixels at that size, a person may have moved since the render was drawn.
+_LAG = 3
+# A threshold up to which render and video are of the same moment.
+_STILL = 16
+
+
+def difference_mask(laid: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Coverage, (H, W) uint8, of the garment in `laid`, the render as it lies on `frame`, both BGR."""
+    scale = min(1.0, _SIZE / max(frame.shape[:2]))
+    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+    render = cv2.resize(laid, size, interpolation=cv2.INTER_AREA)
+    video = _expose_alike(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), render)
+
+    difference = largest_channel(cv2.absdiff(render, video))
+    threshold = _threshold(difference)
+    changed = cv2.medianBlur((difference > threshold).astype(np.uint8), 5)
+    drawn = _open((_beyond_motion(render, video) > threshold).astype(np.uint8), 1)
+    if threshold > _STILL:  # what moved shows beside the garment: keep to where only drawing explains it
+        changed &= cv2.dilate(drawn, _disc(2 * _LAG))
+    solid = _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
+    return cv2.resize(cv2.blur(solid * 255, (3, 3)), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """The video under the render's exposure and white balance: one gain a channel."""
+    alike = (largest_channel(cv2.absdiff(render, video)) < _DRAWN) & (cv2.split(video)[1] > 30)
+    if alike.mean() < 0.05:
+        return video
+    gains = np.median(render[alike][::7] / np.maximum(video[alike][::7], 1).astype(np.float32), axis=0)
+    tables = np.arange(256)[:, None] * gains
+    return cv2.LUT(video, np.rint(tables).clip(0, 255).astype(np.uint8)[None])
+
+
+def _threshold(difference: np.ndarray) -> float:
+    """Grey levels: well above what pixels that nothing was drawn on differ by."""
+    quiet = difference[difference < _DRAWN]
+    noise = float(np.percentile(quiet, 60)) if quiet.size else _DRAWN
+    return min(8 + 3 * noise, _DRAWN)
+
+
+def _beyond_motion(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """How far the render lies outside of what the video shows within `_LAG` pixels: 0 at moved edges."""
+    window = np.ones((2 * _LAG + 1, 2 * _LAG + 1), np.uint8)
+    above = cv2.subtract(render, cv2.dilate(video, window))
+    below = cv2.subtract(cv2.erode(video, window), render)
+    return largest_channel(cv2.max(above, below))
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def _open(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Without what is thinner than the disc; the frame's edge does not count as an end."""
+    padded = cv2.copyMakeBorder(mask, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
+    return cv2.morphologyEx(padded, cv2.MORPH_OPEN, _disc(radius))[radius:-radius, radius:-radius]
+
+
+def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """The pieces of `changed` that motion alone does not explain; a stray one is none of the garment."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(changed)
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    evidence = np.bincount(labels[drawn > 0], minlength=len(areas))
+    evidence[0] = 0
+    kept = (evidence > 0.1 * areas) & (evidence > 0.05 * evidence.max())
+    return kept[labels].astype(np.uint8)
+
+
+def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """Gaps where the garment happens to have the frame's own colour: near it, and of its colours."""
+    if not bodies.any():
+        return bodies
+    blue, green, red = cv2.split(render >> 4)
+    codes = (blue.astype(np.int32) << 8) + (green.astype(np.int32) << 4) + red  # 16 levels a channel
+    own = np.bincount(codes[bodies > 0], minlength=16**3)
+    rest = np.bincount(codes[bodies == 0], minlength=16**3)
+    of_its_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
+    reach = round(0.03 * max(bodies.shape))
+    room = cv2.copyMakeBorder(bodies, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    near = cv2.morphologyEx(room, cv2.MORPH_CLOSE, _disc(reach))[reach:-reach, reach:-reach]
+    gaps = _open((near & of_its_colours[codes] & (1 - bodies)).astype(np.uint8), 1)
+    return cv2.medianBlur(bodies | gaps, 5)
