@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.e2e.conftest import running_stack
+from tests.stack import running_stack
 from tests.tryon_client import Tryon, keyframe
 
 PICTURES = keyframe("transparent_no_pose")

@@ -116,6 +116,7 @@ def load(folder: Path) -> Checkpoint:
             feature_extractor=None,
             image_encoder=None,
             requires_safety_checker=False,
+            low_cpu_mem_usage=False,  # it needs `accelerate`, and saves nothing here
             local_files_only=True,
         )
     except Exception as error:  # whatever four libraries raise on a broken file

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from frontend_proxy.serve import main
-from tests.e2e.conftest import free_ports, running_stack
+from tests.stack import free_ports, running_stack
 
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"

@@ -1,0 +1,119 @@
+"""`make demo`: dress the sample portrait through the running proxy, and show it.
+
+    python -m benchmarks.demo                              # starts the stack for the occasion
+    python -m benchmarks.demo --url http://localhost:5000  # uses one that runs
+
+Writes a contact sheet and its pictures to build/demo/.
+"""
+
+import argparse
+import base64
+import io
+import json
+import tempfile
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+from PIL import Image, ImageDraw, ImageFont
+from websockets.sync.client import connect
+
+from benchmarks import portrait
+from tests.stack import running_stack
+
+PANEL = 400  # pixels of each picture on the sheet
+CAPTION = 34
+
+
+def data_uri(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def from_data_uri(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def dress(url: str) -> dict[str, tuple[Image.Image, str]]:
+    """Pictures by name, each with a line that says how it came about."""
+    frame, render = portrait.frame(), portrait.render()
+    camera_frame = data_uri(portrait.encode(frame, ".jpg"), "image/jpeg")
+    jacket_render = data_uri(portrait.encode(render, ".png"), "image/png")
+
+    keyframe = {
+        "type": "keyframe",
+        "timestamp": 0,
+        "camera_frame": camera_frame,
+        "jacket_render": jacket_render,
+    }
+    with connect(url.replace("http", "ws", 1) + "/ws", max_size=None, compression=None) as socket:
+        for attempt in range(2):  # the first one warms up
+            socket.send(json.dumps(keyframe | portrait.message() | {"timestamp": attempt}))
+            began = time.perf_counter()
+            live = json.loads(socket.recv())
+            live_seconds = time.perf_counter() - began
+    if live["type"] != "keyframe_result":
+        raise SystemExit(f"the keyframe failed: {live['error']}")
+
+    began = time.perf_counter()
+    answer = httpx.post(
+        f"{url}/virtual-tryon",
+        json={"user_image": camera_frame, "jacket_render": jacket_render, "seed": 0} | portrait.message(),
+        timeout=300,
+    )
+    capture_seconds = time.perf_counter() - began
+    capture = answer.json()
+    if not capture["success"]:
+        raise SystemExit(f"the capture failed: {capture['error']}")
+
+    person = Image.fromarray(frame).convert("RGBA")
+    drawn = Image.fromarray(render).resize(person.size)
+    return {
+        "frame": (person, "camera frame"),
+        "render": (Image.alpha_composite(Image.new("RGBA", drawn.size, "#d8dce2"), drawn), "jacket render"),
+        "composite": (Image.alpha_composite(person, drawn), "composite"),
+        "keyframe": (
+            from_data_uri(live["image"]),
+            f"keyframe, {live.get('steps', 0)} steps, {live_seconds:.2f} s ({live['mode']})",
+        ),
+        "capture": (
+            from_data_uri(capture["result_image"]),
+            f"capture, {capture['steps']} steps, {capture_seconds:.2f} s",
+        ),
+    }
+
+
+def contact_sheet(pictures: dict[str, tuple[Image.Image, str]]) -> Image.Image:
+    sheet = Image.new("RGB", (PANEL * len(pictures), PANEL + CAPTION), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(16)
+    for column, (picture, caption) in enumerate(pictures.values()):
+        shown = picture.convert("RGB").resize((PANEL, PANEL), Image.Resampling.LANCZOS)
+        sheet.paste(shown, (column * PANEL, 0))
+        draw.text((column * PANEL + PANEL // 2, PANEL + CAPTION // 2), caption, "black", font, anchor="mm")
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--url", help="of a running proxy; by default a stack is started and ended")
+    parser.add_argument("--output", type=Path, default=Path("build/demo"), help="default: %(default)s")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        running = SimpleNamespace(url=args.url)
+        with nullcontext(running) if args.url else running_stack(Path(folder)) as stack:
+            if not args.url:
+                print("Starting the stack …", flush=True)
+                stack.wait_until(lambda health: health["ai_model_loaded"])
+            pictures = dress(stack.url)
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name, (picture, caption) in pictures.items():
+        picture.save(args.output / f"{name}.png")
+        print(f"{name:<10} {caption}")
+    contact_sheet(pictures).save(args.output / "sheet.png")
+    print(f"Contact sheet: {args.output / 'sheet.png'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The sample shopper: scikit-image's public-domain portrait `astronaut` in a jacket render of ours."""
+
+import cv2
+import numpy as np
+from skimage import data
+
+from export.lucy_tiny.jackets import render_jacket
+
+# MediaPipe's own points of the face; shoulders, arms and hips by hand, since the suit's collar misleads it.
+_FACE = [
+    (0.416, 0.252), (0.444, 0.213), (0.462, 0.216), (0.478, 0.219), (0.397, 0.207), (0.378, 0.205),
+    (0.362, 0.204), (0.500, 0.238), (0.334, 0.219), (0.439, 0.288), (0.385, 0.284),
+]  # fmt: skip
+_BODY = {
+    11: (0.63, 0.54), 12: (0.21, 0.53), 13: (0.74, 0.80), 14: (0.10, 0.80), 15: (0.68, 1.04),
+    16: (0.20, 1.04), 23: (0.56, 1.12), 24: (0.30, 1.12),
+}  # fmt: skip
+
+
+def frame() -> np.ndarray:
+    """The camera frame, (512, 512, 3) RGB uint8."""
+    return data.astronaut()
+
+
+def landmarks() -> np.ndarray:
+    """(33, 4) as MediaPipe gives them: x, y of the frame, z, visibility."""
+    points = np.zeros((33, 4), np.float32)
+    for number, (x, y) in {**dict(enumerate(_FACE)), **_BODY}.items():
+        points[number] = (x, y, 0, 0.99)
+    return points
+
+
+def render(size: tuple[int, int] = (768, 768)) -> np.ndarray:
+    """The jacket as a frontend draws it: (H, W, 4) RGBA uint8, transparent around it."""
+    return render_jacket(landmarks(), size)
+
+
+def encode(picture: np.ndarray, suffix: str) -> bytes:
+    """(H, W, 3 or 4) RGB(A) uint8 to a file's bytes; suffix `.jpg` or `.png`."""
+    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    return cv2.imencode(suffix, cv2.cvtColor(picture, code))[1].tobytes()
+
+
+def message() -> dict:
+    """The portrait as a keyframe message of the frontend, less its type and pictures."""
+    names = ("x", "y", "z", "visibility")
+    points = [dict(zip(names, map(float, point), strict=True)) for point in landmarks()]
+    return {"pose": {"landmarks": points, "shoulderWidth": 0.42, "rotation": 3.1}, "fabric_id": "denim-blue"}
