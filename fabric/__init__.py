@@ -2,6 +2,7 @@
 
 from fabric.errors import FabricError
 from fabric.options import ScanOptions
-from fabric.scanner import EncodedImage, Scan, scan
+from fabric.encode import EncodedImage
+from fabric.scanner import Scan, scan
 
 __all__ = ["EncodedImage", "FabricError", "Scan", "ScanOptions", "scan"]

@@ -1,21 +1,24 @@
-"""The way of a photo: ingest, rectify, flatten, repeat, seamless, maps, encode."""
+"""The way of a photo: ingest, rectify, repeat, flatten, seamless, relief, encode."""
 
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, fields
 
 import cv2
 import numpy as np
 
+from fabric import quality, relief
+from fabric.encode import EncodedImage, encode, to_bytes
+from fabric.frame import OVERLAP, Frame, choose_frame, cut_out
 from fabric.ingest import decode
+from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.options import ScanOptions
+from fabric.rectify import Outline, find_outline, ordered, side_length, straighten
+from fabric.repeat import Repeat, find_repeats
+from fabric.seam import make_seamless, settle_border
 
-
-class EncodedImage(NamedTuple):
-    """Compressed bytes and what they are."""
-
-    data: bytes
-    media_type: str
+LIGHT_SIGMA = 0.08  # of the side
+MOTIF_SIGMA = 0.55  # of a print's period: a light that followed the motif would bleach it
+THUMBNAIL = 256
 
 
 @dataclass(frozen=True)
@@ -50,40 +53,133 @@ class Scan:
         }
 
 
+@dataclass(frozen=True)
+class Tile:
+    """A seamless square of cloth, before maps are made of it.
+
+    albedo: (N, N, 3) float32 linear RGB. cut: (N, N) bool, the pixels where the picture changes sides.
+    frame: where the tile lay in the flat cloth (side, side). repeats: of that cloth, along x and y.
+    flatness: of its light before the correction.
+    """
+
+    albedo: np.ndarray
+    cut: np.ndarray
+    frame: Frame
+    side: int
+    repeats: tuple[Repeat | None, Repeat | None]
+    outline: Outline | None
+    photo: quality.PhotoQuality
+    flatness: float
+
+
 def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B008, frozen
     """The material in a photo of cloth.
 
     photo: a JPEG, PNG, WebP, AVIF, TIFF or BMP file. Raises FabricError.
     """
+    tile = make_tile(photo, options)
     cloth = FABRIC_CLASSES[options.fabric_class]
-    size = options.size
-    pixels = decode(photo, size)
-    side = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    tile = cv2.resize(
-        pixels[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA
-    )
-    grey = cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    normal = np.dstack([-dx, dy, np.ones_like(dx)])
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    rough = np.full((size, size), round(cloth.roughness * 255), np.uint8)
-    white = np.full((size, size), 255, np.uint8)
-
-    def jpeg(rgb: np.ndarray) -> EncodedImage:
-        bgr = rgb if rgb.ndim == 2 else cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-        return EncodedImage(cv2.imencode(".jpg", bgr)[1].tobytes(), "image/jpeg")
-
+    height = relief.height_map(tile.albedo, cloth.slope, options.normal_strength)
+    rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
+    factor = round(float(rough.max()), 4)  # map times factor is the roughness: Three.js multiplies them
+    diffuse = linear_to_srgb(tile.albedo)
+    occlusion = to_bytes(relief.occlusion_map(height, options.ao_strength))
+    rough_byte = to_bytes(rough / factor)
+    maps = {
+        "diffuse": diffuse,
+        "normal": to_bytes(relief.normal_map(height) * 0.5 + 0.5),
+        "roughness_map": rough_byte,
+        "ao": occlusion,
+        "height": to_bytes(_unit(height)),
+        "orm": np.dstack([occlusion, rough_byte, np.zeros_like(occlusion)]),
+        "thumbnail": cv2.resize(diffuse, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
+    }
+    red, green, blue = tile.albedo.mean(axis=(0, 1)).tolist()
     return Scan(
-        diffuse=jpeg(tile),
-        normal=jpeg(((normal * 0.5 + 0.5) * 255).round().astype(np.uint8)),
-        roughness_map=jpeg(white),
-        ao=jpeg(white),
-        height=jpeg((grey * 255).astype(np.uint8)),
-        orm=jpeg(np.dstack([white, rough, np.zeros_like(white)])),
-        thumbnail=jpeg(cv2.resize(tile, (256, 256), interpolation=cv2.INTER_AREA)),
-        roughness=cloth.roughness,
+        **{role: encode(role, pixels, options.format) for role, pixels in maps.items()},
+        roughness=factor,
         metalness=0.0,
-        material=mesh_physical_material(cloth, (0.5, 0.5, 0.5), cloth.roughness),
-        quality={"advice": []},
+        material=mesh_physical_material(cloth, (red, green, blue), factor),
+        quality=_report(tile, diffuse, options),
     )
+
+
+def make_tile(photo: bytes, options: ScanOptions) -> Tile:
+    """Everything up to the maps. Raises FabricError."""
+    size = options.size
+    pixels = decode(photo, int(size * (1 + OVERLAP)))
+    cloth, outline = _flat_cloth(pixels, photo, options)
+    side = min(cloth.shape[:2])
+    top, left = (cloth.shape[0] - side) // 2, (cloth.shape[1] - side) // 2
+    square = cloth[top : top + side, left : left + side]
+    photo_quality = quality.judge(square)
+
+    grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    repeats = find_repeats(grey)
+    frame = choose_frame(grey, repeats)
+    linear = srgb_to_linear(cut_out(square, frame, size))
+    periods = [repeat.period / side for repeat in repeats if repeat]
+    sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
+    uneven = flatness(linear)
+    even = flatten(linear, sigma, options.light_strength)
+    even = equalise(even, options.contrast_strength)
+    albedo, cut = settle_border(*make_seamless(even, size))
+    return Tile(albedo, cut, frame, side, repeats, outline, photo_quality, uneven)
+
+
+def _flat_cloth(
+    pixels: np.ndarray, photo: bytes, options: ScanOptions
+) -> tuple[np.ndarray, Outline | None]:
+    """The cloth seen from above, (H, W, 3) uint8, and its outline in the photo if it has one."""
+    height, width = pixels.shape[:2]
+    longest = int(options.size * (1 + OVERLAP) * 1.5)
+    if options.corners:
+        outline: Outline | None = Outline(ordered(np.array(options.corners) * [width, height]), 1.0)
+    else:
+        outline = find_outline(pixels)
+    if outline is None:
+        return pixels, None
+    wanted = options.size * (1 + OVERLAP) / min(side_length(outline.corners))
+    if wanted > 1.2:  # the swatch is a small part of the photo: look at it in full resolution
+        whole = decode(photo, int(min(height, width) * wanted))
+        scale = whole.shape[1] / width
+        return straighten(whole, outline.corners * scale, longest), outline
+    return straighten(pixels, outline.corners, longest), outline
+
+
+def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
+    """The `quality` of a scan: plain values that go into JSON as they are."""
+    sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
+    counts = [side / repeat.period for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
+    share = sides[0] / tile.side
+    tile_mm = options.physical_width_mm * share if options.physical_width_mm else None
+    repeats = [
+        {
+            "period_px": round(options.size * repeat.period / side, 3),
+            "period_mm": round(tile_mm * repeat.period / sides[0], 3) if tile_mm else None,
+            "confidence": round(repeat.confidence, 3),
+        }
+        if repeat
+        else None
+        for side, repeat in zip(sides, tile.repeats, strict=True)
+    ]
+    advice = quality.advice(tile.photo, tile.flatness, counts, sides[0] / options.size)
+    return {
+        **{name: round(value, 4) for name, value in asdict(tile.photo).items()},
+        "light_unevenness": round(tile.flatness, 4),
+        "flatness": round(flatness(tile.albedo), 4),
+        "wrap_ratio": round(quality.wrap_ratio(diffuse), 4),
+        "repeat_x": repeats[0],
+        "repeat_y": repeats[1],
+        "rotation_degrees": round(tile.frame.rotation, 3),
+        "outline": (tile.outline.corners.round(1).tolist() if tile.outline else None),
+        "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
+        "tile_width_mm": round(tile_mm, 2) if tile_mm else None,
+        "advice": advice,
+    }
+
+
+def _unit(height: np.ndarray) -> np.ndarray:
+    """`height` from 0 (lowest) to 1 (highest); 0.5 where it is flat."""
+    low, high = float(height.min()), float(height.max())
+    return (height - low) / (high - low) if high > low else np.full_like(height, 0.5)

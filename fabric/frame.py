@@ -1,0 +1,114 @@
+"""Where the tile lies in the photo: one affine map turns, scales and crops it to whole repeats."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fabric.repeat import Repeat
+
+OVERLAP = 1 / 8  # of the tile's side, for the seam's path to choose from
+_SEARCH = 1 / 16  # of the side, how far the far border may move to match the near one
+_COARSE = 256
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The tile's sides as vectors in the photo's pixels (x, y), from `origin`.
+
+    A point and the one a side away look alike.
+    """
+
+    origin: np.ndarray
+    across: np.ndarray
+    down: np.ndarray
+
+    @property
+    def rotation(self) -> float:
+        """How far the cloth is turned in the photo, in degrees, clockwise positive."""
+        return float(np.degrees(np.arctan2(self.across[1], self.across[0])))
+
+
+def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None]) -> Frame:
+    """The largest tile that fits into `grey` (N, N) float32 with its overlap, in whole repeats.
+
+    Without a repeat along an axis, the side is the one whose far border matches the near border best.
+    """
+    side = len(grey)
+    room = side / (1 + OVERLAP) * 0.995
+    angle = _rotation(repeats)
+    turn = np.array([np.cos(angle), np.sin(angle)])
+    # The turned square must fit with its overlap: its extent grows by |cos| + |sin|.
+    length = room / (abs(turn[0]) + abs(turn[1]))
+    straight = (length * (1 - _SEARCH)) * turn, (length * (1 - _SEARCH)) * np.array([-turn[1], turn[0]])
+    sides = [
+        _whole(repeat, length) if repeat else fallback
+        for repeat, fallback in zip(repeats, straight, strict=True)
+    ]
+    frame = _centred(side, *sides)
+    margin = int(side * _SEARCH / 2)
+    sides = [
+        vector if repeat else _matched(grey, frame, vector, margin)
+        for repeat, vector in zip(repeats, sides, strict=True)
+    ]
+    return _centred(side, *sides)
+
+
+def cut_out(image: np.ndarray, frame: Frame, size: int) -> np.ndarray:
+    """The frame and its overlap as (size + b, size + b, C), b = size × OVERLAP: a tile of `size`."""
+    wide = size + int(size * OVERLAP)
+    scale = np.column_stack([frame.across, frame.down]) / size
+    shrink = np.linalg.norm(scale, axis=0).max()
+    if shrink > 1:  # a bilinear tap would skip pixels: blur them together first
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
+    centre = frame.origin + scale @ [0.5, 0.5] - 0.5  # pixel centres
+    matrix = np.column_stack([scale, centre])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _rotation(repeats: tuple[Repeat | None, Repeat | None]) -> float:
+    """The mean turn of the repeats, in radians; 0 without any."""
+    across, down = repeats
+    turns = []
+    if across:
+        turns.append((np.arctan2(across.vector[1], across.vector[0]), across.confidence))
+    if down:
+        turns.append((np.arctan2(-down.vector[0], down.vector[1]), down.confidence))
+    total = sum(weight for _, weight in turns)
+    return float(sum(turn * weight for turn, weight in turns) / total) if turns else 0.0
+
+
+def _whole(repeat: Repeat, length: float) -> np.ndarray:
+    """As many repeats as fit into `length`."""
+    return np.array(repeat.vector) * max(1, int(length / repeat.period))
+
+
+def _centred(side: int, across: np.ndarray, down: np.ndarray) -> Frame:
+    """The frame whose parallelogram, with its overlap, has the photo's centre."""
+    origin = np.array([side / 2, side / 2]) - (across + down) * (1 + OVERLAP) / 2
+    return Frame(origin, across, down)
+
+
+def _matched(grey: np.ndarray, frame: Frame, vector: np.ndarray, margin: int) -> np.ndarray:
+    """`vector` moved by up to `margin` pixels to where the overlap at its end matches the near one."""
+    scale = min(1.0, _COARSE * 2 / len(grey))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    near = frame.origin * scale
+    horizontal = abs(vector[0]) > abs(vector[1])
+    other = frame.down if horizontal else frame.across
+    depth = np.linalg.norm(vector) * OVERLAP * scale
+    length = np.linalg.norm(other) * scale
+    box = np.array([depth, length] if horizontal else [length, depth])
+    reach = margin * scale
+    far = near + vector * scale
+    x0, y0 = np.maximum(near, 0).astype(int)
+    width, height = box.astype(int)
+    u0, v0 = np.maximum(far - reach, 0).astype(int)
+    template = small[y0 : y0 + height, x0 : x0 + width]
+    field = small[v0 : v0 + height + int(2 * reach), u0 : u0 + width + int(2 * reach)]
+    if field.shape[0] < template.shape[0] or field.shape[1] < template.shape[1]:
+        return vector
+    match = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
+    row, column = np.unravel_index(match.argmax(), match.shape)
+    return (np.array([u0 + column - x0, v0 + row - y0])) / scale

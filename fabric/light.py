@@ -1,0 +1,86 @@
+"""The photo's uneven light, taken out of its albedo.
+
+Retinex: what varies slowly is light, what varies fast is the cloth (Land & McCann 1971; Jobson, Rahman
+& Woodell, "Properties and Performance of a Center/Surround Retinex", 1997). In log space the light is
+the sum of a quadratic surface, which follows vignettes and lamps right up to the photo's border, and a
+Gaussian blur of what remains, which follows shadows.
+"""
+
+import cv2
+import numpy as np
+
+CLAHE_CLIP = 1.0
+CLAHE_BLEND = 0.05  # at 1.0 it doubles the local contrast and the colour error; see benchmarks/fabric.py
+
+_COARSE = 128
+_FLOOR = 1e-3
+
+
+def srgb_to_linear(image: np.ndarray) -> np.ndarray:
+    """uint8 sRGB to linear light in float32, 0 to 1 (IEC 61966-2-1)."""
+    return _LINEAR[image]
+
+
+def linear_to_srgb(image: np.ndarray) -> np.ndarray:
+    """Linear light in float32 to uint8 sRGB (IEC 61966-2-1), through a table of 16384 steps."""
+    index = (np.clip(image, 0, 1) * 16383 + 0.5).astype(np.uint16)
+    return _GAMMA[index]
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    code = np.arange(256) / 255
+    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    light = np.arange(16384) / 16383
+    gamma = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return linear.astype(np.float32), np.round(gamma * 255).astype(np.uint8)
+
+
+_LINEAR, _GAMMA = _tables()
+
+
+def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
+    """`linear` (H, W, 3) with its slow variation of light and of the light's colour divided out.
+
+    sigma: of the blur, as a fraction of the shorter side; it must exceed half the period of a print,
+        or the print itself counts as light. strength: 0 changes nothing, 1 divides all of it out.
+    The geometric mean of each channel stays what it was.
+    """
+    coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    log = np.log(np.maximum(coarse, _FLOOR))
+    smooth = _quadratic(log)
+    smooth += cv2.GaussianBlur(log - smooth, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
+    smooth -= smooth.mean(axis=(0, 1))
+    gain = np.exp(-strength * smooth).astype(np.float32)
+    height, width = linear.shape[:2]
+    return linear * cv2.resize(gain, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """A touch of CLAHE (Zuiderveld 1994) on the luminance, its hue kept; `strength` 0 changes nothing."""
+    if strength == 0:
+        return linear
+    luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
+    code = linear_to_srgb(luminance)
+    enhanced = srgb_to_linear(cv2.createCLAHE(CLAHE_CLIP, (8, 8)).apply(code))
+    blend = CLAHE_BLEND * strength
+    gain = 1 + blend * np.clip(enhanced / np.maximum(luminance, _FLOOR) - 1, -0.9, 2)
+    # A local mean that moves is light, which has just been flattened: keep only the contrast.
+    gain /= cv2.resize(
+        cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA), gain.shape[::-1], interpolation=cv2.INTER_LINEAR
+    )
+    return linear * gain[..., None]
+
+
+def flatness(linear: np.ndarray) -> float:
+    """Standard deviation over mean of the luminance's means on an 8×8 grid: 0 is perfectly even."""
+    luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
+    grid = cv2.resize(luminance, (8, 8), interpolation=cv2.INTER_AREA)
+    return float(grid.std() / max(grid.mean(), _FLOOR))
+
+
+def _quadratic(log: np.ndarray) -> np.ndarray:
+    """The least-squares surface 1, x, y, x², xy, y² through (N, N, 3), one for each channel."""
+    y, x = np.mgrid[-1 : 1 : 1j * log.shape[0], -1 : 1 : 1j * log.shape[1]]
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    weights, *_ = np.linalg.lstsq(basis, log.reshape(-1, log.shape[2]), rcond=None)
+    return (basis @ weights).reshape(log.shape).astype(np.float32)

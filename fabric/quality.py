@@ -1,0 +1,91 @@
+"""How good a tile and its photo are, in numbers, and what to do about a poor photo, in words."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fabric.errors import FabricError
+
+MIN_CONTRAST = 0.004  # of sRGB's range; below, there is nothing but sensor noise
+
+
+@dataclass(frozen=True)
+class PhotoQuality:
+    """What the photo shows before any correction.
+
+    sharpness: the finest detail's share of all detail, 0 (blurred) to about 1. contrast: deviation of
+    the detail in sRGB, 0 to 1. brightness: median luminance in sRGB, 0 to 1. clipped: share of burnt-out
+    pixels. evenness: 1 where every part of the photo is alike, 0 where they differ as in a portrait.
+    """
+
+    sharpness: float
+    contrast: float
+    brightness: float
+    clipped: float
+    evenness: float
+
+
+def judge(photo: np.ndarray) -> PhotoQuality:
+    """Measure (H, W, 3) uint8 RGB. Raises FabricError INVALID_INPUT where there is no texture at all."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    brightness = float(np.median(grey)) / 255
+    value = grey.astype(np.float32) / 255
+    fine = float((value - cv2.GaussianBlur(value, (0, 0), 1)).std())
+    detail = value - cv2.GaussianBlur(value, (0, 0), 6)
+    contrast = float(detail.std())
+    if contrast < MIN_CONTRAST:
+        if brightness < 0.03:
+            raise FabricError("INVALID_INPUT", "the photo is black; take it again with more light")
+        raise FabricError(
+            "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave can be seen"
+        )
+    blocks = cv2.resize(detail * detail, (6, 6), interpolation=cv2.INTER_AREA)
+    colour = cv2.cvtColor(cv2.resize(photo, (6, 6), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    chroma = colour[..., 1:].astype(np.float32).std(axis=(0, 1)).sum() / 20
+    spread = float(np.sqrt(blocks).std() / np.sqrt(blocks).mean())
+    return PhotoQuality(
+        sharpness=min(1.0, fine / contrast),
+        contrast=contrast,
+        brightness=brightness,
+        clipped=float(cv2.inRange(photo, (254, 254, 254), (255, 255, 255)).mean() / 255),
+        evenness=float(np.clip(1.25 - spread - chroma, 0, 1)),
+    )
+
+
+def wrap_ratio(image: np.ndarray) -> float:
+    """The step over the tile's borders by the mean step inside it, the worse of x and y: 1 is seamless.
+
+    image: (N, N, C). A mirrored tile has 0, a cut without care far more than 1.
+    """
+    value = image.astype(np.float32)
+    ratios = []
+    for axis in (0, 1):
+        step = np.abs(np.diff(value, axis=axis)).mean()
+        wrap = np.abs(value.take(0, axis) - value.take(-1, axis)).mean()
+        ratios.append(float(wrap / max(step, 1e-6)))
+    return max(ratios, key=lambda ratio: abs(np.log(max(ratio, 1e-6))))
+
+
+def advice(photo: PhotoQuality, flatness: float, repeats: list[float], scale: float) -> list[str]:
+    """What would make a better photo; empty when this one is good.
+
+    flatness: of the light before its correction. repeats: how often the weave repeats along each axis
+    that has a repeat. scale: photo pixels for one of the tile's.
+    """
+    said = []
+    if photo.sharpness < 0.22:
+        said.append("blurred: hold still, tap to focus, or move a little away")
+    if photo.brightness < 0.08:
+        said.append("too dark: use more light")
+    if photo.clipped > 0.05:
+        said.append("burnt out: lower the exposure or avoid glare")
+    if flatness > 0.3:
+        said.append("uneven light: avoid shadows and a lamp from one side")
+    if repeats and min(repeats) < 4:
+        said.append("too few weave repeats: move away, so that the pattern repeats at least four times")
+    if scale < 0.6:
+        said.append("too few pixels: move closer or use a higher resolution")
+    if photo.evenness < 0.35:
+        said.append("not one even fabric: fill the photo with a flat piece of a single cloth")
+    return said

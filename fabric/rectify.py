@@ -1,0 +1,168 @@
+"""A swatch or sheet lying on a table, seen at an angle, as if seen from above.
+
+Its outline is the largest convex quadrilateral that stands out from what lies around it; its four
+corners give the homography (Hartley & Zisserman, "Multiple View Geometry", §4.1).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fabric.errors import FabricError
+
+MIN_CONFIDENCE = 0.55
+_PREVIEW = 512
+_INSET = 0.012  # of the side, cut off within the outline: the hem and its shadow are not cloth
+
+
+@dataclass(frozen=True)
+class Outline:
+    """corners: (4, 2) in pixels, clockwise from the top left. confidence: 0 to 1."""
+
+    corners: np.ndarray
+    confidence: float
+
+
+def find_outline(photo: np.ndarray) -> Outline | None:
+    """The swatch's outline in (H, W, 3) uint8 RGB, or None where the cloth fills the photo."""
+    scale = _PREVIEW / max(photo.shape[:2])
+    preview = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
+    height, width = lab.shape[:2]
+    candidates = []
+    for mask in _masks(lab):
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in sorted(contours, key=cv2.contourArea)[-2:]:
+            corners = _quadrilateral(contour, width, height)
+            if corners is not None:
+                candidates.append(Outline(corners, _confidence(lab, corners, contour)))
+    best = max(candidates, key=lambda outline: outline.confidence, default=None)
+    if best is None or best.confidence < MIN_CONFIDENCE:
+        return None
+    return Outline((best.corners + 0.5) / scale - 0.5, best.confidence)
+
+
+def ordered(corners: np.ndarray) -> np.ndarray:
+    """Four points (4, 2) clockwise from the top left. Raises FabricError if they span no convex shape."""
+    centre = corners.mean(axis=0)
+    angles = np.arctan2(*(corners - centre).T[::-1])
+    clockwise = corners[np.argsort(angles)]
+    clockwise = np.roll(clockwise, -int(clockwise.sum(axis=1).argmin()), axis=0)
+    sides = np.roll(clockwise, -1, axis=0) - clockwise
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    if not (turns > 1).all() or min(np.linalg.norm(sides, axis=1)) < 16:
+        raise FabricError("INVALID_INPUT", "corners must span a convex shape of at least 16 pixels a side")
+    return clockwise
+
+
+def side_length(corners: np.ndarray) -> tuple[float, float]:
+    """Width and height in pixels that the quadrilateral (4, 2) has when flat: of its longer sides."""
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    return float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
+
+
+def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarray:
+    """The inside of `corners` as a rectangle, its longer side at most `longest` pixels."""
+    width, height = side_length(corners)
+    scale = min(1.0, longest / max(width, height))
+    width, height = round(width * scale), round(height * scale)
+    inset = np.array([width, height]) * _INSET
+    low, high = -inset, np.array([width, height]) + inset
+    target = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
+    if scale < 1:
+        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 / scale)
+    return cv2.warpPerspective(photo, matrix, (width, height), flags=cv2.INTER_CUBIC)
+
+
+def _masks(lab: np.ndarray) -> list[np.ndarray]:
+    """What differs from the photo's border: 255 inside, 0 outside, by two thresholds."""
+    height, width = lab.shape[:2]
+    rim = max(3, min(height, width) // 50)
+    border = np.concatenate(
+        [lab[:rim].reshape(-1, 3), lab[-rim:].reshape(-1, 3), lab[:, :rim].reshape(-1, 3), lab[:, -rim:].reshape(-1, 3)]
+    )
+    difference = np.linalg.norm(lab - np.median(border, axis=0), axis=2)
+    byte = np.clip(difference * 2, 0, 255).astype(np.uint8)
+    otsu, _ = cv2.threshold(byte, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    kernel = np.ones((9, 9), np.uint8)
+    masks = []
+    for threshold in (otsu, otsu * 0.6):
+        mask = (byte > threshold).astype(np.uint8) * 255
+        masks.append(cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel))
+    return masks
+
+
+def _quadrilateral(contour: np.ndarray, width: int, height: int) -> np.ndarray | None:
+    """Four corners (4, 2) of the contour by fitting a line to each side; None if it is no quadrilateral."""
+    area = cv2.contourArea(contour)
+    if not 0.08 * width * height < area < 0.97 * width * height:
+        return None
+    hull = cv2.convexHull(contour)
+    for tolerance in (0.01, 0.02, 0.03, 0.05):
+        polygon = cv2.approxPolyDP(hull, tolerance * cv2.arcLength(hull, True), True)
+        if len(polygon) == 4:
+            break
+    else:
+        return None
+    try:
+        corners = ordered(polygon.reshape(4, 2).astype(np.float64))
+    except FabricError:
+        return None
+    points = contour.reshape(-1, 2).astype(np.float32)
+    lines = [_side(points, corners[i], corners[(i + 1) % 4]) for i in range(4)]
+    if any(line is None for line in lines):
+        return None
+    refined = [_cross(lines[i - 1], lines[i]) for i in range(4)]
+    if any(point is None for point in refined):
+        return None
+    result = np.array(refined)
+    inside = (result > -0.02 * width).all() and (result < [1.02 * width, 1.02 * height]).all()
+    return result if inside else None
+
+
+def _side(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[float, float, float, float] | None:
+    """The contour's points near the middle 80 % of one side, as a line (vx, vy, x, y) (Huber's fit)."""
+    along = end - start
+    length = np.linalg.norm(along)
+    along = along / length
+    offset = points - start
+    position = offset @ along / length
+    distance = np.abs(offset @ [-along[1], along[0]])
+    near = points[(position > 0.1) & (position < 0.9) & (distance < 0.04 * length)]
+    if len(near) < 0.4 * length:
+        return None
+    return tuple(cv2.fitLine(near, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
+
+
+def _cross(
+    one: tuple[float, float, float, float] | None, two: tuple[float, float, float, float] | None
+) -> np.ndarray | None:
+    """Where two lines meet."""
+    if one is None or two is None:
+        return None
+    matrix = np.array([[one[0], -two[0]], [one[1], -two[1]]])
+    if abs(np.linalg.det(matrix)) < 0.2:
+        return None
+    step = np.linalg.solve(matrix, np.array([two[2] - one[2], two[3] - one[3]]))
+    return np.array([one[2] + step[0] * one[0], one[3] + step[0] * one[1]])
+
+
+def _confidence(lab: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
+    """How well the outline fits its contour, times how even the ground outside and how clear its edge."""
+    mask = np.zeros(lab.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, [contour], -1, 1, cv2.FILLED)
+    overlap = (mask & filled).sum() / max((mask | filled).sum(), 1)
+    inner, outer = mask == 1, cv2.dilate(mask, np.ones((13, 13), np.uint8)) == 0
+    if inner.sum() < 64 or outer.sum() < 0.02 * outer.size:
+        return 0.0
+    ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8)) == 1
+    near_in, near_out = lab[ring & (mask == 1)], lab[ring & (mask == 0)]
+    step = np.linalg.norm(near_in.mean(axis=0) - near_out.mean(axis=0))
+    spread = near_out.std(axis=0).mean() + near_in.std(axis=0).mean() + 1
+    clarity = np.clip(step / (2.5 * spread), 0, 1)
+    return float(np.clip((overlap - 0.8) / 0.16, 0, 1) * clarity)

@@ -1,0 +1,100 @@
+"""Height, normals and ambient occlusion of a tile, all periodic.
+
+The height is estimated: creases see less light, so dark is deep (Glencross et al., "A Perceptually
+Validated Model for Surface Depth Hallucination", 2008), scale by scale, since a broad shade says less
+of the relief than a thread's. The class of cloth gives its depth, the photo only its shape.
+"""
+
+import cv2
+import numpy as np
+
+# (σ in pixels at 1024, weight) of the difference-of-Gaussian bands, fine to coarse.
+BANDS = ((1.0, 0.5), (2.0, 0.8), (4.0, 1.0), (8.0, 0.7))
+_FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail that shows the class's whole depth
+
+Array = np.ndarray
+
+
+def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
+    """Height in pixels (N, N) float32, of mean 0, from linear RGB (N, N, 3).
+
+    slope: root mean square slope of this class's relief; a photo with less contrast than cloth shows
+    gets less. strength scales it; 0 is flat.
+    """
+    luminance = np.log(np.maximum(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
+    scale = len(linear) / 1024
+    height = np.zeros_like(luminance)
+    finer = _blur(luminance, 0.6 * scale)
+    contrast = float(finer.std())
+    for sigma, weight in BANDS:
+        coarser = _blur(luminance, sigma * scale * 2)
+        height += weight * sigma * np.tanh((finer - coarser) / max(3 * contrast, 1e-6))
+        finer = coarser
+    dx, dy = gradient(height)
+    steepness = float(np.sqrt((dx * dx + dy * dy).mean()))
+    if steepness < 1e-9:
+        return np.zeros_like(height)
+    target = slope * strength * min(1.0, contrast / _FULL_CONTRAST)
+    return (height - height.mean()) * np.float32(target / steepness)
+
+
+def gradient(height: Array) -> tuple[Array, Array]:
+    """Slopes along x and along y (down), by Scharr's kernel (2000) over wrapped borders."""
+    wrapped = cv2.copyMakeBorder(height, 1, 1, 1, 1, cv2.BORDER_WRAP)
+    dx = cv2.Scharr(wrapped, cv2.CV_32F, 1, 0, scale=1 / 32)[1:-1, 1:-1]
+    dy = cv2.Scharr(wrapped, cv2.CV_32F, 0, 1, scale=1 / 32)[1:-1, 1:-1]
+    return dx, dy
+
+
+def normal_map(height: Array) -> Array:
+    """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z to the viewer."""
+    dx, dy = gradient(height)
+    inverse = 1 / np.sqrt(dx * dx + dy * dy + 1)
+    return np.dstack([-dx * inverse, dy * inverse, inverse])
+
+
+def occlusion_map(height: Array, strength: float = 1.0) -> Array:
+    """How much of the sky each point sees, 0 to 1 (N, N) float32.
+
+    The mean over eight directions of 1 - sin(horizon), as in horizon-based ambient occlusion (Bavoil,
+    Sainz & Dimitrov 2008), at half the resolution. strength 0 is all 1.
+    """
+    half = len(height) // 2
+    small = cv2.resize(height, (half, half), interpolation=cv2.INTER_AREA) / 2
+    distances = [max(1, round(half * d / 512)) for d in (1, 2, 4, 7)]
+    reach = distances[-1]
+    wrapped = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_WRAP)
+    seen = np.zeros_like(small)
+    for angle in range(8):
+        x, y = np.cos(angle * np.pi / 4), np.sin(angle * np.pi / 4)
+        horizon = np.zeros_like(small)  # tangent of the horizon's elevation
+        for distance in distances:
+            dx, dy = round(x * distance), round(y * distance)
+            there = wrapped[reach + dy : reach + dy + half, reach + dx : reach + dx + half]
+            np.maximum(horizon, (there - small) * np.float32(1 / np.hypot(dx, dy)), out=horizon)
+        seen += 1 - horizon / np.sqrt(1 + horizon * horizon)
+    occlusion = 1 - strength * (1 - seen / 8)
+    full = cv2.resize(_pad(occlusion, 2), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[4:-4, 4:-4]
+    return np.clip(full, 0, 1)
+
+
+def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:
+    """Roughness 0 to 1 (N, N) float32: the class's mean, up to 0.08 more in hollows and less on tops.
+
+    Tops of threads are pressed and worn smooth; `strength` 0 is the mean alone.
+    """
+    deviation = float(height.std())
+    if deviation < 1e-9:
+        return np.full_like(height, roughness)
+    hollows = np.tanh(-height / (2 * deviation))
+    return np.clip(roughness + 0.08 * strength * (hollows - hollows.mean()), 0.02, 1.0)
+
+
+def _blur(image: Array, sigma: float) -> Array:
+    margin = int(3 * sigma) + 1
+    blurred = cv2.GaussianBlur(_pad(image, margin), (0, 0), sigma)
+    return blurred[margin:-margin, margin:-margin]
+
+
+def _pad(image: Array, margin: int) -> Array:
+    return cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_WRAP)

@@ -1,0 +1,171 @@
+"""How a weave repeats: its period across and down, sub-pixel, and how sure that is.
+
+The autocorrelation of a periodic image peaks at every multiple of its period (Wiener-Khinchin: it is
+the transform of the power spectrum, so this reads the spectral peak too). Warp and weft cross at right
+angles, so the repeat is looked for in a wedge about each axis; where in the wedge the peaks lie tells
+how far the photo is turned.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy import fft
+from scipy.ndimage import maximum_filter
+
+WEDGE = np.tan(np.radians(12))
+MIN_PERIOD = 4.0
+MIN_REPEATS = 3.0
+MIN_CONFIDENCE = 0.12
+MAX_SKEW = 4.0  # degrees
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """vector: (x, y) in pixels from a point to the next that looks alike.
+
+    confidence: the correlation of the cloth with itself so far away, less that of half a way; 0 to 1.
+    """
+
+    vector: tuple[float, float]
+    confidence: float
+
+    @property
+    def period(self) -> float:
+        return float(np.hypot(*self.vector))
+
+
+def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
+    """The repeats along x and along y of a square greyscale image (N, N) float32; None where none is."""
+    correlation = autocorrelation(grey)
+    across = _find(correlation)
+    down = _find(np.ascontiguousarray(correlation.T))
+    if down is not None:
+        down = Repeat((down.vector[1], down.vector[0]), down.confidence)
+    if across and down and _skew(across, down) > MAX_SKEW:  # a stripe looks alike in any shift along it
+        return (across, None) if across.period < down.period else (None, down)
+    return across, down
+
+
+def _skew(across: Repeat, down: Repeat) -> float:
+    """How far from a right angle the repeats are, in degrees."""
+    cosine = np.dot(across.vector, down.vector) / (across.period * down.period)
+    return float(np.degrees(abs(np.arcsin(cosine))))
+
+
+def autocorrelation(grey: np.ndarray) -> np.ndarray:
+    """Windowed autocorrelation, 1 at no shift: (N, N), the shift (0, 0) at [N // 2, N // 2].
+
+    The image is freed of what varies slowly and of its outliers, and faded by a Hann window, whose own
+    autocorrelation is divided out.
+    """
+    side = len(grey)
+    slow = cv2.GaussianBlur(cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 128 / 6)
+    detail = grey - cv2.resize(slow, (side, side), interpolation=cv2.INTER_LINEAR)
+    limit = 3 * detail.std() + 1e-9
+    window, window_correlation = _window(side)
+    detail = (np.clip(detail, -limit, limit) - detail.mean()) * window
+    spectrum = fft.rfft2(detail)
+    power = (spectrum * spectrum.conj()).real
+    correlation = fft.fftshift(fft.irfft2(power, s=(side, side)))
+    correlation /= window_correlation
+    return (correlation / max(correlation[side // 2, side // 2], 1e-12)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
+    hann = np.hanning(side).astype(np.float32)
+    power = np.abs(fft.rfft(hann, 2 * side)) ** 2
+    line = fft.fftshift(fft.irfft(power, 2 * side))[side // 2 : side // 2 + side]
+    line = line / line.max()
+    return np.outer(hann, hann), np.maximum(np.outer(line, line), 0.02).astype(np.float32)
+
+
+def _find(correlation: np.ndarray) -> Repeat | None:
+    """The shortest shift along +x whose multiples all correlate."""
+    centre = len(correlation) // 2
+    reach = int(centre * 0.72)  # beyond, too little of the window overlaps
+    half = int(reach * WEDGE) + 2
+    field = correlation[centre - half : centre + half + 1, centre : centre + reach + 1]
+    y, x = np.mgrid[-half : half + 1, : reach + 1]
+    peaks = (field == maximum_filter(field, size=3)) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
+    peaks &= (x >= MIN_PERIOD) & (x <= 2 * centre / MIN_REPEATS) & (field > 0.05)
+    rows, columns = np.nonzero(peaks)
+    if len(rows) == 0:
+        return None
+    best = np.argsort(-field[rows, columns], kind="stable")[:60]
+    candidates = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
+    scored = [(*_score(field, half, vector), vector) for vector in candidates]
+    scored = [entry for entry in scored if entry[1] >= MIN_CONFIDENCE]
+    if not scored:
+        return None
+    limit = 0.8 * max(likeness for likeness, _, _ in scored)
+    _, contrast, vector = min((s for s in scored if s[0] >= limit), key=lambda s: np.hypot(*s[2]))
+    return Repeat(_across_stripe(field, half, vector), min(contrast, 1.0))
+
+
+def _score(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
+    """Mean correlation at the multiples of `vector`, and by how much it exceeds that half-way between.
+
+    Both 0 when one of the first multiples fails, as it does for a chance likeness.
+    """
+    steps = np.arange(1, min(int((field.shape[1] - 2) / vector[0]), 12) + 1)
+    at = np.array([_value(field, half, vector[0] * k, vector[1] * k) for k in steps])
+    between = np.array([_value(field, half, vector[0] * (k - 0.5), vector[1] * (k - 0.5)) for k in steps])
+    if len(at) == 0 or at[:3].min() < 0.4 * at.max():
+        return 0.0, 0.0
+    return float(at.mean()), float(at.mean() - between.mean())
+
+
+def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
+    """The shortest shift onto a stripe's ridge, which any shift along the stripe reaches; else `vector`."""
+    length = np.hypot(*vector)
+    reach = int(length * WEDGE)
+    if reach < 2:
+        return vector
+    ridge = []
+    for row in range(-reach, reach + 1):
+        low = max(round(vector[0] - length * WEDGE / 2 - 2), 1)
+        line = field[row + half, low : round(vector[0] + length * WEDGE / 2) + 3]
+        column = low + int(line.argmax())
+        if line.max() < 0.85 * _value(field, half, *vector) or column + 1 >= field.shape[1]:
+            return vector
+        ridge.append((column + _vertex(*field[row + half, column - 1 : column + 2]), float(row)))
+    return min(ridge, key=lambda point: np.hypot(*point))
+
+
+def _refine(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
+    """`vector` to a fraction of a pixel: each multiple's peak in turn, the farthest is the most exact."""
+    x, y = vector
+    step = 1
+    while True:
+        column, row = round(x * step), round(y * step) + half
+        radius = max(1, min(3, int(x / 4)))
+        low_r, low_c = max(row - radius, 0), column - radius
+        patch = field[low_r : row + radius + 1, low_c : column + radius + 1]
+        if patch.size == 0 or column + radius + 1 > field.shape[1] or row + radius + 1 > field.shape[0]:
+            return x, y
+        peak_r, peak_c = np.unravel_index(patch.argmax(), patch.shape)
+        peak_r, peak_c = int(peak_r) + low_r, int(peak_c) + low_c
+        if not (0 < peak_r < field.shape[0] - 1 and 0 < peak_c < field.shape[1] - 1):
+            return x, y
+        if field[peak_r, peak_c] < 0.3 * field[round(y) + half, round(x)]:
+            return x, y
+        dx = _vertex(*field[peak_r, peak_c - 1 : peak_c + 2])
+        dy = _vertex(*field[peak_r - 1 : peak_r + 2, peak_c])
+        x, y = (peak_c + dx) / step, (peak_r - half + dy) / step
+        step *= 2
+
+
+def _vertex(left: float, middle: float, right: float) -> float:
+    """Where the parabola through three neighbours peaks, -0.5 to 0.5 about the middle."""
+    curve = left - 2 * middle + right
+    return 0.0 if curve >= 0 else float(np.clip((left - right) / (2 * curve), -0.5, 0.5))
+
+
+def _value(field: np.ndarray, half: int, x: float, y: float) -> float:
+    """The correlation at a shift, the best of the nearest pixels."""
+    column, row = round(x), round(y) + half
+    patch = field[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+    return float(patch.max()) if patch.size else 0.0

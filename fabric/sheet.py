@@ -1,0 +1,77 @@
+"""A contact sheet: the maps, and the tile repeated 2×2 under a light that moves."""
+
+import cv2
+import numpy as np
+
+from fabric.light import linear_to_srgb, srgb_to_linear
+from fabric.scanner import Scan
+
+CELL = 384
+LIGHTS = ((-0.7, 0.5), (0.7, 0.5), (0.0, -0.8))
+
+
+def contact_sheet(scan: Scan) -> np.ndarray:
+    """Two rows of `CELL` pixels: diffuse, normal, roughness, height; the lit 2×2 tiles and a sphere.
+
+    Returns (2 × CELL, 4 × CELL, 3) uint8 RGB.
+    """
+    maps = {role: _decode(image.data) for role, image in scan.maps.items()}
+    top = [_fit(maps[role]) for role in ("diffuse", "normal", "roughness_map", "height")]
+    lit = [_fit(light_plane(maps, scan.roughness, light)) for light in LIGHTS]
+    return np.vstack([np.hstack(top), np.hstack([*lit, light_sphere(maps, scan.roughness)])])
+
+
+def light_plane(maps: dict[str, np.ndarray], roughness: float, light: tuple[float, float]) -> np.ndarray:
+    """The tile repeated 2×2, lit from (x, y) at unit height: (2N, 2N, 3) uint8 RGB."""
+    normal = maps["normal"].astype(np.float32) / 127.5 - 1
+    lit = _shade(maps, normal, roughness, np.array([*light, 1.0]))
+    return np.tile(lit, (2, 2, 1))
+
+
+def light_sphere(maps: dict[str, np.ndarray], roughness: float, repeat: float = 1.0) -> np.ndarray:
+    """A ball wrapped in the cloth, `repeat` tiles across, lit from the upper left: (CELL, CELL, 3) uint8."""
+    side = len(maps["diffuse"])
+    y, x = np.mgrid[1 : -1 : 1j * CELL * 2, -1 : 1 : 1j * CELL * 2]
+    radius = np.hypot(x, y) / 0.94
+    z = np.sqrt(np.clip(1 - radius**2, 0, 1))
+    u = np.arctan2(x / 0.94, z) / np.pi * repeat * side
+    v = -np.arcsin(np.clip(y / 0.94, -1, 1)) / np.pi * repeat * side
+    rows, columns = v.astype(int) % side, u.astype(int) % side
+    sampled = {name: image[rows, columns] for name, image in maps.items() if len(image) == side}
+    normal = sampled["normal"].astype(np.float32) / 127.5 - 1
+    # Tangent (along x), bitangent (up) and the ball's own normal.
+    outward = np.dstack([x / 0.94, y / 0.94, z])
+    tangent = np.dstack([z, np.zeros_like(z), -x / 0.94])
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=2, keepdims=True), 1e-6)
+    bitangent = np.cross(outward, tangent)
+    world = normal[..., :1] * tangent + normal[..., 1:2] * bitangent + normal[..., 2:] * outward
+    ball = _shade(sampled, world, roughness, np.array([-0.6, 0.7, 0.8]))
+    ball[radius > 1] = 236
+    return cv2.resize(ball, (CELL, CELL), interpolation=cv2.INTER_AREA)
+
+
+def _shade(
+    maps: dict[str, np.ndarray], normal: np.ndarray, roughness: float, light: np.ndarray
+) -> np.ndarray:
+    """Lambert and GGX (Walter et al. 2007) under one light and a little sky, seen from above."""
+    light = light / np.linalg.norm(light)
+    half = light + [0, 0, 1]
+    half = half / np.linalg.norm(half)
+    facing = np.clip(normal @ light, 0, 1)
+    alpha = (maps["roughness_map"].astype(np.float32) / 255 * roughness) ** 2
+    aligned = np.clip(normal @ half, 0, 1)
+    lobe = alpha**2 / np.maximum(aligned**2 * (alpha**2 - 1) + 1, 1e-3) ** 2 / 4
+    sky = 0.25 * maps["ao"].astype(np.float32) / 255
+    colour = srgb_to_linear(maps["diffuse"])
+    lit = colour * (0.95 * facing + sky)[..., None] + (0.04 * lobe * facing)[..., None]
+    return linear_to_srgb(lit.astype(np.float32))
+
+
+def _decode(data: bytes) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _fit(image: np.ndarray) -> np.ndarray:
+    small = cv2.resize(image, (CELL, CELL), interpolation=cv2.INTER_AREA)
+    return small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
