@@ -20,6 +20,9 @@ class ModeConfig(_Strict):
     steps: int = Field(ge=1, le=100, description="executed steps")
     strength: float = Field(gt=0, le=1, description="share of the schedule that runs")
     guidance_scale: float = Field(ge=0, le=30, description="classifier-free guidance; none at 1 or below")
+    relight_sigma: float = Field(
+        0, ge=0, le=64, description="take only light coarser than so many pixels; 0: the picture as it is"
+    )
 
     @field_validator("scheduler")
     @classmethod

@@ -6,6 +6,7 @@ from the plain composite over a short way, so that the garment keeps the render'
 
 import cv2
 import numpy as np
+from relight import light_ratio, relight
 
 # Width of that way, as a share of the crop's side.
 _FEATHER = 0.012
@@ -26,13 +27,17 @@ def feather(mask: np.ndarray, width: float) -> np.ndarray:
     return np.minimum(depth[1:-1, 1:-1] / max(width, 1.0), mask.astype(np.float32) / 255)
 
 
-def paste(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np.ndarray) -> np.ndarray:
+def paste(
+    picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np.ndarray, relight_sigma: float = 0
+) -> np.ndarray:
     """The answer, (H, W, 3) BGR uint8.
 
     picture: (h, w, 3) BGR uint8, what the model made of the crop.
     composite: (H, W, 3) BGR uint8, the render drawn on the frame.
     mask: (H, W) uint8, the garment's coverage.
     crop: x, y, width, height of the picture's place in the frame; it may reach beyond the frame.
+    relight_sigma: in pixels of the picture; above 0 only the light coarser than it is taken from the
+        picture (relight.py), at 0 the picture as it is.
     """
     result = composite.copy()
     x, y, width, height = (int(value) for value in crop)
@@ -41,11 +46,29 @@ def paste(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np
     within = np.s_[top:bottom, left:right]
     if right <= left or bottom <= top or not mask[within].any():
         return result
-    shrinks = picture.shape[1] > width
-    placed = cv2.resize(
-        picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    )[top - y : bottom - y, left - x : right - x]
-    weight = feather(mask[within], _FEATHER * max(width, height))[:, :, None]
-    blended = composite[within] + weight * (placed.astype(np.float32) - composite[within])
-    result[within] = np.rint(blended).clip(0, 255)
+
+    # The part of the picture that lies within the frame; what was beyond its edges was made up.
+    scale_x, scale_y = picture.shape[1] / width, picture.shape[0] / height
+    part = picture[
+        round((top - y) * scale_y) : round((bottom - y) * scale_y),
+        round((left - x) * scale_x) : round((right - x) * scale_x),
+    ]
+    start, coverage = composite[within], mask[within]
+    if relight_sigma > 0:
+        size = part.shape[1::-1]
+        ratio = light_ratio(
+            part,
+            cv2.resize(start, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(coverage, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255,
+            relight_sigma,
+        )
+        painted = relight(start, ratio)
+    else:
+        shrinks = part.shape[1] > right - left
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        painted = cv2.resize(part, (right - left, bottom - top), interpolation=interpolation).astype(
+            np.float32
+        )
+    weight = feather(coverage, _FEATHER * max(width, height))[:, :, None]
+    result[within] = np.rint(start + weight * (painted - start)).clip(0, 255)
     return result

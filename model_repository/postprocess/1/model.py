@@ -27,7 +27,8 @@ class TritonPythonModel:
             message = f"INFERENCE_FAILED: postprocess: {error}"
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
-    def _answer(self, pixels, composite, mask, crop, output_format):
+    def _answer(self, pixels, composite, mask, crop, relight_sigma, output_format):
         suffix, options = _ENCODERS[output_format[0].decode()]
-        _, image = cv2.imencode(suffix, paste(to_bgr(pixels[0]), composite, mask, crop), options)
+        answer = paste(to_bgr(pixels[0]), composite, mask, crop, float(relight_sigma[0]))
+        _, image = cv2.imencode(suffix, answer, options)
         return image.reshape(-1)

@@ -96,6 +96,7 @@ class TritonPythonModel:
             [
                 pb_utils.Tensor.from_dlpack(*latents),
                 *(encoded[name] for name in ("composite", "mask", "crop")),
+                pb_utils.Tensor("relight_sigma", np.array([order.recipe.relight_sigma], np.float32)),
                 _string("output_format", order.output_format),
             ],
             ["image", "pixels"] if stage == "decode" else ["image"],

@@ -26,12 +26,14 @@ class Recipe:
     steps: executed steps.
     strength: 0 to 1, the share of the schedule that runs; at 1 the composite gives no first latents.
     guidance_scale: of classifier-free guidance (Ho & Salimans, 2022); at 1 or below there is none.
+    relight_sigma: what `postprocess` takes of the picture; see its relight.py.
     """
 
     scheduler: str
     steps: int
     strength: float
     guidance_scale: float
+    relight_sigma: float = 0.0
 
     def override(self, **chosen: Any) -> "Recipe":
         """This recipe with what a request chose. Raises ValueError where a choice makes no sense."""

@@ -74,3 +74,14 @@ def test_a_garment_cut_by_the_frames_edge_has_no_feather_there():
 def test_pixels_are_rounded_as_diffusers_does():
     pixels = np.array([-1.2, -1, 0, 1, 1.3], np.float32).reshape(1, 1, 5).repeat(3, axis=0)
     assert to_bgr(pixels)[0, :, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def test_with_a_relight_sigma_the_renders_detail_stays(scene):
+    composite, mask = scene
+    dim = (composite[20:110, 30:120] * 0.5).astype(np.uint8)
+    flat = np.full_like(dim, dim.mean())  # the right light, and none of the detail
+    plain, relit = (paste(flat, composite, mask, np.array([30, 20, 90, 90]), sigma) for sigma in (0, 6))
+    inside = np.s_[45:85, 55:95]
+    target = composite[inside] * 0.5
+    assert np.abs(relit[inside] - target).mean() < 0.3 * np.abs(plain[inside] - target).mean()
+    assert np.array_equal(relit[mask == 0], composite[mask == 0])

@@ -1,0 +1,47 @@
+"""The model's light on the render's detail.
+
+A small model paints the scene's light well and the cloth's detail badly; the render has the detail and no
+light. So of the model's picture D only what is coarser than σ is taken, as a ratio to the composite C that
+it started from:
+
+    R = log( G_σ[m · D / s] / G_σ[m · C] )       within the garment, m its mask
+    answer = C · exp(R)                          at the frame's resolution
+
+Both means are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson
+and Westin, "Normalized and differential convolution", CVPR 1993); they are means of values, not of
+logarithms, since what the autoencoder blurs keeps its mean. s is what it does to colours everywhere,
+measured where the model was to change nothing.
+"""
+
+import cv2
+import numpy as np
+
+# Added to values in 0…1 before they are divided: below it there is only noise.
+_FLOOR = 0.04
+# A garment's light is within these factors of the render's.
+_LARGEST_RATIO = np.log(4.0)
+
+
+def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """R, (h, w, 3) float32, at the model's resolution.
+
+    picture: (h, w, 3) uint8, what the model made.
+    composite: (h, w, 3) uint8, what it started from.
+    mask: (h, w) float32, the garment's coverage in 0…1.
+    sigma: in pixels at this resolution.
+    """
+    picture, composite = (p.astype(np.float32) / 255 + _FLOOR for p in (picture, composite))
+    untouched = cv2.erode((mask < 0.02).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    if untouched.mean() > 0.02:
+        picture = picture * (np.median(composite[untouched], axis=0) / np.median(picture[untouched], axis=0))
+    weight = mask[:, :, None] + 1e-4
+    light, start = (cv2.GaussianBlur(p * weight, (0, 0), sigma) for p in (picture, composite))
+    return cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
+
+
+def relight(composite: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """C · exp(R): (H, W, 3) float32 in 0…255, R resized to the composite's size."""
+    height, width = composite.shape[:2]
+    ratio = cv2.resize(ratio, (width, height), interpolation=cv2.INTER_LINEAR)
+    floor = 255 * _FLOOR
+    return ((composite.astype(np.float32) + floor) * cv2.exp(ratio) - floor).clip(0, 255)

@@ -1,0 +1,80 @@
+import cv2
+import numpy as np
+import pytest
+from relight import light_ratio, relight
+
+SIZE = 128
+
+
+@pytest.fixture
+def scene():
+    """A textured composite, a garment's mask, and the smooth light that should fall on it."""
+    random = np.random.default_rng(0)
+    texture = cv2.GaussianBlur(random.uniform(0, 255, (SIZE, SIZE, 3)).astype(np.float32), (0, 0), 1)
+    composite = (120 + (texture - texture.mean())).clip(20, 235).astype(np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.float32)
+    cv2.circle(mask, (64, 70), 40, 1.0, -1)
+    light = np.linspace(0.6, 1.3, SIZE, dtype=np.float32)[None, :, None] * np.array(
+        [0.9, 1.0, 1.1], np.float32
+    )
+    target = np.where(mask[:, :, None] > 0, composite * light, composite).clip(0, 255)
+    return composite, mask, target
+
+
+def model_picture(composite, target, colour_shift=1.0):
+    """What a small model makes of it: the right light, blurred texture, blotches, another white balance."""
+    random = np.random.default_rng(1)
+    blotches = cv2.GaussianBlur(random.normal(0, 40, (SIZE, SIZE, 3)).astype(np.float32), (0, 0), 2)
+    return (cv2.GaussianBlur(target, (0, 0), 2) * colour_shift + blotches).clip(0, 255).astype(np.uint8)
+
+
+def psnr(found, target, mask):
+    error = ((found.astype(np.float32) - target) ** 2)[mask > 0].mean()
+    return 10 * np.log10(255**2 / error)
+
+
+@pytest.mark.parametrize("colour_shift", [1.0, 1.15, 0.9])
+def test_light_is_taken_and_detail_is_kept(scene, colour_shift):
+    composite, mask, target = scene
+    picture = model_picture(composite, target, colour_shift)
+    found = relight(composite, light_ratio(picture, composite, mask, sigma=8))
+    assert psnr(found, target, mask) > psnr(composite, target, mask) + 6
+    assert psnr(found, target, mask) > psnr(picture, target, mask) + 6
+
+
+def test_what_lies_outside_does_not_bleed_in(scene):
+    composite, mask, target = scene
+    picture = model_picture(composite, target)
+    bright = picture.copy()
+    bright[:12, :40] = 255  # a lamp beyond the garment
+    one, other = (light_ratio(p, composite, mask, sigma=8)[mask > 0] for p in (picture, bright))
+    assert np.abs(one - other).max() < 0.02
+
+
+def test_a_model_that_changed_nothing_changes_nothing(scene):
+    composite, mask, _ = scene
+    found = relight(composite, light_ratio(composite, composite, mask, sigma=8))
+    assert np.abs(found - composite).max() < 0.5
+
+
+def test_the_ratio_holds_at_the_frames_resolution(scene):
+    composite, mask, target = scene
+    ratio = light_ratio(model_picture(composite, target), composite, mask, sigma=8)
+    large = cv2.resize(composite, (4 * SIZE, 4 * SIZE), interpolation=cv2.INTER_NEAREST)
+    small_again = cv2.resize(relight(large, ratio), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    assert psnr(small_again, target, mask) > psnr(composite, target, mask) + 6
+
+
+def test_a_broken_picture_cannot_burn_the_garment_out(scene):
+    composite, mask, _ = scene
+    ratio = light_ratio(np.zeros_like(composite), composite, mask, sigma=8)
+    assert np.isfinite(ratio).all()
+    assert np.abs(ratio).max() <= np.log(4) + 1e-6
+
+
+def test_a_garment_that_fills_the_crop_has_no_outside_to_measure(scene):
+    composite, _, _ = scene
+    everywhere = np.ones((SIZE, SIZE), np.float32)
+    picture = (composite * 0.5).astype(np.uint8)
+    ratio = light_ratio(picture, composite, everywhere, sigma=8)
+    assert np.median(ratio) < -0.4
