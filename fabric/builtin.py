@@ -100,7 +100,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "linen-natural": Recipe(
         "Natural linen", "linen", "linen", "plain", "Uneven yarn, open weave.", ("beige", "summer", "woven"),
-        woven("plain", 11, colour("#cbbb9c"), colour("#c0ae8d"), irregular=1.0, fuzz=0.25, depth=0.75),
+        woven("plain", 11, colour("#cbbb9c"), colour("#c0ae8d"), irregular=0.8, fuzz=0.25, depth=0.75),
     ),
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ WEDGE = np.tan(np.radians(12))
 MIN_PERIOD = 4.0
 MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
+SINGLE_CONFIDENCE = 0.4  # where only one multiple is in reach, it may be a chance likeness
 MAX_SKEW = 4.0  # degrees
 
 
@@ -97,7 +98,7 @@ def _find(correlation: np.ndarray) -> Repeat | None:
     best = np.argsort(-field[rows, columns], kind="stable")[:60]
     candidates = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
     scored = [(*_score(field, half, vector), vector) for vector in candidates]
-    scored = [entry for entry in scored if entry[1] >= MIN_CONFIDENCE]
+    scored = [s for s in scored if s[1] >= (MIN_CONFIDENCE if 2 * s[2][0] < reach else SINGLE_CONFIDENCE)]
     if not scored:
         return None
     limit = 0.8 * max(likeness for likeness, _, _ in scored)
@@ -108,12 +109,13 @@ def _find(correlation: np.ndarray) -> Repeat | None:
 def _score(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
     """Mean correlation at the multiples of `vector`, and by how much it exceeds that half-way between.
 
-    Both 0 when one of the first multiples fails, as it does for a chance likeness.
+    Both 0 when one of the first multiples fails, as it does for a chance likeness. Only the first few
+    count: hand-made cloth drifts.
     """
-    steps = np.arange(1, min(int((field.shape[1] - 2) / vector[0]), 12) + 1)
+    steps = np.arange(1, min(int((field.shape[1] - 2) / vector[0]), 4) + 1)
     at = np.array([_value(field, half, vector[0] * k, vector[1] * k) for k in steps])
     between = np.array([_value(field, half, vector[0] * (k - 0.5), vector[1] * (k - 0.5)) for k in steps])
-    if len(at) == 0 or at[:3].min() < 0.4 * at.max():
+    if len(at) == 0 or at[:3].min() < 0.25 * at.max():
         return 0.0, 0.0
     return float(at.mean()), float(at.mean() - between.mean())
 
