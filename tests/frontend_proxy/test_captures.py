@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from catalog import Catalog
 from frontend_proxy.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -39,7 +40,7 @@ async def test_a_capture_gets_the_model_s_picture(
     assert len(body["result_id"]) >= 20
     assert body["timestamp"].endswith("+00:00")
     assert body["request_id"] == response.headers["X-Request-ID"] == job.request_id
-    assert (job.mode, job.output_format, job.fabric) == ("capture", "png", "Denim Blue")
+    assert (job.mode, job.output_format, job.fabric) == ("capture", "png", Catalog().get("denim-blue").name)
     assert (job.steps, job.strength, job.guidance_scale) == (7, 0.5, 2.0)
 
 

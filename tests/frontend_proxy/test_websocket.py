@@ -9,6 +9,7 @@ import websockets
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
+from catalog import Catalog
 from frontend_proxy.errors import DeadlineExceeded, InferenceFailed, ModelUnavailable, Overloaded, ProxyError
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve, encoded
@@ -47,7 +48,7 @@ async def test_a_keyframe_gets_the_model_s_answer(serve: Serve, server: FakeServ
     assert (message["seed"], message["steps"], message["mask_source"]) == (job.seed, 4, "alpha")
     assert message["request_id"] == job.request_id
     assert message["image"] == FRAME  # the fake answers with the frame
-    assert (job.mode, job.output_format, job.fabric) == ("keyframe", "jpeg", "Denim Blue")
+    assert (job.mode, job.output_format, job.fabric) == ("keyframe", "jpeg", Catalog().get("denim-blue").name)
     assert job.pose.shape == (33, 4)
 
 
