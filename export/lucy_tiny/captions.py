@@ -18,7 +18,20 @@ FABRICS = (
 )
 COLOURS = (
     *("black", "blue", "brown", "burgundy", "camel", "charcoal", "cream", "dark", "green", "grey", "ivory"),
-    *("light", "mustard", "navy", "olive", "orange", "pink", "purple", "red", "rust", "teal", "white", "yellow"),
+    *(
+        "light",
+        "mustard",
+        "navy",
+        "olive",
+        "orange",
+        "pink",
+        "purple",
+        "red",
+        "rust",
+        "teal",
+        "white",
+        "yellow",
+    ),
 )
 GARMENTS = ("jacket", "blazer", "coat", "hoodie", "suit", "bomber", "biker", "trucker")
 TINTS = ("warm", "neutral", "cool")
