@@ -1,0 +1,53 @@
+"""`python -m export.lucy_tiny`: make, train and evaluate the default checkpoint."""
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKPOINT = HERE.parent / "checkpoints" / "lucy-tiny"
+WORK = HERE.parents[1] / "build" / "lucy-tiny"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m export.lucy_tiny", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    initial = commands.add_parser("init", help="write the untrained checkpoint")
+    initial.add_argument("--seed", type=int, default=0)
+    preview = commands.add_parser("preview", help="write a sheet of scenes: frame, composite, target")
+    preview.add_argument("--first", type=int, default=0, help="the first scene's seed")
+    preview.add_argument("--shifted", action="store_true", help="from ranges that training never uses")
+    training = commands.add_parser("train", help="paint the data and train; a stopped run goes on")
+    training.add_argument("--minutes", type=float, default=170, help="in all (default: %(default)s)")
+    training.add_argument("--seed", type=int, default=0)
+    evaluation = commands.add_parser("evaluate", help="measure the checkpoint on scenes it has not seen")
+    evaluation.add_argument("--scenes", type=int, default=64, help="default: %(default)s")
+    for command in (initial, training, evaluation):
+        command.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    for command in (preview, training, evaluation):
+        command.add_argument("--work", type=Path, default=WORK, help="for data, sheets and figures")
+    args = parser.parse_args(argv)
+
+    if args.command == "init":
+        from export.lucy_tiny.architecture import build_pipeline, write_checkpoint
+
+        write_checkpoint(build_pipeline(args.seed), args.checkpoint)
+    elif args.command == "preview":
+        from export.lucy_tiny.scenes import make_scene
+        from export.lucy_tiny.sheets import write_sheet
+
+        scenes = [make_scene(args.first + i, shifted=args.shifted) for i in range(8)]
+        write_sheet([[s.frame, s.composite, s.target] for s in scenes], args.work / "preview.png")
+    elif args.command == "train":
+        from export.lucy_tiny.training import train
+
+        train(args.minutes, args.work, args.checkpoint, args.seed)
+    else:
+        from export.lucy_tiny.evaluation import evaluate
+
+        evaluate(args.checkpoint, args.scenes, args.work)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

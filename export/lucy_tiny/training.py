@@ -1,0 +1,117 @@
+"""The whole training, from nothing to a checkpoint folder, within a given time."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from export.lucy_tiny.architecture import build_pipeline, write_checkpoint
+from export.lucy_tiny.autoencoder import Basis, fit_basis, set_linear, train_decoder
+from export.lucy_tiny.sampling import denoise, embed
+from export.lucy_tiny.scenes import Scene, make_scene
+from export.lucy_tiny.shards import painted_blocks, read_latents, read_pictures, write_latents, write_pictures
+from export.lucy_tiny.sheets import write_sheet
+from export.lucy_tiny.transfer import transfer_light
+from export.lucy_tiny.unet_training import Training, as_pixels
+
+# Shares of the time; painting stops when it has painted enough.
+_DECODER, _UNET = 0.2, 0.55
+_PICTURES = 2048
+_LATENTS_A_MINUTE = {"cpu": 350, "cuda": 5000}
+FIRST_LATENTS = 1_000_000
+HELD_OUT = 2_000_000  # seeds from here on are never trained on
+_SHEET_EVERY = 120.0  # seconds
+
+
+def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0) -> None:
+    """Paint, train the decoder, train the UNet, write the checkpoint.
+
+    minutes: in all, painting included. work: the folder of data, states and sample sheets; a run that was
+    stopped goes on from what is there.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = build_pipeline(seed)
+    write_pictures(work, _PICTURES)
+    basis = _basis(work)
+    set_linear(pipeline.vae, basis)
+    write_latents(work, basis, FIRST_LATENTS, int(minutes * _LATENTS_A_MINUTE[device.type]))
+    _decoder(pipeline, work, 60 * minutes * _DECODER, device)
+    training = Training(pipeline, read_latents(work), 60 * minutes * _UNET, device, seed)
+    _unet(training, pipeline, work)
+    pipeline.unet, pipeline.text_encoder = (training.average[name].cpu() for name in ("unet", "text_encoder"))
+    pipeline.vae.cpu()
+    write_checkpoint(pipeline, checkpoint)
+
+
+def _basis(work: Path) -> Basis:
+    path = work / "basis.npz"
+    if not path.exists():
+        basis = fit_basis(read_pictures(work)[::4])
+        np.savez(path, mean=basis.mean, components=basis.components, scale=basis.scale)
+    return Basis(**np.load(path))
+
+
+def _decoder(pipeline: Any, work: Path, seconds: float, device: torch.device) -> None:
+    path = work / "vae.pt"
+    if not path.exists():
+        with tqdm(
+            total=100, desc="decoder", unit="%", bar_format="{desc}: {percentage:.0f}% {postfix}"
+        ) as bar:
+
+            def on_step(share: float, loss: float) -> None:
+                bar.n = 100 * share
+                bar.set_postfix(loss=f"{loss:.4f}")
+
+            train_decoder(pipeline.vae, read_pictures(work), seconds, device, on_step=on_step)
+        torch.save(pipeline.vae.state_dict(), path)
+    pipeline.vae.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    pipeline.vae.to(device).eval()
+
+
+def _unet(training: Training, pipeline: Any, work: Path) -> None:
+    state, log = work / "unet.pt", work / "training.jsonl"
+    if state.exists():
+        training.load(state)
+    scenes = [make_scene(HELD_OUT + i) for i in range(8)]
+    shown = training.elapsed
+    with tqdm(total=round(training.seconds), initial=round(training.elapsed), desc="unet", unit="s") as bar:
+
+        def on_step(training: Training) -> None:
+            nonlocal shown
+            bar.update(int(training.elapsed) - bar.n)
+            bar.set_postfix(step=training.step, loss=f"{training.loss:.3f}")
+            over = training.elapsed >= training.seconds
+            if over or training.elapsed - shown > _SHEET_EVERY:
+                shown = training.elapsed
+                _sample(training, pipeline, scenes, work / f"samples-{training.step:06}.png")
+                training.save(state)
+                with log.open("a") as file:
+                    entry = {"step": training.step, "seconds": round(shown), "loss": training.loss}
+                    file.write(json.dumps(entry | {"at": time.time()}) + "\n")
+
+        training.run(on_step)
+
+
+@torch.no_grad()
+def _sample(training: Training, pipeline: Any, scenes: list[Scene], path: Path) -> None:
+    """A sheet: composite, the model's picture, its light on the composite, target."""
+    pixels = torch.from_numpy(np.stack([scene.composite for scene in scenes])).permute(0, 3, 1, 2)
+    conditioning = pipeline.vae.encode((pixels.float() / 127.5 - 1).to(training.device)).latent_dist.mean
+    mask = torch.from_numpy(np.stack([painted_blocks(scene.mask) for scene in scenes])).float()
+    prompts = [scene.caption for scene in scenes]
+    text = embed(pipeline.tokenizer, training.average["text_encoder"], prompts)
+    latents = denoise(
+        training.average["unet"], pipeline.scheduler, mask.to(training.device), conditioning, text, 4, 0
+    )
+    pictures = as_pixels(pipeline.vae.decode(latents, return_dict=False)[0])
+    write_sheet(
+        [
+            [scene.composite, picture, transfer_light(picture, scene.composite, scene.mask), scene.target]
+            for scene, picture in zip(scenes, pictures, strict=True)
+        ],
+        path,
+    )
