@@ -36,7 +36,7 @@ FABRIC_CLASSES = MappingProxyType(
         "wool": FabricClass(0.88, 0.34, 0.7, 0.5),
         "tweed": FabricClass(0.88, 0.36, 0.6, 0.6),
         "flannel": FabricClass(0.88, 0.22, 0.7, 0.5),
-        "felt": FabricClass(0.90, 0.36, 0.6, 0.6),
+        "felt": FabricClass(0.82, 0.24, 0.6, 0.6),
         "knit": FabricClass(0.84, 0.40, 0.5, 0.6),
         "corduroy": FabricClass(0.86, 0.40, 0.9, 0.4),
         "velvet": FabricClass(0.86, 0.18, 1.0, 0.3, sheen_tint=0.8),

@@ -100,8 +100,9 @@ def fuzzed(colour: np.ndarray, fuzz: float, rng: np.random.Generator) -> np.ndar
     soft = cv2.GaussianBlur(colour, (0, 0), 0.5 + 1.5 * fuzz)
     napped = colour + (soft - colour) * min(1.0, fuzz * 1.2)
     mean = colour.mean(axis=(0, 1))
-    napped = napped * (1 + 0.10 * fuzz * rng.standard_normal((side, side, 1)).astype(np.float32))
-    return np.clip(napped + fuzz * 0.5 * mean * hairs[..., None], 0, 1).astype(np.float32)
+    napped = napped * (1 + 0.06 * fuzz * _streaks(rng, side, 1.6, 1.6))[..., None]
+    napped = cv2.GaussianBlur(napped + fuzz * 0.5 * mean * hairs[..., None], (0, 0), 0.7)  # the lens
+    return np.clip(napped, 0, 1).astype(np.float32)
 
 
 def ribs(side: int, period: float, colour: np.ndarray, seed: int) -> np.ndarray:
