@@ -164,6 +164,16 @@ def pixel_grid(window: Window) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
+def beyond_armhole(s: np.ndarray, t: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How far torso coordinates (s outwards, t) lie beyond the seam where a sleeve begins: above the armpit
+    a sleeve starts there and not at its joint. Below the armpit, and outside the trunk, all is beyond.
+
+    inside: how far they lie inside the trunk's outline, negative outside.
+    """
+    seam = s - 0.42 - 0.05 * np.clip(t / 0.2, -1, 1) ** 2 + 1.3 * np.clip(t - 0.22, 0, None)
+    return np.asarray(np.maximum(seam, -inside))
+
+
 def along_limb(
     joints: np.ndarray, radii: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -35,10 +35,10 @@ def torso_folds(
     of unit variance, the shape of s."""
     heights = np.zeros(np.broadcast(s, t).shape, np.float32)
     for side in (-1, 1):
-        centre = (side * 0.44, 0.2 + rng.normal(0, 0.03))
-        heights += 0.30 * fan(
-            s, t, centre, 11, 0.34, 0.25 * noise, sharpness, 0.25 + side * 0.1 + rng.normal(0, 0.012)
-        )
+        centre = (side * 0.47, 0.2 + rng.normal(0, 0.03))
+        start = 0.25 + side * 0.1 + rng.normal(0, 0.012)
+        inwards = np.clip((0.45 - side * s) / 0.12, 0, 1)
+        heights += 0.30 * inwards * fan(s, t, centre, 11, 0.34, 0.25 * noise, sharpness, start)
     if closed:
         level = np.abs(s) / (np.hypot(s, t - waist) + 0.02)  # a button pulls sideways
         pulled = fan(s, t, (0.0, waist), 12, 0.26, 0.25 * noise, sharpness, rng.normal(0, 0.01))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from export.lucy_tiny.anatomy import Body, along_limb, pixel_grid, read_body, window_around
+from export.lucy_tiny.anatomy import Body, along_limb, beyond_armhole, pixel_grid, read_body, window_around
 from export.lucy_tiny.fabrics import Fabric, plain_fabric, sample_fabric
 from export.lucy_tiny.folds import sleeve_folds, torso_folds
 from export.lucy_tiny.gbuffer import GBuffer, Layer, Material
@@ -90,7 +90,9 @@ class _Tailor:
         self.fabric = fabric
         self.texture = to_linear(fabric.texture)
         self.unit = body.unit
-        self.front = 0.35 * body.yaw  # where the middle of the front has turned to
+        self.front = float(
+            np.clip(0.3 * body.yaw, -0.08, 0.08)
+        )  # where the middle of the front has turned to
         self.dark = 0.55 if fabric.texture.mean() > 70 else 1.7  # seams are darker, on black lighter
 
     def cloth(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -149,8 +151,8 @@ class _Tailor:
 
     def shoulder_line(self, s: np.ndarray) -> np.ndarray:
         """t of the trunk's upper edge."""
-        rise = -0.115 - self.cut.padding - 0.5 * self.cut.ease
-        return np.interp(s, [0, 0.16, 0.52, 0.8], [-0.27, -0.26, rise, 0.0]).astype(np.float32)
+        rise = -0.13 - self.cut.padding - 0.7 * self.cut.ease
+        return np.interp(s, [0, 0.16, 0.45, 0.62], [-0.27, -0.26, rise, 0.05]).astype(np.float32)
 
     def opening_width(self, t: np.ndarray) -> np.ndarray:
         cut = self.cut
@@ -220,7 +222,7 @@ class _Tailor:
         inward = (self.body.middle - joints[0]) / unit
         joints = joints.copy()
         joints[0] = joints[0] + unit * (0.10 * inward + 0.06 * self.body.down)
-        widths = np.array([0.185, 0.145, 0.11]) + cut.ease * np.array([0.7, 1.0, 0.8])
+        widths = np.array([0.185 + cut.padding, 0.145, 0.11]) + cut.ease * np.array([0.7, 1.0, 0.8])
         window = window_around(joints, 0.3 * unit, self.size)
         if window is None:
             return []
@@ -230,10 +232,9 @@ class _Tailor:
         length = float(np.linalg.norm(upper) + np.linalg.norm(lower)) / unit / 2
 
         edge = np.minimum((1 - np.abs(q)) * r, (cut.sleeve_end - a) * max(length, 0.2) * unit)
-        # Above the armpit the sleeve begins at the armhole's seam, not at the joint.
         s, t = self.body.torso_coordinates(*pixel_grid(window))
-        armhole = side * s - 0.42 - 0.05 * np.clip(t / 0.2, -1, 1) ** 2 + 3 * np.clip(t - 0.22, 0, None)
-        edge = np.where(a < 1, np.minimum(edge, armhole * unit), edge)
+        trunk = np.minimum(self.half_width(t) - np.abs(s), t - self.shoulder_line(np.abs(s)))
+        edge = np.where(a < 1, np.minimum(edge, beyond_armhole(side * s, t, trunk) * unit), edge)
         alpha = np.clip(edge + 0.5, 0, 1)
         over = np.interp(a, [0, 1, 2], 0.1 + np.asarray(depth, float) * 0.6).astype(np.float32)
         height = unit * over + r * np.sqrt(np.clip(1 - q**2, 0.02, 1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from export.lucy_tiny.anatomy import Body, along_limb, pixel_grid, window_around
+from export.lucy_tiny.anatomy import Body, along_limb, beyond_armhole, pixel_grid, window_around
 from export.lucy_tiny.fabrics import COLOURS
 from export.lucy_tiny.folds import sleeve_folds, torso_folds
 from export.lucy_tiny.gbuffer import Layer, Material
@@ -86,8 +86,8 @@ class Person:
     def behind(self) -> list[Layer]:
         """Back to front: what a jacket covers."""
         layers = self._hair_behind() + self._neck() + self._trunk()
-        for joints, depth in ((self.body.right, self.body.depth[1]), (self.body.left, self.body.depth[0])):
-            layers += self._arm(joints, depth)
+        layers += self._arm(self.body.right, self.body.depth[1], -1)
+        layers += self._arm(self.body.left, self.body.depth[0], 1)
         return layers
 
     def before(self) -> list[Layer]:
@@ -124,8 +124,7 @@ class Person:
             return []
         looks, unit = self.looks, self.unit
         s, t = self.body.torso_coordinates(*pixel_grid(window))
-        half = np.interp(t, [-0.4, 0, 0.4, 0.9, 1.35, 2.6], [0.5, 0.49, 0.46, 0.39, 0.42, 0.44]) * looks.girth
-        shoulder = np.interp(np.abs(s), [0, 0.15, 0.5, 0.7], [-0.25, -0.24, -0.09, 0.05])
+        half, shoulder = self._trunk_outline(s, t)
         neck = np.hypot(s / 0.19, np.clip(t + 0.3, 0, None) / (looks.neckline + 0.3)) - 1
         edge = np.minimum(np.minimum(half - np.abs(s), t - shoulder), 0.15 * neck)
         height = unit * 0.36 * np.sqrt(np.clip(1 - (s / (half + 0.03)) ** 2, 0.03, 1))
@@ -137,22 +136,38 @@ class Person:
         collar = 1 - 0.25 * np.clip(1.3 - np.abs(0.15 * neck - 0.02) * unit / max(1, unit / 90), 0, 1)
         return [Layer(window, np.clip(edge * unit + 0.5, 0, 1), albedo * collar[..., None], height, folds)]
 
-    def _arm(self, joints: np.ndarray, depth: np.ndarray) -> list[Layer]:
+    def _trunk_outline(self, s: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Half its width at t, and t of its upper edge at s."""
+        girth = self.looks.girth
+        half = np.interp(t, [-0.4, 0, 0.4, 0.9, 1.35, 2.6], [0.43, 0.47, 0.46, 0.39, 0.42, 0.44]) * girth
+        top = [-0.25, -0.24, 0.065 - 0.15 * girth, 0.08]
+        return half, np.interp(np.abs(s), [0, 0.15, 0.44, 0.6], top)
+
+    def _inside_trunk(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        half, shoulder = self._trunk_outline(s, t)
+        return np.minimum(half - np.abs(s), t - shoulder)
+
+    def _arm(self, joints: np.ndarray, depth: np.ndarray, side: int) -> list[Layer]:
         window = window_around(joints, 0.25 * self.unit, self.size)
         if window is None:
             return []
         looks, unit = self.looks, self.unit
         joints = joints.copy()
-        joints[0] += unit * (0.12 * (self.body.middle - joints[0]) / unit + 0.08 * self.body.down)
+        joints[0] += unit * (0.12 * (self.body.middle - joints[0]) / unit + 0.07 * self.body.down)
         radii = np.array([0.15, 0.115, 0.075]) * unit * looks.girth
         a, q, r = along_limb(joints, radii, *pixel_grid(window))
+        s, t = self.body.torso_coordinates(*pixel_grid(window))
+        edge = (1 - np.abs(q)) * r
+        edge = np.where(
+            a < 1, np.minimum(edge, beyond_armhole(side * s, t, self._inside_trunk(s, t)) * unit), edge
+        )
         over = np.interp(a, [0, 1, 2], 0.04 + np.asarray(depth, float) * 0.6)
         height = unit * over + r * np.sqrt(np.clip(1 - q**2, 0.02, 1))
         noise = smooth_noise(a.shape, 0.22 * unit, self.rng)
         sleeve = np.clip(((2.0 if looks.long_sleeves else 0.6) - a) * 0.7 * unit + 0.5, 0, 1)
         folds = 0.8 * unit * sleeve * sleeve_folds(a, q, 0.5, noise, self.rng, 1.4)
         albedo = looks.skin + sleeve[..., None] * (looks.shirt - looks.skin)
-        return [Layer(window, np.clip((1 - np.abs(q)) * r + 0.5, 0, 1), albedo, height, folds, _SKIN_SHINE)]
+        return [Layer(window, np.clip(edge + 0.5, 0, 1), albedo, height, folds, _SKIN_SHINE)]
 
     def _hand(self, joints: np.ndarray, depth: np.ndarray) -> list[Layer]:
         forearm = joints[2] - joints[1]
@@ -197,12 +212,12 @@ class Person:
         u, v = self._face_coordinates(window)
         strands = smooth_noise(u.shape, 0.12 * face, self.rng)
         if looks.hair_style == "long":
-            half = np.interp(v, [-0.62, -0.3, 0.1, 0.9, 1.05], [0.1, 0.42, 0.47, 0.50, 0.3])
+            half = np.interp(v, [-0.66, -0.3, 0.1, 0.9, 1.05], [-0.1, 0.42, 0.47, 0.50, 0.3])
             edge = half + 0.02 * strands - np.abs(u)
         elif looks.hair_style == "curly":
             edge = 0.56 + 0.04 * strands - np.hypot(u, v + 0.16)
         else:
-            edge = 0.19 + 0.01 * strands - np.hypot(u, v + 0.72)
+            edge = 0.2 + 0.01 * strands - np.hypot(u, v + 0.62)
         height = 0.1 * self.unit + 0.15 * face * np.sqrt(np.clip(edge / 0.3, 0, 1))
         return [self._hair(window, np.clip(edge * face + 0.5, 0, 1), u, v, height)]
 

@@ -61,6 +61,7 @@ def frame_landmarks(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     left, right = max(left, -view), min(right, view)
     top, low = -0.38, min(bottom, 1.75)
     side = max(right - left, low - top) * (1.12 + abs(rng.normal(0, 0.12)))
+    side = min(side, max(bottom + 1.5, 1.9))
     corner = np.array([(left + right - side) / 2, (top + low - side) / 2])
     corner[1] = min(corner[1], bottom - side)
     corner += rng.normal(0, 0.03, 2) * side
