@@ -48,6 +48,15 @@ class Child:
         assert self._process is not None
         return await self._process.wait()
 
+    def children(self) -> set[int]:
+        """The processes that it has started itself and that live."""
+        assert self._process is not None
+        found = set()
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # a thread that ended while we looked
+                found |= {int(pid) for pid in task.read_text().split() if _lives(pid)}
+        return found
+
     async def stop(self, patience: float) -> None:
         """Ask it to end; after `patience` seconds end it, with all that it started."""
         if self._process is None:
@@ -65,3 +74,11 @@ class Child:
         if self.log is None:
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _lives(pid: str) -> bool:
+    """Not a zombie, which a parent that does not ask keeps in its list."""
+    with contextlib.suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+    return False

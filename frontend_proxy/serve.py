@@ -33,7 +33,6 @@ class Stack:
         self._settings = settings
         self._triton = Child("Triton", logs / "triton.log")
         self._proxy = Child("the proxy")
-        self.restarts = 0
 
     async def run(self) -> None:
         """Serve until cancelled. Raises CannotServe where the stack cannot start or go on."""
@@ -57,48 +56,58 @@ class Stack:
         await self._triton.start(command, self._server.environment())
 
     async def _keep_triton(self, command: list[str]) -> None:
-        died = asyncio.create_task(self._triton.ended())
-        announcement = asyncio.create_task(self._announce())
-        await asyncio.wait({died, announcement}, return_when=asyncio.FIRST_COMPLETED)
-        if died.done():
-            announcement.cancel()
+        _say(f"Starting Triton ({self._server.profile} profile) on {self._server.repository}")
+        if not await self._until_ready(announce=True):
             raise CannotServe(
-                f"Triton ended with status {died.result()} before it was ready; the end of "
+                f"Triton ended with status {await self._triton.ended()} before it was ready; the end of "
                 f"{self._triton.log}:\n{self._triton.last_words()}"
             )
+        host = "localhost" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
+        base = f"{host}:{self._settings.port}"
+        _say(f"Ready: http://{base}  ws://{base}/ws  (Ctrl-C ends it)")
         attempt = 0
         while True:
             began = asyncio.get_running_loop().time()
-            status = await self._triton.ended()
+            why = await self._triton_broken()
             if asyncio.get_running_loop().time() - began > _STABLE:
                 attempt = 0
             pause = _BACKOFF[min(attempt, len(_BACKOFF) - 1)]
-            _say(
-                f"Triton died with status {status} (log: {self._triton.log}); starting it again in {pause} s"
-            )
+            _say(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
+            await self._triton.stop(patience=0)  # what is left of its process group
             await asyncio.sleep(pause)
             attempt += 1
-            self.restarts += 1
-            await self._triton.stop(patience=0)  # what it left of its process group
             await self._start_triton(command)
+            await self._until_ready(announce=False)
+
+    async def _triton_broken(self) -> str:
+        """Waits until Triton has died, or a model's process: Triton goes on calling that model ready."""
+        models = self._triton.children()
+        ended = asyncio.create_task(self._triton.ended())
+        while True:
+            await asyncio.wait({ended}, timeout=1)
+            if ended.done():
+                return f"Triton died with status {ended.result()}"
+            if not models <= self._triton.children():
+                ended.cancel()
+                return "The process of one of Triton's models died"
 
     async def _watch_proxy(self) -> None:
         status = await self._proxy.ended()
         raise CannotServe(f"the proxy ended with status {status}; its last lines above say why")
 
-    async def _announce(self) -> None:
-        """One line for each model as it becomes ready, then where everything is."""
-        _say(f"Starting Triton ({self._server.profile} profile) on {self._server.repository}")
+    async def _until_ready(self, announce: bool) -> bool:
+        """Waits for every model, with a line for each if wanted; False where Triton ended before."""
+        ended = asyncio.create_task(self._triton.ended())
         waiting = list(MODELS)
-        while waiting:
+        while waiting and not ended.done():
             for model in list(waiting):
                 if await asyncio.to_thread(self._is_ready, model):
                     waiting.remove(model)
-                    _say(f"  {model:<14}ready")
-            await asyncio.sleep(0.2)
-        host = "localhost" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
-        base = f"{host}:{self._settings.port}"
-        _say(f"Ready: http://{base}  ws://{base}/ws  (Ctrl-C ends it)")
+                    if announce:
+                        _say(f"  {model:<14}ready")
+            await asyncio.wait({ended}, timeout=0.2)
+        ended.cancel()
+        return not waiting
 
     def _is_ready(self, model: str) -> bool:
         url = f"http://127.0.0.1:{self._server.http_port}/v2/models/{model}/ready"

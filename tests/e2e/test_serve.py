@@ -87,7 +87,20 @@ def test_a_triton_that_dies_is_started_again_and_the_proxy_says_so_meanwhile(own
     assert int(caught.value.headers["Retry-After"]) > 0
     assert json.load(caught.value)["code"] == "MODEL_UNAVAILABLE"
     own_stack.wait_until(lambda health: health["ai_model_loaded"])
-    assert "starting it again" in own_stack.log.read_text()
+    assert "starting Triton again" in own_stack.log.read_text()
+
+
+def test_a_models_process_that_dies_is_noticed(own_stack):
+    """Triton goes on calling a decoupled model ready whose process is dead, and does not restart it."""
+    stub = next(
+        pid
+        for pid in descendants(own_stack.process.pid)
+        if b"/tryon/" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(stub, signal.SIGKILL)
+    own_stack.wait_until(lambda health: not health["ai_model_loaded"])
+    own_stack.wait_until(lambda health: health["ai_model_loaded"])
+    assert "The process of one of Triton's models died" in own_stack.log.read_text()
 
 
 def test_the_proxys_end_ends_the_stack(own_stack):
