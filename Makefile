@@ -12,10 +12,10 @@ CHECKPOINT ?= export/checkpoints/lucy-tiny
 PROFILE ?= cpu
 PRECISION ?=
 
-.PHONY: help setup export serve demo test check format bench lock clean
+.PHONY: help setup export serve demo test check format bench bench-fabric train-tiny eval-tiny lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make .venv with everything pinned in requirements.lock
 
@@ -47,8 +47,17 @@ format: setup ## Format the code in place
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: export ## Run the benchmarks; writes benchmarks/results/
-	$(BIN)/python -m benchmarks
+bench: export bench-fabric ## Run the benchmarks
+	$(BIN)/python -m benchmarks.scheduling
+
+bench-fabric: setup ## Measure the fabric scanner against ground truth and the one before it
+	$(BIN)/python -m benchmarks.fabric
+
+train-tiny: setup ## Make the default checkpoint anew: about 3 hours on 2 cores, less with a GPU
+	$(BIN)/python -m export.lucy_tiny train
+
+eval-tiny: setup ## Measure the default checkpoint on scenes it has not seen
+	$(BIN)/python -m export.lucy_tiny evaluate
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/pip install --quiet uv
