@@ -28,7 +28,7 @@ from fabric.builtin import RECIPES
 from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
 from fabric.rectify import find_outline
 from fabric.repeat import find_repeats
-from fabric.scanner import LIGHT_SIGMA, make_tile
+from fabric.scanner import LIGHT_SIGMA, Tile, make_tile
 from fabric.sheet import contact_sheet
 from fabric.weaves import DRAFTS, Weave, nap, weave_cloth
 
@@ -47,7 +47,7 @@ class Measure:
 
     @property
     def passed(self) -> bool:
-        return self.low <= self.value <= self.high
+        return bool(self.low <= self.value <= self.high)
 
 
 def light(quick: bool) -> Iterator[Measure]:
@@ -65,11 +65,11 @@ def light(quick: bool) -> Iterator[Measure]:
             if name != "carbon_fiber":  # its own pattern is coarser than the 8×8 grid
                 flats.append(flatness(albedo))
             old = baseline.normalise_light(cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
-            old_errors.append(
-                metrics.delta_e(srgb_to_linear(cv2.cvtColor(old, cv2.COLOR_BGR2RGB)), truth)
-            )
+            old_errors.append(metrics.delta_e(srgb_to_linear(cv2.cvtColor(old, cv2.COLOR_BGR2RGB)), truth))
         spread += [metrics.delta_e(albedo, albedos[0]) for albedo in albedos[1:]]
-    yield Measure("ΔE76 to the true albedo, mean", statistics.mean(errors), 0, 1.6, statistics.mean(old_errors))
+    yield Measure(
+        "ΔE76 to the true albedo, mean", statistics.mean(errors), 0, 1.6, statistics.mean(old_errors)
+    )
     yield Measure("ΔE76 to the true albedo, worst", max(errors), 0, 1.6, max(old_errors))
     yield Measure("ΔE76 of one cloth under five lights, worst", max(spread), 0, 1.6)
     yield Measure("local contrast, lowest", min(contrasts), 0.95, 1.05)
@@ -80,17 +80,17 @@ def light(quick: bool) -> Iterator[Measure]:
 def seams(quick: bool) -> Iterator[Measure]:
     """Tiles of measured, photographed and generated cloth."""
     photos = {name: jpeg(np.tile(measured(name).albedo, (2, 2, 1))[:1400, :1400]) for name in CLOTH}
-    photos |= {name: cv2.imencode(".png", texture(name))[1].tobytes() for name in ("brick", "grass", "gravel")}
     photos |= {
-        name: jpeg(RECIPES[name].make(7)) for name in list(RECIPES)[: 3 if quick else len(RECIPES)]
+        name: cv2.imencode(".png", texture(name))[1].tobytes() for name in ("brick", "grass", "gravel")
     }
+    photos |= {name: jpeg(RECIPES[name].make(7)) for name in list(RECIPES)[: 3 if quick else len(RECIPES)]}
     wraps, steps, bands, old_wraps = [], [], [], []
     for photo in photos.values():
         tile = make_tile(photo, ScanOptions())
         code = linear_to_srgb(tile.albedo)
         wraps.append(metrics.wrap_ratio(code))
         steps.append(metrics.cut_step(code, tile.cut))
-        bands.append(metrics.band_contrast(tile.albedo, tile.cut))
+        bands.append(metrics.band_contrast(tile.albedo, tile.cut, _half_way(tile)))
         image = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
         old = baseline.make_tileable(baseline.crop(baseline.normalise_light(image)))
         old_wraps.append(metrics.wrap_ratio(old))
@@ -115,7 +115,9 @@ def periods(quick: bool) -> Iterator[Measure]:
                     errors.append(abs(repeat.period / truth - 1) * 100 if repeat else 100.0)
                     if repeat:
                         x, y = repeat.vector
-                        angles.append(abs(np.degrees(np.arctan2(y, x) if x > abs(y) else np.arctan2(-x, y)) - turned))
+                        angles.append(
+                            abs(np.degrees(np.arctan2(y, x) if x > abs(y) else np.arctan2(-x, y)) - turned)
+                        )
     none = [texture("grass"), texture("gravel"), linear_to_srgb(nap(1024, GREY[0], 2))]
     none += [linear_to_srgb(measured("felt").albedo), linear_to_srgb(measured("leather").albedo)]
     found = [r for image in none for r in find_repeats(_grey(image)) if r]
@@ -142,11 +144,13 @@ def perspective(quick: bool) -> Iterator[Measure]:
             continue
         side = min(np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1))
         errors.append(100 * np.linalg.norm(outline.corners - corners, axis=1).max() / side)
-    full = [linear_to_srgb(measured(name).albedo * field) for name in CLOTH for field in lights(1024).values()]
+    full = [
+        linear_to_srgb(measured(name).albedo * field) for name in CLOTH for field in lights(1024).values()
+    ]
     full += [linear_to_srgb(recipe.make(3)) for recipe in RECIPES.values()]
     full += [texture(name) for name in ("brick", "grass", "gravel")]
     yield Measure("corner error, worst (% of the side)", max(errors, default=100.0), 0, 1.0)
-    yield Measure("swatches not found (of %d)" % count, missed, 0, count // 8)
+    yield Measure(f"swatches not found (of {count})", missed, 0, count // 8)
     yield Measure("outlines found where there is none", sum(find_outline(f) is not None for f in full), 0, 0)
 
 
@@ -157,21 +161,39 @@ def normals(quick: bool) -> Iterator[Measure]:
     normal = relief.normal_map(dome)
     right = np.clip(normal @ np.array([0.7, 0.0, 0.7]), 0, 1)
     up = np.clip(normal @ np.array([0.0, 0.7, 0.7]), 0, 1)
-    yield Measure("dome lit from the right: right half / left half", right[:, 128:].mean() / right[:, :128].mean(), 1.1, 9)
+    yield Measure(
+        "dome lit from the right: right half / left half",
+        right[:, 128:].mean() / right[:, :128].mean(),
+        1.1,
+        9,
+    )
     yield Measure("dome lit from above: upper half / lower half", up[:128].mean() / up[128:].mean(), 1.1, 9)
     for name, fabric_class in (("fabric_weave", "cloth"), ("felt", "felt")):
         material = measured(name)
-        old = baseline.normal_map(_grey(linear_to_srgb(material.albedo)).astype(np.uint8))[..., ::-1] / 127.5 - 1
+        code = _grey(linear_to_srgb(material.albedo)).astype(np.uint8)
+        old = baseline.normal_map(code)[..., ::-1] / 127.5 - 1
         old /= np.linalg.norm(old, axis=2, keepdims=True)
-        old_angle, old_likeness = metrics.angle(old, material.normal), abs(metrics.likeness(old, material.normal))
-        photo = cv2.imencode(".png", cv2.cvtColor(linear_to_srgb(material.albedo), cv2.COLOR_RGB2BGR))[1].tobytes()
+        signs = (old, old * [1, -1, 1])  # whichever way its y points
+        old_angle = min(metrics.angle(n, material.normal) for n in signs)
+        old_likeness = max(metrics.likeness(n, material.normal) for n in signs)
+        photo = cv2.imencode(".png", cv2.cvtColor(linear_to_srgb(material.albedo), cv2.COLOR_RGB2BGR))[
+            1
+        ].tobytes()
         result = scan(photo, ScanOptions(fabric_class=fabric_class))
         encoded = metrics.decoded(result.normal.data) / 127.5 - 1
         length = np.linalg.norm(encoded, axis=2)
         height = relief.height_map(material.albedo, 0.25)
         ours = relief.normal_map(height)
-        yield Measure(f"{name}: angle to the true normals (°)", metrics.angle(ours, material.normal), 0, old_angle, old_angle)
-        yield Measure(f"{name}: correlation with them", metrics.likeness(ours, material.normal), 0.4, 1, old_likeness)
+        yield Measure(
+            f"{name}: angle to the true normals (°)",
+            metrics.angle(ours, material.normal),
+            0,
+            old_angle,
+            old_angle,
+        )
+        yield Measure(
+            f"{name}: correlation with them", metrics.likeness(ours, material.normal), 0.4, 1, old_likeness
+        )
         yield Measure(f"{name}: mean |n| of the file", float(length.mean()), 0.99, 1.01)
         yield Measure(f"{name}: mean nz", float(encoded[..., 2].mean()), 0.9, 1.0)
 
@@ -211,8 +233,12 @@ def speed(quick: bool) -> Iterator[Measure]:
         ours += [_seconds(lambda: scan(photo)), _seconds(lambda: scan(photo))]
         old.append(_seconds(lambda: baseline.scan(photo)))
     size = sum(len(image.data) for image in scan(photo).maps.values())
-    yield Measure("12 MP JPEG to encoded maps, median (s)", statistics.median(ours), 0, 0.5, statistics.median(old))
-    yield Measure("scans a minute, times the old", statistics.median(old) / statistics.median(ours), 20, np.inf)
+    yield Measure(
+        "12 MP JPEG to encoded maps, median (s)", statistics.median(ours), 0, 0.5, statistics.median(old)
+    )
+    yield Measure(
+        "scans a minute, times the old", statistics.median(old) / statistics.median(ours), 20, np.inf
+    )
     yield Measure("all maps together (MB)", size / 1e6, 0.1, 3.0)
 
 
@@ -251,9 +277,9 @@ def _document(measures: list[Measure]) -> dict[str, object]:
     rows = [
         {
             "name": m.name,
-            "value": round(m.value, 4),
-            "range": [m.low, None if np.isinf(m.high) else round(m.high, 4)],
-            "old": None if m.old is None else round(m.old, 4),
+            "value": round(float(m.value), 4),
+            "range": [m.low, None if np.isinf(m.high) else round(float(m.high), 4)],
+            "old": None if m.old is None else round(float(m.old), 4),
             "passed": m.passed,
         }
         for m in measures
@@ -270,6 +296,15 @@ def _write_sheet(path: Path) -> None:
         albedo = measured(name).albedo
         sheets.append(contact_sheet(scan(jpeg(albedo * lights(len(albedo))["shadow"]))))
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(sheets), cv2.COLOR_RGB2BGR))
+
+
+def _half_way(tile: Tile) -> tuple[int, int]:
+    """About half a tile down and across, in whole repeats, in pixels: where a plaid has the same stripes."""
+    shift = []
+    for side, repeat in zip((tile.frame.down, tile.frame.across), tile.repeats[::-1], strict=True):
+        count = round(float(np.linalg.norm(side)) / repeat.period) if repeat else 2
+        shift.append(round(len(tile.albedo) * max(1, count // 2) / count))
+    return shift[0], shift[1]
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

@@ -43,12 +43,17 @@ def cut_step(image: np.ndarray, cut: np.ndarray) -> float:
     return float(step[cut].mean() / np.percentile(step[~cut], 95))
 
 
-def band_contrast(image: np.ndarray, cut: np.ndarray, width: int = 12) -> float:
-    """Local contrast in a band about the cut by that elsewhere: 1 where the cut neither blurs nor marks."""
+def band_contrast(image: np.ndarray, cut: np.ndarray, shift: tuple[int, int], width: int = 12) -> float:
+    """Local contrast in a band about the cut by that of the same band moved by `shift` rows and columns.
+
+    1 where the cut neither blurs nor marks. The shift is whole repeats of a print, so that both bands
+    lie on the same stripes.
+    """
     band = cv2.dilate(cut.astype(np.uint8), np.ones((2 * width + 1,) * 2, np.uint8)) == 1
+    there = np.roll(band, shift, (0, 1)) & ~band
     lightness = lab(image)[..., 0]
     detail = lightness - cv2.GaussianBlur(lightness, (0, 0), 8)
-    return float(detail[band].std() / detail[~band].std())
+    return float(detail[band].std() / detail[there].std())
 
 
 def angle(one: np.ndarray, other: np.ndarray) -> float:

@@ -112,7 +112,7 @@ class Store:
             data, media_type = maps[role]
             texture = Texture(
                 sha256=hashlib.sha256(data).hexdigest(),
-                media_type=media_type,  # type: ignore[arg-type]  # checked above
+                media_type=media_type,
                 size_bytes=len(data),
                 color_space="srgb" if role in ("diffuse", "thumbnail") else "linear",
                 normal_convention="opengl" if role == "normal" else None,

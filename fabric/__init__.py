@@ -1,8 +1,8 @@
 """A photo of cloth becomes a seamless physically based material, without weights and without a GPU."""
 
+from fabric.encode import EncodedImage
 from fabric.errors import FabricError
 from fabric.options import ScanOptions
-from fabric.encode import EncodedImage
 from fabric.scanner import Scan, scan
 
 __all__ = ["EncodedImage", "FabricError", "Scan", "ScanOptions", "scan"]

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from fabric.errors import FabricError
 from fabric.folder import write_folder
@@ -29,7 +30,7 @@ def main() -> int:
     photo, folder, name = (arguments.pop(key) for key in ("photo", "output", "name"))
     values = arguments.pop("corners")
     try:
-        corners = tuple(zip(values[::2], values[1::2], strict=True)) if values else None
+        corners: Any = list(zip(values[::2], values[1::2], strict=True)) if values else None
         result = scan(photo.read_bytes(), ScanOptions(corners=corners, **arguments))
         write_folder(result, folder, {"name": name or photo.stem})
     except (FabricError, OSError) as error:

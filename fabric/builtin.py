@@ -46,44 +46,59 @@ def stripes(*runs: tuple[int, str]) -> np.ndarray:
     return np.concatenate([np.repeat(colour(code), count, axis=0) for count, code in runs])
 
 
-def woven(draft: str, pitch: float, warp: np.ndarray, weft: np.ndarray, **looks: float) -> Callable:
+def woven(
+    draft: str, pitch: float, warp: np.ndarray, weft: np.ndarray, **looks: float
+) -> Callable[[int], np.ndarray]:
     return lambda seed: weave_cloth(Weave(draft, (pitch, pitch), warp, weft, **looks), SIDE, seed)
 
 
-_PLAID = stripes((14, "#7c1f22"), (3, "#1c2233"), (5, "#7c1f22"), (10, "#1f2b3f"), (2, "#cfc4ae"), (10, "#1f2b3f"))
+_PLAID = stripes(
+    (14, "#7c1f22"), (3, "#1c2233"), (5, "#7c1f22"), (10, "#1f2b3f"), (2, "#cfc4ae"), (10, "#1f2b3f")
+)
 
 RECIPES: dict[str, Recipe] = {
     "denim-blue": Recipe(
-        "Blue denim", "denim", "cotton", "3/1 twill", "Indigo warp over a white weft.", ("blue", "jeans", "woven"),
+        "Blue denim", "denim", "cotton", "3/1 twill", "Indigo warp over a white weft.",
+        ("blue", "jeans", "woven"),
         woven("denim", 9, colour("#33507e"), colour("#a9b4c4"), irregular=0.9, fuzz=0.3, depth=0.8),
     ),
     "leather-black": Recipe(
-        "Black leather", "leather", "leather", "grain", "Full-grain hide, lightly pebbled.", ("black", "smooth"),
+        "Black leather", "leather", "leather", "grain", "Full-grain hide, lightly pebbled.",
+        ("black", "smooth"),
         lambda seed: leather(SIDE, 20, colour("#373534")[0], seed),
     ),
     "cotton-grey": Recipe(
-        "Grey cotton", "cotton", "cotton", "plain", "A plain shirting, slightly slubbed.", ("grey", "woven"),
+        "Grey cotton", "cotton", "cotton", "plain", "A plain shirting, slightly slubbed.",
+        ("grey", "woven"),
         woven("plain", 8, colour("#a6a7a9"), colour("#96979a"), irregular=0.7, fuzz=0.3, depth=0.55),
     ),
     "wool-navy": Recipe(
-        "Navy wool", "wool", "wool", "2/2 twill", "A suiting with a soft nap.", ("navy", "blue", "woven"),
+        "Navy wool", "wool", "wool", "2/2 twill", "A suiting with a soft nap.",
+        ("navy", "blue", "woven"),
         woven("twill", 10, colour("#2f3b5c"), colour("#27314d"), irregular=0.6, fuzz=0.9, depth=0.55),
     ),
     "silk-champagne": Recipe(
-        "Champagne silk", "silk", "silk", "satin", "Long floats that lie close and shine.", ("beige", "shiny"),
-        woven("satin", 5, colour("#f0dcb9"), colour("#dfc69c"), irregular=0.3, fuzz=0.05, depth=0.22, gloss=0.06),
+        "Champagne silk", "silk", "silk", "satin", "Long floats that lie close and shine.",
+        ("beige", "shiny"),
+        woven("satin", 5, colour("#f0dcb9"), colour("#dfc69c"),
+              irregular=0.3, fuzz=0.05, depth=0.22, gloss=0.06),
     ),
     "polyester-red": Recipe(
-        "Red polyester", "polyester", "polyester", "twill", "Even filament yarn.", ("red", "woven", "sport"),
-        woven("twill", 6, colour("#c4202c"), colour("#b01a27"), irregular=0.12, fuzz=0.0, depth=0.45, gloss=0.05),
+        "Red polyester", "polyester", "polyester", "twill", "Even filament yarn.",
+        ("red", "woven", "sport"),
+        woven("twill", 6, colour("#c4202c"), colour("#b01a27"),
+              irregular=0.12, fuzz=0.0, depth=0.45, gloss=0.05),
     ),
     "suede-tan": Recipe(
-        "Tan suede", "suede", "leather", "nap", "The brushed flesh side of a hide.", ("tan", "brown", "soft"),
+        "Tan suede", "suede", "leather", "nap", "The brushed flesh side of a hide.",
+        ("tan", "brown", "soft"),
         lambda seed: nap(SIDE, colour("#b98a5c")[0], seed),
     ),
     "nylon-olive": Recipe(
-        "Olive nylon", "nylon", "nylon", "basket", "A tight shell fabric.", ("olive", "green", "outdoor"),
-        woven("basket", 7, colour("#666b41"), colour("#5b603a"), irregular=0.1, fuzz=0.0, depth=0.5, gloss=0.05),
+        "Olive nylon", "nylon", "nylon", "basket", "A tight shell fabric.",
+        ("olive", "green", "outdoor"),
+        woven("basket", 7, colour("#666b41"), colour("#5b603a"),
+              irregular=0.1, fuzz=0.0, depth=0.5, gloss=0.05),
     ),
     "tweed-herringbone": Recipe(
         "Herringbone tweed", "tweed", "wool", "herringbone", "Oatmeal and peat, broken every eight ends.",
@@ -91,15 +106,18 @@ RECIPES: dict[str, Recipe] = {
         woven("herringbone", 10, colour("#bdb096"), colour("#4f453a"), irregular=1.0, fuzz=0.8, depth=0.6),
     ),
     "flannel-plaid": Recipe(
-        "Plaid flannel", "flannel", "cotton", "2/2 twill", "A brushed red and navy check.", ("red", "check", "soft"),
+        "Plaid flannel", "flannel", "cotton", "2/2 twill", "A brushed red and navy check.",
+        ("red", "check", "soft"),
         woven("twill", 6, _PLAID, _PLAID, irregular=0.4, fuzz=0.6, depth=0.35),
     ),
     "corduroy-brown": Recipe(
-        "Brown corduroy", "corduroy", "cotton", "cut pile", "Broad wales of cut pile.", ("brown", "ribbed"),
+        "Brown corduroy", "corduroy", "cotton", "cut pile", "Broad wales of cut pile.",
+        ("brown", "ribbed"),
         lambda seed: ribs(SIDE, 46, colour("#80583a")[0], seed),
     ),
     "linen-natural": Recipe(
-        "Natural linen", "linen", "linen", "plain", "Uneven yarn, open weave.", ("beige", "summer", "woven"),
+        "Natural linen", "linen", "linen", "plain", "Uneven yarn, open weave.",
+        ("beige", "summer", "woven"),
         woven("plain", 11, colour("#cbbb9c"), colour("#c0ae8d"), irregular=0.8, fuzz=0.25, depth=0.75),
     ),
 }  # fmt: skip
@@ -116,7 +134,7 @@ def main() -> None:
         pixels = linear_to_srgb(recipe.make(seed))
         photo = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
         result = scan(photo, ScanOptions(fabric_class=recipe.fabric_class, physical_width_mm=WIDTH_MM))
-        details = {
+        details: dict[str, object] = {
             "name": recipe.name,
             "description": recipe.description,
             "tags": recipe.tags,

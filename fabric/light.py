@@ -66,7 +66,9 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     gain = 1 + blend * np.clip(enhanced / np.maximum(luminance, _FLOOR) - 1, -0.9, 2)
     # A local mean that moves is light, which has just been flattened: keep only the contrast.
     gain /= cv2.resize(
-        cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA), gain.shape[::-1], interpolation=cv2.INTER_LINEAR
+        cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA),
+        gain.shape[::-1],
+        interpolation=cv2.INTER_LINEAR,
     )
     return linear * gain[..., None]
 

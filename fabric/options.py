@@ -1,5 +1,6 @@
 """What a caller may ask of a scan."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Literal
@@ -55,15 +56,15 @@ class ScanOptions:
             object.__setattr__(self, "corners", _checked_corners(self.corners))
 
 
-def _checked_corners(corners: object) -> Corners:
+def _checked_corners(corners: Iterable[Iterable[float]]) -> Corners:
     """`corners` as a tuple of tuples; the shape they span is `rectify`'s business."""
     try:
-        points = tuple((float(x), float(y)) for x, y in corners)  # type: ignore[attr-defined]
+        points = tuple((float(x), float(y)) for x, y in corners)
     except (TypeError, ValueError):
         points = ()
     if len(points) != 4 or not all(0 <= value <= 1 for point in points for value in point):
         raise _invalid("corners must be four [x, y] pairs, each value from 0 to 1 of the photo's side")
-    return points  # type: ignore[return-value]
+    return points
 
 
 def _is_number(value: object) -> bool:

@@ -28,13 +28,16 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None where the cloth fills the photo."""
     scale = _PREVIEW / max(photo.shape[:2])
     preview = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
-    height, width = lab.shape[:2]
+    lab, sharp = (
+        cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), sigma), cv2.COLOR_RGB2LAB).astype(np.float32)
+        for sigma in (2.5, 0.7)
+    )
+    edges = np.linalg.norm(_gradient(sharp), axis=2)
     candidates = []
     for mask in _masks(lab):
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for contour in sorted(contours, key=cv2.contourArea)[-2:]:
-            corners = _quadrilateral(contour, width, height)
+            corners = _quadrilateral(edges, contour)
             if corners is not None:
                 candidates.append(Outline(corners, _confidence(lab, corners, contour)))
     best = max(candidates, key=lambda outline: outline.confidence, default=None)
@@ -82,7 +85,12 @@ def _masks(lab: np.ndarray) -> list[np.ndarray]:
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 50)
     border = np.concatenate(
-        [lab[:rim].reshape(-1, 3), lab[-rim:].reshape(-1, 3), lab[:, :rim].reshape(-1, 3), lab[:, -rim:].reshape(-1, 3)]
+        [
+            lab[:rim].reshape(-1, 3),
+            lab[-rim:].reshape(-1, 3),
+            lab[:, :rim].reshape(-1, 3),
+            lab[:, -rim:].reshape(-1, 3),
+        ]
     )
     difference = np.linalg.norm(lab - np.median(border, axis=0), axis=2)
     byte = np.clip(difference * 2, 0, 255).astype(np.uint8)
@@ -91,12 +99,15 @@ def _masks(lab: np.ndarray) -> list[np.ndarray]:
     masks = []
     for threshold in (otsu, otsu * 0.6):
         mask = (byte > threshold).astype(np.uint8) * 255
-        masks.append(cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel))
+        masks.append(
+            cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
+        )
     return masks
 
 
-def _quadrilateral(contour: np.ndarray, width: int, height: int) -> np.ndarray | None:
+def _quadrilateral(edges: np.ndarray, contour: np.ndarray) -> np.ndarray | None:
     """Four corners (4, 2) of the contour by fitting a line to each side; None if it is no quadrilateral."""
+    height, width = edges.shape
     area = cv2.contourArea(contour)
     if not 0.08 * width * height < area < 0.97 * width * height:
         return None
@@ -111,8 +122,9 @@ def _quadrilateral(contour: np.ndarray, width: int, height: int) -> np.ndarray |
         corners = ordered(polygon.reshape(4, 2).astype(np.float64))
     except FabricError:
         return None
-    points = contour.reshape(-1, 2).astype(np.float32)
-    lines = [_side(points, corners[i], corners[(i + 1) % 4]) for i in range(4)]
+    if _on_border(corners, width, height):
+        return None
+    lines = [_side(edges, corners[i], corners[(i + 1) % 4]) for i in range(4)]
     if any(line is None for line in lines):
         return None
     refined = [_cross(lines[i - 1], lines[i]) for i in range(4)]
@@ -123,18 +135,46 @@ def _quadrilateral(contour: np.ndarray, width: int, height: int) -> np.ndarray |
     return result if inside else None
 
 
-def _side(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[float, float, float, float] | None:
-    """The contour's points near the middle 80 % of one side, as a line (vx, vy, x, y) (Huber's fit)."""
-    along = end - start
-    length = np.linalg.norm(along)
-    along = along / length
-    offset = points - start
-    position = offset @ along / length
-    distance = np.abs(offset @ [-along[1], along[0]])
-    near = points[(position > 0.1) & (position < 0.9) & (distance < 0.04 * length)]
-    if len(near) < 0.4 * length:
-        return None
-    return tuple(cv2.fitLine(near, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
+def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
+    """Whether a side runs along the photo's own border: then it is no outline, but a shadow's edge."""
+    far = np.array([width, height]) * 0.985 - 1
+    near = np.array([width, height]) * 0.015
+    for one, other in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if ((one < near) & (other < near)).any() or ((one > far) & (other > far)).any():
+            return True
+    return False
+
+
+def _gradient(lab: np.ndarray) -> np.ndarray:
+    """The colour's steepest change (H, W, 2): Scharr of the channel that changes most.
+
+    Lightness counts for less than hue, since a shadow has an edge in lightness only.
+    """
+    lab = lab * np.array([0.4, 1, 1], np.float32)
+    dx, dy = cv2.Scharr(lab, cv2.CV_32F, 1, 0), cv2.Scharr(lab, cv2.CV_32F, 0, 1)
+    channel = (dx * dx + dy * dy).argmax(axis=2)[..., None]
+    return np.concatenate([np.take_along_axis(d, channel, axis=2) for d in (dx, dy)], axis=2)
+
+
+def _side(edges: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[float, float, float, float] | None:
+    """One side as a line (vx, vy, x, y) through the steepest change across it (Huber's fit).
+
+    The threshold's contour takes in the soft shadow beside a swatch; the steepest change does not.
+    """
+    length = float(np.linalg.norm(end - start))
+    along = (end - start) / length
+    across = np.array([-along[1], along[0]])
+    reach = max(4.0, 0.035 * length)
+    offsets = np.arange(-reach, reach + 0.25, 0.5)
+    middles = start + np.linspace(0.08, 0.92, 80)[:, None] * (end - start)
+    at = middles[:, None] + offsets[:, None] * across  # (80, offsets, 2)
+    profile = cv2.remap(edges, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    # The whole side moves together: weigh each profile's peak by how near it lies to the mean profile's.
+    common = offsets[profile.mean(axis=0).argmax()]
+    near = np.exp(-(((offsets - common) / (0.012 * length + 1)) ** 2))
+    best = (profile * near).argmax(axis=1)
+    points = at[np.arange(len(at)), best].astype(np.float32)
+    return tuple(cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
 
 
 def _cross(

@@ -38,15 +38,22 @@ class Repeat:
 
 
 def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
-    """The repeats along x and along y of a square greyscale image (N, N) float32; None where none is."""
+    """The repeats along x and along y of a square greyscale image (N, N) float32; None where none is.
+
+    A turned twill repeats along many slanted shifts as well: those wanted are the shortest two at a
+    right angle. Where no two are, as with stripes, only the shortest counts.
+    """
     correlation = autocorrelation(grey)
-    across = _find(correlation)
-    down = _find(np.ascontiguousarray(correlation.T))
-    if down is not None:
-        down = Repeat((down.vector[1], down.vector[0]), down.confidence)
-    if across and down and _skew(across, down) > MAX_SKEW:  # a stripe looks alike in any shift along it
-        return (across, None) if across.period < down.period else (None, down)
-    return across, down
+    across = _candidates(correlation)
+    down = [
+        Repeat((repeat.vector[1], repeat.vector[0]), repeat.confidence)
+        for repeat in _candidates(np.ascontiguousarray(correlation.T))
+    ]
+    pairs = [(one, other) for one in across for other in down if _skew(one, other) <= MAX_SKEW]
+    if pairs:
+        return min(pairs, key=lambda pair: pair[0].period + pair[1].period)
+    best = min(across + down, key=lambda repeat: repeat.period, default=None)
+    return (best if best in across else None), (best if best in down else None)
 
 
 def _skew(across: Repeat, down: Repeat) -> float:
@@ -83,8 +90,8 @@ def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
     return np.outer(hann, hann), np.maximum(np.outer(line, line), 0.02).astype(np.float32)
 
 
-def _find(correlation: np.ndarray) -> Repeat | None:
-    """The shortest shift along +x whose multiples all correlate."""
+def _candidates(correlation: np.ndarray) -> list[Repeat]:
+    """The shifts near +x whose multiples all correlate, nearly as well as the best one's."""
     centre = len(correlation) // 2
     reach = int(centre * 0.72)  # beyond, too little of the window overlaps
     half = int(reach * WEDGE) + 2
@@ -93,17 +100,16 @@ def _find(correlation: np.ndarray) -> Repeat | None:
     peaks = (field == maximum_filter(field, size=3)) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
     peaks &= (x >= MIN_PERIOD) & (x <= 2 * centre / MIN_REPEATS) & (field > 0.05)
     rows, columns = np.nonzero(peaks)
-    if len(rows) == 0:
-        return None
     best = np.argsort(-field[rows, columns], kind="stable")[:60]
     candidates = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
     scored = [(*_score(field, half, vector), vector) for vector in candidates]
     scored = [s for s in scored if s[1] >= (MIN_CONFIDENCE if 2 * s[2][0] < reach else SINGLE_CONFIDENCE)]
-    if not scored:
-        return None
-    limit = 0.8 * max(likeness for likeness, _, _ in scored)
-    _, contrast, vector = min((s for s in scored if s[0] >= limit), key=lambda s: np.hypot(*s[2]))
-    return Repeat(_across_stripe(field, half, vector), min(contrast, 1.0))
+    limit = 0.8 * max((likeness for likeness, _, _ in scored), default=0.0)
+    return [
+        Repeat(_across_stripe(field, half, vector), min(contrast, 1.0))
+        for likeness, contrast, vector in scored
+        if likeness >= limit
+    ]
 
 
 def _score(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
@@ -148,8 +154,8 @@ def _refine(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[
         patch = field[low_r : row + radius + 1, low_c : column + radius + 1]
         if patch.size == 0 or column + radius + 1 > field.shape[1] or row + radius + 1 > field.shape[0]:
             return x, y
-        peak_r, peak_c = np.unravel_index(patch.argmax(), patch.shape)
-        peak_r, peak_c = int(peak_r) + low_r, int(peak_c) + low_c
+        peak_r, peak_c = divmod(int(patch.argmax()), patch.shape[1])
+        peak_r, peak_c = peak_r + low_r, peak_c + low_c
         if not (0 < peak_r < field.shape[0] - 1 and 0 < peak_c < field.shape[1] - 1):
             return x, y
         if field[peak_r, peak_c] < 0.3 * field[round(y) + half, round(x)]:

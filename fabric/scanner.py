@@ -127,9 +127,7 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     return Tile(albedo, cut, frame, side, repeats, outline, photo_quality, uneven)
 
 
-def _flat_cloth(
-    pixels: np.ndarray, photo: bytes, options: ScanOptions
-) -> tuple[np.ndarray, Outline | None]:
+def _flat_cloth(pixels: np.ndarray, photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline | None]:
     """The cloth seen from above, (H, W, 3) uint8, and its outline in the photo if it has one."""
     height, width = pixels.shape[:2]
     longest = int(options.size * (1 + OVERLAP) * 1.5)

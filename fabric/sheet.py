@@ -55,7 +55,7 @@ def _shade(
 ) -> np.ndarray:
     """Lambert and GGX (Walter et al. 2007) under one light and a little sky, seen from above."""
     light = light / np.linalg.norm(light)
-    half = light + [0, 0, 1]
+    half = light + np.array([0, 0, 1])
     half = half / np.linalg.norm(half)
     facing = np.clip(normal @ light, 0, 1)
     alpha = (maps["roughness_map"].astype(np.float32) / 255 * roughness) ** 2

@@ -122,12 +122,16 @@ def leather(side: int, cell: float, colour: np.ndarray, seed: int) -> np.ndarray
     seeds = np.full((side, side), 255, np.uint8)
     count = int((side / cell) ** 2)
     seeds[rng.integers(0, side, count), rng.integers(0, side, count)] = 0
-    distance, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    edges = (cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0).astype(np.uint8)
+    _, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    edges = (cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0).astype(
+        np.uint8
+    )
     crease = cv2.distanceTransform(1 - edges, cv2.DIST_L2, 5) / cell
     dome = 1 - np.exp(-((crease / 0.16) ** 2))
     pores = np.clip(_noise(rng, side, 2.0) - 1.6, 0, 1)
-    light = 0.42 + 0.5 * cv2.GaussianBlur(dome, (0, 0), 1.2) + 0.07 * _noise(rng, side, cell * 2) - 0.3 * pores
+    light = (
+        0.42 + 0.5 * cv2.GaussianBlur(dome, (0, 0), 1.2) + 0.07 * _noise(rng, side, cell * 2) - 0.3 * pores
+    )
     light += 0.05 * _noise(rng, side, 1.5) + 0.25 * np.clip(dome - 0.6, 0, 1) * (label * 7919 % 97 / 97)
     return (colour * np.clip(light, 0.05, 2)[..., None]).astype(np.float32)
 
