@@ -135,13 +135,14 @@ def sample_landmarks(rng: np.random.Generator, reach: float = 1.0) -> np.ndarray
         NOSE: (0.3 * yaw, 0.06), LEFT_EYE: (0.085, -0.05), RIGHT_EYE: (-0.085, -0.05),
         LEFT_EAR: (0.2, 0.0), RIGHT_EAR: (-0.2, 0.0), 9: (0.07, 0.16), 10: (-0.07, 0.16),
     }.items():  # fmt: skip
-        mark[index, :2] = head + (x + (0.08 * yaw if index in (2, 5, 9, 10) else 0), y)
+        turned = 0.08 * yaw if index in (LEFT_EYE, RIGHT_EYE, 9, 10) else 0
+        mark[index, :2] = head + np.array([x + turned, y])
     for index, beside in {1: 2, 3: 2, 4: 5, 6: 5}.items():
         mark[index, :2] = mark[beside, :2]
     mark[:, 0] *= squeeze
     cos, sin = np.cos(lean), np.sin(lean)
     mark[:, :2] = mark[:, :2] @ np.array([[cos, sin], [-sin, cos]])
-    mark[25:, :2] = mark[23:25, :2].mean(axis=0) + (0, 1.2)
+    mark[25:, :2] = mark[23:25, :2].mean(axis=0) + np.array([0, 1.2])
     return mark
 
 
@@ -179,8 +180,9 @@ def along_limb(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates on a limb of three joints (3, 2), which bends in a round elbow.
 
-    Returns a: along it, 0 at the first joint (less in the round cap before it), 1 at the second, 2 at the third; q: across it, −1 and 1 on
-    its outline; r: its radius there in pixels. radii: (3,) pixels at the joints.
+    Returns a: along it, 0 at the first joint (less in the cap before it), 1 at the second, 2 at the
+    third; q: across it, −1 and 1 on its outline; r: its radius there in pixels.
+    radii: (3,) pixels at the joints.
     """
     start, middle, end = joints
     # Knots that round the elbow: two points of a quadratic curve through its neighbourhood.
@@ -189,7 +191,9 @@ def along_limb(
          middle + 0.2 * (end - middle), end]
     )  # fmt: skip
     stations = np.array([0.0, 0.8, 1.0, 1.2, 2.0])
-    best_q = a = r = None
+    shape = np.broadcast(x, y).shape
+    q = np.full(shape, np.inf, np.float32)
+    a, r = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     for i in range(4):
         edge = knots[i + 1] - knots[i]
         length = max(float(np.linalg.norm(edge)), 1e-3)
@@ -200,22 +204,8 @@ def along_limb(
         share = np.clip(share, 0, 1)
         across = dx * np.float32(-ey) + dy * np.float32(ex)
         distance = np.hypot(dx - share * edge[0], dy - share * edge[1])
-        radius = np.where(
-            ahead < 1,
-            radii[0] + ahead * (radii[1] - radii[0]),
-            radii[1] + (ahead - 1) * (radii[2] - radii[1]),
-        )
-        q = np.copysign(distance / radius, across)
-        if best_q is None:
-            best_q, a, r = q, ahead, radius
-        else:
-            nearer = np.abs(q) < np.abs(best_q)
-            best_q, a, r = (
-                np.where(nearer, q, best_q),
-                np.where(nearer, ahead, a),
-                np.where(nearer, radius, r),
-            )
-    assert best_q is not None
-    assert a is not None
-    assert r is not None
-    return a.astype(np.float32), best_q.astype(np.float32), r.astype(np.float32)
+        radius = np.interp(ahead, (0, 1, 2), radii)
+        nearer = distance < np.abs(q) * radius
+        q = np.where(nearer, np.copysign(distance / radius, across), q)
+        a, r = np.where(nearer, ahead, a), np.where(nearer, radius, r)
+    return a.astype(np.float32), q.astype(np.float32), r.astype(np.float32)

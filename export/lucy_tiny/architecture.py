@@ -85,7 +85,7 @@ def build_autoencoder() -> AutoencoderKL:
 
 
 def build_unet() -> UNet2DConditionModel:
-    """[z_t, mask, conditioning latents] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32)."""
+    """[z_t, mask, conditioning] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32)."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
         in_channels=9,
@@ -108,6 +108,7 @@ def build_scheduler() -> DDIMScheduler:
         prediction_type="v_prediction",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
+        steps_offset=1,  # trailing steps have none; diffusers warns of any other number
         clip_sample=False,
     )
 

@@ -8,11 +8,12 @@ noise loses colours for hours; this one is exact at once, and keeps every patch'
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 PATCH = 8
@@ -69,13 +70,13 @@ def set_linear(vae: AutoencoderKL, basis: Basis) -> None:
     _set_decoder(vae.decoder, basis)
 
 
-def _zero(module: nn.Module) -> nn.Module:
+def _zero(module: Any) -> Any:
     for parameter in module.parameters():
         parameter.zero_()
     return module
 
 
-def _set_encoder(encoder: nn.Module, basis: Basis) -> None:
+def _set_encoder(encoder: Any, basis: Basis) -> None:
     _zero(encoder.conv_in).weight[range(3), range(3), 1, 1] = 1
     # weights[k, Y, y, v, X, x, u, c]: of component k at pixel (4Y + 2y + v, 4X + 2x + u), colour c
     weights = torch.from_numpy(basis.components / basis.scale[:, None]).reshape(4, 2, 2, 2, 2, 2, 2, 3)
@@ -114,11 +115,11 @@ def _set_encoder(encoder: nn.Module, basis: Basis) -> None:
     encoder.conv_out.bias[4:] = -30  # log variance: none
 
 
-def _pass(shortcut: nn.Module, channels: int) -> None:
+def _pass(shortcut: Any, channels: int) -> None:
     _zero(shortcut).weight[range(channels), range(channels), 0, 0] = 1
 
 
-def _set_decoder(decoder: nn.Module, basis: Basis) -> None:
+def _set_decoder(decoder: Any, basis: Basis) -> None:
     # Channels 0 to 2 carry the picture; the others start as they were drawn.
     colours = (basis.components * basis.scale[:, None]).reshape(4, PATCH * PATCH, 3).mean(axis=1)
     decoder.conv_in.weight[:3] = 0

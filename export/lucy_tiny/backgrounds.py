@@ -84,21 +84,21 @@ def _room(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         w, h = rng.uniform(0.05, 0.4) * width, rng.uniform(0.05, 0.6) * height
         box = [(int(x), int(y)), (int(x + w), int(y + h))]
         if kind < 0.35:  # a picture or poster
-            cv2.rectangle(room, *box, colour(0.05, 0.9, 0.02).tolist(), -1)
+            cv2.rectangle(room, box[0], box[1], colour(0.05, 0.9, 0.02).tolist(), -1)
             inner = [(int(x + 0.1 * w), int(y + 0.1 * h)), (int(x + 0.9 * w), int(y + 0.9 * h))]
-            cv2.rectangle(room, *inner, colour(0.05, 0.8, 0.15).tolist(), -1)
+            cv2.rectangle(room, inner[0], inner[1], colour(0.05, 0.8, 0.15).tolist(), -1)
         elif kind < 0.6:  # a shelf of books
             left = x
             while left < x + 2 * w:
                 thick = rng.uniform(0.012, 0.04) * width
                 top = y + rng.uniform(0, 0.05) * height
                 spine = [(int(left), int(top)), (int(left + thick), int(y + 0.2 * height))]
-                cv2.rectangle(room, *spine, colour(0.03, 0.6, 0.12).tolist(), -1)
+                cv2.rectangle(room, spine[0], spine[1], colour(0.03, 0.6, 0.12).tolist(), -1)
                 left += thick + 1
             board = [(int(x), int(y + 0.2 * height)), (int(x + 2 * w), int(y + 0.22 * height))]
-            cv2.rectangle(room, *board, colour(0.1, 0.5, 0.03).tolist(), -1)
+            cv2.rectangle(room, board[0], board[1], colour(0.1, 0.5, 0.03).tolist(), -1)
         elif kind < 0.75:  # a window or a lamp
-            cv2.rectangle(room, *box, colour(0.85, 0.95, 0.02).tolist(), -1)
+            cv2.rectangle(room, box[0], box[1], colour(0.85, 0.95, 0.02).tolist(), -1)
             cv2.line(room, (int(x + w / 2), int(y)), (int(x + w / 2), int(y + h)), (0.3, 0.3, 0.3), 2)
         elif kind < 0.9:  # a plant
             for _ in range(12):

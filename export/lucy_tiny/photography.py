@@ -96,7 +96,7 @@ def cast_shadow(height: np.ndarray, light: Light, unit: float) -> np.ndarray:
     for i in range(1, 15):
         distance = step * i * (1 + 0.06 * i)
         dx, dy = light.towards[:2] / max(float(run), 0.05) * distance
-        matrix = np.float32([[1, 0, -dx], [0, 1, -dy]])
+        matrix = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
         shifted = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         np.maximum(highest, shifted - rise * distance, out=highest)
     hidden = np.clip((highest - small) / (0.04 * unit * scale) - 0.3, 0, 1)

@@ -1,4 +1,4 @@
-"""A training scene: the camera's frame, the flat render drawn on it, and what a photograph would have shown."""
+"""A training scene: the camera's frame, the flat render on it, and what a photograph would have shown."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,14 @@ import numpy as np
 from export.lucy_tiny.anatomy import read_body, sample_landmarks
 from export.lucy_tiny.backgrounds import sample_background
 from export.lucy_tiny.captions import caption
+from export.lucy_tiny.cuts import sample_cut
 from export.lucy_tiny.fabrics import sample_fabric
 from export.lucy_tiny.gbuffer import GBuffer, coverage
-from export.lucy_tiny.jackets import cut_jacket, draw_flat, sample_cut
-from export.lucy_tiny.people import Person, sample_looks
+from export.lucy_tiny.jackets import draw_flat
+from export.lucy_tiny.looks import sample_looks
+from export.lucy_tiny.people import Person
 from export.lucy_tiny.photography import sample_camera, sample_light, shade
+from export.lucy_tiny.tailoring import cut_jacket
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ scene is stored twice, the second time mirrored.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -71,15 +73,19 @@ def read_latents(folder: Path) -> Latents:
         raise FileNotFoundError(f"{folder} holds no latents: paint some first")
     shards = [np.load(path) for path in found]
     return Latents(
-        *(np.concatenate([shard[name] for shard in shards]) for name in ("target", "composite", "mask")),
+        **{name: np.concatenate([s[name] for s in shards]) for name in ("target", "composite", "mask")},
         captions=[caption for shard in shards for caption in json.loads(str(shard["captions"]))],
     )
 
 
-def _run(paint, folder: Path, kind: str, starts: range, arguments: tuple) -> None:  # type: ignore[no-untyped-def, type-arg]
+def _run(
+    paint: Callable[..., None], folder: Path, kind: str, starts: range, arguments: tuple[Any, ...]
+) -> None:
+    """Call `paint(path, start, *arguments)` for every shard that is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [start for start in starts if not (folder / f"{kind}-{start:07}.npz").exists()]
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_be_nice) as pool:
+    # Forking a process whose libraries run threads can hang the child.
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _be_nice) as pool:
         jobs = [pool.submit(paint, folder / f"{kind}-{start:07}.npz", start, *arguments) for start in missing]
         done = len(starts) - len(missing)
         with tqdm(total=len(starts) * SCENES, initial=done * SCENES, desc=kind, unit="scene") as bar:
@@ -129,5 +135,5 @@ def _save(path: Path, **arrays: np.ndarray) -> None:
     """Whole or not at all: an interrupted run leaves no half file behind."""
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)
     unfinished.replace(path)

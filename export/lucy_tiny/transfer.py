@@ -1,8 +1,8 @@
 """From the model's picture to the dressed frame: its light on the render's own detail.
 
-The model works on 32×32 latents, so its picture has lost the cloth's weave and carries blotches. What it knows
-is the light. The ratio of its picture to the render, smoothed within the garment, multiplies the render:
-a quotient image (Shashua & Riklin-Raviv, 2001), restricted to the mask.
+The model works on 32×32 latents, so its picture has lost the cloth's weave and carries blotches. What it
+knows is the light. The ratio of its picture to the render, smoothed within the garment, multiplies the
+render: a quotient image (Shashua & Riklin-Raviv, 2001), restricted to the mask.
 """
 
 import cv2

@@ -93,8 +93,8 @@ class Training:
     def _follow(self) -> None:
         """Polyak averaging, short at first."""
         decay = min(0.9995, (1 + self.step) / (20 + self.step))
-        average, current = list(self.average.parameters()), list(self.networks.parameters())
-        torch._foreach_lerp_(average, current, 1 - decay)
+        average: list[Tensor] = [*self.average.parameters()]
+        torch._foreach_lerp_(average, [*self.networks.parameters()], 1 - decay)
 
     def save(self, path: Path) -> None:
         unfinished = path.with_suffix(".part")
