@@ -57,6 +57,8 @@ def _check_size(width: int, height: int) -> None:
 def _srgb(image: Image.Image) -> Image.Image:
     """`image` as opaque sRGB; phones write Display P3, whose numbers look dull when taken for sRGB."""
     profile = image.info.get("icc_profile")
+    if image.mode.startswith("I;16"):  # Pillow would clip it at 255 instead of scaling it
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -66,6 +68,6 @@ def _srgb(image: Image.Image) -> Image.Image:
             return ImageCms.profileToProfile(  # type: ignore[return-value]
                 image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), _SRGB, outputMode="RGB"
             )
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile or one of another colour space: the pixels are still a photo
     return image.convert("RGB")

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from benchmarks.fabric_metrics import contrast_ratio, delta_e
+from benchmarks.materials import lights, measured
+from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
+
+
+@pytest.mark.parametrize("name", ["fabric_weave", "felt"])
+@pytest.mark.parametrize("field", ["even", "side", "vignette", "lamp", "shadow"])
+def test_uneven_light_leaves_the_true_albedo(name: str, field: str) -> None:
+    truth = measured(name).albedo
+    photo = srgb_to_linear(linear_to_srgb(truth * lights(len(truth))[field]))
+    albedo = equalise(flatten(photo, 0.08))
+    assert delta_e(albedo, truth) <= 1.0
+    assert 0.95 <= contrast_ratio(albedo, truth) <= 1.05
+    assert flatness(albedo) <= 0.05
+
+
+def test_a_light_s_changing_colour_is_taken_out() -> None:
+    truth = measured("felt").albedo
+    warm = np.linspace(0.8, 1.25, 1024, dtype=np.float32)[None, :, None] ** np.float32([1, 0, -1])
+    assert delta_e(truth * warm, truth) > 4
+    assert delta_e(flatten(truth * warm, 0.08), truth) <= 1.0
+
+
+def test_strengths_turn() -> None:
+    photo = measured("felt").albedo * lights(1024)["side"]
+    assert np.array_equal(equalise(photo, 0), photo)
+    np.testing.assert_allclose(flatten(photo, 0.08, 0), photo, rtol=1e-5)
+    half, whole = flatness(flatten(photo, 0.08, 0.5)), flatness(flatten(photo, 0.08, 1))
+    assert flatness(photo) > 1.5 * half > 2 * whole
+    assert contrast_ratio(equalise(photo, 2), photo) > contrast_ratio(equalise(photo, 1), photo) > 1
+
+
+def test_srgb_and_back() -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    assert np.array_equal(linear_to_srgb(srgb_to_linear(codes)), codes)

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from benchmarks.materials import CLOTH, lights, measured, table_top, texture
+from fabric import FabricError
+from fabric.light import linear_to_srgb
+from fabric.rectify import find_outline, ordered, straighten
+from fabric.weaves import Weave, weave_cloth
+
+CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
+DENIM = Weave("denim", (9, 9), np.array([0.05, 0.1, 0.3]), np.array([0.5, 0.5, 0.55]))
+TABLE = np.full((1200, 1400, 3), (168, 140, 105), np.uint8)
+
+
+def test_a_swatch_s_corners_are_found_within_one_percent() -> None:
+    photo = table_top(linear_to_srgb(weave_cloth(DENIM, 900, 1)), CORNERS, TABLE, (1200, 1400))
+    outline = find_outline(photo)
+    assert outline is not None
+    assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
+    flat = straighten(photo, outline.corners, 1000)
+    assert np.abs(flat[3:-3, 3:-3].reshape(-1, 3).mean(axis=0) - TABLE[0, 0]).max() > 30
+    assert flat[:, :4].std() > 10  # cloth up to the border, no table
+
+
+@pytest.mark.parametrize("name", CLOTH)
+def test_cloth_that_fills_the_photo_has_no_outline(name: str) -> None:
+    for light in lights(1024).values():
+        assert find_outline(linear_to_srgb(measured(name).albedo * light)) is None
+
+
+@pytest.mark.parametrize("name", ["brick", "grass", "gravel"])
+def test_textures_have_no_outline(name: str) -> None:
+    assert find_outline(texture(name)) is None
+
+
+def test_corners_come_in_any_order() -> None:
+    for order in ([2, 0, 3, 1], [3, 2, 1, 0], [1, 2, 3, 0]):
+        np.testing.assert_array_equal(ordered(CORNERS[order]), CORNERS)
+
+
+@pytest.mark.parametrize("points", [[[0, 0], [9, 0], [9, 9], [0, 9]], [[0, 0], [100, 0], [20, 20], [0, 100]]])
+def test_corners_that_span_no_swatch_are_refused(points: list) -> None:
+    with pytest.raises(FabricError, match="convex"):
+        ordered(np.array(points, float))

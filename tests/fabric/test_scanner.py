@@ -1,0 +1,120 @@
+import json
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.fabric_metrics import decoded
+from benchmarks.materials import jpeg, table_top, texture
+from fabric import FabricError, Scan, ScanOptions, scan
+from fabric.light import linear_to_srgb
+from fabric.weaves import Weave, weave_cloth
+
+DENIM = Weave("denim", (9, 9), np.array([0.05, 0.1, 0.3]), np.array([0.5, 0.5, 0.55]), irregular=0.4)
+SMALL = {"size": 256}
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    return jpeg(weave_cloth(DENIM, 700, 1))
+
+
+@pytest.fixture(scope="module")
+def whole(photo: bytes) -> Scan:
+    return scan(photo, ScanOptions(fabric_class="denim", physical_width_mm=70))
+
+
+def test_every_map_is_of_the_size_and_all_fit_into_data_uris(whole: Scan) -> None:
+    for role, image in whole.maps.items():
+        side = 256 if role == "thumbnail" else 1024
+        assert decoded(image.data).shape[:2] == (side, side)
+        assert image.media_type == "image/jpeg"
+    assert sum(len(image.data) for image in whole.maps.values()) < 3_000_000
+
+
+def test_a_scan_crosses_a_process_and_goes_into_json(whole: Scan) -> None:
+    assert pickle.loads(pickle.dumps(whole)) == whole
+    assert json.loads(json.dumps([whole.material, whole.quality]))
+
+
+def test_the_same_photo_gives_the_same_bytes(photo: bytes) -> None:
+    options = ScanOptions(size=512)
+    assert scan(photo, options).maps == scan(photo, options).maps
+
+
+def test_the_factor_times_the_map_is_the_cloth_s_roughness(whole: Scan) -> None:
+    """Three.js multiplies them: a factor of 0.8 on a map of 0.8 would shine."""
+    rough = decoded(whole.roughness_map.data).mean() / 255 * whole.roughness
+    assert rough == pytest.approx(0.84, abs=0.02)
+    assert whole.material["roughness"] == whole.roughness
+    assert "color" not in whole.material
+
+
+def test_orm_packs_the_maps_as_gltf_does() -> None:
+    result = scan(jpeg(weave_cloth(DENIM, 700, 1)), ScanOptions(size=256, format="png"))
+    orm = decoded(result.orm.data)
+    assert result.orm.media_type == "image/png"
+    assert np.array_equal(orm[..., 0], decoded(result.ao.data))
+    assert np.array_equal(orm[..., 1], decoded(result.roughness_map.data))
+    assert orm[..., 2].max() == 0
+
+
+def test_the_weave_is_measured_in_millimetres(whole: Scan) -> None:
+    """700 px show 70 mm, so four threads of 9 px are 3.6 mm; the tile holds whole repeats of them."""
+    repeat = whole.quality["repeat_x"]
+    assert repeat["period_mm"] == pytest.approx(3.6, rel=0.005)
+    count = 1024 / repeat["period_px"]
+    assert count == pytest.approx(round(count), abs=1e-3)
+
+
+def test_given_corners_and_found_ones_agree() -> None:
+    corners = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
+    table = np.full((1200, 1400, 3), (200, 190, 180), np.uint8)
+    picture = table_top(linear_to_srgb(weave_cloth(DENIM, 700, 1)), corners, table, (1200, 1400))
+    photo = png(picture[..., ::-1])
+    found = scan(photo, ScanOptions(size=512))
+    given = scan(photo, ScanOptions(size=512, corners=tuple(map(tuple, corners / [1400, 1200]))))
+    assert found.quality["outline"] is not None
+    np.testing.assert_allclose(found.quality["outline"], given.quality["outline"], atol=6)
+    bare = decoded(given.diffuse.data).reshape(-1, 3).mean(axis=0)
+    assert bare[2] > 1.3 * bare[0]  # blue cloth, no table
+
+
+def test_each_strength_changes_its_map(photo: bytes) -> None:
+    plain = scan(photo, ScanOptions(**SMALL))
+    for option, role in (
+        ("normal_strength", "normal"),
+        ("ao_strength", "ao"),
+        ("roughness_strength", "roughness_map"),
+        ("contrast_strength", "diffuse"),
+        ("light_strength", "diffuse"),
+    ):
+        turned = scan(photo, ScanOptions(**SMALL, **{option: 0}))
+        assert turned.maps[role] != plain.maps[role], option
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [(np.full((300, 300, 3), 130, np.uint8), "flat colour"), (np.zeros((300, 300, 3), np.uint8), "black")],
+)
+def test_a_photo_without_texture_says_so(pixels: np.ndarray, message: str) -> None:
+    with pytest.raises(FabricError, match=message) as caught:
+        scan(png(pixels))
+    assert caught.value.code == "INVALID_INPUT"
+
+
+def test_poor_photos_get_advice(photo: bytes) -> None:
+    def advice(pixels: np.ndarray) -> str:
+        return " ".join(scan(png(pixels), ScanOptions(**SMALL)).quality["advice"])
+
+    cloth = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
+    assert "blurred" in advice(cv2.GaussianBlur(cloth, (0, 0), 3))
+    assert "too dark" in advice(cloth // 9)
+    assert "too few pixels" in advice(cloth[:140, :140])
+    assert "not one even fabric" in advice(texture("astronaut")[..., ::-1])
+    assert advice(cloth) == ""
