@@ -12,14 +12,16 @@ from catalog import Catalog
 from frontend_proxy import request_id
 from frontend_proxy.captures import Captures
 from frontend_proxy.errors import EXCEPTION_HANDLERS
-from frontend_proxy.fabrics import Fabrics, Textures
+from frontend_proxy.fabrics import Fabrics
 from frontend_proxy.health import Health
 from frontend_proxy.index import index
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
 from frontend_proxy.keyframes import Keyframes
 from frontend_proxy.middleware import RequestMiddleware
+from frontend_proxy.scans import Scans
 from frontend_proxy.settings import Settings
+from frontend_proxy.textures import Textures
 from frontend_proxy.websocket import Sockets
 from frontend_proxy.worker import Worker
 
@@ -28,13 +30,14 @@ def create_app(settings: Settings, server: ModelServer) -> Starlette:
     """The application; it closes `server` when it ends."""
     catalog = Catalog(settings.catalog_dir)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
-    scanner = Worker(settings.max_worker_queue, ("fabric",))
+    scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
     compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback",))
 
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(Keyframes(settings, server, jobs, compositor))
     captures = Captures(settings, server, jobs)
-    fabrics = Fabrics(settings, catalog, scanner)
+    fabrics = Fabrics(settings, catalog)
+    scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, lambda: sockets.active)
 
     @asynccontextmanager
@@ -49,8 +52,11 @@ def create_app(settings: Settings, server: ModelServer) -> Starlette:
         routes=[
             Route("/", index),
             Route("/health", health.show),
-            Route("/api/fabric/catalog", fabrics.catalog),
-            Route("/api/fabric/scan", fabrics.scan, methods=["POST"]),
+            Route("/api/fabric/catalog", fabrics.list),
+            Route("/api/fabric/scan", scans.create, methods=["POST"]),
+            Route("/api/fabric/{id}", fabrics.show),
+            Route("/api/fabric/{id}", fabrics.replace, methods=["PUT"]),
+            Route("/api/fabric/{id}", fabrics.delete, methods=["DELETE"]),
             Route("/virtual-tryon", captures.create, methods=["POST"]),
             Route("/api/virtual-tryon", captures.create, methods=["POST"]),
             Mount("/textures", Textures(catalog)),
@@ -60,9 +66,9 @@ def create_app(settings: Settings, server: ModelServer) -> Starlette:
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=[request_id.HEADER, "Retry-After"],
+                expose_headers=[request_id.HEADER, "ETag", "Retry-After"],
             ),
             Middleware(RequestMiddleware),
         ],

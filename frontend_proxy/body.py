@@ -1,11 +1,16 @@
-"""Reading a request's JSON body, and no more of it than is allowed."""
+"""Reading a request's body, and no more of it than is allowed."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from frontend_proxy.errors import BodyTooLarge
+from frontend_proxy.errors import BodyTooLarge, InvalidInput
 from frontend_proxy.schemas import parse_object
+
+FORM = "multipart/form-data"
 
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -14,13 +19,39 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     Raises BodyTooLarge as soon as it is over `max_bytes` (at once if its Content-Length says so),
     InvalidInput if it is no JSON object.
     """
+    return parse_object(b"".join([chunk async for chunk in _chunks(request, max_bytes)]))
+
+
+async def read_form(request: Request, max_bytes: int) -> dict[str, str | bytes]:
+    """The body as a form (RFC 7578) with at most one file, which comes as bytes.
+
+    An input that was left empty is left out. Raises BodyTooLarge as `read_object` does, InvalidInput if
+    it is no such form.
+    """
+    parser = MultiPartParser(request.headers, _chunks(request, max_bytes), max_files=1, max_fields=100)
+    parser.spool_max_size = max_bytes  # a shopper's photo never touches the disk
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise InvalidInput(f"not a readable {FORM} body: {error.message}") from error
+    parts = {name: await _content(value) for name, value in form.multi_items()}
+    await form.close()
+    return {name: value for name, value in parts.items() if value}
+
+
+async def _content(value: str | UploadFile) -> str | bytes:
+    return await value.read() if isinstance(value, UploadFile) else value
+
+
+async def _chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives. Raises BodyTooLarge."""
     too_large = BodyTooLarge(f"the body has more than {max_bytes} bytes; send smaller images")
     length = request.headers.get("Content-Length", "")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
         raise too_large
-    body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
+        size += len(chunk)
+        if size > max_bytes:
             raise too_large
-    return parse_object(bytes(body))
+        yield chunk

@@ -45,6 +45,18 @@ class ImageTooLarge(ProxyError):
     code, status = "IMAGE_DECODE", 413
 
 
+class NotFound(ProxyError):
+    """There is no fabric of this id."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class ReadOnly(ProxyError):
+    """A fabric that comes with the server cannot be changed."""
+
+    code, status = "READ_ONLY", 403
+
+
 class BodyTooLarge(ProxyError):
     """A request body over the limit."""
 

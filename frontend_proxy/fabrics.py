@@ -1,100 +1,124 @@
-"""Fabrics: the catalog, its textures, and a photo turned into a new material."""
+"""Fabrics over HTTP: the catalog, and each of its fabrics."""
 
-import os
-import uuid
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.staticfiles import NotModifiedResponse
 
-from catalog import Catalog, CatalogError
-from fabric import FabricError, ScanOptions, scan
+from catalog import Catalog, CatalogError, Fabric, FabricDetails
+from fabric import FabricError
 from frontend_proxy.body import read_object
-from frontend_proxy.errors import ImageTooLarge, InvalidInput, ProxyError, UndecodableImage
-from frontend_proxy.images import to_data_uri
-from frontend_proxy.schemas import ScanRequest, validate
+from frontend_proxy.errors import (
+    ImageTooLarge,
+    InvalidInput,
+    NotFound,
+    ProxyError,
+    ReadOnly,
+    UndecodableImage,
+)
+from frontend_proxy.schemas import validate
 from frontend_proxy.settings import Settings
-from frontend_proxy.worker import Worker
 
-URL_FIELDS = ("diffuseUrl", "normalUrl", "roughnessUrl", "aoUrl", "heightUrl", "ormUrl", "thumbnail")
-FOREVER = "public, max-age=31536000, immutable"  # a texture is named after its content
+# A map's name in `fabric` and `catalog`, and the wire contract's.
+URL_FIELDS = {
+    "diffuse": "diffuseUrl",
+    "normal": "normalUrl",
+    "roughness_map": "roughnessUrl",
+    "ao": "aoUrl",
+    "height": "heightUrl",
+    "orm": "ormUrl",
+    "thumbnail": "thumbnail",
+}
+MAX_DETAILS_BYTES = 2**16
 
-_SCAN_ERRORS: dict[str, type[ProxyError]] = {
+# What the catalog says of a fabric and its owner cannot write.
+_READ_ONLY = (
+    Fabric.model_fields.keys() - FabricDetails.model_fields.keys() | Fabric.model_computed_fields.keys()
+)
+
+_ERRORS: dict[str, type[ProxyError]] = {
     "IMAGE_DECODE": UndecodableImage,
     "INVALID_INPUT": InvalidInput,
+    "NOT_FOUND": NotFound,
+    "READ_ONLY": ReadOnly,
     "TOO_LARGE": ImageTooLarge,
 }
 
 
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """What `fabric` and `catalog` refuse, as the proxy's errors."""
+    try:
+        yield
+    except (FabricError, CatalogError) as error:
+        raise _ERRORS[error.code](str(error)) from error
+
+
 class Fabrics:
-    def __init__(self, settings: Settings, catalog: Catalog, worker: Worker) -> None:
+    """Plain methods run in Starlette's threads: the catalog reads and writes files."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._settings = settings
         self._catalog = catalog
-        self._worker = worker
 
-    async def catalog(self, request: Request) -> Response:
-        """`GET /api/fabric/catalog`; texture URLs are absolute, as they go straight into a texture loader."""
-        base = (self._settings.public_url or str(request.base_url)).rstrip("/")
-        fabrics = [fabric.model_dump(mode="json", exclude_none=True) for fabric in self._catalog.list()]
-        for fabric in fabrics:
-            fabric.update({field: base + fabric[field] for field in URL_FIELDS if field in fabric})
-        return JSONResponse({"success": True, "fabrics": fabrics, "count": len(fabrics)})
+    def list(self, request: Request) -> Response:
+        """`GET /api/fabric/catalog?tag=&text=`: the fabrics that have the tag and every word of the text."""
+        tag, text = request.query_params.get("tag"), request.query_params.get("text")
+        # The version comes first: a fabric that is added now makes the tag stale and not the list.
+        content = repr((self._catalog.version, self.base_url(request), tag, text))
+        etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if _is_named(etag, request.headers.get("If-None-Match", "")):
+            return NotModifiedResponse(Response(headers=headers).headers)
+        fabrics = [self.entry(request, fabric) for fabric in self._catalog.list(tag, text)]
+        return JSONResponse({"success": True, "fabrics": fabrics, "count": len(fabrics)}, headers=headers)
 
-    async def scan(self, request: Request) -> Response:
-        """`POST /api/fabric/scan`: a `ScanRequest` in, the material's maps as data URIs out.
+    def show(self, request: Request) -> Response:
+        """`GET /api/fabric/{id}`. Raises NotFound."""
+        fabric_id = request.path_params["id"]
+        fabric = self._catalog.get(fabric_id)
+        if fabric is None:
+            raise NotFound(f"there is no fabric {fabric_id!r}; GET /api/fabric/catalog lists those there are")
+        return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
 
-        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded.
+    async def replace(self, request: Request) -> Response:
+        """`PUT /api/fabric/{id}`: a `FabricDetails` in, the fabric out; its textures stay.
+
+        What `show` answers can be changed and sent back: fields that are not the owner's are passed over.
+
+        Raises BodyTooLarge, InvalidInput, NotFound, ReadOnly.
         """
-        photo = validate(ScanRequest, await read_object(request, self._settings.max_message_bytes)).image
-        if len(photo) > self._settings.max_image_bytes:
-            raise ImageTooLarge(
-                f"image: has {len(photo)} bytes; send at most {self._settings.max_image_bytes}"
-            )
-        try:
-            material = await self._worker.run(scan, photo, ScanOptions())
-        except FabricError as error:
-            raise _SCAN_ERRORS[error.code](str(error)) from error
-        maps = {
-            "diffuseUrl": material.diffuse,
-            "normalUrl": material.normal,
-            "roughnessUrl": material.roughness_map,
-            "thumbnail": material.thumbnail,
-        }
-        return JSONResponse(
-            {
-                "success": True,
-                "fabric_id": f"custom-{uuid.uuid4()}",
-                **{name: to_data_uri(image.data, image.media_type) for name, image in maps.items()},
-                "roughness": material.roughness,
-                "metalness": material.metalness,
-                "material": material.material,
-                "quality": material.quality,
-            }
-        )
+        fields = await read_object(request, MAX_DETAILS_BYTES)
+        written = {name: value for name, value in fields.items() if name not in _READ_ONLY}
+        details = validate(FabricDetails, written)
+        with translated_errors():
+            fabric = await asyncio.to_thread(self._catalog.replace, request.path_params["id"], details)
+        return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
+
+    def delete(self, request: Request) -> Response:
+        """`DELETE /api/fabric/{id}`. Raises NotFound, ReadOnly."""
+        fabric_id = request.path_params["id"]
+        with translated_errors():
+            self._catalog.delete(fabric_id)
+        return JSONResponse({"success": True, "fabric_id": fabric_id})
+
+    def base_url(self, request: Request) -> str:
+        """What the texture URLs begin with."""
+        return (self._settings.public_url or str(request.base_url)).rstrip("/")
+
+    def entry(self, request: Request, fabric: Fabric) -> dict[str, Any]:
+        """The fabric for the client; its URLs are absolute, as they go straight into a texture loader."""
+        entry = fabric.model_dump(mode="json", exclude_none=True)
+        base = self.base_url(request)
+        return entry | {field: base + entry[field] for field in URL_FIELDS.values() if field in entry}
 
 
-class Textures(StaticFiles):
-    """`GET /textures/{file}`: the catalog's files."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        super().__init__()
-        self._catalog = catalog
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        try:
-            file = self._catalog.texture(path)
-            return str(file), os.stat(file)
-        except (CatalogError, FileNotFoundError):
-            return "", None
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = FOREVER
-        return response
+def _is_named(etag: str, if_none_match: str) -> bool:
+    """RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`."""
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in tags or "*" in tags

@@ -30,6 +30,11 @@ def _image_or_unusable(value: object) -> object:
         return b""
 
 
+def _json(value: object) -> object:
+    """A form has no lists; it sends them as JSON."""
+    return from_json(value) if isinstance(value, str) else value
+
+
 ImageBytes = Annotated[bytes, BeforeValidator(_image)]
 JpegDataUri = Annotated[
     bytes, PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json")
@@ -87,9 +92,39 @@ class Capture(TryOn):
 
 
 class ScanRequest(BaseModel):
-    """The body of `POST /api/fabric/scan`."""
+    """The fields of `POST /api/fabric/scan`. `fabric.ScanOptions` has the options' meanings and limits."""
 
     image: ImageBytes
+    name: str | None = Field(None, max_length=120)  # as in the catalog
+    save: bool = False
+    corners: Annotated[list[tuple[float, float]] | None, BeforeValidator(_json)] = None
+    fabric_class: str | None = None
+    size: int | None = None
+    physical_width_mm: float | None = None
+    format: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Those of `fabric.ScanOptions` that the client gave."""
+        return self.model_dump(exclude={"image", "name", "save"}, exclude_none=True)
+
+
+class ScanResult(BaseModel):
+    """The answer to a scan. The URLs are data URIs, or the catalog's for a scan that was saved."""
+
+    success: Literal[True] = True
+    fabric_id: str
+    name: str
+    diffuseUrl: str
+    normalUrl: str
+    roughnessUrl: str
+    aoUrl: str
+    heightUrl: str
+    ormUrl: str
+    thumbnail: str
+    roughness: float
+    metalness: float
+    material: dict[str, Any]
+    quality: dict[str, Any]
 
 
 class Report(BaseModel):

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
 
     # Storage
-    catalog_dir: Path | None = Field(None, description="a folder with your own catalog.json and textures")
+    catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
 
     @property
     def max_message_bytes(self) -> int:

@@ -6,6 +6,7 @@ import io
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -32,8 +33,10 @@ RENDER = "data:image/png;base64," + encoded("RGBA", "PNG", colour="red")
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(_env_file=None, host="127.0.0.1", port=0, max_captures=2)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None, host="127.0.0.1", port=0, max_captures=2, catalog_dir=tmp_path / "catalog"
+    )
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ def assert_contract(response: httpx.Response, status: int, code: str) -> None:
         ("POST", "/health", 405, "METHOD_NOT_ALLOWED"),
         ("POST", "/virtual-tryon", 400, "INVALID_INPUT"),
         ("POST", "/api/fabric/scan", 400, "INVALID_INPUT"),
+        ("GET", "/api/fabric/nothing", 404, "NOT_FOUND"),
+        ("DELETE", "/api/fabric/denim-blue", 403, "READ_ONLY"),
     ],
 )
 async def test_every_error_is_json_of_one_shape(
@@ -97,9 +99,20 @@ async def test_one_log_line_a_request_with_its_id(
     assert "GET /health%0Aforged 404" in line
 
 
-async def test_preflight_allows_what_the_frontends_send(client: httpx.AsyncClient) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    response = await client.options("/virtual-tryon", headers={**ORIGIN, **asked})
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/virtual-tryon"),
+        ("GET", "/api/fabric/catalog"),
+        ("PUT", "/api/fabric/mine"),
+        ("DELETE", "/api/fabric/mine"),
+    ],
+)
+async def test_preflight_allows_what_the_frontends_send(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type"}
+    response = await client.options(path, headers={**ORIGIN, **asked})
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     assert "content-type" in response.headers["Access-Control-Allow-Headers"].lower()
@@ -122,9 +135,9 @@ async def test_index_is_json_for_programs_and_a_page_for_browsers(client: httpx.
     page = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.headers["Content-Type"].startswith("text/html")
     for endpoint in body["endpoints"].values():
-        path = endpoint.split()[-1]
+        method, _, path = endpoint.rpartition(" ")
         assert path in page.text
-        assert (await client.get(path)).status_code != 404 or path == "/ws"
+        assert path == "/ws" or (await client.request(method, path)).status_code not in (404, 405)
 
 
 async def test_health_is_what_the_model_server_says(client: httpx.AsyncClient, server: FakeServer) -> None:
