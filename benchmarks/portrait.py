@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from skimage import data
 
+from catalog import Catalog
 from export.lucy_tiny.jackets import render_jacket
 
 # MediaPipe's own points of the face; shoulders, arms and hips by hand, since the suit's collar misleads it.
@@ -12,9 +13,10 @@ _FACE = [
     (0.362, 0.204), (0.500, 0.238), (0.334, 0.219), (0.439, 0.288), (0.385, 0.284),
 ]  # fmt: skip
 _BODY = {
-    11: (0.63, 0.54), 12: (0.21, 0.53), 13: (0.74, 0.80), 14: (0.10, 0.80), 15: (0.68, 1.04),
-    16: (0.20, 1.04), 23: (0.56, 1.12), 24: (0.30, 1.12),
+    11: (0.645, 0.545), 12: (0.185, 0.535), 13: (0.72, 0.82), 14: (0.09, 0.82), 15: (0.66, 1.08),
+    16: (0.20, 1.08), 23: (0.56, 1.12), 24: (0.28, 1.12),
 }  # fmt: skip
+FABRIC = "denim-blue"
 
 
 def frame() -> np.ndarray:
@@ -32,7 +34,10 @@ def landmarks() -> np.ndarray:
 
 def render(size: tuple[int, int] = (768, 768)) -> np.ndarray:
     """The jacket as a frontend draws it: (H, W, 4) RGBA uint8, transparent around it."""
-    return render_jacket(landmarks(), size)
+    catalog = Catalog()
+    texture = catalog.texture(catalog.get(FABRIC).textures["diffuse"].filename)
+    cloth = cv2.cvtColor(cv2.imread(str(texture)), cv2.COLOR_BGR2RGB)
+    return render_jacket(landmarks(), size, cloth, seed=1)
 
 
 def encode(picture: np.ndarray, suffix: str) -> bytes:
@@ -45,4 +50,4 @@ def message() -> dict:
     """The portrait as a keyframe message of the frontend, less its type and pictures."""
     names = ("x", "y", "z", "visibility")
     points = [dict(zip(names, map(float, point), strict=True)) for point in landmarks()]
-    return {"pose": {"landmarks": points, "shoulderWidth": 0.42, "rotation": 3.1}, "fabric_id": "denim-blue"}
+    return {"pose": {"landmarks": points, "shoulderWidth": 0.42, "rotation": 3.1}, "fabric_id": FABRIC}
