@@ -26,10 +26,17 @@ def read_scan(folder: Path) -> tuple[FabricDetails, Maps]:
 
 
 def write_built_in(scans: list[Path]) -> list[Fabric]:
-    """Make the scanned folders the built-in catalog; each fabric's id is its folder's name."""
+    """Make the scanned folders the built-in catalog; each fabric's id is its folder's name.
+
+    Height and ORM maps stay out: clients do not load them, and the repository holds the files.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         store = Store(Path(temporary))
-        fabrics = [store.add(*read_scan(scan), frozenset(), scan.name) for scan in scans]
+        fabrics = []
+        for scan in scans:
+            details, maps = read_scan(scan)
+            kept = {role: image for role, image in maps.items() if role not in ("height", "orm")}
+            fabrics.append(store.add(details, kept, frozenset(), scan.name))
         shutil.rmtree(BUILT_IN_TEXTURES, ignore_errors=True)
         shutil.copytree(store.textures, BUILT_IN_TEXTURES)
     documents = [f.model_dump(mode="json", exclude_none=True, exclude_computed_fields=True) for f in fabrics]

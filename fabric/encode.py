@@ -11,7 +11,7 @@ Format = Literal["jpeg", "png"]
 # their resolution doubles their error. At quality 92 the normals of denim are off by 2.3° on average in
 # 0.8 MB; 4:2:0 makes that 5.1°, quality 96 1.4° in 1.1 MB, and PNG needs 2.1 MB.
 QUALITY = {"diffuse": 90, "normal": 92, "thumbnail": 85}
-_DEFAULT_QUALITY = 85
+_DEFAULT_QUALITY = 80
 _PNG_LEVEL = 2
 
 

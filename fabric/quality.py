@@ -74,7 +74,7 @@ def advice(photo: PhotoQuality, flatness: float, repeats: list[float], scale: fl
     that has a repeat. scale: photo pixels for one of the tile's.
     """
     said = []
-    if photo.sharpness < 0.22:
+    if photo.sharpness < 0.15:
         said.append("blurred: hold still, tap to focus, or move a little away")
     if photo.brightness < 0.08:
         said.append("too dark: use more light")

@@ -20,6 +20,7 @@ MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # where only one multiple is in reach, it may be a chance likeness
 MAX_SKEW = 4.0  # degrees
+MAX_DETOUR = 2.0  # by how much the right-angled repeat may exceed the shortest, slanted one
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,11 @@ def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
         for repeat in _candidates(np.ascontiguousarray(correlation.T))
     ]
     pairs = [(one, other) for one in across for other in down if _skew(one, other) <= MAX_SKEW]
-    if pairs:
-        return min(pairs, key=lambda pair: pair[0].period + pair[1].period)
     best = min(across + down, key=lambda repeat: repeat.period, default=None)
+    if pairs and best:
+        pair = min(pairs, key=lambda pair: pair[0].period + pair[1].period)
+        if pair[0 if best in across else 1].period <= MAX_DETOUR * best.period:
+            return pair
     return (best if best in across else None), (best if best in down else None)
 
 

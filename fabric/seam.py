@@ -32,11 +32,12 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
     a border in the gap between two threads, the steepest place of all, would show their errors most.
     """
     code = np.sqrt(np.maximum(tile, 0))  # about as the eye, and sRGB, sees steps
+    begin = []
     for axis in (0, 1):
-        steps = np.abs(code - np.roll(code, 1, axis)).mean(axis=(1 - axis, 2))
-        begin = int(np.abs(steps - steps.mean()).argmin())
-        tile, cut, code = (np.roll(array, -begin, axis) for array in (tile, cut, code))
-    return tile, cut
+        inside = np.abs(np.diff(code, axis=axis)).mean(axis=(1 - axis, 2))
+        begin.append(1 + int(np.abs(inside - inside.mean()).argmin()))
+    shift = (-begin[0], -begin[1])
+    return np.roll(tile, shift, (0, 1)), np.roll(cut, shift, (0, 1))
 
 
 def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:

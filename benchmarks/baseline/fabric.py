@@ -45,7 +45,9 @@ def crop(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    return cv2.resize(image[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_LANCZOS4)
+    return cv2.resize(
+        image[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_LANCZOS4
+    )
 
 
 def make_tileable(image: np.ndarray) -> np.ndarray:
