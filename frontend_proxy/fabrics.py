@@ -8,7 +8,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import NotModifiedResponse
 
 from catalog import Catalog, CatalogError, Fabric, FabricDetails
 from fabric import FabricError
@@ -69,12 +68,12 @@ class Fabrics:
     def list(self, request: Request) -> Response:
         """`GET /api/fabric/catalog?tag=&text=`: the fabrics that have the tag and every word of the text."""
         tag, text = request.query_params.get("tag"), request.query_params.get("text")
-        # The version comes first: a fabric that is added now makes the tag stale and not the list.
+        # The version is read first: a fabric that is added meanwhile makes the ETag stale, never the list.
         content = repr((self._catalog.version, self.base_url(request), tag, text))
         etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if _is_named(etag, request.headers.get("If-None-Match", "")):
-            return NotModifiedResponse(Response(headers=headers).headers)
+            return Response(status_code=304, headers=headers)
         fabrics = [self.entry(request, fabric) for fabric in self._catalog.list(tag, text)]
         return JSONResponse({"success": True, "fabrics": fabrics, "count": len(fabrics)}, headers=headers)
 

@@ -160,13 +160,37 @@ def test_the_catalog_s_textures_load_from_another_origin(client):
             Image.open(io.BytesIO(texture.content)).verify()
 
 
-def test_a_scan_gives_three_maps(client):
+@pytest.fixture(scope="module")
+def weave_photo():
     weave = np.indices((400, 400)).sum(axis=0) // 4 % 2 * 90 + 80
     noisy = weave + np.random.default_rng(0).normal(0, 6, weave.shape)
-    photo = cv2.imencode(".jpg", noisy.clip(0, 255).astype(np.uint8))[1].tobytes()
-    body = client.post("/api/fabric/scan", json={"image": base64.b64encode(photo).decode()}).json()
+    return cv2.imencode(".jpg", noisy.clip(0, 255).astype(np.uint8))[1].tobytes()
+
+
+def test_a_scan_gives_maps_as_data_uris(client, weave_photo):
+    body = client.post("/api/fabric/scan", json={"image": base64.b64encode(weave_photo).decode()}).json()
     assert body["success"] is True
     assert body["fabric_id"]
-    for name in ("diffuseUrl", "normalUrl", "roughnessUrl"):
+    for name in ("diffuseUrl", "normalUrl", "roughnessUrl", "aoUrl", "heightUrl", "ormUrl"):
         data = body[name].partition(";base64,")[2]
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (1024, 1024)
+
+
+def test_a_saved_scan_is_worn_and_deleted(client, weave_photo):
+    """Its id goes where a built-in fabric's goes: the catalog, its textures' URLs, a capture."""
+    before = client.get("/api/fabric/catalog")
+    saved = client.post(
+        "/api/fabric/scan",
+        data={"name": "Checked wool", "fabric_class": "wool", "size": 256, "save": "true"},
+        files={"image": ("photo.jpg", weave_photo, "image/jpeg")},
+    ).json()
+    url = f"/api/fabric/{saved['fabric_id']}"
+    with_it = client.get("/api/fabric/catalog", headers={"If-None-Match": before.headers["ETag"]})
+    assert saved["fabric_id"] in {fabric["id"] for fabric in with_it.json()["fabrics"]}
+    assert Image.open(io.BytesIO(client.get(saved["normalUrl"]).content)).size == (256, 256)
+    worn = capture("transparent_no_pose", fabric_id=saved["fabric_id"], steps=2)
+    assert client.post("/virtual-tryon", json=worn).json()["mode"] == "ai_enhanced"
+    assert client.delete(url).json()["success"] is True
+    assert client.get(url).status_code == 404
+    unchanged = client.get("/api/fabric/catalog", headers={"If-None-Match": before.headers["ETag"]})
+    assert unchanged.status_code == 304

@@ -1,11 +1,16 @@
 import base64
 import json
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
-from catalog import Catalog, Fabric, FabricDetails
+from catalog import Catalog, CatalogError, Fabric, FabricDetails
+from catalog.errors import Code as CatalogCode
+from fabric import FabricError
+from fabric.errors import Code as FabricCode
+from frontend_proxy.errors import ProxyError
+from frontend_proxy.fabrics import translated_errors
 from frontend_proxy.settings import Settings
 from tests.frontend_proxy.conftest import Serve, encoded
 
@@ -37,6 +42,20 @@ def mine(catalog: Catalog) -> Fabric:
         material={"sheen": 0.7},
     )
     return catalog.add(details, MAPS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(FabricError(code, "why") for code in get_args(FabricCode)),
+        *(CatalogError(code, "why") for code in get_args(CatalogCode)),
+    ],
+    ids=lambda error: error.code,
+)
+def test_every_refusal_is_translated(error: Exception) -> None:
+    """A code that the table lacks would be an internal error."""
+    with pytest.raises(ProxyError, match="why"), translated_errors():
+        raise error
 
 
 async def listed(client: httpx.AsyncClient, **query: str) -> set[str]:
