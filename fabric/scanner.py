@@ -58,14 +58,16 @@ class Tile:
     """A seamless square of cloth, before maps are made of it.
 
     albedo: (N, N, 3) float32 linear RGB. cut: (N, N) bool, the pixels where the picture changes sides.
-    frame: where the tile lay in the flat cloth (side, side). repeats: of that cloth, along x and y.
+    frame: where the tile lay in the flat cloth. repeats: of that cloth, along x and y.
+    width: of the flat cloth in the frame's pixels, whatever was cropped to make it square.
+    outline: of the swatch, its corners as fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     """
 
     albedo: np.ndarray
     cut: np.ndarray
     frame: Frame
-    side: int
+    width: int
     repeats: tuple[Repeat | None, Repeat | None]
     outline: Outline | None
     photo: quality.PhotoQuality
@@ -109,6 +111,8 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     size = options.size
     pixels = decode(photo, int(size * (1 + OVERLAP)))
     cloth, outline = _flat_cloth(pixels, photo, options)
+    if outline:
+        outline = Outline(outline.corners / pixels.shape[1::-1], outline.confidence)
     side = min(cloth.shape[:2])
     top, left = (cloth.shape[0] - side) // 2, (cloth.shape[1] - side) // 2
     square = cloth[top : top + side, left : left + side]
@@ -124,7 +128,7 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     even = flatten(linear, sigma, options.light_strength)
     even = equalise(even, options.contrast_strength)
     albedo, cut = settle_border(*make_seamless(even, size))
-    return Tile(albedo, cut, frame, side, repeats, outline, photo_quality, uneven)
+    return Tile(albedo, cut, frame, cloth.shape[1], repeats, outline, photo_quality, uneven)
 
 
 def _flat_cloth(pixels: np.ndarray, photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline | None]:
@@ -149,7 +153,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
     """The `quality` of a scan: plain values that go into JSON as they are."""
     sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
     counts = [side / repeat.period for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
-    share = sides[0] / tile.side
+    share = sides[0] / tile.width
     tile_mm = options.physical_width_mm * share if options.physical_width_mm else None
     repeats = [
         {
@@ -170,7 +174,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         "repeat_x": repeats[0],
         "repeat_y": repeats[1],
         "rotation_degrees": round(tile.frame.rotation, 3),
-        "outline": (tile.outline.corners.round(1).tolist() if tile.outline else None),
+        "outline": tile.outline.corners.round(4).tolist() if tile.outline else None,
         "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
         "tile_width_mm": round(tile_mm, 2) if tile_mm else None,
         "advice": advice,

@@ -25,8 +25,10 @@ def photo() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def whole(photo: bytes) -> Scan:
-    return scan(photo, ScanOptions(fabric_class="denim", physical_width_mm=70))
+def whole() -> Scan:
+    """Of a photo that is wider than high, as most are."""
+    photo = jpeg(weave_cloth(DENIM, 900, 1)[:700])
+    return scan(photo, ScanOptions(fabric_class="denim", physical_width_mm=90))
 
 
 def test_every_map_is_of_the_size_and_all_fit_into_data_uris(whole: Scan) -> None:
@@ -65,7 +67,7 @@ def test_orm_packs_the_maps_as_gltf_does() -> None:
 
 
 def test_the_weave_is_measured_in_millimetres(whole: Scan) -> None:
-    """700 px show 70 mm, so four threads of 9 px are 3.6 mm; the tile holds whole repeats of them."""
+    """900 px show 90 mm, so four threads of 9 px are 3.6 mm; the tile holds whole repeats of them."""
     repeat = whole.quality["repeat_x"]
     assert repeat["period_mm"] == pytest.approx(3.6, rel=0.005)
     count = 1024 / repeat["period_px"]
@@ -80,7 +82,8 @@ def test_given_corners_and_found_ones_agree() -> None:
     found = scan(photo, ScanOptions(size=512))
     given = scan(photo, ScanOptions(size=512, corners=tuple(map(tuple, corners / [1400, 1200]))))
     assert found.quality["outline"] is not None
-    np.testing.assert_allclose(found.quality["outline"], given.quality["outline"], atol=6)
+    np.testing.assert_allclose(found.quality["outline"], given.quality["outline"], atol=0.006)
+    np.testing.assert_allclose(given.quality["outline"], corners / [1400, 1200], atol=1e-3)
     bare = decoded(given.diffuse.data).reshape(-1, 3).mean(axis=0)
     assert bare[2] > 1.3 * bare[0]  # blue cloth, no table
 
