@@ -48,7 +48,8 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
     coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     log = np.log(np.maximum(coarse, _FLOOR))
     smooth = _quadratic(log)
-    smooth += cv2.GaussianBlur(log - smooth, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
+    for _ in range(2):  # twice, since one blur falls short of a shadow's edge (Tukey's "twicing", 1977)
+        smooth += cv2.GaussianBlur(log - smooth, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
     smooth -= smooth.mean(axis=(0, 1))
     gain = np.exp(-strength * smooth).astype(np.float32)
     height, width = linear.shape[:2]

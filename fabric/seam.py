@@ -79,8 +79,13 @@ def _wrap_columns(image: np.ndarray, size: int, closed: bool) -> tuple[np.ndarra
     edge = np.minimum(np.arange(overlap), np.arange(overlap)[::-1]) / FEATHER
     hard = (distance > 0).astype(np.float32)
     weight += (hard - weight) * np.clip(1 - edge, 0, 1).astype(np.float32)
+    # Tone that varies slowly changes over the whole overlap, so that the cut is no step in it either
+    # (Burt & Adelson, "A Multiresolution Spline", 1983, with two bands).
+    difference = left - right
+    tone = cv2.GaussianBlur(difference, (0, 0), overlap / 8)
+    ramp = np.linspace(0, 1, overlap, dtype=np.float32)[:, None]
     tile = image[:, :size].copy()
-    tile[:, :overlap] = right + (left - right) * weight[..., None]
+    tile[:, :overlap] = right + (difference - tone) * weight[..., None] + tone * ramp
     mask = np.zeros(tile.shape[:2], bool)
     mask[:, :overlap] = np.abs(distance) < 1
     return tile, mask
