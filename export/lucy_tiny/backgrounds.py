@@ -12,7 +12,6 @@ from export.lucy_tiny.photography import Light, to_linear
 # Photographs without people that scikit-image ships in its package (public domain or CC0).
 _PHOTOGRAPHS = (
     "brick.png",
-    "chelsea.png",
     "coffee.png",
     "grass.png",
     "gravel.png",

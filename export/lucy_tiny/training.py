@@ -24,7 +24,7 @@ _PICTURES = 2048
 _LATENTS_A_MINUTE = {"cpu": 350, "cuda": 5000}
 FIRST_LATENTS = 1_000_000
 HELD_OUT = 2_000_000  # seeds from here on are never trained on
-_SHEET_EVERY = 240.0  # seconds
+_SHEET_EVERY = 120.0  # seconds
 
 
 def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0) -> None:

@@ -1,0 +1,30 @@
+import numpy as np
+
+from export.lucy_tiny import training
+from export.lucy_tiny.evaluation import TorchPipeline, spared_render
+from export.lucy_tiny.scenes import make_scene
+from export.lucy_tiny.shards import SCENES
+
+
+def test_from_nothing_to_a_checkpoint_that_dresses(tmp_path, monkeypatch):
+    """The whole chain in seconds: painting, basis, decoder, UNet, sheet, checkpoint; then once more."""
+    minutes = 0.01
+    monkeypatch.setattr(training, "_PICTURES", SCENES)
+    monkeypatch.setattr(training, "_LATENTS_A_MINUTE", {"cpu": SCENES / minutes, "cuda": SCENES / minutes})
+    training.train(minutes, tmp_path, tmp_path / "checkpoint")
+    scene = make_scene(training.HELD_OUT)
+    picture = TorchPipeline(tmp_path / "checkpoint")(
+        scene.frame, spared_render(scene), scene.landmarks, scene.caption, 1
+    )
+    assert picture.shape == scene.frame.shape
+    assert (picture != scene.composite)[scene.mask == 255].any()
+    assert list(tmp_path.glob("samples-*.png"))
+
+    # A run that was stopped goes on from what is there, and paints nothing twice.
+    painted = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
+    training.train(minutes, tmp_path, tmp_path / "again")
+    assert painted == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
+    again = TorchPipeline(tmp_path / "again")(
+        scene.frame, spared_render(scene), scene.landmarks, scene.caption, 1
+    )
+    np.testing.assert_array_equal(again, picture)
