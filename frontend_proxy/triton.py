@@ -76,6 +76,8 @@ class Triton:
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         """See `ModelServer.run`."""
+        if timeout_s <= 0:  # gRPC would begin the call, and now and then trip over its own cancelling
+            raise DeadlineExceeded("the request's time was over before the model could begin")
 
         async def request() -> AsyncIterator[dict[str, Any]]:
             yield {

@@ -22,7 +22,7 @@ async def worker() -> AsyncIterator[Worker]:
 
 async def test_calls_run_niced_in_another_process(worker: Worker) -> None:
     assert await worker.run(os.getpid) != os.getpid()
-    assert await worker.run(os.nice, 0) == os.nice(0) + NICENESS
+    assert await worker.run(os.nice, 0) == min(os.nice(0) + NICENESS, 19)
     assert worker.ready
 
 
