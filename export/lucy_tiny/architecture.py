@@ -129,12 +129,21 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
     )
 
 
+# In pixels: the model paints the scene's light, and finer than this only blotches (see transfer.py).
+RELIGHT_SIGMA = 3.0
+
+
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
     """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is meant to be used."""
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     pipeline.to(dtype=torch.float32)
-    mode = {"scheduler": "DDIMScheduler", "strength": 1.0, "guidance_scale": 1.0}
+    mode = {
+        "scheduler": "DDIMScheduler",
+        "strength": 1.0,
+        "guidance_scale": 1.0,
+        "relight_sigma": RELIGHT_SIGMA,
+    }
     use = {
         "resolution": [RESOLUTION, RESOLUTION],
         "conditioning": "composite",
