@@ -1,8 +1,10 @@
 """lucy-tiny: the default checkpoint, trained from scratch on painted scenes.
 
-people, jackets, fabrics, backgrounds, photography → scenes     the training data
-shards                                                          cached on disk
-autoencoder, unet_training                                      the two trainings
-sampling, transfer, metrics, evaluation                         what the result is worth
-architecture                                                    the checkpoint folder itself
+anatomy, looks, people, heads              who stands before the camera
+cuts, tailoring, fabrics, folds, jackets   what they wear; jackets.render_jacket is the flat render
+gbuffer, backgrounds, photography          light and camera; scenes puts all of it together
+shards                                     scenes on disk
+autoencoder, unet_training, training       from noise to a checkpoint
+sampling, relighting, metrics, evaluation  what it is worth
+architecture, captions                     the checkpoint folder itself
 """

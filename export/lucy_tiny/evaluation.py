@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from export.lucy_tiny.captions import caption
 from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, ssim
+from export.lucy_tiny.relighting import relight
 from export.lucy_tiny.sampling import denoise, embed
 from export.lucy_tiny.scenes import Scene, blend, make_scene
 from export.lucy_tiny.shards import painted_blocks
 from export.lucy_tiny.sheets import write_sheet
 from export.lucy_tiny.training import HELD_OUT
-from export.lucy_tiny.transfer import transfer_light
 from export.lucy_tiny.unet_training import as_pixels
 
 _FIRST = HELD_OUT + 1000  # training's sample sheets show the seeds before
@@ -61,7 +61,7 @@ class TorchPipeline:
         text = embed(parts.tokenizer, parts.text_encoder, [prompt])
         latents = denoise(parts.unet, parts.scheduler, painted, conditioning, text, steps, self._seed)
         picture = as_pixels(parts.vae.decode(latents, return_dict=False)[0])[0]
-        return transfer_light(picture, composite, mask)
+        return relight(picture, composite, mask)
 
 
 def spared_render(scene: Scene) -> np.ndarray:

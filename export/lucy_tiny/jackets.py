@@ -15,11 +15,11 @@ def draw_flat(layers: list[Layer], size: tuple[int, int], rng: np.random.Generat
     shadows. RGBA uint8 (height, width, 4), the background transparent."""
     buffer = GBuffer(size)
     buffer.paint_all(layers, folded=False)
-    ambient = rng.uniform(0.55, 1.0)
+    ambient = rng.uniform(0.6, 0.9)
     light = np.array([rng.normal(0, 0.25), -rng.uniform(0.2, 0.7), 1.0])
     towards = (light / np.linalg.norm(light)).astype(np.float32)
     facing = np.clip(np.tensordot(towards, buffer.normal, 1), 0, 1)
-    brightness = (ambient + (1.05 - ambient) * facing) * np.float32(rng.uniform(0.8, 1.1))
+    brightness = (ambient + (1.05 - ambient) * facing) * np.float32(rng.uniform(0.92, 1.05))
     brightness /= np.maximum(buffer.coverage, 1e-3)  # the buffer's edges are mixed with black
     lit = np.moveaxis(buffer.albedo * brightness, 0, 2)
     return np.dstack([to_srgb(lit), np.rint(buffer.coverage * 255).astype(np.uint8)])

@@ -166,6 +166,11 @@ class Camera:
         return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
 
 
+def automatic_exposure(radiance: np.ndarray) -> float:
+    """The gain that a webcam chooses for linear RGB (H, W, 3): most of the way to a middle grey."""
+    return float(np.clip((0.27 / max(float(radiance.mean()), 1e-3)) ** 0.75, 0.4, 3.0))
+
+
 def sample_camera(rng: np.random.Generator) -> Camera:
     return Camera(
         rng.uniform(0.2, 0.9), rng.uniform(0.5, 2.5), int(rng.integers(70, 97)), int(rng.integers(2**31))

@@ -13,7 +13,7 @@ from export.lucy_tiny.gbuffer import GBuffer, coverage
 from export.lucy_tiny.jackets import draw_flat
 from export.lucy_tiny.looks import sample_looks
 from export.lucy_tiny.people import Person
-from export.lucy_tiny.photography import sample_camera, sample_light, shade
+from export.lucy_tiny.photography import automatic_exposure, sample_camera, sample_light, shade
 from export.lucy_tiny.tailoring import cut_jacket
 
 
@@ -99,17 +99,18 @@ def make_scene(seed: int, size: int = 256, shifted: bool = False) -> Scene:
     background = sample_background(canvas, light, rng)
     camera = sample_camera(rng)
 
-    def photograph(buffer: GBuffer) -> np.ndarray:
-        radiance = shade(buffer, light, body.unit)
-        return camera.develop(radiance + (1 - buffer.coverage)[..., None] * background, light.balance)
+    def look(buffer: GBuffer) -> np.ndarray:
+        return shade(buffer, light, body.unit) + (1 - buffer.coverage)[..., None] * background
 
-    frame = photograph(undressed)
+    seen = look(undressed)
+    exposure = automatic_exposure(seen)
+    frame = camera.develop(seen * exposure, light.balance)
     mask = np.rint(255 * worn).astype(np.uint8)
     return Scene(
         frame=frame,
         render=draw_flat(jacket, canvas, rng),
         mask=mask,
-        target=blend(frame, photograph(dressed), mask),
+        target=blend(frame, camera.develop(look(dressed) * exposure, light.balance), mask),
         landmarks=landmarks,
         colour=fabric.colour,
         fabric=fabric.name,

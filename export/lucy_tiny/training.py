@@ -11,11 +11,11 @@ from tqdm import tqdm
 
 from export.lucy_tiny.architecture import build_pipeline, write_checkpoint
 from export.lucy_tiny.autoencoder import Basis, fit_basis, set_linear, train_decoder
+from export.lucy_tiny.relighting import relight
 from export.lucy_tiny.sampling import denoise, embed
 from export.lucy_tiny.scenes import Scene, make_scene
 from export.lucy_tiny.shards import painted_blocks, read_latents, read_pictures, write_latents, write_pictures
 from export.lucy_tiny.sheets import write_sheet
-from export.lucy_tiny.transfer import transfer_light
 from export.lucy_tiny.unet_training import Training, as_pixels
 
 # Shares of the time; painting stops when it has painted enough.
@@ -110,7 +110,7 @@ def _sample(training: Training, pipeline: Any, scenes: list[Scene], path: Path) 
     pictures = as_pixels(pipeline.vae.decode(latents, return_dict=False)[0])
     write_sheet(
         [
-            [scene.composite, picture, transfer_light(picture, scene.composite, scene.mask), scene.target]
+            [scene.composite, picture, relight(picture, scene.composite, scene.mask), scene.target]
             for scene, picture in zip(scenes, pictures, strict=True)
         ],
         path,

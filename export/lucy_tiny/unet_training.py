@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from export.lucy_tiny.shards import Latents
 
 # Share of the batch at t = T − 1, pure noise, where the first step is decided; the rest is uniform.
-_FIRST_STEP = 0.25
+_FIRST_STEP = 0.5
 _OUTSIDE = 0.15
 _LEARNING_RATE = 6e-4
 
