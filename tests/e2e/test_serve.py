@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,7 +26,7 @@ PIXEL = (
 def own_stack(tmp_path):
     """A stack that the test may hurt."""
     with running_stack(tmp_path) as running:
-        running.wait_until(lambda health: health["ai_model_loaded"])
+        running.wait_until(lambda health: "Ready: " in running.log.read_text())
         yield running
 
 
@@ -49,6 +50,16 @@ def descendants(pid):
     return found
 
 
+def all_gone(processes, within=5):
+    """A process that was killed is in /proc until its new parent has taken note."""
+    deadline = time.monotonic() + within
+    while any(Path(f"/proc/{pid}").exists() for pid in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def triton_pid(stack):
     for pid in descendants(stack.process.pid):
         if Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver":
@@ -67,7 +78,7 @@ def test_it_leaves_no_process_and_no_shared_memory(own_stack, stop):
     assert shared_memory(own_stack)
     own_stack.process.send_signal(stop)
     assert own_stack.process.wait(30) == 0
-    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    assert all_gone(processes)
     assert not shared_memory(own_stack)
     log = own_stack.log.read_text()
     for line in ("tryon         ready", "Ready: http://", "Stopped."):
@@ -109,7 +120,7 @@ def test_the_proxys_end_ends_the_stack(own_stack):
     os.kill(proxy, signal.SIGKILL)
     assert own_stack.process.wait(30) == 1
     assert "the proxy ended" in own_stack.log.read_text()
-    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    assert all_gone(processes)
 
 
 def test_a_taken_port_is_said_at_once(tmp_path):
