@@ -28,12 +28,13 @@ class Catalog:
     """Built-in fabrics (read-only) and own fabrics, which live in the folder `own`.
 
     Thread-safe, and safe beside other processes on the same folder: what one writes the others list at
-    once. Without `own` there are only the built-in ones, and `add` is refused.
+    once. Without `own` there are only the built-in ones, and `add` is refused, as it is for more than
+    `max_own` fabrics. What changes a fabric raises CatalogError STORAGE where the folder cannot be written.
     """
 
-    def __init__(self, own: Path | None = None) -> None:
+    def __init__(self, own: Path | None = None, max_own: int | None = None) -> None:
         self._built_in = read_built_in()
-        self._own = Store(own) if own else None
+        self._own = Store(own, max_own) if own else None
         self._lock = threading.Lock()
         self._stamp: object = None
         self._fabrics: dict[str, Fabric] = {}
@@ -75,7 +76,8 @@ class Catalog:
 
         maps: role (`diffuse`, `normal`, `roughness_map`, `thumbnail`; optional `ao`, `height`, `orm`)
             to (compressed bytes, media type).
-        Raises CatalogError: INVALID_INPUT for maps that do not do, READ_ONLY without an own folder.
+        Raises CatalogError: INVALID_INPUT for maps that do not do, READ_ONLY without an own folder,
+        STORAGE.
         """
         return self._writable().add(details, maps, frozenset(self._built_in))
 

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT"]
+Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT", "STORAGE"]
 
 
 class CatalogError(KeyError):
-    """A fabric or texture that is not there, or may not be changed.
+    """A fabric or texture that is not there, may not be changed, or cannot be stored.
 
     `code` is for programs and never changes its meaning; `message` is for people.
     """

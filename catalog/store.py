@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,19 @@ log = logging.getLogger(__name__)
 
 Maps = Mapping[str, tuple[bytes, str]]
 
+RESERVED = frozenset({"catalog", "scan"})  # paths beside `/api/fabric/{id}`, which would hide the fabric
+
 
 class Store:
-    """`folder/fabrics/<id>.json` and `folder/textures/<sha256>.<jpg|png|webp>`, made when needed."""
+    """`folder/fabrics/<id>.json` and `folder/textures/<sha256>.<jpg|png|webp>`, made when needed.
 
-    def __init__(self, folder: Path) -> None:
+    Holds at most `max_fabrics`. Whatever writes raises CatalogError STORAGE where that is exceeded or the
+    folder cannot be written, and then leaves everything as it was.
+    """
+
+    def __init__(self, folder: Path, max_fabrics: int | None = None) -> None:
         self._folder = folder
+        self._max_fabrics = max_fabrics
         self._fabrics = folder / "fabrics"
         self.textures = folder / "textures"
 
@@ -39,7 +46,7 @@ class Store:
         try:
             with os.scandir(self._fabrics) as entries:
                 found = [(e.name, e.inode(), e.stat().st_mtime_ns) for e in entries if e.name[-5:] == ".json"]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ()
         return tuple(sorted(found))
 
@@ -62,11 +69,15 @@ class Store:
     ) -> Fabric:
         """Write a new fabric; its id is `fabric_id` or comes from its name, and is none of `taken`."""
         with self._lock():
-            taken |= self.read().keys()
+            own = {path.stem for path in self._fabrics.glob("*.json")}  # damaged ones keep their id
+            if self._max_fabrics is not None and len(own) >= self._max_fabrics:
+                raise CatalogError("STORAGE", f"{len(own)} fabrics are saved, all there may be; delete some")
+            taken |= own | RESERVED
             fabric_id = fabric_id or _free_id(details.name, taken)
             if fabric_id in taken:
-                raise CatalogError("INVALID_INPUT", f"there is a fabric {fabric_id!r} already")
-            return self._write(fabric_id, details, self._write_textures(maps))
+                raise CatalogError("INVALID_INPUT", f"the id {fabric_id!r} is taken; choose another")
+            with self._new_textures(maps) as textures:
+                return self._write(fabric_id, details, textures)
 
     def replace(self, fabric_id: str, details: FabricDetails, maps: Maps | None) -> Fabric:
         """Write other details, and other textures unless `maps` is None. Raises CatalogError NOT_FOUND."""
@@ -74,9 +85,11 @@ class Store:
             old = self.read().get(fabric_id)
             if old is None:
                 raise not_found(fabric_id)
-            textures = old.textures if maps is None else self._write_textures(maps)
-            fabric = self._write(fabric_id, details, textures)
-            self._remove_unused(old)
+            if maps is None:
+                return self._write(fabric_id, details, old.textures)
+            with self._new_textures(maps) as textures:
+                fabric = self._write(fabric_id, details, textures)
+            self._remove_unused(old.textures.values())
             return fabric
 
     def delete(self, fabric_id: str) -> None:
@@ -86,15 +99,34 @@ class Store:
             if old is None:
                 raise not_found(fabric_id)
             (self._fabrics / f"{fabric_id}.json").unlink()
-            self._remove_unused(old)
+            self._remove_unused(old.textures.values())
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self._fabrics.mkdir(parents=True, exist_ok=True)
-        self.textures.mkdir(exist_ok=True)
-        with open(self._folder / ".lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, also by a crash
-            yield
+        """Alone among all writers; a disk that is full or read-only becomes a CatalogError here."""
+        try:
+            self._fabrics.mkdir(parents=True, exist_ok=True)
+            self.textures.mkdir(exist_ok=True)
+            with open(self._folder / ".lock", "w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, also by a crash
+                yield
+        except OSError as error:
+            log.error("the catalog's folder cannot be written: %s", error)
+            raise CatalogError("STORAGE", f"the catalog cannot be changed: {error.strerror}") from error
+
+    @contextmanager
+    def _new_textures(self, maps: Maps) -> Iterator[dict[Role, Texture]]:
+        """Writes them; what fails inside takes back those that no fabric has."""
+        _check(maps)
+        textures = {role: _describe(role, *maps[role]) for role in ROLES if role in maps}
+        try:
+            for role, texture in textures.items():
+                if not (self.textures / texture.filename).exists():
+                    _write_whole(self.textures / texture.filename, maps[role][0])
+            yield textures
+        except BaseException:
+            self._remove_unused(textures.values())
+            raise
 
     def _write(self, fabric_id: str, details: FabricDetails, textures: dict[Role, Texture]) -> Fabric:
         known = {name: getattr(details, name) for name in FabricDetails.model_fields}
@@ -103,28 +135,9 @@ class Store:
         _write_whole(self._fabrics / f"{fabric_id}.json", document.encode() + b"\n")
         return fabric
 
-    def _write_textures(self, maps: Maps) -> dict[Role, Texture]:
-        _check(maps)
-        textures = {}
-        for role in ROLES:
-            if role not in maps:
-                continue
-            data, media_type = maps[role]
-            texture = Texture(
-                sha256=hashlib.sha256(data).hexdigest(),
-                media_type=media_type,
-                size_bytes=len(data),
-                color_space="srgb" if role in ("diffuse", "thumbnail") else "linear",
-                normal_convention="opengl" if role == "normal" else None,
-            )
-            if not (self.textures / texture.filename).exists():
-                _write_whole(self.textures / texture.filename, data)
-            textures[role] = texture
-        return textures
-
-    def _remove_unused(self, old: Fabric) -> None:
+    def _remove_unused(self, textures: Iterable[Texture]) -> None:
         used = {texture.filename for fabric in self.read().values() for texture in fabric.textures.values()}
-        for filename in {texture.filename for texture in old.textures.values()} - used:
+        for filename in {texture.filename for texture in textures} - used:
             (self.textures / filename).unlink(missing_ok=True)
 
 
@@ -143,6 +156,16 @@ def _check(maps: Maps) -> None:
             raise CatalogError(
                 "INVALID_INPUT", f"{role} must be one of {', '.join(EXTENSIONS)}, and not empty"
             )
+
+
+def _describe(role: Role, data: bytes, media_type: str) -> Texture:
+    return Texture(
+        sha256=hashlib.sha256(data).hexdigest(),
+        media_type=media_type,
+        size_bytes=len(data),
+        color_space="srgb" if role in ("diffuse", "thumbnail") else "linear",
+        normal_convention="opengl" if role == "normal" else None,
+    )
 
 
 def _free_id(name: str, taken: frozenset[str]) -> str:

@@ -28,7 +28,7 @@ from frontend_proxy.worker import Worker
 
 def create_app(settings: Settings, server: ModelServer) -> Starlette:
     """The application; it closes `server` when it ends."""
-    catalog = Catalog(settings.catalog_dir)
+    catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
     compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback",))

@@ -57,6 +57,12 @@ class ReadOnly(ProxyError):
     code, status = "READ_ONLY", 403
 
 
+class InsufficientStorage(ProxyError):
+    """As many fabrics are saved as may be, or the disk is full or read-only (RFC 4918, section 11.5)."""
+
+    code, status = "INSUFFICIENT_STORAGE", 507
+
+
 class BodyTooLarge(ProxyError):
     """A request body over the limit."""
 

@@ -14,6 +14,7 @@ from fabric import FabricError
 from frontend_proxy.body import read_object
 from frontend_proxy.errors import (
     ImageTooLarge,
+    InsufficientStorage,
     InvalidInput,
     NotFound,
     ProxyError,
@@ -45,6 +46,7 @@ _ERRORS: dict[str, type[ProxyError]] = {
     "INVALID_INPUT": InvalidInput,
     "NOT_FOUND": NotFound,
     "READ_ONLY": ReadOnly,
+    "STORAGE": InsufficientStorage,
     "TOO_LARGE": ImageTooLarge,
 }
 
@@ -90,7 +92,7 @@ class Fabrics:
 
         What `show` answers can be changed and sent back: fields that are not the owner's are passed over.
 
-        Raises BodyTooLarge, InvalidInput, NotFound, ReadOnly.
+        Raises BodyTooLarge, InvalidInput, NotFound, ReadOnly, InsufficientStorage.
         """
         fields = await read_object(request, MAX_DETAILS_BYTES)
         written = {name: value for name, value in fields.items() if name not in _READ_ONLY}
@@ -100,7 +102,7 @@ class Fabrics:
         return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
 
     def delete(self, request: Request) -> Response:
-        """`DELETE /api/fabric/{id}`. Raises NotFound, ReadOnly."""
+        """`DELETE /api/fabric/{id}`. Raises NotFound, ReadOnly, InsufficientStorage."""
         fabric_id = request.path_params["id"]
         with translated_errors():
             self._catalog.delete(fabric_id)

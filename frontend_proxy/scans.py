@@ -31,7 +31,7 @@ class Scans:
     async def create(self, request: Request) -> Response:
         """A `ScanRequest` in, as JSON or as a form; a `ScanResult` out.
 
-        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded.
+        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage.
         """
         wanted = validate(ScanRequest, await self._read(request))
         if len(wanted.image) > self._settings.max_image_bytes:

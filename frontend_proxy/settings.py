@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
 
+    max_saved_fabrics: int = Field(1000, ge=0, description="fabrics that may be saved; beyond: 507")
+
     # Storage
     catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
 

@@ -1,7 +1,9 @@
 """The catalog: what clients read, and what owners write."""
 
+import errno
 import hashlib
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,58 @@ def test_the_same_name_gets_another_id(catalog: Catalog) -> None:
         catalog.add(details(name), maps()).id for name in ("Blue Denim!", "blue denim", "Denim Blue", "布")
     ]
     assert ids == ["blue-denim", "blue-denim-2", "denim-blue-2", "fabric"]
+
+
+@pytest.mark.parametrize("name", ["Catalog", "scan"])
+def test_no_fabric_has_the_id_of_a_path(catalog: Catalog, name: str) -> None:
+    """`GET /api/fabric/catalog` is the list: a fabric of this id could be neither read nor deleted."""
+    assert catalog.add(details(name), maps()).id == f"{name.lower()}-2"
+
+
+def test_no_more_are_saved_than_may_be(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path, max_own=2)
+    first = catalog.add(details(), maps(b"1"))
+    catalog.add(details(), maps(b"2"))
+    with pytest.raises(CatalogError, match="2 fabrics are saved") as caught:
+        catalog.add(details(), maps(b"3"))
+    assert caught.value.code == "STORAGE"
+    catalog.replace(first.id, details("Renamed"))
+    catalog.delete(first.id)
+    catalog.add(details(), maps(b"3"))
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = catalog.add(details(), maps())
+    before = sorted(path for path in tmp_path.rglob("*"))
+    sync, calls = os.fsync, []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for change in (
+        lambda: catalog.add(details("New"), maps(b"new")),
+        lambda: catalog.replace(kept.id, details("New"), maps(b"new")),
+    ):
+        calls.clear()
+        with pytest.raises(CatalogError, match="No space left") as caught:
+            change()
+        assert caught.value.code == "STORAGE"
+        assert sorted(path for path in tmp_path.rglob("*")) == before
+    assert catalog.get(kept.id) == kept
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogError, match="Not a directory") as caught:
+        Catalog(tmp_path / "file" / "own").add(details(), maps())
+    assert caught.value.code == "STORAGE"
+    assert Catalog(tmp_path / "file" / "own").list() == Catalog().list()
 
 
 def test_the_list_filters_by_tag_and_by_every_word(catalog: Catalog) -> None:
@@ -165,6 +219,7 @@ def test_a_damaged_file_hides_only_itself(catalog: Catalog, tmp_path: Path) -> N
     fabric = catalog.add(details(), maps())
     (tmp_path / "own" / "fabrics" / "broken.json").write_text("{")
     assert Catalog(tmp_path / "own").get(fabric.id) == fabric
+    assert catalog.add(details("Broken"), maps()).id == "broken-2"
 
 
 def add_many(folder: Path, mark: int) -> None:

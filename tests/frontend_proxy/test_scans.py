@@ -113,6 +113,18 @@ async def test_a_saved_scan_is_in_the_catalog_and_stays(
     assert {"attic-wool", "scanned-wool"} <= {fabric.id for fabric in restarted.list(tag="scanned")}
 
 
+async def test_more_fabrics_than_may_be_saved(serve: Serve) -> None:
+    async with (
+        serve(workers=True, max_saved_fabrics=1) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client,
+    ):
+        wanted = {"image": BASE64, "size": 256, "save": True}
+        assert (await client.post(SCAN, json=wanted)).status_code == 200
+        refused = await client.post(SCAN, json=wanted)
+        assert (refused.status_code, refused.json()["code"]) == (507, "INSUFFICIENT_STORAGE")
+        assert (await client.post(SCAN, json={**wanted, "save": False})).status_code == 200
+
+
 async def test_a_photo_that_cannot_be_scanned(scanner: httpx.AsyncClient, settings: Settings) -> None:
     for fields, status, code in [
         ({"image": "Zm9v"}, 400, "IMAGE_DECODE"),
