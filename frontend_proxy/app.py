@@ -31,7 +31,7 @@ def create_app(settings: Settings, server: ModelServer) -> Starlette:
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
-    compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback",))
+    compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback", "frontend_proxy.thumbnails"))
 
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(Keyframes(settings, server, jobs, compositor))

@@ -1,5 +1,6 @@
 """A client's request to the model's job: what the settings and the catalog add to it."""
 
+import hashlib
 import secrets
 from typing import Any
 
@@ -11,6 +12,9 @@ from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Capture, Keyframe, TryOn
 from frontend_proxy.settings import Settings
 
+# Denoising steps of a keyframe, where its quality is not the usual one.
+STEPS = {"low": 2, "high": 8}
+
 
 class JobFactory:
     """Makes jobs for the current request; raises InvalidInput for more steps than the settings allow."""
@@ -19,15 +23,18 @@ class JobFactory:
         self._settings = settings
         self._catalog = catalog
 
-    def keyframe(self, keyframe: Keyframe, jacket_render: bytes, session_seed: int) -> Job:
-        """`session_seed` holds where the keyframe names none."""
+    def keyframe(self, keyframe: Keyframe, jacket_render: bytes, connection_seed: int) -> Job:
+        """`connection_seed` holds where the keyframe names neither a seed nor a session."""
+        seed = keyframe.seed
+        if seed is None:
+            seed = connection_seed if keyframe.session_id is None else seed_of(keyframe.session_id)
         return Job(
             mode="keyframe",
             camera_frame=keyframe.camera_frame,
             jacket_render=jacket_render,
             output_format="jpeg",
-            seed=session_seed if keyframe.seed is None else keyframe.seed,
-            **self._options(keyframe, self._settings.fast_inference_steps),
+            seed=seed,
+            **self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
         )
 
     def capture(self, capture: Capture) -> Job:
@@ -58,3 +65,8 @@ class JobFactory:
 def random_seed() -> int:
     """Small enough to be exact in every client's numbers."""
     return secrets.randbelow(2**32)
+
+
+def seed_of(session_id: str) -> int:
+    """Of the same size, and always the same for a session."""
+    return int.from_bytes(hashlib.blake2b(session_id.encode(), digest_size=4).digest())

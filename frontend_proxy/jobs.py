@@ -85,3 +85,15 @@ async def run_to_result(server: ModelServer, job: Job, timeout_s: float) -> Resu
     finally:
         await responses.aclose()
     raise AssertionError("a job ends in a Result or an error")
+
+
+def latency_ms(stages: dict[str, float], total_s: float) -> dict[str, float]:
+    """A report's stages in milliseconds, with `total` as the client's request took it and `queue`, which is
+    all that is no stage: waiting for a turn, and the way to the model and back."""
+    spent = {name: milliseconds for name, milliseconds in stages.items() if name != "total"}
+    total = 1000 * total_s
+    return {
+        "queue": round(max(0.0, total - sum(spent.values())), 1),
+        **spent,
+        "total": round(total, 1),
+    }

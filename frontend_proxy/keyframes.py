@@ -1,8 +1,13 @@
 """A keyframe's answer: the model's in time, else the plain composite, and why."""
 
+import asyncio
 import logging
 import time
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from frontend_proxy.admission import Admission
+from frontend_proxy.degradation import fewer_steps
 from frontend_proxy.errors import (
     DeadlineExceeded,
     ImageTooLarge,
@@ -13,12 +18,13 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.fallback import composite
 from frontend_proxy.images import read_header
-from frontend_proxy.job_factory import JobFactory
-from frontend_proxy.jobs import ModelServer, run_to_result
-from frontend_proxy.limit import Limit
+from frontend_proxy.job_factory import JobFactory, random_seed
+from frontend_proxy.jobs import Job, ModelServer, latency_ms, run_to_result
 from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import Keyframe, KeyframeResult
+from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
 from frontend_proxy.settings import Settings
+from frontend_proxy.temporal_filter import Scene, TemporalFilter
+from frontend_proxy.thumbnails import thumbnails
 from frontend_proxy.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -28,6 +34,26 @@ FALLBACK_REASONS: dict[type[ProxyError], str] = {
     DeadlineExceeded: "deadline",
     Overloaded: "overloaded",
 }
+FALLBACK_S = 0.3  # of its time is kept for drawing the composite, but no more than a fifth
+LOOK_S = 0.1  # for seeing whether anything has changed; after that the model is asked
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A keyframe, when it came (`time.monotonic`), and its name in logs."""
+
+    keyframe: Keyframe
+    at: float
+    request_id: str
+
+
+@dataclass
+class Memory:
+    """What the keyframes of a connection share: the seed, so that the garment does not flicker, and the
+    last answer, which holds while nothing changes."""
+
+    seed: int = field(default_factory=random_seed)
+    last: TemporalFilter = field(default_factory=TemporalFilter)
 
 
 class Keyframes:
@@ -38,71 +64,101 @@ class Keyframes:
         self._server = server
         self._jobs = jobs
         self._worker = worker
-        self._limit = Limit(settings.max_keyframes, "keyframes")
+        self._admission = Admission(settings.max_keyframes, settings.keyframe_timeout_s)
+        self._usual_steps: int | None = None  # the checkpoint's own, known from its first answer
 
-    async def answer(self, keyframe: Keyframe, seed: int, arrived: float) -> KeyframeResult:
-        """`seed` is the session's; `arrived` is when the keyframe came, by `time.monotonic`.
+    async def answer(self, arrival: Arrival, memory: Memory) -> KeyframeResult:
+        """Within `Settings.keyframe_timeout_s` of its arrival.
 
         Raises InvalidInput, UndecodableImage or ImageTooLarge for a bad keyframe, InferenceFailed when the
         pipeline failed on it. When the model cannot answer in time, the answer is the plain composite.
         """
+        keyframe = arrival.keyframe
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         frame_format = read_header(keyframe.camera_frame, "camera_frame", *limits).format
         if keyframe.jacket_render is None:
-            return await self._plain(keyframe, None, frame_format, arrived, "no_garment")
+            return await self._fall_back(arrival, frame_format, None, "no_garment")
         try:
             read_header(keyframe.jacket_render, "jacket_render", *limits)
         except (UndecodableImage, ImageTooLarge) as error:
-            return await self._plain(keyframe, None, frame_format, arrived, "no_garment", str(error))
+            return await self._fall_back(arrival, frame_format, None, "no_garment", str(error))
 
-        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, seed)
+        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.seed)
+        scene = await self._look(job, keyframe.fabric_id, memory.last)
+        if held := memory.last.answer(scene, time.monotonic()):
+            return _result(arrival, held.model_copy(update={"latency_ms": {}}), held.image, reused=True)
         try:
-            with self._limit:
-                time_left = arrived + self._settings.keyframe_timeout_s - time.monotonic()
-                result = await run_to_result(self._server, job, time_left)
+            report, image = await self._ask(job, arrival)
         except tuple(FALLBACK_REASONS) as error:
             reason = FALLBACK_REASONS[type(error)]
-            return await self._plain(
-                keyframe, keyframe.jacket_render, frame_format, arrived, reason, str(error)
-            )
-        return KeyframeResult(
-            **result.report.model_dump(),
-            image=result.image,
-            timestamp=keyframe.timestamp,
-            request_id=job.request_id,
-        )
+            return await self._fall_back(arrival, frame_format, keyframe.jacket_render, reason, str(error))
+        answer = _result(arrival, report, image)
+        if report.mode == "ai_enhanced" and report.mode_reason is None:
+            memory.last.remember(scene, answer, time.monotonic())
+        return answer
 
-    async def _plain(
+    async def _ask(self, job: Job, arrival: Arrival) -> tuple[Report, bytes]:
+        """The model's answer; under load with fewer steps, and it says so."""
+        deadline = arrival.at + self._settings.keyframe_timeout_s
+        reserve = min(FALLBACK_S, self._settings.keyframe_timeout_s / 5)
+        with self._admission.admitted() as level:
+            steps = job.steps or self._usual_steps
+            if fewer := steps and level and fewer_steps(steps, level):
+                job = replace(job, steps=fewer)
+            result = await run_to_result(self._server, job, deadline - reserve - time.monotonic())
+        report = result.report
+        if job.steps is None:
+            self._usual_steps = report.steps or self._usual_steps
+        if steps and report.steps and report.steps < steps and report.mode_reason is None:
+            report = report.model_copy(update={"mode_reason": "fewer_steps"})
+        return report, result.image
+
+    async def _look(self, job: Job, fabric_id: str | None, last: TemporalFilter) -> Scene:
+        """The scene, with thumbnails where the last answer may hold for it and the worker has time."""
+        choices = (fabric_id, job.fabric, job.seed, job.steps, job.strength, job.guidance_scale)
+        scene = Scene(choices, job.pose)
+        if not (last.may_hold(scene) and self._worker.idle):
+            return scene
+        try:
+            async with asyncio.timeout(LOOK_S):
+                looked = await self._worker.run(thumbnails, job.camera_frame, job.jacket_render)
+        except (TimeoutError, ValueError, ProxyError):
+            return scene
+        return replace(scene, thumbnails=looked)
+
+    async def _fall_back(
         self,
-        keyframe: Keyframe,
-        jacket_render: bytes | None,
+        arrival: Arrival,
         frame_format: str,
-        arrived: float,
+        jacket_render: bytes | None,
         reason: str,
         detail: str | None = None,
     ) -> KeyframeResult:
-        if jacket_render is None and frame_format == "JPEG":
-            image = keyframe.camera_frame
-        else:
-            image = await self._composite(keyframe.camera_frame, jacket_render, frame_format)
+        image = arrival.keyframe.camera_frame
+        if jacket_render is not None or frame_format != "JPEG":
+            time_left = arrival.at + self._settings.keyframe_timeout_s - time.monotonic()
+            try:
+                async with asyncio.timeout(time_left if frame_format == "JPEG" else None):
+                    image = await self._worker.run(composite, image, jacket_render)
+            except ValueError as error:
+                raise UndecodableImage(str(error)) from error
+            except (ProxyError, TimeoutError) as error:
+                if frame_format != "JPEG":
+                    raise
+                logger.warning("no composite (%s); the frame itself goes out", error or "too slow")
         logger.info("fallback: %s", reason)
-        return KeyframeResult(
-            mode="fallback",
-            mode_reason=reason,
-            detail=detail,
-            image=image,
-            timestamp=keyframe.timestamp,
-            latency_ms={"total": round((time.monotonic() - arrived) * 1000, 1)},
-            request_id=current_request_id(),
-        )
+        report = Report(mode="fallback", mode_reason=reason)
+        return _result(arrival, report, image, detail=detail)
 
-    async def _composite(self, camera_frame: bytes, jacket_render: bytes | None, frame_format: str) -> bytes:
-        try:
-            return await self._worker.run(composite, camera_frame, jacket_render)
-        except ValueError as error:
-            raise UndecodableImage(str(error)) from error
-        except ProxyError as error:
-            if frame_format != "JPEG":
-                raise
-            logger.warning("no composite (%s); the frame itself goes out", error)
-            return camera_frame
+
+def _result(arrival: Arrival, report: Report, image: bytes, **fields: Any) -> KeyframeResult:
+    told = {name: getattr(report, name) for name in Report.model_fields}
+    told["latency_ms"] = latency_ms(report.latency_ms, time.monotonic() - arrival.at)
+    return KeyframeResult(
+        **told,
+        image=image,
+        timestamp=arrival.keyframe.timestamp,
+        frame_id=arrival.keyframe.frame_id,
+        request_id=current_request_id(),
+        **fields,
+    )

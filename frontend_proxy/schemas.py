@@ -14,6 +14,7 @@ from frontend_proxy.errors import InvalidInput
 from frontend_proxy.images import from_base64, to_data_uri
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
+MAX_ID = 128  # characters
 
 
 def _image(value: object) -> object:
@@ -77,11 +78,18 @@ class TryOn(BaseModel):
 
 
 class Keyframe(TryOn):
-    """A WebSocket message of type `keyframe`."""
+    """A WebSocket message of type `keyframe`.
+
+    `timestamp` and `frame_id` come back as they were. `quality` chooses the steps by name, `steps` goes
+    before it. Keyframes of the same `session_id` share their noise, on another connection too.
+    """
 
     timestamp: Any = None
+    frame_id: Any = None
+    session_id: str | None = Field(None, max_length=MAX_ID)
     camera_frame: ImageBytes
     jacket_render: Annotated[bytes | None, BeforeValidator(_image_or_unusable)] = None
+    quality: Literal["low", "medium", "high"] = "medium"
 
 
 class Capture(TryOn):
@@ -128,7 +136,7 @@ class ScanResult(BaseModel):
 
 
 class Report(BaseModel):
-    """How an answer came about, as the model tells it."""
+    """How an answer came about, as the model tells it. `latency_ms` has its stages."""
 
     mode: Literal["ai_enhanced", "fallback"]
     mode_reason: str | None = None
@@ -140,11 +148,16 @@ class Report(BaseModel):
 
 
 class KeyframeResult(Report):
-    """The answer to a keyframe. `detail` says more where `mode_reason` leaves a question."""
+    """The answer to a keyframe. `detail` says more where `mode_reason` leaves a question.
+
+    reused: nothing had changed, so the image is that of an earlier answer.
+    """
 
     type: Literal["keyframe_result"] = "keyframe_result"
     image: JpegDataUri
     timestamp: Any
+    frame_id: Any = None
+    reused: bool = False
     detail: str | None = None
     request_id: str
 
@@ -168,6 +181,7 @@ class ErrorMessage(BaseModel):
     detail: str
     code: str
     timestamp: Any = None
+    frame_id: Any = None
     request_id: str
 
 

@@ -36,7 +36,13 @@ class Worker:
             max_waiting
         )
         self._modules = modules
+        self._busy = False
         self.ready = False
+
+    @property
+    def idle(self) -> bool:
+        """A call would begin at once."""
+        return self.ready and not self._busy and self._line.empty()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,6 +73,7 @@ class Worker:
                 call, answer = await self._line.get()
                 if answer.cancelled():  # its client left while it waited
                     continue
+                self._busy = True
                 try:
                     result = await asyncio.wrap_future(await self._submit(call))
                 except BrokenProcessPool as error:
@@ -77,6 +84,7 @@ class Worker:
                     _settle(answer, error=error)
                 else:
                     _settle(answer, result)
+                self._busy = False
         finally:
             await self._stop()
 

@@ -21,6 +21,7 @@ class FakeServer:
     delay_s: float = 0.0
     error: ProxyError | None = None
     capture_steps: int = 3
+    latency_ms: dict[str, float] = field(default_factory=dict)
     state: ModelHealth = field(default_factory=lambda: ModelHealth(True, False, None, "cpu"))
     started: list[Job] = field(default_factory=list)
     finished: list[Job] = field(default_factory=list)
@@ -43,7 +44,13 @@ class FakeServer:
         if self.error is not None:
             raise self.error
         self.finished.append(job)
-        report = Report(mode="ai_enhanced", seed=job.seed, steps=job.steps or 4, mask_source="alpha")
+        report = Report(
+            mode="ai_enhanced",
+            seed=job.seed,
+            steps=job.steps or 4,
+            mask_source="alpha",
+            latency_ms=self.latency_ms,
+        )
         yield Result(job.camera_frame, report)
 
     async def health(self) -> ModelHealth:

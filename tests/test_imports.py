@@ -17,7 +17,7 @@ ALLOWED = {
     "frontend_proxy": {
         *("catalog", "fabric"),
         *("cv2", "numpy", "PIL", "pydantic", "pydantic_core", "pydantic_settings"),
-        *("grpc", "multipart", "starlette", "tritonclient", "uvicorn", "websockets"),
+        *("grpc", "msgpack", "multipart", "starlette", "tritonclient", "uvicorn", "websockets"),
     },
     "export": {
         *("cv2", "diffusers", "huggingface_hub", "numpy", "onnx", "onnxruntime", "PIL", "pydantic"),

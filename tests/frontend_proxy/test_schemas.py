@@ -15,7 +15,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = st.sampled_from(
-    ["camera_frame", "jacket_render", "pose", "fabric_id", "seed", "steps", "strength", "timestamp"]
+    ["camera_frame", "jacket_render", "pose", "fabric_id", "seed", "steps", "strength", "quality", "frame_id"]
 )
 
 
@@ -50,7 +50,7 @@ def test_a_broken_render_is_an_unusable_one(render: str) -> None:
 
 
 def test_unknown_fields_and_fabrics_are_accepted() -> None:
-    parsed = keyframe(fabric_id="custom-1707735000000", mask="later", quality=3)
+    parsed = keyframe(fabric_id="custom-1707735000000", later=3)
     assert parsed.fabric_id == "custom-1707735000000"
     assert keyframe(fabric_id=17).fabric_id == "17"
 

@@ -2,8 +2,11 @@ import asyncio
 import base64
 import io
 import json
+import time
+from contextlib import AsyncExitStack
 from typing import Any
 
+import msgpack
 import pytest
 import websockets
 from PIL import Image
@@ -34,6 +37,11 @@ async def started(server: FakeServer, jobs: int) -> None:
     async with asyncio.timeout(10):
         while len(server.started) < jobs:
             await asyncio.sleep(0.01)
+
+
+def asleep(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
+    time.sleep(3)
+    return b""
 
 
 async def test_a_keyframe_gets_the_model_s_answer(serve: Serve, server: FakeServer) -> None:
@@ -71,6 +79,8 @@ async def test_the_timestamp_comes_back_as_it_was(serve: Serve, timestamp: objec
         (keyframe(camera_frame="data:image/jpeg;base64,Zm9v"), "IMAGE_DECODE"),
         (keyframe(pose="standing"), "INVALID_INPUT"),
         (keyframe(steps=51), "INVALID_INPUT"),
+        (keyframe(quality="superb"), "INVALID_INPUT"),
+        (keyframe(session_id="s" * 129), "INVALID_INPUT"),
     ],
 )
 async def test_bad_input_is_an_error_and_the_socket_stays_open(
@@ -127,6 +137,111 @@ async def test_frames_of_a_connection_share_a_seed_unless_they_name_one(
     first, second = server.started[:3], server.started[3:]
     assert first[0].seed == first[2].seed != second[0].seed == second[2].seed
     assert first[1].seed == second[1].seed == 99
+
+
+async def test_a_session_keeps_its_seed_across_connections(serve: Serve, server: FakeServer) -> None:
+    async with serve() as address:
+        for session_id in ("anna", "anna", "ben"):
+            async with connect(f"ws://{address}/ws") as socket:
+                await socket.send(keyframe(session_id=session_id))
+                await answer(socket)
+    seeds = [job.seed for job in server.started]
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+async def test_quality_is_a_number_of_steps(serve: Serve, server: FakeServer) -> None:
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        for fields in ({"quality": "low"}, {}, {"quality": "high"}, {"quality": "high", "steps": 3}):
+            await socket.send(keyframe(**fields))
+            await answer(socket)
+    assert [job.steps for job in server.started] == [2, None, 8, 3]
+
+
+async def test_the_frame_id_comes_back_with_whatever_the_answer_is(serve: Serve) -> None:
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        for number, broken in enumerate(
+            ({}, {"jacket_render": None}, {"camera_frame": None}, {"camera_frame": "Zm9v"})
+        ):
+            await socket.send(keyframe(frame_id=f"frame {number}", **broken))
+            assert (await answer(socket))["frame_id"] == f"frame {number}"
+
+
+async def test_the_stages_and_the_queue_add_up_to_the_total(serve: Serve, server: FakeServer) -> None:
+    server.delay_s = 0.1
+    server.latency_ms = {"preprocess": 10.0, "denoise": 50.0, "postprocess": 20.0, "total": 80.0}
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        await socket.send(keyframe())
+        told = (await answer(socket))["latency_ms"]
+    assert list(told) == ["queue", "preprocess", "denoise", "postprocess", "total"]
+    assert told["total"] >= 100  # as long as the client waited, not the model's own
+    assert sum(told.values()) == pytest.approx(2 * told["total"], abs=0.5)
+
+
+async def test_messagepack_carries_images_as_they_are(serve: Serve, server: FakeServer) -> None:
+    frame, render = (base64.b64decode(image.split(",")[1]) for image in (FRAME, RENDER))
+    message = {"type": "keyframe", "timestamp": 5, "camera_frame": frame, "jacket_render": render}
+    async with serve() as address, connect(f"ws://{address}/ws", subprotocols=["lucy.msgpack.v1"]) as socket:
+        assert socket.subprotocol == "lucy.msgpack.v1"
+        await socket.send(msgpack.packb(message))
+        result = msgpack.unpackb(await socket.recv())
+        await socket.send(keyframe(6))  # JSON does not belong here
+        error = msgpack.unpackb(await socket.recv())
+        await socket.send(msgpack.packb({**message, "timestamp": 7, "camera_frame": FRAME}))  # base64 may
+        last = msgpack.unpackb(await socket.recv())
+    assert (result["type"], result["timestamp"], result["image"]) == ("keyframe_result", 5, frame)
+    assert (error["type"], error["code"]) == ("error", "INVALID_INPUT")
+    assert (last["timestamp"], last["image"]) == (7, frame)
+    assert server.started[0].jacket_render == render
+
+
+async def test_a_still_scene_costs_the_model_nothing(serve: Serve, server: FakeServer) -> None:
+    async with serve(workers=True) as address, connect(f"ws://{address}/ws") as socket:
+        answers: list[dict[str, Any]] = []
+        async with asyncio.timeout(30):  # it is not looked at while the worker process starts
+            while not (answers and answers[-1]["reused"]):
+                await asyncio.sleep(0.1)
+                await socket.send(keyframe(len(answers)))
+                answers.append(await answer(socket))
+        reused, asked = answers[-1], len(server.started)
+        assert asked == len(answers) - 1
+        assert [message["timestamp"] for message in answers] == list(range(len(answers)))
+        assert (reused["image"], reused["steps"]) == (FRAME, 4)
+        assert reused["request_id"] != answers[-2]["request_id"]
+
+        await socket.send(keyframe("other", fabric_id="denim-blue"))
+        assert not (await answer(socket))["reused"]
+        assert len(server.started) == asked + 1
+
+
+async def test_under_load_steps_go_before_answers_do(serve: Serve, server: FakeServer) -> None:
+    server.delay_s = 0.5
+    async with serve(max_keyframes=8) as address, AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(connect(f"ws://{address}/ws")) for _ in range(8)]
+        await sockets[0].send(keyframe())  # tells how many steps the checkpoint takes
+        assert (await answer(sockets[0]))["mode_reason"] is None
+        for number, socket in enumerate(sockets):
+            await socket.send(keyframe(number))
+            await started(server, number + 2)
+        answers = [await answer(socket) for socket in sockets]
+    assert [message["mode"] for message in answers] == ["ai_enhanced"] * 8
+    assert [message["steps"] for message in answers] == [4, 4, 4, 4, 3, 3, 2, 2]
+    assert [message["mode_reason"] for message in answers] == [None] * 4 + ["fewer_steps"] * 4
+
+
+async def test_steps_of_the_wall_clock_do_not_matter(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NTP, a laptop that wakes, a client whose clock goes back: deadlines and order are not theirs."""
+    server.delay_s = 0.05
+    jump = 0.0
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        for jump, timestamp in ((0.0, 1e12), (1e6, 0), (-1e9, -5), (0.0, 2e12)):  # noqa: B007
+            await socket.send(keyframe(timestamp))
+            message = await answer(socket)
+            assert (message["timestamp"], message["mode"]) == (timestamp, "ai_enhanced")
+            assert 50 <= message["latency_ms"]["total"] < 5000
 
 
 async def test_the_newest_frame_wins(serve: Serve, server: FakeServer) -> None:
@@ -238,6 +353,22 @@ async def test_a_keyframe_that_takes_too_long_is_cancelled_and_answered(
         await socket.send(keyframe(5))
         assert (await answer(socket))["mode_reason"] == "deadline"
     assert not server.finished
+
+
+async def test_a_fallback_is_in_time_even_where_its_composite_is_not(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has other pictures to draw: the frame itself goes out at the deadline."""
+    server.error = ModelUnavailable("away")
+    monkeypatch.setattr("frontend_proxy.keyframes.composite", asleep)
+    async with (
+        serve(workers=True, keyframe_timeout_s=0.5) as address,
+        connect(f"ws://{address}/ws") as socket,
+    ):
+        await socket.send(keyframe(5))
+        message = await answer(socket)
+    assert (message["mode_reason"], message["image"]) == ("model_unavailable", FRAME)
+    assert 500 <= message["latency_ms"]["total"] < 2500
 
 
 async def test_more_keyframes_than_allowed_fall_back_at_once(serve: Serve, server: FakeServer) -> None:
