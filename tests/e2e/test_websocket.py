@@ -121,6 +121,7 @@ async def test_a_still_scene_is_answered_with_a_still_picture(socket):
     first, second = [await ask(socket, keyframe("transparent_no_pose")) for _ in range(2)]
     assert first["seed"] == second["seed"]
     assert first["image"] == second["image"]
+    assert not second["reused"]
 
 
 async def test_a_flood_is_answered_in_order_and_ends_with_the_newest(socket):
