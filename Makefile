@@ -56,8 +56,8 @@ bench-fabric: setup ## Measure the fabric scanner against ground truth and the o
 train-tiny: setup ## Make the default checkpoint anew: about 3 hours on 2 cores, less with a GPU
 	$(BIN)/python -m export.lucy_tiny train
 
-eval-tiny: setup ## Measure the default checkpoint on scenes it has not seen
-	$(BIN)/python -m export.lucy_tiny evaluate
+eval-tiny: export ## Measure the default checkpoint through the real server, on scenes it has not seen
+	$(BIN)/python -m benchmarks.checkpoint
 
 lock: setup ## Pin the newest versions that fit pyproject.toml
 	$(BIN)/pip install --quiet uv

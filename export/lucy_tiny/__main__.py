@@ -1,6 +1,7 @@
 """`python -m export.lucy_tiny`: make, train and evaluate the default checkpoint."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     training = commands.add_parser("train", help="paint the data and train; a stopped run goes on")
     training.add_argument("--minutes", type=float, default=170, help="in all (default: %(default)s)")
     training.add_argument("--seed", type=int, default=0)
-    evaluation = commands.add_parser("evaluate", help="measure the checkpoint on scenes it has not seen")
+    evaluation = commands.add_parser("evaluate", help="measure the checkpoint in torch, without a server")
     evaluation.add_argument("--scenes", type=int, default=64, help="default: %(default)s")
     for command in (initial, training, evaluation):
         command.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
@@ -47,9 +48,9 @@ def main(argv: list[str] | None = None) -> int:
 
         train(args.minutes, args.work, args.checkpoint, args.seed)
     else:
-        from export.lucy_tiny.evaluation import evaluate
+        from export.lucy_tiny.evaluation import TorchPipeline, evaluate
 
-        evaluate(args.checkpoint, args.scenes, args.work)
+        print(json.dumps(evaluate(TorchPipeline(args.checkpoint), args.scenes, args.work), indent=2))
     return 0
 
 

@@ -8,13 +8,15 @@ would keep the render's flat light.
 """
 
 import json
-import string
+import re
+from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
-from tokenizers import pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from export.lucy_tiny.captions import PROMPT, corpus
@@ -23,27 +25,45 @@ RESOLUTION = 256
 LATENT_SIZE = RESOLUTION // 8
 TOKENS = 77
 TEXT_WIDTH = 128
-VOCABULARY = 640
 
 
 def build_tokenizer(sentences: Iterable[str]) -> CLIPTokenizer:
     """CLIP's own tokenizer (lower case, byte-level BPE) over the merges that `sentences` ask for."""
-    start, end = "<|startoftext|>", "<|endoftext|>"
-    blank = CLIPTokenizer(vocab={start: 0, end: 1})
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - 2,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        end_of_word_suffix="</w>",
-        special_tokens=[],
-        show_progress=False,
-    )
-    blank.backend_tokenizer.train_from_iterator(sentences, trainer)
-    learnt = json.loads(blank.backend_tokenizer.to_str())["model"]
-    # Every letter may end a word it never ended in the corpus.
-    symbols = dict.fromkeys([*learnt["vocab"], *(f"{letter}</w>" for letter in string.printable.strip())])
-    vocabulary = {symbol: index for index, symbol in enumerate([start, end, *symbols])}
-    merges = [tuple(merge) for merge in learnt["merges"]]
+    merges = _learn_merges(Counter(word for sentence in sentences for word in re.findall("[a-z]+", sentence)))
+    merged = ["".join(pair) for pair in merges]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # comes in any order
+    symbols = [
+        "<|startoftext|>",
+        "<|endoftext|>",
+        *alphabet,
+        *(f"{letter}</w>" for letter in alphabet),
+        *merged,
+    ]
+    vocabulary = {symbol: index for index, symbol in enumerate(symbols)}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)
+
+
+def _learn_merges(words: Counter[str]) -> list[tuple[str, str]]:
+    """Byte pair encoding (Sennrich et al., 2016, arXiv:1508.07909) until each word is one symbol.
+
+    `tokenizers`' own trainer breaks ties in another way each time it runs, and a checkpoint's embeddings
+    stand in one order only.
+    """
+    spellings = {word: [*word[:-1], f"{word[-1]}</w>"] for word in words}
+    merges: list[tuple[str, str]] = []
+    while True:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, symbols in spellings.items():
+            for pair in pairwise(symbols):
+                pairs[pair] += words[word]
+        if not pairs:
+            return merges
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        merges.append(best)
+        for symbols in spellings.values():
+            for at in reversed(range(len(symbols) - 1)):
+                if tuple(symbols[at : at + 2]) == best:
+                    symbols[at : at + 2] = ["".join(best)]
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -129,8 +149,8 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
     )
 
 
-# In pixels: the model paints the scene's light, and finer than this only blotches (see transfer.py).
-RELIGHT_SIGMA = 3.0
+# In pixels: the model paints the scene's light, and finer than this only blotches (postprocess/1/relight.py).
+RELIGHT_SIGMA = {"keyframe": 4.0, "capture": 2.0}
 
 
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
@@ -138,18 +158,12 @@ def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> 
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     pipeline.to(dtype=torch.float32)
-    mode = {
-        "scheduler": "DDIMScheduler",
-        "strength": 1.0,
-        "guidance_scale": 1.0,
-        "relight_sigma": RELIGHT_SIGMA,
-    }
+    recipe = {"scheduler": "DDIMScheduler", "strength": 1.0, "guidance_scale": 1.0}
+    steps = {"keyframe": 4, "capture": 25}
     use = {
         "resolution": [RESOLUTION, RESOLUTION],
         "conditioning": "composite",
         "prompt": PROMPT,
         "negative_prompt": "",
-        "keyframe": mode | {"steps": 4},
-        "capture": mode | {"steps": 25},
-    }
+    } | {mode: recipe | {"steps": steps[mode], "relight_sigma": RELIGHT_SIGMA[mode]} for mode in steps}
     (folder / "pipeline.json").write_text(json.dumps(use, indent=2) + "\n")

@@ -1,7 +1,7 @@
 """What a dressing pipeline is worth, on scenes that it has never seen.
 
-Written against a function, so that the same figures can be had of this checkpoint in torch and of the whole
-server: `evaluate` takes the former, `measure` any.
+Written against a function, so that the same figures can be had of a checkpoint in torch
+(`python -m export.lucy_tiny evaluate`) and of the whole server (`python -m benchmarks.checkpoint`).
 """
 
 import json
@@ -41,13 +41,16 @@ class Dress(Protocol):
 
 
 class TorchPipeline:
-    """The checkpoint in torch: what the server does, without the server."""
+    """The checkpoint in torch: a quick look, without export and server."""
 
     def __init__(self, checkpoint: Path, seed: int = 0):
         pipeline: Any = StableDiffusionInpaintPipeline.from_pretrained(
             checkpoint, dtype=torch.float32, safety_checker=None, local_files_only=True
         )
         self._pipeline, self._seed = pipeline, seed
+        use = json.loads((checkpoint / "pipeline.json").read_text())
+        self._sigma = {use[mode]["steps"]: use[mode]["relight_sigma"] for mode in ("keyframe", "capture")}
+        self._live_sigma = use["keyframe"]["relight_sigma"]
 
     @torch.no_grad()
     def __call__(
@@ -61,7 +64,7 @@ class TorchPipeline:
         text = embed(parts.tokenizer, parts.text_encoder, [prompt])
         latents = denoise(parts.unet, parts.scheduler, painted, conditioning, text, steps, self._seed)
         picture = as_pixels(parts.vae.decode(latents, return_dict=False)[0])[0]
-        return relight(picture, composite, mask)
+        return relight(picture, composite, mask, self._sigma.get(steps, self._live_sigma))
 
 
 def spared_render(scene: Scene) -> np.ndarray:
@@ -170,9 +173,13 @@ def verdicts(seen: dict[str, dict[str, float]], shifted: dict[str, dict[str, flo
     return met
 
 
-def evaluate(checkpoint: Path, count: int, work: Path) -> None:
-    """Measure a checkpoint and write `evaluation.json` and two contact sheets to `work`."""
-    dress = TorchPipeline(checkpoint)
+def evaluate(dress: Dress, count: int, work: Path) -> dict[str, Any]:
+    """Measure a pipeline on `count` scenes of either set; writes two contact sheets to `work`.
+
+    Returns the figures of `measure` for the sets `seen` and `shifted`, those of `obeys` as `text`, and
+    which of the checkpoint's demands they meet as `met`.
+    """
+    work.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {}
     for name in ("seen", "shifted"):
         scenes = [make_scene(_FIRST + i, shifted=name == "shifted") for i in range(count)]
@@ -189,5 +196,4 @@ def evaluate(checkpoint: Path, count: int, work: Path) -> None:
     report["text"] = obeys(dress, scenes)
     report["met"] = verdicts(report["seen"], report["shifted"])
     report["met"] |= {f"text: {name} on 90 %": share >= 0.9 for name, share in report["text"].items()}
-    (work / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report, indent=2))
+    return report

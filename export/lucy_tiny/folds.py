@@ -38,16 +38,16 @@ def torso_folds(
         centre = (side * 0.47, 0.2 + rng.normal(0, 0.03))
         start = 0.25 + side * 0.1 + rng.normal(0, 0.012)
         inwards = np.clip((0.45 - side * s) / 0.12, 0, 1)
-        heights += 0.30 * inwards * fan(s, t, centre, 11, 0.34, 0.25 * noise, sharpness, start)
+        heights += 0.18 * inwards * fan(s, t, centre, 11, 0.34, 0.15 * noise, sharpness, start)
     if closed:
         level = np.abs(s) / (np.hypot(s, t - waist) + 0.02)  # a button pulls sideways
-        pulled = fan(s, t, (0.0, waist), 12, 0.26, 0.25 * noise, sharpness, rng.normal(0, 0.01))
-        heights += 0.20 * level**2 * pulled
+        pulled = fan(s, t, (0.0, waist), 12, 0.26, 0.15 * noise, sharpness, rng.normal(0, 0.01))
+        heights += 0.12 * level**2 * pulled
     # Pressed at the waist, hanging below it.
     pressed = np.exp(-(((t - waist) / 0.16) ** 2)) * np.clip(np.abs(s) / 0.3, 0, 1)
-    heights += 0.030 * pressed * crease(6.5 * t + 1.2 * np.abs(s) + 0.3 * noise, sharpness)
+    heights += 0.018 * pressed * crease(6.5 * t + 1.2 * np.abs(s) + 0.2 * noise, sharpness)
     hanging = np.clip((t - waist) / 0.5, 0, 1)
-    heights += 0.035 * hanging * crease(3.4 * np.abs(s) + 0.45 * noise + 0.4 * t, 1.0)
+    heights += 0.021 * hanging * crease(3.4 * np.abs(s) + 0.3 * noise + 0.4 * t, 1.0)
     return heights
 
 
@@ -62,20 +62,20 @@ def sleeve_folds(
     # Rings at the elbow, drawn together on its inside.
     spread = (a - 1) / (0.55 - 0.3 * inside)
     heights = (
-        (0.035 + 0.035 * bent)
+        (0.021 + 0.021 * bent)
         * inside
         * np.exp(-(((a - 1) / 0.3) ** 2))
-        * crease(1.6 * spread + 0.25 * noise + 0.5, sharpness)
+        * crease(1.6 * spread + 0.15 * noise + 0.5, sharpness)
     )
     # Cloth that is too long gathers above the cuff; a drag runs down from the shoulder.
     heights += (
-        0.035
+        0.021
         * np.exp(-(((a - 1.75) / 0.22) ** 2))
-        * crease(4.5 * a + 0.5 * side * q + 0.3 * noise + rng.uniform(-0.15, 0.15), sharpness)
+        * crease(4.5 * a + 0.5 * side * q + 0.2 * noise + rng.uniform(-0.08, 0.08), sharpness)
     )
     heights += (
-        0.030
+        0.018
         * np.exp(-(((a - 0.4) / 0.35) ** 2))
-        * crease(2.2 * a - 0.9 * side * q + 0.35 * noise + rng.uniform(-0.15, 0.15), sharpness)
+        * crease(2.2 * a - 0.9 * side * q + 0.2 * noise + rng.uniform(-0.08, 0.08), sharpness)
     )
     return np.asarray(heights)

@@ -81,9 +81,9 @@ class GBuffer:
         other._data = self._data.copy()
         return other
 
-    def paint(self, layer: Layer, folded: bool = True) -> None:
-        """Lay `layer` over what is there; without its folds if not `folded`."""
-        height = layer.height + layer.folds if folded else layer.height
+    def paint(self, layer: Layer, folded: float = 1.0) -> None:
+        """Lay `layer` over what is there, with this share of its folds' height."""
+        height = layer.height + folded * layer.folds
         rows, columns = layer.window
         material = (layer.material.specular, layer.material.gloss, layer.material.sheen)
         albedo = np.moveaxis(np.broadcast_to(layer.albedo, (*layer.alpha.shape, 3)), 2, 0)
@@ -92,7 +92,7 @@ class GBuffer:
         ):
             plane += layer.alpha * (value - plane)
 
-    def paint_all(self, layers: list[Layer], folded: bool = True) -> None:
+    def paint_all(self, layers: list[Layer], folded: float = 1.0) -> None:
         for layer in layers:
             self.paint(layer, folded)
 

@@ -11,11 +11,14 @@ from export.lucy_tiny.tailoring import cut_jacket
 
 
 def draw_flat(layers: list[Layer], size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """The layers as a frontend draws them: smooth, in neutral light from above the camera, without
-    shadows. RGBA uint8 (height, width, 4), the background transparent."""
+    """The layers as a frontend draws them: in neutral light from above the camera, without shadows.
+    RGBA uint8 (height, width, 4), the background transparent.
+
+    Some frontends' meshes are smooth; most have folds sculpted into them, flatter than real cloth's.
+    """
     buffer = GBuffer(size)
-    buffer.paint_all(layers, folded=False)
-    ambient = rng.uniform(0.6, 0.9)
+    buffer.paint_all(layers, folded=0.0 if rng.random() < 0.3 else rng.uniform(0.3, 1.0))
+    ambient = rng.uniform(0.5, 0.85)
     light = np.array([rng.normal(0, 0.25), -rng.uniform(0.2, 0.7), 1.0])
     towards = (light / np.linalg.norm(light)).astype(np.float32)
     facing = np.clip(np.tensordot(towards, buffer.normal, 1), 0, 1)

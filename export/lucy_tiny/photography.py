@@ -6,8 +6,13 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from export.lucy_tiny.captions import light_phrase
+from export.lucy_tiny.captions import LEVELS, light_phrase
 from export.lucy_tiny.gbuffer import GBuffer
+
+# Cloth and skin are lit a little beyond the edge of their own shadow.
+_WRAP = 0.12
+# Between the caption's levels: the light on a surface that faces the camera, as the picture is exposed.
+_LEVELS = (0.85, 1.1, 1.4, 1.82)
 
 
 @lru_cache
@@ -41,6 +46,7 @@ class Light:
     key, ambient: strengths; softness: of the shadows' edges, in shoulder widths.
     tint: linear RGB of the key light; sky, ground: of the light from above and below.
     balance: RGB gains that the camera's white balance leaves.
+    words: its tint, hardness and direction, as in a caption.
     """
 
     towards: np.ndarray
@@ -51,7 +57,13 @@ class Light:
     sky: np.ndarray
     ground: np.ndarray
     balance: np.ndarray
-    phrase: str
+    words: tuple[str, str, str]
+
+    def phrase(self, exposure: float) -> str:
+        """The caption's words for it in a picture that is exposed with this gain."""
+        facing = (float(self.towards[2]) + _WRAP) / (1 + _WRAP)
+        level = np.searchsorted(_LEVELS, exposure * (self.key * facing + self.ambient))
+        return light_phrase(*self.words, LEVELS[level])
 
 
 def sample_light(rng: np.random.Generator, harsh: float = 1.0) -> Light:
@@ -66,8 +78,7 @@ def sample_light(rng: np.random.Generator, harsh: float = 1.0) -> Light:
     across = {"left": -1, "right": 1}.get(direction, 0) * rng.uniform(0.7, 1.6) + rng.normal(0, 0.12)
     above = {"above": 1.5, "front": 0.3}.get(direction, 0.55) * rng.uniform(0.7, 1.3)
     towards = np.array([across, -above, rng.uniform(0.6, 1.1)])
-    level = str(rng.choice(["", "dim", "bright"], p=[0.6, 0.2, 0.2]))
-    exposure = {"": 0.95, "dim": 0.55, "bright": 1.35}[level] * rng.uniform(0.88, 1.12)
+    exposure = rng.uniform(0.5, 1.5)
     contrast = (0.62 if hardness == "soft" else 0.82) * rng.uniform(0.85, 1.1)
     other = tint[::-1] ** rng.uniform(0, 0.4)
     return Light(
@@ -79,7 +90,7 @@ def sample_light(rng: np.random.Generator, harsh: float = 1.0) -> Light:
         sky=(1.1 * other * rng.uniform(0.9, 1.1, 3)).astype(np.float32),
         ground=(0.9 * tint * rng.uniform(0.8, 1.1, 3)).astype(np.float32),
         balance=(tint ** rng.uniform(0, 0.3)).astype(np.float32),
-        phrase=light_phrase(tint_word, hardness, direction, level),
+        words=(tint_word, hardness, direction),
     )
 
 
@@ -120,7 +131,7 @@ def shade(buffer: GBuffer, light: Light, unit: float) -> np.ndarray:
     """The light that the G-buffer gives back, linear RGB (H, W, 3). unit: the shoulder width in pixels."""
     normal, height = buffer.normal, buffer.height
     sunlit = cast_shadow(height, light, unit)
-    facing = np.clip((np.tensordot(light.towards, normal, 1) + 0.12) / 1.12, 0, None)
+    facing = np.clip((np.tensordot(light.towards, normal, 1) + _WRAP) / (1 + _WRAP), 0, None)
     key = light.key * sunlit * facing
     up = 0.5 - 0.5 * normal[1]
     ambient = light.ambient * occlusion(height, unit)

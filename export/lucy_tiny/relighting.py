@@ -12,7 +12,6 @@ from types import ModuleType
 import numpy as np
 
 _SERVED = Path(__file__).resolve().parents[2] / "model_repository" / "postprocess" / "1" / "relight.py"
-SIGMA = 4.0  # pixels at 256; goes into pipeline.json
 
 
 @lru_cache
@@ -25,7 +24,7 @@ def _served() -> ModuleType:
     return module
 
 
-def relight(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
+def relight(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """The composite in the light of the model's picture, (H, W, 3) uint8; unchanged where the mask is 0.
 
     picture, composite: (H, W, 3) uint8. mask: (H, W) uint8, the garment's coverage. sigma: in pixels.

@@ -114,5 +114,5 @@ def make_scene(seed: int, size: int = 256, shifted: bool = False) -> Scene:
         landmarks=landmarks,
         colour=fabric.colour,
         fabric=fabric.name,
-        light=light.phrase,
+        light=light.phrase(exposure),
     )

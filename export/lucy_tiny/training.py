@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from export.lucy_tiny.architecture import build_pipeline, write_checkpoint
+from export.lucy_tiny.architecture import RELIGHT_SIGMA, build_pipeline, write_checkpoint
 from export.lucy_tiny.autoencoder import Basis, fit_basis, set_linear, train_decoder
 from export.lucy_tiny.relighting import relight
 from export.lucy_tiny.sampling import denoise, embed
@@ -19,9 +19,9 @@ from export.lucy_tiny.sheets import write_sheet
 from export.lucy_tiny.unet_training import Training, as_pixels
 
 # Shares of the time; painting stops when it has painted enough.
-_DECODER, _UNET = 0.2, 0.55
+_DECODER, _UNET = 0.1, 0.65
 _PICTURES = 2048
-_LATENTS_A_MINUTE = {"cpu": 350, "cuda": 5000}
+_LATENTS_A_MINUTE = {"cpu": 80, "cuda": 5000}
 FIRST_LATENTS = 1_000_000
 HELD_OUT = 2_000_000  # seeds from here on are never trained on
 _SHEET_EVERY = 120.0  # seconds
@@ -108,9 +108,10 @@ def _sample(training: Training, pipeline: Any, scenes: list[Scene], path: Path) 
         training.average["unet"], pipeline.scheduler, mask.to(training.device), conditioning, text, 4, 0
     )
     pictures = as_pixels(pipeline.vae.decode(latents, return_dict=False)[0])
+    sigma = RELIGHT_SIGMA["keyframe"]
     write_sheet(
         [
-            [scene.composite, picture, relight(picture, scene.composite, scene.mask), scene.target]
+            [scene.composite, picture, relight(picture, scene.composite, scene.mask, sigma), scene.target]
             for scene, picture in zip(scenes, pictures, strict=True)
         ],
         path,

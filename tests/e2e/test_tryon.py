@@ -97,7 +97,14 @@ async def test_the_same_seed_gives_the_same_bytes(tryon):
 
 
 @pytest.mark.parametrize(
-    "knob", [{"steps": 2}, {"strength": 0.2}, {"guidance_scale": 7.0}, {"fabric": "red silk"}]
+    "knob",
+    [
+        {"steps": 2},
+        {"strength": 0.2},
+        {"guidance_scale": 7.0},
+        {"fabric": "red silk"},
+        {"prompt": "dim light"},
+    ],
 )
 async def test_every_knob_changes_the_picture(tryon, knob):
     plain, turned = [

@@ -115,7 +115,7 @@ class TritonPythonModel:
 
     def _encode_inputs(self, request, order):
         prompt, negative_prompt = self._prompts
-        prompt = " ".join(prompt.replace("{fabric}", order.fabric).split())
+        prompt = order.prompt or " ".join(prompt.replace("{fabric}", order.fabric).split())
         prompts = [negative_prompt, prompt] if order.recipe.guided else [prompt]
         input_ids = np.array([tokens.ids for tokens in self._tokenizer.encode_batch(prompts)], np.int32)
         return [
@@ -147,6 +147,7 @@ class _Order:
             raise Refused(str(error)) from error
         self.live = mode == "keyframe"
         self.fabric = _read(request, "fabric") or ""
+        self.prompt = _read(request, "prompt")
         self.seed = _read(request, "seed") or 0
         self.output_format = _read(request, "output_format") or _FORMATS[mode]
         if self.output_format not in _FORMATS.values():

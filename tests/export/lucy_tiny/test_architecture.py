@@ -87,6 +87,12 @@ def test_each_word_of_the_language_is_one_token():
         assert tokenizer.tokenize(word) == [f"{word}</w>"]
 
 
+def test_the_vocabulary_is_the_same_each_time():
+    """A training that goes on in a new process would otherwise read its own captions as other words."""
+    one, other = (build_tokenizer(corpus()).backend_tokenizer.to_str() for _ in range(2))
+    assert one == other
+
+
 def test_an_unknown_word_is_spelt_not_lost():
     """As `<|endoftext|>` it would end the prompt before its light."""
     tokenizer = build_tokenizer(corpus())

@@ -11,11 +11,11 @@ INSIDE = MASK == 255
 def test_the_served_relighting_keeps_the_weave_and_takes_the_light():
     darker = COMPOSITE.copy()
     darker[INSIDE] = COMPOSITE[INSIDE] // 2
-    relit = relight(darker, COMPOSITE, MASK)
+    relit = relight(darker, COMPOSITE, MASK, 4.0)
     np.testing.assert_allclose(relit[INSIDE].mean(), darker[INSIDE].mean(), rtol=0.05)
     assert np.corrcoef(relit[INSIDE].ravel(), COMPOSITE[INSIDE].ravel())[0, 1] > 0.95
 
 
 def test_outside_the_mask_nothing_changes():
-    relit = relight(np.zeros_like(COMPOSITE), COMPOSITE, MASK)
+    relit = relight(np.zeros_like(COMPOSITE), COMPOSITE, MASK, 4.0)
     assert (relit[MASK == 0] == COMPOSITE[MASK == 0]).all()

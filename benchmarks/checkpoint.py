@@ -1,0 +1,99 @@
+"""What the default checkpoint is worth: photographed targets against what the real server answers.
+
+    python -m benchmarks.checkpoint                # what `make export` exported; starts the stack
+    python -m benchmarks.checkpoint --scenes 16    # a quick look
+
+Writes two contact sheets (composite, 4 steps, 25 steps, photograph) and the figures to build/checkpoint/.
+"""
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from benchmarks.portrait import encode
+from export.lucy_tiny.evaluation import evaluate
+from tests.stack import running_stack
+from tests.tryon_client import Tryon
+
+REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
+CAPTURE_STEPS = 25
+
+
+class ServedPipeline:
+    """`export.lucy_tiny.evaluation.Dress` by the running server's `tryon` model."""
+
+    def __init__(self, runner, tryon):
+        self._runner, self._tryon = runner, tryon
+
+    def __call__(self, frame, render, landmarks, prompt, steps):
+        pictures = {
+            "camera_frame": np.frombuffer(encode(frame, ".png"), np.uint8),
+            "jacket_render": np.frombuffer(encode(render, ".png"), np.uint8),
+            "pose": landmarks.astype(np.float32),
+        }
+        mode = "capture" if steps == CAPTURE_STEPS else "keyframe"
+        answer = self._runner.run(
+            self._tryon.dress(pictures, mode, steps=steps, prompt=prompt, output_format="png")
+        )
+        assert answer["report"]["mode"] == "ai_enhanced", answer["report"]
+        return cv2.imdecode(answer["image"], cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def stage_milliseconds(rounds=30):
+    """Median of each stage alone, one row, ONNX Runtime on all cores."""
+    medians = {}
+    for stage in STAGES:
+        session = onnxruntime.InferenceSession(REPOSITORY / stage / "1" / "model.onnx")
+        feed = {}
+        for tensor in session.get_inputs():
+            shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
+            feed[tensor.name] = np.ones(shape, np.int32 if "int32" in tensor.type else np.float32)
+        durations = []
+        for _ in range(rounds + 3):
+            began = time.perf_counter()
+            session.run(None, feed)
+            durations.append(time.perf_counter() - began)
+        medians[stage] = round(1000 * statistics.median(durations[3:]), 1)
+    return medians
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--scenes", type=int, default=64, help="of either set (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=Path("build/checkpoint"), help="default: %(default)s")
+    args = parser.parse_args()
+    report = {
+        "machine": f"{platform.machine()}, {platform.processor() or platform.system()}",
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip(),
+        "scenes": args.scenes,
+        "stage_ms": stage_milliseconds(),
+    }
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
+        print("Starting the stack …", flush=True)
+        stack.wait_until(lambda health: health["ai_model_loaded"])
+        with asyncio.Runner() as runner:
+            connection = Tryon.connect(stack.triton_grpc)
+            tryon = runner.run(connection.__aenter__())
+            try:
+                report |= evaluate(ServedPipeline(runner, tryon), args.scenes, args.output)
+            finally:
+                runner.run(connection.__aexit__(None, None, None))
+    (args.output / "checkpoint.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
