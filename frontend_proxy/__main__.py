@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from starlette.applications import Starlette
 
-from frontend_proxy import logs
+from frontend_proxy import logs, tracing
 from frontend_proxy.app import create_app
+from frontend_proxy.auth import Authenticator
+from frontend_proxy.http_protocol import http_protocol
 from frontend_proxy.settings import Settings
+from frontend_proxy.shutdown import Server, Shutdown
 from frontend_proxy.triton import Triton
-
-SHUTDOWN_S = 8  # after a SIGTERM, for what is under way; then it is cancelled
 
 
 def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
@@ -24,7 +25,7 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=http_protocol(settings),
         ws="websockets-sansio",
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=False,  # JPEG and PNG do not shrink
@@ -33,7 +34,6 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
         server_header=False,
         access_log=False,  # RequestMiddleware's lines have the request id
         log_config=None,
-        timeout_graceful_shutdown=SHUTDOWN_S,
     )
 
 
@@ -42,12 +42,19 @@ def main() -> None:
         settings = CliApp.run(Settings, cli_exit_on_error=True)
     except ValidationError as error:
         sys.exit("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
-    logs.configure("debug" if settings.debug else settings.log_level)
+    logs.configure("debug" if settings.debug else settings.log_level, settings.log_format)
+    try:
+        Authenticator(settings)  # says what is wrong with a key before anything is started
+        end_tracing = tracing.configure(settings.otel_exporter_otlp_endpoint)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(str(error))
+    shutdown = Shutdown()
 
     def app() -> Starlette:
-        return create_app(settings, Triton(settings.triton_url))
+        return create_app(settings, Triton(settings.triton_url), shutdown)
 
-    uvicorn.Server(server_config(settings, app)).run()
+    Server(server_config(settings, app), settings, shutdown).run()
+    end_tracing()
 
 
 if __name__ == "__main__":

@@ -1,76 +1,91 @@
 """The proxy as an ASGI application: what is served where, and what lives as long as it does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Mount, WebSocketRoute
 
 from catalog import Catalog
-from frontend_proxy import request_id
+from frontend_proxy import metrics, request_id
+from frontend_proxy.auth import Authenticator
 from frontend_proxy.captures import Captures
+from frontend_proxy.cors import Cors
 from frontend_proxy.errors import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics import Fabrics
+from frontend_proxy.guard import Guard
 from frontend_proxy.health import Health
 from frontend_proxy.index import index
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
 from frontend_proxy.keyframes import Keyframes
-from frontend_proxy.middleware import RequestMiddleware
+from frontend_proxy.middleware import ErrorMiddleware, RequestMiddleware
+from frontend_proxy.routing import resource
 from frontend_proxy.scans import Scans
 from frontend_proxy.settings import Settings
+from frontend_proxy.shutdown import Shutdown
 from frontend_proxy.textures import Textures
 from frontend_proxy.websocket import Sockets
 from frontend_proxy.worker import Worker
 
 
-def create_app(settings: Settings, server: ModelServer) -> Starlette:
-    """The application; it closes `server` when it ends."""
+def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | None = None) -> Starlette:
+    """The application; it closes `server` when it ends.
+
+    Raises ValueError or OSError for keys that the settings name and that cannot be used.
+    """
+    shutdown = shutdown or Shutdown()
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
     compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback", "frontend_proxy.thumbnails"))
 
     jobs = JobFactory(settings, catalog)
-    sockets = Sockets(Keyframes(settings, server, jobs, compositor))
+    sockets = Sockets(Keyframes(settings, server, jobs, compositor), shutdown)
     captures = Captures(settings, server, jobs)
     fabrics = Fabrics(settings, catalog)
     scans = Scans(settings, catalog, fabrics, scanner)
-    health = Health(server, scanner, lambda: sockets.active)
+    health = Health(server, scanner, shutdown, lambda: sockets.active, settings.triton_state_file)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(metrics.watch_loop())
         try:
             async with scanner.running(), compositor.running():
                 yield
         finally:
+            watching.cancel()
+            metrics.forget_process()
             await server.close()
 
     return Starlette(
         routes=[
-            Route("/", index),
-            Route("/health", health.show),
-            Route("/api/fabric/catalog", fabrics.list),
-            Route("/api/fabric/scan", scans.create, methods=["POST"]),
-            Route("/api/fabric/{id}", fabrics.show),
-            Route("/api/fabric/{id}", fabrics.replace, methods=["PUT"]),
-            Route("/api/fabric/{id}", fabrics.delete, methods=["DELETE"]),
-            Route("/virtual-tryon", captures.create, methods=["POST"]),
-            Route("/api/virtual-tryon", captures.create, methods=["POST"]),
+            resource("/", GET=index),
+            resource("/health", GET=health.show),
+            resource("/health/live", GET=health.live),
+            resource("/health/ready", GET=health.ready),
+            resource("/metrics", GET=metrics.Metrics(server).show),
+            resource("/api/fabric/catalog", GET=fabrics.list),
+            resource("/api/fabric/scan", POST=scans.create),
+            resource("/api/fabric/{id}", GET=fabrics.show, PUT=fabrics.replace, DELETE=fabrics.delete),
+            resource("/virtual-tryon", POST=captures.create),
+            resource("/api/virtual-tryon", POST=captures.create),
             Mount("/textures", Textures(catalog)),
             WebSocketRoute("/ws", sockets.endpoint),
         ],
         middleware=[
+            Middleware(RequestMiddleware),
             Middleware(
-                CORSMiddleware,
+                Cors,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=[request_id.HEADER, "ETag", "Retry-After"],
+                expose_headers=[request_id.HEADER, "ETag", "Location", "Retry-After"],
             ),
-            Middleware(RequestMiddleware),
+            Middleware(ErrorMiddleware),
+            Middleware(Guard, settings=settings, authenticator=Authenticator(settings)),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,

@@ -26,6 +26,10 @@ class ProxyError(Exception):
     status = 500
     retry_after: int | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
 
 class InvalidInput(ProxyError):
     """The body or a field is not as the contract says."""
@@ -43,6 +47,22 @@ class ImageTooLarge(ProxyError):
     """An image with more bytes or pixels than is accepted (a decompression bomb looks like this)."""
 
     code, status = "IMAGE_DECODE", 413
+
+
+class Unauthorized(ProxyError):
+    """No credentials, or none that hold."""
+
+    code, status = "UNAUTHORIZED", 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}  # RFC 6750, section 3
+
+
+class Forbidden(ProxyError):
+    """Whoever asks is known, and may not."""
+
+    code, status = "FORBIDDEN", 403
 
 
 class NotFound(ProxyError):
@@ -67,6 +87,22 @@ class BodyTooLarge(ProxyError):
     """A request body over the limit."""
 
     code, status = "OVERLOADED", 413
+
+
+class RequestTooSlow(ProxyError):
+    """A body that does not arrive in the time it has."""
+
+    code, status = "TIMEOUT", 408
+
+
+class TooManyRequests(ProxyError):
+    """More requests than one client may send; it may go on in `retry_after` seconds."""
+
+    code, status = "OVERLOADED", 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Overloaded(ProxyError):
@@ -111,8 +147,7 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 
 def error_response(error: ProxyError) -> Response:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return JSONResponse(error_body(error.code, str(error)), error.status, headers)
+    return JSONResponse(error_body(error.code, str(error)), error.status, error.headers)
 
 
 def internal_error(error: Exception) -> ProxyError:

@@ -1,35 +1,114 @@
-"""`GET /health`: the truth of this moment, from Triton and the worker process."""
+"""The truth of this moment, from Triton, the worker process and the supervisor."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
+from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from frontend_proxy.jobs import ModelServer
+from frontend_proxy.jobs import ModelHealth, ModelServer
+from frontend_proxy.shutdown import Shutdown
+from frontend_proxy.triton_state import read_state
 from frontend_proxy.worker import Worker
 
 
+class HealthReport(BaseModel):
+    """`GET /health`, as the frontends read it."""
+
+    status: Literal["healthy", "degraded"]
+    timestamp: str
+    ai_model_loaded: bool
+    ai_model_loading: bool
+    ai_model_error: str | None
+    fabric_processor_ready: bool
+    device: str
+    active_connections: int
+
+
+class Liveness(BaseModel):
+    """`GET /health/live`: the process answers. Where it does not, start it anew."""
+
+    status: Literal["live"] = "live"
+
+
+class Readiness(BaseModel):
+    """`GET /health/ready`: whether requests should be sent here, and if not, why.
+
+    loading: Triton is there or coming, and its models load. away: Triton does not answer, or its model
+    failed. starting: the proxy's worker process is not there yet. ending: the proxy has been told to end.
+    """
+
+    status: Literal["ready", "loading", "away", "starting", "ending"]
+    detail: str | None = None
+
+
 class Health:
-    def __init__(self, server: ModelServer, worker: Worker, active_connections: Callable[[], int]) -> None:
+    """`triton_state` is the supervisor's file, None where there is no supervisor."""
+
+    def __init__(
+        self,
+        server: ModelServer,
+        worker: Worker,
+        shutdown: Shutdown,
+        active_connections: Callable[[], int],
+        triton_state: Path | None,
+    ) -> None:
         self._server = server
         self._worker = worker
+        self._shutdown = shutdown
         self._active_connections = active_connections
+        self._triton_state = triton_state
 
     async def show(self, request: Request) -> Response:
         """200 while the proxy itself lives: `status` and the fields say how much of it works."""
-        model = await self._server.health()
+        model = await self._model()
         healthy = model.ready and self._worker.ready
-        return JSONResponse(
-            {
-                "status": "healthy" if healthy else "degraded",
-                "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "ai_model_loaded": model.ready,
-                "ai_model_loading": model.loading,
-                "ai_model_error": model.error,
-                "fabric_processor_ready": self._worker.ready,
-                "device": model.device,
-                "active_connections": self._active_connections(),
-            },
-            headers={"Cache-Control": "no-store"},
+        return _answer(
+            HealthReport(
+                status="healthy" if healthy else "degraded",
+                timestamp=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                ai_model_loaded=model.ready,
+                ai_model_loading=model.loading,
+                ai_model_error=model.error,
+                fabric_processor_ready=self._worker.ready,
+                device=model.device,
+                active_connections=self._active_connections(),
+            )
         )
+
+    async def live(self, request: Request) -> Response:
+        return _answer(Liveness())
+
+    async def ready(self, request: Request) -> Response:
+        """200 or 503."""
+        readiness = await self._readiness()
+        return _answer(readiness, 200 if readiness.status == "ready" else 503)
+
+    async def _readiness(self) -> Readiness:
+        if not self._shutdown.ready:
+            return Readiness(status="ending", detail="the proxy has been told to end")
+        model = await self._model()
+        if model.loading:
+            return Readiness(status="loading", detail="the models load")
+        if not model.ready:
+            return Readiness(status="away", detail=model.error)
+        if not self._worker.ready:
+            return Readiness(status="starting", detail="the worker process starts")
+        return Readiness(status="ready")
+
+    async def _model(self) -> ModelHealth:
+        model = await self._server.health()
+        if not model.ready and read_state(self._triton_state) == "loading":
+            return dataclasses.replace(model, loading=True, error=None)
+        return model
+
+
+def _answer(report: BaseModel, status: int = 200) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = "5"
+    return Response(report.model_dump_json(), status, headers, "application/json")

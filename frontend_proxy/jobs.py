@@ -1,12 +1,13 @@
 """A job for the model, and what comes back from it: the words that the proxy and Triton share."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
 from frontend_proxy.schemas import Report
+from frontend_proxy.tracing import span
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,26 @@ class ModelServer(Protocol):
         """Never raises: a server that does not answer is what it reports."""
         ...
 
+    async def executions(self) -> Mapping[tuple[str, int], int]:
+        """How often each model ran on a batch of each size, since the server's start, by (model, size).
+
+        Empty where the server does not answer.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 
 async def run_to_result(server: ModelServer, job: Job, timeout_s: float) -> Result:
     """The job's result; cancelling this cancels the job. Raises what `ModelServer.run` raises."""
-    responses = server.run(job, timeout_s)
-    try:
-        async for response in responses:
-            if isinstance(response, Result):
-                return response
-    finally:
-        await responses.aclose()
+    with span(job.mode):
+        responses = server.run(job, timeout_s)
+        try:
+            async for response in responses:
+                if isinstance(response, Result):
+                    return response
+        finally:
+            await responses.aclose()
     raise AssertionError("a job ends in a Result or an error")
 
 

@@ -1,4 +1,4 @@
-"""Around every HTTP request: its id, one log line, and JSON even for an error that nobody foresaw."""
+"""Around every request: its id, one log line, security headers, and JSON even for unforeseen errors."""
 
 import logging
 import time
@@ -6,50 +6,133 @@ from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from frontend_proxy.errors import error_response, internal_error
+from frontend_proxy import metrics, tracing
+from frontend_proxy.errors import ProxyError, error_response, internal_error, log_error
 from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
 
 logger = logging.getLogger("frontend_proxy.access")
 
+# The Fetch and CSP standards' headers for answers that nobody should frame, sniff or run.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # textures go to pages of other origins
+}
+_CSP = "default-src 'none'; frame-ancestors 'none'"
+_PAGE_CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss: data: blob:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
 
 class RequestMiddleware:
-    """Sits inside the CORS middleware.
+    """The outermost: what it adds is on every answer, refusals too."""
 
-    Starlette's own handler of unforeseen errors sits outside it, so a browser on another origin could
-    not read the error that it sends.
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        request_id = new_request_id(Headers(scope=scope).get(HEADER))
+        set_request_id(request_id)
+        started = time.perf_counter()
+        status: int | None = None
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = request_id
+                _secure(headers, scope["scheme"])
+            await send(message)
+
+        with tracing.request_span(scope) as span:
+            try:
+                await self.app(scope, receive, send_with_headers)
+            except ClientDisconnect:
+                pass  # nobody is left to answer
+            finally:
+                if scope["type"] == "http":
+                    seconds = time.perf_counter() - started
+                    route = route_of(scope)
+                    tracing.end_request(span, scope, route, status)
+                    metrics.count_request(scope["method"], route, status, seconds)
+                    _log(scope, status, seconds)
+
+
+class ErrorMiddleware:
+    """Inside the CORS middleware, so that a browser on another origin can read the errors.
+
+    Starlette's own handler of unforeseen errors sits outside of it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        begun = False
 
-        request_id = new_request_id(Headers(scope=scope).get(HEADER))
-        set_request_id(request_id)
-        started = time.perf_counter()
-        status: int | None = None
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+        async def watched_send(message: Message) -> None:
+            nonlocal begun
+            begun = True
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, watched_send)
         except ClientDisconnect:
-            pass  # nobody is left to answer
+            raise
         except Exception as error:
-            if status is not None:
+            if begun or scope["type"] == "lifespan":
                 raise  # half an answer is out: only cutting the connection tells the client
-            await error_response(internal_error(error))(scope, receive, send_with_id)
-        finally:
-            milliseconds = (time.perf_counter() - started) * 1000
-            path = quote(scope["path"])  # a decoded path may hold line breaks
-            logger.info("%s %s %s %.0f ms", scope["method"], path, status or "-", milliseconds)
+            if isinstance(error, ProxyError):
+                log_error(error)
+            else:
+                error = internal_error(error)
+            await refuse(scope, receive, watched_send, error_response(error))
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    """Answer a request, or a WebSocket's opening in place of the upgrade."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)
+
+
+def route_of(scope: Scope) -> str:
+    """The path as the application declares it, `/api/fabric/{id}`: one of few, unlike the path itself."""
+    route = scope.get("route")
+    return getattr(route, "path", "unknown")
+
+
+def _secure(headers: MutableHeaders, scheme: str) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    page = headers.get("Content-Type", "").startswith("text/html")
+    headers.setdefault("Content-Security-Policy", _PAGE_CSP if page else _CSP)
+    if scheme in ("https", "wss"):
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+
+def _log(scope: Scope, status: int | None, seconds: float) -> None:
+    """Without the query, which may hold what is nobody's business."""
+    path = quote(scope["path"])  # a decoded path may hold line breaks
+    client = scope["client"][0] if scope["client"] else "-"
+    fields = {"method": scope["method"], "path": path, "status": status, "client": client}
+    logger.info(
+        "%s %s %s %.0f ms",
+        scope["method"],
+        path,
+        status or "-",
+        seconds * 1000,
+        extra={"fields": {**fields, "duration_ms": round(seconds * 1000, 1)}},
+    )

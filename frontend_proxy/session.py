@@ -21,14 +21,25 @@ class Session(Generic[Question, Answer]):
         self._answer = answer
         self._deliver = deliver
         self._newest: asyncio.Queue[Question] = asyncio.Queue(maxsize=1)
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    def submit(self, question: Question) -> None:
-        """It takes the place of the one that waits."""
-        if self._newest.full():
+    def submit(self, question: Question) -> bool:
+        """It takes the place of the one that waits; whether there was one."""
+        replaced = self._newest.full()
+        if replaced:
             self._newest.get_nowait()
         self._newest.put_nowait(question)
+        return replaced
 
     async def run(self) -> None:
         """Runs until cancelled, which cancels the answer in the making."""
         while True:
-            await self._deliver(await self._answer(await self._newest.get()))
+            question = await self._newest.get()
+            self._idle.clear()
+            await self._deliver(await self._answer(question))
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Waits until no answer is in the making."""
+        await self._idle.wait()

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from limits import parse_many
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -14,6 +15,14 @@ def _split(value: object) -> object:
     return value
 
 
+def _rates(value: str | None) -> str | None:
+    """Raises ValueError for what the `limits` library does not understand."""
+    if value is not None:
+        parse_many(value)
+    return value
+
+
+Rates = Annotated[str | None, AfterValidator(_rates)]
 Origins = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
@@ -37,17 +46,50 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, pattern=r"^https?://", description="base of texture URLs; by default the request's own host"
     )
-    cors_origins: Origins = Field(
-        ["*"], description="origins that may call from a browser, by commas; * is any"
-    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1", description="reverse proxies whose X-Forwarded-* headers are believed, by commas"
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="OTLP collector of traces, http://HOST:4318"
+    )
+    shutdown_delay_s: float = Field(
+        0.0, ge=0, description="seconds that /health/ready says no before the port closes"
+    )
+    shutdown_timeout_s: float = Field(
+        8.0, gt=0, description="seconds that work under way has to end after that"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for programs")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
     debug: bool = Field(False, description="log at level debug, whatever LOG_LEVEL says")
 
+    # Security
+    cors_origins: Origins = Field(
+        ["*"], description="origins whose pages may call and open sockets, by commas; * is any"
+    )
+    api_keys: SecretStr = Field(SecretStr(""), description="API keys, by commas; with none, no key is needed")
+    api_keys_file: Path | None = Field(
+        None, description="a file of API keys, one a line, read when it changes"
+    )
+    jwt_secret: SecretStr | None = Field(None, description="secret of HS256 tokens, 32 bytes or more")
+    jwt_public_key_file: Path | None = Field(
+        None, description="PEM file of the key that verifies RS256 tokens"
+    )
+    jwt_jwks_file: Path | None = Field(None, description="JWKS file of the keys that verify RS256 tokens")
+    jwt_audience: str | None = Field(None, description="the aud that a token must have")
+    jwt_issuer: str | None = Field(None, description="the iss that a token must have")
+    rate_limit_per_address: Rates = Field(
+        None, description="requests that one address may send, like 20/second; 1000/hour"
+    )
+    rate_limit_per_key: Rates = Field(None, description="requests that one API key or token may send")
+    rate_limit_storage: str = Field(
+        "memory://", description="where they are counted; redis://host:6379 for several proxies together"
+    )
+
     # Triton
     triton_url: str = Field("127.0.0.1:8001", description="Triton's gRPC address, host:port")
+    triton_state_file: Path | None = Field(
+        None, description="where `frontend_proxy.serve` says that Triton is starting"
+    )
     fast_inference_steps: int | None = Field(
         None, ge=1, description="denoising steps of a keyframe; by default the checkpoint's own"
     )
@@ -60,6 +102,9 @@ class Settings(BaseSettings):
     capture_timeout_s: float = Field(60.0, gt=0, description="seconds that a capture may take")
 
     # Limits
+    max_connections: int = Field(2000, ge=1, description="open connections, sockets included; beyond: 503")
+    head_timeout_s: float = Field(10.0, gt=0, description="seconds that a request's head may take to arrive")
+    body_timeout_s: float = Field(60.0, gt=0, description="seconds that a request's body may take to arrive")
     max_image_bytes: int = Field(10 * 2**20, ge=1, description="bytes of one image, after base64")
     max_image_pixels: int = Field(25_000_000, ge=1, description="pixels of one image, by its header")
     max_steps: int = Field(50, ge=1, description="most denoising steps that a client may ask for")

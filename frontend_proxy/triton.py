@@ -25,6 +25,7 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.jobs import Job, ModelHealth, Progress, Result
 from frontend_proxy.schemas import Report
+from frontend_proxy.tracing import outgoing_headers
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Triton:
                 "request_id": job.request_id,
             }
 
-        stream = self._client.stream_infer(request(), stream_timeout=timeout_s)
+        stream = self._client.stream_infer(request(), stream_timeout=timeout_s, headers=outgoing_headers())
         try:
             with translated_errors():
                 async for result, error in stream:
@@ -126,6 +127,19 @@ class Triton:
             response = await self._client.get_model_config(DEVICE_MODEL, **timeout)
             self._device = device_of(response.config)
         return ModelHealth(True, False, None, self._device)
+
+    async def executions(self) -> dict[tuple[str, int], int]:
+        """See `ModelServer.executions`."""
+        try:
+            with translated_errors():
+                statistics = await self._client.get_inference_statistics(client_timeout=HEALTH_TIMEOUT_S)
+        except ProxyError:
+            return {}
+        return {
+            (model.name, batch.batch_size): batch.compute_infer.count
+            for model in statistics.model_stats
+            for batch in model.batch_stats
+        }
 
     async def close(self) -> None:
         await self._client.close()

@@ -12,9 +12,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from frontend_proxy.codec import Codec, chosen
 from frontend_proxy.errors import ProxyError, internal_error, log_error
 from frontend_proxy.keyframes import Arrival, Keyframes, Memory
+from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, validate
 from frontend_proxy.session import Session
+from frontend_proxy.shutdown import SERVICE_RESTART, Shutdown
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,9 @@ _KIND = {str: "text", bytes: "bytes"}
 class Sockets:
     """All open connections."""
 
-    def __init__(self, keyframes: Keyframes) -> None:
+    def __init__(self, keyframes: Keyframes, shutdown: Shutdown) -> None:
         self._keyframes = keyframes
+        self._shutdown = shutdown
         self.active = 0
 
     async def endpoint(self, websocket: WebSocket) -> None:
@@ -35,13 +38,15 @@ class Sockets:
         codec, subprotocol = chosen(websocket.scope["subprotocols"])
         await websocket.accept(subprotocol)
         self.active += 1
+        SOCKETS.inc()
         logger.info("a client came, %d now", self.active)
         try:
-            await Connection(websocket, codec, self._keyframes, connection_id).run()
+            await Connection(websocket, codec, self._keyframes, connection_id).run(self._shutdown)
         except* WebSocketDisconnect:
             pass
         finally:
             self.active -= 1
+            SOCKETS.dec()
             logger.info("a client left, %d now", self.active)
 
 
@@ -55,14 +60,22 @@ class Connection:
         self._id = connection_id
         self._received = 0
         self._memory = Memory()
-        self._session: Session[Arrival, BaseModel] = Session(self._answer, self._send)
+        self._session: Session[Arrival, KeyframeResult | ErrorMessage] = Session(self._answer, self._deliver)
 
-    async def run(self) -> None:
+    async def run(self, shutdown: Shutdown) -> None:
         """Raises a group of WebSocketDisconnect when the client has gone; cancels its unfinished answer."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._session.run())
+            tasks.create_task(self._close_at(shutdown))
             while True:
                 await self._receive()
+
+    async def _close_at(self, shutdown: Shutdown) -> None:
+        """The answer in the making still goes out."""
+        await shutdown.begun.wait()
+        await self._session.idle()
+        with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
+            await self._websocket.close(SERVICE_RESTART, "the server restarts")
 
     async def _receive(self) -> None:
         message = await self._websocket.receive()
@@ -75,7 +88,8 @@ class Connection:
             fields = self._codec.decode(message["bytes"] if message.get("text") is None else message["text"])
             if fields.get("type") == "keyframe":
                 keyframe = validate(Keyframe, fields)
-                self._session.submit(Arrival(keyframe, time.monotonic(), current_request_id()))
+                if self._session.submit(Arrival(keyframe, time.monotonic(), current_request_id())):
+                    DROPPED.inc()
         except ProxyError as error:
             await self._send(error_message(error, fields.get("timestamp"), fields.get("frame_id")))
 
@@ -88,6 +102,10 @@ class Connection:
         except Exception as error:
             failure = internal_error(error)
         return error_message(failure, arrival.keyframe.timestamp, arrival.keyframe.frame_id)
+
+    async def _deliver(self, answer: KeyframeResult | ErrorMessage) -> None:
+        count_keyframe(answer)
+        await self._send(answer)
 
     async def _send(self, message: BaseModel) -> None:
         """Waits until the client has room. Does nothing once it has gone; `_receive` tells that."""

@@ -56,6 +56,9 @@ class FakeServer:
     async def health(self) -> ModelHealth:
         return self.state
 
+    async def executions(self) -> dict[tuple[str, int], int]:
+        return {("unet", 1): 3, ("unet", 4): 2}
+
     async def close(self) -> None:
         self.closed = True
 

@@ -16,7 +16,8 @@ ALLOWED = {
     "fabric": {"cv2", "numpy", "PIL", "scipy"},
     "frontend_proxy": {
         *("catalog", "fabric"),
-        *("cv2", "numpy", "PIL", "pydantic", "pydantic_core", "pydantic_settings"),
+        *("cv2", "jwt", "limits", "numpy", "opentelemetry", "PIL", "prometheus_client"),
+        *("pydantic", "pydantic_core", "pydantic_settings"),
         *("grpc", "msgpack", "multipart", "starlette", "tritonclient", "uvicorn", "websockets"),
     },
     "export": {

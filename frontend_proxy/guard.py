@@ -1,0 +1,70 @@
+"""The door: who may come in, how often, and how long a body may take."""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from frontend_proxy.auth import Authenticator, take_credential
+from frontend_proxy.cors import check_origin
+from frontend_proxy.errors import RequestTooSlow
+from frontend_proxy.rate_limits import RateLimits
+from frontend_proxy.settings import Settings
+
+# Load balancers' probes; they are neither counted nor asked for credentials.
+PROBES = {"/health", "/health/live", "/health/ready"}
+# What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
+PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json", "/favicon.ico"}
+PUBLIC_FOLDERS = ("/textures/", "/docs/assets/")
+
+
+class Guard:
+    """ASGI middleware; raises ProxyErrors, which `ErrorMiddleware` around it turns into answers."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, authenticator: Authenticator) -> None:
+        self.app = app
+        self._settings = settings
+        self._authenticator = authenticator
+        self._limits = RateLimits(
+            settings.rate_limit_per_address, settings.rate_limit_per_key, settings.rate_limit_storage
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        credential = take_credential(scope)
+        if scope["path"] not in PROBES:
+            await self._admit(scope, credential)
+        if scope["type"] == "http":
+            receive = self._in_time(receive)
+        await self.app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, credential: str | None) -> None:
+        """Raises Forbidden, Unauthorized, TooManyRequests."""
+        if scope["type"] == "websocket":
+            check_origin(scope, self._settings.cors_origins)
+        # Before the credentials are looked at, so that they cannot be guessed at full speed.
+        await self._limits.count_address(scope["client"][0] if scope["client"] else "")
+        path = scope["path"]
+        if self._authenticator.required and path not in PUBLIC and not path.startswith(PUBLIC_FOLDERS):
+            await self._limits.count_key(self._authenticator.identify(credential))
+
+    def _in_time(self, receive: Receive) -> Receive:
+        """`receive`, which raises RequestTooSlow where the body is not whole by its deadline."""
+        seconds = self._settings.body_timeout_s
+        deadline = asyncio.get_running_loop().time() + seconds
+        whole = False
+
+        async def receive_in_time() -> Message:
+            nonlocal whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestTooSlow(f"the request's body took more than {seconds:g} s") from None
+            whole = not message.get("more_body", False)
+            return message
+
+        return receive_in_time

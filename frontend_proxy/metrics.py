@@ -1,0 +1,118 @@
+"""What Prometheus scrapes at `/metrics`.
+
+With PROMETHEUS_MULTIPROC_DIR set, the proxies that share that folder are counted together, whichever of
+them is asked. The folder must be empty when the first of them starts.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from frontend_proxy.jobs import ModelServer
+from frontend_proxy.schemas import ErrorMessage, KeyframeResult, Report
+
+_SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _SHARED:
+    Path(_SHARED).mkdir(parents=True, exist_ok=True)
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60)
+_LAG_EVERY_S = 0.1
+
+REQUESTS = Counter("lucy_http_requests", "HTTP requests", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram("lucy_http_request_seconds", "Until the answer", ["route"], buckets=_SECONDS)
+KEYFRAMES = Counter("lucy_keyframes", "Answered keyframes", ["mode", "reason"])
+DROPPED = Counter("lucy_keyframes_dropped", "Keyframes that a newer one of the same socket replaced")
+CAPTURES = Counter("lucy_captures", "Ended captures", ["outcome"])
+STAGE_SECONDS = Histogram("lucy_stage_seconds", "Stages of an answer", ["job", "stage"], buckets=_SECONDS)
+SOCKETS = Gauge("lucy_sockets", "Open WebSockets", multiprocess_mode="livesum")
+IN_FLIGHT = Gauge("lucy_in_flight", "Jobs at Triton", ["kind"], multiprocess_mode="livesum")
+LOOP_LAG = Histogram(
+    "lucy_event_loop_lag_seconds",
+    "How late a timer of the event loop is",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1),
+)
+
+
+def count_request(method: str, route: str, status: int | None, seconds: float) -> None:
+    """`status` is None where the client left before its answer."""
+    known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS") else "other"
+    REQUESTS.labels(known, route, status or "none").inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+
+
+def count_keyframe(answer: KeyframeResult | ErrorMessage) -> None:
+    if isinstance(answer, ErrorMessage):
+        KEYFRAMES.labels("error", answer.code).inc()
+        return
+    reason = "reused" if answer.reused else answer.mode_reason or ""
+    KEYFRAMES.labels(answer.mode, reason).inc()
+    if not answer.reused:
+        count_stages("keyframe", answer)
+
+
+def count_stages(job: str, report: Report) -> None:
+    """`job`: keyframe or capture."""
+    for stage, milliseconds in report.latency_ms.items():
+        STAGE_SECONDS.labels(job, stage).observe(milliseconds / 1000)
+
+
+async def watch_loop() -> None:
+    """Runs until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + _LAG_EVERY_S
+        await asyncio.sleep(_LAG_EVERY_S)
+        LOOP_LAG.observe(max(0.0, loop.time() - due))
+
+
+def forget_process() -> None:
+    """This process ends: its gauges no longer count among those that share the folder."""
+    if _SHARED:
+        multiprocess.mark_process_dead(os.getpid())
+
+
+class Metrics:
+    def __init__(self, server: ModelServer) -> None:
+        self._server = server
+
+    async def show(self, request: Request) -> Response:
+        """`GET /metrics`: the proxy's own, and how full Triton's batches were."""
+        ours: CollectorRegistry = REGISTRY
+        if _SHARED:
+            ours = CollectorRegistry()
+            multiprocess.MultiProcessCollector(ours)
+        tritons = CollectorRegistry()
+        tritons.register(_Executions(await self._server.executions()))
+        text = generate_latest(ours) + generate_latest(tritons)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+
+class _Executions(Collector):
+    """Triton's count of its models' executions by batch size; the mean batch is the occupancy."""
+
+    def __init__(self, executions: Mapping[tuple[str, int], int]) -> None:
+        self._executions = executions
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "lucy_triton_executions", "Executions of a model in Triton", labels=["model", "batch_size"]
+        )
+        for (model, batch_size), count in sorted(self._executions.items()):
+            family.add_metric([model, str(batch_size)], count)
+        yield family

@@ -1,0 +1,98 @@
+"""W3C trace context: from the client through the proxy into Triton, and the proxy's own spans.
+
+Without an exporter OpenTelemetry's spans record nothing but hand on their parent, so the client's
+`traceparent` (https://www.w3.org/TR/trace-context/) reaches Triton all the same.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from opentelemetry import context, trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+_tracer = trace.get_tracer("frontend_proxy")
+_propagator = TraceContextTextMapPropagator()
+
+
+def configure(endpoint: str | None) -> Callable[[], None]:
+    """Send spans to an OTLP collector (`http://host:4318`), if one is named; call what it returns at the end.
+
+    Which spans are sampled is said by OpenTelemetry's own environment variables (OTEL_TRACES_SAMPLER, …).
+    Raises ImportError where the exporter is not installed.
+    """
+    if endpoint is None:
+        return lambda: None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as error:
+        raise ImportError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and the exporter is missing: pip install lucy-serve[tracing]"
+        ) from error
+    name = os.environ.get("OTEL_SERVICE_NAME", "lucy-serve")
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(traces_url(endpoint))))
+    trace.set_tracer_provider(provider)
+    return provider.shutdown
+
+
+def traces_url(endpoint: str) -> str:
+    """Where an OTLP collector takes traces (OTLP specification 1.0, OTLP/HTTP request)."""
+    return endpoint.rstrip("/") + "/v1/traces"
+
+
+@contextmanager
+def request_span(scope: Scope) -> Iterator[Span]:
+    """The span of an HTTP request, a child of its `traceparent`.
+
+    A WebSocket has none: it may live for hours. Its keyframes' spans are children of its `traceparent`.
+    """
+    headers = Headers(scope=scope)
+    parent = _propagator.extract({name: headers[name] for name in _propagator.fields if name in headers})
+    if scope["type"] == "websocket":
+        token = context.attach(parent)
+        try:
+            yield trace.INVALID_SPAN
+        finally:
+            context.detach(token)
+    else:
+        with _tracer.start_as_current_span(scope["method"], parent, SpanKind.SERVER) as current:
+            yield current
+
+
+@contextmanager
+def span(name: str) -> Iterator[Span]:
+    """A step of the work on the current request."""
+    with _tracer.start_as_current_span(name) as current:
+        yield current
+
+
+def end_request(span: Span, scope: Scope, route: str, status: int | None) -> None:
+    """OpenTelemetry's semantic conventions for HTTP servers."""
+    if not span.is_recording():
+        return
+    span.update_name(f"{scope['method']} {route}")
+    span.set_attributes({"http.request.method": scope["method"], "http.route": route})
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
+        if status >= 500:
+            span.set_status(StatusCode.ERROR)
+
+
+def outgoing_headers() -> dict[str, str]:
+    """`traceparent` and `tracestate` of the current span, for the call to Triton."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier
+
+
+def current_trace_id() -> str | None:
+    """32 hexadecimal digits, for logs."""
+    current = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(current.trace_id) if current.is_valid else None
