@@ -19,6 +19,7 @@ _TYPES = {
     "strength": ("FP32", np.float32),
     "guidance_scale": ("FP32", np.float32),
     "seed": ("INT64", np.int64),
+    "preview_interval": ("INT32", np.int32),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
+from previews import Previews, shrink
 from sampling import Denoising, Recipe, make_scheduler
 from stepper import Cancelled, Stepper
 from tokenizers import Tokenizer
@@ -83,7 +84,7 @@ class TritonPythonModel:
         report |= {"mode": "ai_enhanced", "seed": order.seed, "steps": order.recipe.steps}
 
         if report["mode_reason"] is None:
-            job = _Job(order, self._scheduler(order.recipe), encoded, sender)
+            job = _Job(order, self._scheduler(order.recipe), encoded, sender, request.request_id())
             await self._stepper.run(job)
             stage, latents = "decode", ("latents", job.denoising.latents)
         else:  # nothing to paint: the composite is the answer
@@ -93,12 +94,7 @@ class TritonPythonModel:
 
         decoded = await _call(
             stage,
-            [
-                pb_utils.Tensor.from_dlpack(*latents),
-                *(encoded[name] for name in ("composite", "mask", "crop")),
-                pb_utils.Tensor("relight_sigma", np.array([order.recipe.relight_sigma], np.float32)),
-                _string("output_format", order.output_format),
-            ],
+            _decode_inputs(latents, encoded, order.recipe, order.output_format),
             ["image", "pixels"] if stage == "decode" else ["image"],
             request.request_id(),
         )
@@ -110,7 +106,7 @@ class TritonPythonModel:
             "total": _ms(ended - began),
         }
         outputs = {**encoded, **decoded, "report": _string("report", json.dumps(report))}
-        wanted = set(request.requested_output_names()) - {"progress"}
+        wanted = set(request.requested_output_names()) - {"progress", "preview"}
         return pb_utils.InferenceResponse([outputs[name] for name in wanted if name in outputs])
 
     def _encode_inputs(self, request, order):
@@ -152,14 +148,20 @@ class _Order:
         self.output_format = _read(request, "output_format") or _FORMATS[mode]
         if self.output_format not in _FORMATS.values():
             raise Refused(f"output_format is {self.output_format!r}; it must be jpeg or png")
+        self.preview_interval = _read(request, "preview_interval")
+        if self.preview_interval is not None and self.preview_interval < 1:
+            raise Refused(f"preview_interval is {self.preview_interval}; it counts steps: 1 or more")
 
 
 class _Job:
     """A picture under way, as the stepper sees it."""
 
-    def __init__(self, order, scheduler, encoded, sender):
+    def __init__(self, order, scheduler, encoded, sender, request_id):
         self.live = order.live
         self._sender = sender
+        self._previews = None
+        if order.preview_interval is not None:
+            self._previews = Previews(order.preview_interval, _preview_maker(order, encoded, request_id))
         self.denoising = Denoising(
             scheduler,
             order.recipe,
@@ -178,9 +180,43 @@ class _Job:
 
     def advance(self, model_output):
         self.denoising.advance(model_output)
-        if not self.live:
-            progress = np.array([self.denoising.step, self.denoising.steps], np.int32)
-            self._sender.send(pb_utils.InferenceResponse([pb_utils.Tensor("progress", progress)]))
+        if self.live:
+            return
+        step, steps = self.denoising.step, self.denoising.steps
+        outputs = [pb_utils.Tensor("progress", np.array([step, steps], np.int32))]
+        if self._previews:
+            if preview := self._previews.take():
+                outputs.append(preview)
+            self._previews.begin(step, steps, self.denoising.predicted)
+        self._sender.send(pb_utils.InferenceResponse(outputs))
+
+
+def _preview_maker(order, encoded, request_id):
+    """Latents to the tensor `preview`: `decode` on a small copy of the frame."""
+    names = ("composite", "mask", "crop")
+    small = zip(names, shrink(*(encoded[name].as_numpy() for name in names)), strict=True)
+    small = {name: pb_utils.Tensor(name, array) for name, array in small}
+
+    async def make(latents):
+        try:
+            inputs = _decode_inputs(("latents", latents), small, order.recipe, "jpeg")
+            # Triton 2.51 takes it for a deadlock when an ensemble is asked for "image" alone.
+            image = (await _call("decode", inputs, ["image", "pixels"], request_id))["image"]
+        except Exception as error:  # the answer does not depend on it
+            pb_utils.Logger.log_warn(f"tryon {request_id}: no preview: {error!r}")
+            return None
+        return pb_utils.Tensor("preview", image.as_numpy())
+
+    return make
+
+
+def _decode_inputs(latents, encoded, recipe, output_format):
+    return [
+        pb_utils.Tensor.from_dlpack(*latents),
+        *(encoded[name] for name in ("composite", "mask", "crop")),
+        pb_utils.Tensor("relight_sigma", np.array([recipe.relight_sigma], np.float32)),
+        _string("output_format", output_format),
+    ]
 
 
 async def _predict(jobs):

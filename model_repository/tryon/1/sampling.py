@@ -66,6 +66,9 @@ class Denoising:
     scheduler: a fresh one, this job's own: diffusers' schedulers keep state.
     latent_mean, latent_std: what the VAE encoder gave, (N, 4, H/8, W/8): the first row is the
         composite's, the last the conditioning image's (the same where N is 1).
+
+    `predicted` is the clean z_0 as the last step predicted it, for previews; z_t itself under a scheduler
+    that does not tell.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Denoising:
             self.latents = scheduler.add_noise(image_latents, draw(), self._timesteps[:1])
         else:
             self.latents = draw() * scheduler.init_noise_sigma
+        self.predicted = self.latents
         conditioning = latent_mean[-1:] + latent_std[-1:] * draw()
 
         self._mask_and_conditioning = torch.cat([mask, conditioning], dim=1).expand(self.rows, -1, -1, -1)
@@ -130,9 +134,10 @@ class Denoising:
             negative, positive = prediction.chunk(2)
             prediction = negative + self._guidance_scale * (positive - negative)
         timestep = self._timesteps[self.step]
-        self.latents = self._scheduler.step(
-            prediction, timestep, self.latents, **self._step_options
-        ).prev_sample
+        stepped = self._scheduler.step(prediction, timestep, self.latents, **self._step_options)
+        self.latents = stepped.prev_sample
+        predicted = getattr(stepped, "pred_original_sample", None)
+        self.predicted = self.latents if predicted is None else predicted
         self.step += 1
 
 
