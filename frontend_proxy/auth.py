@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,7 @@ class Authenticator:
         )
         try:
             self._jwt_keys = _jwt_keys(settings)
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, json.JSONDecodeError) as error:
             raise ValueError(f"the keys of JWT_PUBLIC_KEY_FILE or JWT_JWKS_FILE: {error}") from error
         self._audience = settings.jwt_audience
         self._issuer = settings.jwt_issuer

@@ -7,11 +7,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from frontend_proxy.auth import Authenticator, take_credential
 from frontend_proxy.cors import check_origin
 from frontend_proxy.errors import RequestTooSlow
+from frontend_proxy.health import PROBES
 from frontend_proxy.rate_limits import RateLimits
 from frontend_proxy.settings import Settings
 
-# Load balancers' probes; they are neither counted nor asked for credentials.
-PROBES = {"/health", "/health/live", "/health/ready"}
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
 PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json", "/favicon.ico"}
 PUBLIC_FOLDERS = ("/textures/", "/docs/assets/")
@@ -33,7 +32,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         credential = take_credential(scope)
-        if scope["path"] not in PROBES:
+        if scope["path"] not in PROBES:  # they are neither counted nor asked for credentials
             await self._admit(scope, credential)
         if scope["type"] == "http":
             receive = self._in_time(receive)

@@ -15,6 +15,8 @@ from frontend_proxy.shutdown import Shutdown
 from frontend_proxy.triton_state import read_state
 from frontend_proxy.worker import Worker
 
+PROBES = {"/health", "/health/live", "/health/ready"}  # of load balancers and supervisors, every few seconds
+
 
 class HealthReport(BaseModel):
     """`GET /health`, as the frontends read it."""

@@ -8,6 +8,15 @@ from typing import Literal
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.tracing import current_trace_id
 
+# Below these levels the libraries log what is nobody's business: headers with credentials, whole messages
+# (uvicorn gives its logger to websockets), URLs with their query, each chunk of each PNG.
+_LEAST = {
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "PIL": logging.INFO,
+    "uvicorn.error": logging.INFO,
+}
+
 FORMAT = "%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s"
 
 
@@ -17,10 +26,10 @@ def configure(level: str, style: Literal["text", "json"] = "text") -> None:
     handler.setFormatter(JsonFormatter() if style == "json" else logging.Formatter(FORMAT))
     handler.addFilter(_RequestId())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # At debug these log what is sent and received: headers with credentials, shoppers' pictures.
-    for library in ("uvicorn.error", "grpc", "tritonclient", "httpx", "httpcore", "urllib3"):
-        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level.upper())))
-    logging.getLogger("PIL").setLevel(logging.INFO)  # at debug it logs every chunk of every PNG
+    root = logging.getLogger()
+    for library, least in _LEAST.items():
+        logging.getLogger(library).setLevel(max(least, root.level))
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refused_socket)
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,3 +56,8 @@ class _RequestId(logging.Filter):
         if not hasattr(record, "request_id"):  # a record may name another request than the current one
             record.request_id = current_request_id()
         return True
+
+
+def _is_no_refused_socket(record: logging.LogRecord) -> bool:
+    """uvicorn 0.54 takes a WebSocket that was refused with an HTTP response for a fault of ours."""
+    return record.msg != "ASGI callable returned without completing handshake."

@@ -12,9 +12,12 @@ from starlette.websockets import WebSocket
 
 from frontend_proxy import metrics, tracing
 from frontend_proxy.errors import ProxyError, error_response, internal_error, log_error
+from frontend_proxy.health import PROBES
 from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
 
 logger = logging.getLogger("frontend_proxy.access")
+
+ROUTINE = {*PROBES, "/metrics"}  # what machines ask all the time: no line at info, no span
 
 # The Fetch and CSP standards' headers for answers that nobody should frame, sniff or run.
 SECURITY_HEADERS = {
@@ -55,7 +58,7 @@ class RequestMiddleware:
                 _secure(headers, scope["scheme"])
             await send(message)
 
-        with tracing.request_span(scope) as span:
+        with tracing.request_span(scope, recorded=scope["path"] not in ROUTINE) as span:
             try:
                 await self.app(scope, receive, send_with_headers)
             except ClientDisconnect:
@@ -124,11 +127,12 @@ def _secure(headers: MutableHeaders, scheme: str) -> None:
 
 
 def _log(scope: Scope, status: int | None, seconds: float) -> None:
-    """Without the query, which may hold what is nobody's business."""
+    """Without the query, which may hold what is nobody's business; probes and scrapes at debug only."""
     path = quote(scope["path"])  # a decoded path may hold line breaks
     client = scope["client"][0] if scope["client"] else "-"
     fields = {"method": scope["method"], "path": path, "status": status, "client": client}
-    logger.info(
+    logger.log(
+        logging.DEBUG if scope["path"] in ROUTINE else logging.INFO,
         "%s %s %s %.0f ms",
         scope["method"],
         path,

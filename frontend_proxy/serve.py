@@ -14,7 +14,9 @@ from pathlib import Path
 
 from frontend_proxy.child import Child
 from frontend_proxy.settings import Settings
+from frontend_proxy.tracing import traces_url
 from frontend_proxy.triton_server import MODELS, CannotServe, TritonServer
+from frontend_proxy.triton_state import write_state
 
 ROOT = Path(__file__).resolve().parent.parent
 _BACKOFF = (1, 2, 4, 8, 16, 30)  # seconds before a Triton that died is started again
@@ -31,6 +33,7 @@ class Stack:
     def __init__(self, triton: TritonServer, settings: Settings, logs: Path):
         self._server = triton
         self._settings = settings
+        self._state_file = triton.build / "triton.state"
         self._triton = Child("Triton", logs / "triton.log")
         self._proxy = Child("the proxy")
 
@@ -47,12 +50,13 @@ class Stack:
         except* CannotServe as group:
             raise group.exceptions[0] from None
         finally:
-            await self._proxy.stop(patience=10)
+            await self._proxy.stop(self._settings.shutdown_delay_s + self._settings.shutdown_timeout_s + 2)
             await self._triton.stop(patience=10)
             self._server.remove_shared_memory()
 
     async def _start_triton(self, command: list[str]) -> None:
         self._server.remove_shared_memory()
+        write_state(self._state_file, "loading")
         await self._triton.start(command, self._server.environment())
 
     async def _keep_triton(self, command: list[str]) -> None:
@@ -71,6 +75,7 @@ class Stack:
             why = await self._triton_broken()
             if asyncio.get_running_loop().time() - began > _STABLE:
                 attempt = 0
+            write_state(self._state_file, "away")
             pause = _BACKOFF[min(attempt, len(_BACKOFF) - 1)]
             _say(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
             await self._triton.stop(patience=0)  # what is left of its process group
@@ -96,26 +101,26 @@ class Stack:
         raise CannotServe(f"the proxy ended with status {status}; its last lines above say why")
 
     async def _until_ready(self, announce: bool) -> bool:
-        """Waits for every model, with a line for each if wanted; False where Triton ended before."""
+        """Waits for every model, and for the proxy, whose channel looks for Triton about once a second.
+
+        Says a line for each if wanted. False where Triton ended before.
+        """
+        triton = f"http://127.0.0.1:{self._server.http_port}"
+        host = "127.0.0.1" if self._settings.host in ("0.0.0.0", "::") else self._settings.host
+        waiting = {model: f"{triton}/v2/models/{model}/ready" for model in MODELS}
+        waiting["proxy"] = f"http://{host}:{self._settings.port}/health/ready"
         ended = asyncio.create_task(self._triton.ended())
-        waiting = list(MODELS)
         while waiting and not ended.done():
-            for model in list(waiting):
-                if await asyncio.to_thread(self._is_ready, model):
-                    waiting.remove(model)
+            for name, url in list(waiting.items()):
+                if await asyncio.to_thread(_answers, url):
+                    del waiting[name]
                     if announce:
-                        _say(f"  {model:<14}ready")
+                        _say(f"  {name:<14}ready")
             await asyncio.wait({ended}, timeout=0.2)
         ended.cancel()
+        if not waiting:
+            write_state(self._state_file, "ready")
         return not waiting
-
-    def _is_ready(self, model: str) -> bool:
-        url = f"http://127.0.0.1:{self._server.http_port}/v2/models/{model}/ready"
-        try:
-            with urllib.request.urlopen(url, timeout=1) as response:
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
     def _check_ports(self) -> None:
         ports = {
@@ -136,7 +141,19 @@ class Stack:
                     ) from error
 
     def _proxy_environment(self) -> dict[str, str]:
-        return {**os.environ, "TRITON_URL": f"127.0.0.1:{self._server.grpc_port}"}
+        return {
+            **os.environ,
+            "TRITON_URL": f"127.0.0.1:{self._server.grpc_port}",
+            "TRITON_STATE_FILE": str(self._state_file),
+        }
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _say(line: str) -> None:
@@ -178,6 +195,8 @@ def main(argv: list[str] | None = None) -> int:
             help=f"default: {port}, or ${variable}",
         )
     args = parser.parse_args(argv)
+    settings = Settings()
+    collector = settings.otel_exporter_otlp_endpoint
     triton = TritonServer(
         repository=args.repository.resolve(),
         profile=args.profile,
@@ -185,10 +204,11 @@ def main(argv: list[str] | None = None) -> int:
         http_port=args.triton_http_port,
         metrics_port=args.triton_metrics_port,
         build=args.build.resolve(),
+        traces_url=traces_url(collector) if collector else None,
     )
     try:
         _check_ready_to_serve(triton)
-        asyncio.run(_serve(Stack(triton, Settings(), triton.build / "logs")))
+        asyncio.run(_serve(Stack(triton, settings, triton.build / "logs")))
     except CannotServe as error:
         print(f"serve: {error}", file=sys.stderr)
         return 1

@@ -48,14 +48,14 @@ def traces_url(endpoint: str) -> str:
 
 
 @contextmanager
-def request_span(scope: Scope) -> Iterator[Span]:
+def request_span(scope: Scope, recorded: bool) -> Iterator[Span]:
     """The span of an HTTP request, a child of its `traceparent`.
 
     A WebSocket has none: it may live for hours. Its keyframes' spans are children of its `traceparent`.
     """
     headers = Headers(scope=scope)
     parent = _propagator.extract({name: headers[name] for name in _propagator.fields if name in headers})
-    if scope["type"] == "websocket":
+    if scope["type"] == "websocket" or not recorded:
         token = context.attach(parent)
         try:
             yield trace.INVALID_SPAN

@@ -33,6 +33,7 @@ class TritonServer:
     """One Triton on loopback.
 
     build: a folder for what is assembled; the wheel's own folders stay as they are.
+    traces_url: where an OTLP collector takes Triton's spans, if anywhere.
     """
 
     repository: Path
@@ -41,6 +42,7 @@ class TritonServer:
     http_port: int
     metrics_port: int
     build: Path
+    traces_url: str | None = None
 
     @property
     def shm_prefix(self) -> str:
@@ -65,6 +67,7 @@ class TritonServer:
             f"--backend-config=python,shm-default-byte-size={_SHM_BYTES}",
             f"--backend-config=python,shm-growth-byte-size={_SHM_BYTES}",
             "--exit-timeout-secs=5",
+            *self._trace_options(),
         ]
 
     def environment(self) -> dict[str, str]:
@@ -80,6 +83,17 @@ class TritonServer:
         """What a Triton that was killed leaves behind."""
         for region in Path("/dev/shm").glob(f"{self.shm_prefix}*"):
             region.unlink(missing_ok=True)
+
+    def _trace_options(self) -> list[str]:
+        """Every request; which are sampled is for the client's or the proxy's `traceparent` to say."""
+        if self.traces_url is None:
+            return []
+        options = ("mode=opentelemetry", "level=TIMESTAMPS", "rate=1", "count=-1")
+        return [
+            *(f"--trace-config={option}" for option in options),
+            f"--trace-config=opentelemetry,url={self.traces_url}",
+            "--trace-config=opentelemetry,resource=service.name=lucy-triton",
+        ]
 
     def _embedded(self) -> tuple[Path, list[str]]:
         spec = importlib.util.find_spec("pytriton")

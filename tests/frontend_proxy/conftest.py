@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from PIL import Image
 
 from frontend_proxy.__main__ import server_config
 from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
+from frontend_proxy.shutdown import Server, Shutdown
 from tests.fakes import FakeServer
 
 Serve = Callable[..., AbstractAsyncContextManager[str]]
@@ -57,10 +57,11 @@ def serve(settings: Settings, server: FakeServer) -> Serve:
     @asynccontextmanager
     async def serving(workers: bool = False, **changes: object) -> AsyncIterator[str]:
         """Its host:port; with `workers` the worker processes run too."""
-        changed = settings.model_copy(update=changes)
-        config = server_config(changed, lambda: create_app(changed, server))
+        changed = Settings(_env_file=None, **{**settings.model_dump(), **changes})
+        shutdown = Shutdown()
+        config = server_config(changed, lambda: create_app(changed, server, shutdown))
         config.lifespan = "on" if workers else "off"
-        uvicorn_server = uvicorn.Server(config)
+        uvicorn_server = Server(config, changed, shutdown)
         task = asyncio.create_task(uvicorn_server.serve())
         while not uvicorn_server.started:
             assert not task.done(), task.result()
