@@ -30,5 +30,4 @@ def relight(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma:
     picture, composite: (H, W, 3) uint8. mask: (H, W) uint8, the garment's coverage. sigma: in pixels.
     """
     coverage = mask.astype(np.float32) / 255
-    relit = _served().relight(composite, _served().light_ratio(picture, composite, coverage, sigma))
-    return np.rint(composite + coverage[..., None] * (relit - composite)).clip(0, 255).astype(np.uint8)
+    return _served().relight(composite, _served().light_ratio(picture, composite, coverage, sigma), mask)

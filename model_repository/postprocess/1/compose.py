@@ -1,7 +1,8 @@
 """The model's picture of the crop back into the frame.
 
-Outside the garment's mask every pixel stays the camera's own. Inside, the model's picture takes over
-from the plain composite over a short way, so that the garment keeps the render's clean outline.
+Outside the garment's mask every pixel stays the camera's own. The model's light is laid on the whole
+garment; where its picture itself is wanted, that takes over from the plain composite over a short way inside
+the mask, so that the garment keeps the render's clean outline.
 """
 
 import cv2
@@ -62,13 +63,10 @@ def paste(
             cv2.resize(coverage, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255,
             relight_sigma,
         )
-        painted = relight(start, ratio)
-    else:
-        shrinks = part.shape[1] > right - left
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        painted = cv2.resize(part, (right - left, bottom - top), interpolation=interpolation).astype(
-            np.float32
-        )
-    weight = feather(coverage, _FEATHER * max(width, height))[:, :, None]
-    result[within] = np.rint(start + weight * (painted - start)).clip(0, 255)
+        result[within] = relight(start, ratio, coverage)
+        return result
+    interpolation = cv2.INTER_AREA if part.shape[1] > right - left else cv2.INTER_CUBIC
+    painted = cv2.resize(part, (right - left, bottom - top), interpolation=interpolation)
+    weight = feather(coverage, _FEATHER * max(width, height))
+    result[within] = cv2.blendLinear(painted, start, weight, 1 - weight)
     return result

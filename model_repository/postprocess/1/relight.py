@@ -5,7 +5,7 @@ light. So of the model's picture D only what is coarser than σ is taken, as a r
 it started from:
 
     R = log( G_σ[m · D / s] / G_σ[m · C] )       within the garment, m its mask
-    answer = C · exp(R)                          at the frame's resolution
+    answer = C + m · C · (exp(R) − 1)            at the frame's resolution
 
 Both means are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson
 and Westin, "Normalized and differential convolution", CVPR 1993); they are means of values, not of
@@ -39,9 +39,13 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     return cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
 
 
-def relight(composite: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """C · exp(R): (H, W, 3) float32 in 0…255, R resized to the composite's size."""
+def relight(composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """C + m · C · (exp(R) − 1), R resized to the composite's size: (H, W, 3) uint8.
+
+    composite: (H, W, 3) uint8. mask: (H, W) uint8; where it is 0 the composite stays bit for bit.
+    """
     height, width = composite.shape[:2]
-    ratio = cv2.resize(ratio, (width, height), interpolation=cv2.INTER_LINEAR)
-    floor = 255 * _FLOOR
-    return ((composite.astype(np.float32) + floor) * cv2.exp(ratio) - floor).clip(0, 255)
+    change = cv2.resize(cv2.exp(ratio) - 1, (width, height), interpolation=cv2.INTER_LINEAR)
+    change = cv2.multiply(change, cv2.merge([mask] * 3), scale=1 / 255, dtype=cv2.CV_32F)
+    floored = cv2.add(composite, (255 * _FLOOR,) * 4, dtype=cv2.CV_32F)
+    return cv2.add(composite, cv2.multiply(floored, change), dtype=cv2.CV_8U)

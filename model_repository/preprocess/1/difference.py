@@ -6,7 +6,8 @@ through a codec. How alike the two are where nothing was drawn says what differe
 
 import cv2
 import numpy as np
-from pictures import largest_channel
+from pictures import largest_channel, shrink
+from registration import Registration
 
 # Long side, in pixels, at which this works.
 _SIZE = 512
@@ -18,36 +19,42 @@ _LAG = 3
 _STILL = 16
 
 
-def difference_mask(laid: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """Coverage, (H, W) uint8, of the garment in `laid`, the render as it lies on `frame`, both BGR."""
-    scale = min(1.0, _SIZE / max(frame.shape[:2]))
-    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    render = cv2.resize(laid, size, interpolation=cv2.INTER_AREA)
-    video = _expose_alike(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), render)
+def difference_mask(render: np.ndarray, frame: np.ndarray, video: Registration) -> np.ndarray:
+    """Coverage, (H, W) uint8, of the garment in `render`, (h, w, 3) BGR, that `video` lays on `frame`,
+    (H, W, 3) BGR."""
+    small_render, small_frame = shrink(render, _SIZE), shrink(frame, _SIZE)
+    placed = video.between(render, small_render, frame, small_frame)
+    drawn_over = placed.warp(small_render, small_frame.shape[1::-1])
+    solid = _garment(drawn_over, _expose_alike(small_frame, drawn_over))
+    return cv2.resize(cv2.blur(solid * 255, (3, 3)), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
+
+def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """1 where `render` shows the garment and `video`, of the same size, does not."""
     difference = largest_channel(cv2.absdiff(render, video))
     threshold = _threshold(difference)
-    changed = cv2.medianBlur((difference > threshold).astype(np.uint8), 5)
-    drawn = _open((_beyond_motion(render, video) > threshold).astype(np.uint8), 1)
+    changed = cv2.medianBlur((difference > threshold).view(np.uint8), 5)
+    drawn = _open((_beyond_motion(render, video) > threshold).view(np.uint8), 1)
     if threshold > _STILL:  # what moved shows beside the garment: keep to where only drawing explains it
         changed &= cv2.dilate(drawn, _disc(2 * _LAG))
-    solid = _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
-    return cv2.resize(cv2.blur(solid * 255, (3, 3)), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
 
 
 def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
     """The video under the render's exposure and white balance: one gain a channel."""
-    alike = (largest_channel(cv2.absdiff(render, video)) < _DRAWN) & (cv2.split(video)[1] > 30)
+    seen, drawn = video[::3, ::3], render[::3, ::3]
+    alike = (largest_channel(cv2.absdiff(drawn, seen)) < _DRAWN) & (seen[:, :, 1] > 30)
     if alike.mean() < 0.05:
         return video
-    gains = np.median(render[alike][::7] / np.maximum(video[alike][::7], 1).astype(np.float32), axis=0)
+    gains = np.median(drawn[alike] / np.maximum(seen[alike], 1).astype(np.float32), axis=0)
     tables = np.arange(256)[:, None] * gains
     return cv2.LUT(video, np.rint(tables).clip(0, 255).astype(np.uint8)[None])
 
 
 def _threshold(difference: np.ndarray) -> float:
     """Grey levels: well above what pixels that nothing was drawn on differ by."""
-    quiet = difference[difference < _DRAWN]
+    quiet = difference[::2, ::2]
+    quiet = quiet[quiet < _DRAWN]
     noise = float(np.percentile(quiet, 60)) if quiet.size else _DRAWN
     return min(8 + 3 * noise, _DRAWN)
 
@@ -84,13 +91,17 @@ def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
     """Gaps where the garment happens to have the frame's own colour: near it, and of its colours."""
     if not bodies.any():
         return bodies
-    blue, green, red = cv2.split(render >> 4)
-    codes = (blue.astype(np.int32) << 8) + (green.astype(np.int32) << 4) + red  # 16 levels a channel
-    own = np.bincount(codes[bodies > 0], minlength=16**3)
-    rest = np.bincount(codes[bodies == 0], minlength=16**3)
+    own, rest = (_histogram(render, mask) for mask in (bodies, 1 - bodies))
     of_its_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
     reach = round(0.03 * max(bodies.shape))
     room = cv2.copyMakeBorder(bodies, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     near = cv2.morphologyEx(room, cv2.MORPH_CLOSE, _disc(reach))[reach:-reach, reach:-reach]
-    gaps = _open((near & of_its_colours[codes] & (1 - bodies)).astype(np.uint8), 1)
-    return cv2.medianBlur(bodies | gaps, 5)
+    y, x = np.nonzero(near > bodies)
+    gaps = np.zeros_like(bodies)
+    gaps[y, x] = of_its_colours[tuple((render[y, x] >> 4).T)]
+    return cv2.medianBlur(bodies | _open(gaps, 1), 5)
+
+
+def _histogram(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Pixels of `picture` within `mask` by colour, 16 levels a channel: (16, 16, 16)."""
+    return cv2.calcHist([picture], [0, 1, 2], mask, [16] * 3, [0, 256] * 3)

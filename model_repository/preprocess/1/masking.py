@@ -32,32 +32,34 @@ class Garment:
 def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose) -> Garment:
     """The garment of `render` (h, w, 4) BGRA on `frame` (H, W, 3) BGR, head and hands spared."""
     size = frame.shape[1::-1]
-    alpha = render[:, :, 3]
-    if alpha.min() < 250:  # a canvas with a background that can be seen through
+    alpha = cv2.extractChannel(render, 3)
+    if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
         registration = stretch(render.shape[1::-1], size)
-        colour = registration.warp(_premultiplied(render), size)
-        return _spare(Garment(registration.warp(alpha, size), colour, "alpha", registration), pose)
+        premultiplied = cv2.merge(
+            [cv2.multiply(c, alpha, scale=1 / 255) for c in cv2.split(render)[:3]] + [alpha]
+        )
+        laid = registration.warp(premultiplied, size)
+        colour, mask = cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), cv2.extractChannel(laid, 3)
+        return _spare(Garment(mask, colour, "alpha", registration), pose)
 
-    opaque = render[:, :, :3]
+    opaque = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
     video = find_video(opaque, frame)
     if video is None:
         registration = stretch(render.shape[1::-1], size)
         return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
-    laid = video.warp(opaque, size)
-    mask = difference_mask(laid, frame)
-    colour = cv2.multiply(laid, cv2.merge([mask] * 3), scale=1 / 255)
+    mask = difference_mask(opaque, frame, video)
+    colour = _times(video.warp(opaque, size), mask)
     return _spare(Garment(mask, colour, "difference", video), pose)
 
 
 def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
     """The render drawn on the frame: (H, W, 3) BGR uint8, the frame's own where the mask is 0."""
-    y, x = np.nonzero(garment.mask)
-    if not y.size:
+    if not garment.mask.any():
         return frame
-    window = np.s_[y.min() : y.max() + 1, x.min() : x.max() + 1]
-    mask = garment.mask[window].astype(np.float32)[:, :, None] / 255
+    x, y, width, height = cv2.boundingRect(garment.mask)
+    window = np.s_[y : y + height, x : x + width]
     result = frame.copy()
-    result[window] = np.rint(garment.colour[window] + (1 - mask) * frame[window]).clip(0, 255)
+    result[window] = cv2.add(garment.colour[window], _times(frame[window], 255 - garment.mask[window]))
     return result
 
 
@@ -69,17 +71,19 @@ def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
     return round(float((mask[torso] > 127).mean()), 3) if torso.any() else None
 
 
-def _premultiplied(render: np.ndarray) -> np.ndarray:
-    """Colour times alpha, so that resampling does not bleed the transparent pixels' colour in."""
-    return cv2.multiply(render[:, :, :3], cv2.merge([render[:, :, 3]] * 3), scale=1 / 255)
+def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`picture` (H, W, 3) uint8 times `share` (H, W) uint8 of 255."""
+    return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
 
 
 def _spare(garment: Garment, pose: Pose) -> Garment:
     """The garment without head and hands; without anything where too little is left."""
-    protected = pose.protected()
-    mask, colour = garment.mask.copy(), garment.colour.copy()
-    mask[protected] = 0
-    colour[protected] = 0
-    if (mask > 127).mean() < _LEAST_GARMENT:
+    mask, colour = garment.mask, garment.colour
+    protected = pose.protected().view(np.uint8)
+    if protected.any():
+        # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
+        share = 255 - cv2.blur(cv2.dilate(255 * protected, np.ones((3, 3), np.uint8)), (3, 3))
+        mask, colour = cv2.multiply(mask, share, scale=1 / 255), _times(colour, share)
+    if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)

@@ -31,6 +31,19 @@ def largest_channel(picture: np.ndarray) -> np.ndarray:
     return cv2.max(cv2.max(blue, green), red)
 
 
+def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
+    """`picture` with its longer side at most `longest` pixels.
+
+    Halved as often as it can be, then bilinear: near to averaging over areas, at a fifth of its time.
+    """
+    while max(picture.shape[:2]) >= 2 * longest:
+        half = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
+        picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+    scale = min(1.0, longest / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+
+
 def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
     try:
         picture = cv2.imdecode(data, flags) if data.size else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from pictures import largest_channel
+from pictures import largest_channel, shrink
 
 # Long side, in pixels, at which fits are compared: fine enough for a person, blind to noise.
 _COMPARE_AT = 160
@@ -28,10 +28,16 @@ class Registration:
     matrix: np.ndarray
 
     def warp(self, canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """`canvas` as it lies on a frame of `size` (width, height)."""
-        return cv2.warpAffine(
-            canvas, self.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-        )
+        """`canvas` as it lies on a frame of `size` (width, height); 0 beside it."""
+        return cv2.warpAffine(canvas, self.matrix, size, flags=cv2.INTER_LINEAR)
+
+    def between(
+        self, canvas: np.ndarray, small_canvas: np.ndarray, frame: np.ndarray, small_frame: np.ndarray
+    ):
+        """The same fit between a smaller copy of the canvas and one of the frame."""
+        up = _square(_between(_rectangle(small_canvas), _rectangle(canvas)))
+        down = _square(_between(_rectangle(frame), _rectangle(small_frame)))
+        return Registration(self.fit, (down @ _square(self.matrix) @ up)[:2])
 
 
 def stretch(canvas: tuple[int, int], frame: tuple[int, int]) -> Registration:
@@ -50,7 +56,7 @@ def find_video(render: np.ndarray, frame: np.ndarray) -> Registration | None:
     plane = _not_black(render)
     if plane is not None:
         candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
-    small_render, small_frame = _shrink(render, 2 * _COMPARE_AT), _shrink(frame, _COMPARE_AT)
+    small_render, small_frame = shrink(render, 2 * _COMPARE_AT), shrink(frame, _COMPARE_AT)
     scores = [_alike(candidate, render, frame, small_render, small_frame) for candidate in candidates]
     best = int(np.argmax(scores))
     return candidates[best] if scores[best] >= _LEAST_ALIKE else None
@@ -78,17 +84,9 @@ def _same_aspect(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Regist
 
 
 def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
-    bright = largest_channel(render) > 12
-    rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
-    if not rows.size:
-        return None
-    return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
-
-
-def _shrink(picture: np.ndarray, longest: int) -> np.ndarray:
-    scale = min(1.0, longest / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    bright = (largest_channel(render) > 12).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(bright)
+    return (x, y, width, height) if width else None
 
 
 def _alike(
@@ -99,9 +97,14 @@ def _alike(
     small_frame: np.ndarray,
 ) -> float:
     """The share of the frame's pixels, at a coarse scale, that the laid-on render shows unchanged."""
-    down = _between((0, 0, *frame.shape[1::-1]), (0, 0, *small_frame.shape[1::-1]))
-    up = _between((0, 0, *small_render.shape[1::-1]), (0, 0, *render.shape[1::-1]))
-    square = [np.vstack([matrix, (0, 0, 1)]) for matrix in (down, registration.matrix, up)]
-    matrix = (square[0] @ square[1] @ square[2])[:2]
-    laid = cv2.warpAffine(small_render, matrix, small_frame.shape[1::-1])
+    small = registration.between(render, small_render, frame, small_frame)
+    laid = small.warp(small_render, small_frame.shape[1::-1])
     return float((largest_channel(cv2.absdiff(laid, small_frame)) <= _ALIKE).mean())
+
+
+def _rectangle(picture: np.ndarray) -> tuple[int, int, int, int]:
+    return (0, 0, picture.shape[1], picture.shape[0])
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    return np.vstack([matrix, (0, 0, 1)])
