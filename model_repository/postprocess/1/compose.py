@@ -57,12 +57,8 @@ def paste(
     start, coverage = composite[within], mask[within]
     if relight_sigma > 0:
         size = part.shape[1::-1]
-        ratio = light_ratio(
-            part,
-            cv2.resize(start, size, interpolation=cv2.INTER_AREA),
-            cv2.resize(coverage, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255,
-            relight_sigma,
-        )
+        small_mask = _shrink(coverage, size).astype(np.float32) / 255
+        ratio = light_ratio(part, _shrink(start, size), small_mask, relight_sigma)
         result[within] = relight(start, ratio, coverage)
         return result
     interpolation = cv2.INTER_AREA if part.shape[1] > right - left else cv2.INTER_CUBIC
@@ -70,3 +66,10 @@ def paste(
     weight = feather(coverage, _FEATHER * max(width, height))
     result[within] = cv2.blendLinear(painted, start, weight, 1 - weight)
     return result
+
+
+def _shrink(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """To `size` (width, height): bilinear to twice of it, then halved; averaging over areas takes thrice
+    the time, and here only what is coarse counts."""
+    twice = cv2.resize(picture, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(twice, size, interpolation=cv2.INTER_AREA)

@@ -7,6 +7,8 @@ import numpy as np
 
 # Room around the garment, as a share of its longer side, so that the model sees the scene's light.
 _MARGIN = 0.12
+# A window smaller than this, in pixels, would show the model nothing to go by.
+_LEAST_SIDE = 32
 # The VAE's: one latent stands for so many pixels each way.
 _LATENT = 8
 
@@ -49,7 +51,7 @@ def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
     x, y, width, height = cv2.boundingRect(mask) if mask.any() else (0, 0, frame_width, frame_height)
     margin = _MARGIN * max(width, height)
     aspect = resolution[1] / resolution[0]
-    crop_height = max(height + margin, (width + margin) / aspect)
+    crop_height = max(height + margin, (width + margin) / aspect, _LEAST_SIDE)
     crop_width = round(crop_height * aspect)
     crop_height = round(crop_height)
     return Crop(

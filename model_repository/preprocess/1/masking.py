@@ -82,8 +82,11 @@ def _spare(garment: Garment, pose: Pose) -> Garment:
     protected = pose.protected().view(np.uint8)
     if protected.any():
         # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
-        share = 255 - cv2.blur(cv2.dilate(255 * protected, np.ones((3, 3), np.uint8)), (3, 3))
-        mask, colour = cv2.multiply(mask, share, scale=1 / 255), _times(colour, share)
+        x, y, width, height = cv2.boundingRect(protected)
+        window = np.s_[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
+        share = 255 - cv2.blur(cv2.dilate(255 * protected[window], np.ones((3, 3), np.uint8)), (3, 3))
+        mask[window] = cv2.multiply(mask[window], share, scale=1 / 255)
+        colour[window] = _times(colour[window], share)
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)

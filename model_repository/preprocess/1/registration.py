@@ -29,11 +29,13 @@ class Registration:
 
     def warp(self, canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """`canvas` as it lies on a frame of `size` (width, height); 0 beside it."""
+        if np.allclose(self.matrix, stretch(canvas.shape[1::-1], size).matrix, atol=1e-6):
+            return cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)  # the same in a third of the time
         return cv2.warpAffine(canvas, self.matrix, size, flags=cv2.INTER_LINEAR)
 
     def between(
         self, canvas: np.ndarray, small_canvas: np.ndarray, frame: np.ndarray, small_frame: np.ndarray
-    ):
+    ) -> "Registration":
         """The same fit between a smaller copy of the canvas and one of the frame."""
         up = _square(_between(_rectangle(small_canvas), _rectangle(canvas)))
         down = _square(_between(_rectangle(frame), _rectangle(small_frame)))
