@@ -10,6 +10,7 @@ from fabric.repeat import Repeat
 OVERLAP = 1 / 8  # of the tile's side, for the seam's path to choose from
 _SEARCH = 1 / 16  # of the side, how far the far border may move to match the near one
 _COARSE = 256
+_CLEAR_OF_BANDS = 1.25  # photo pixels for one of the tile's
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Frame:
 
 
 def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None]) -> Frame:
-    """The largest tile that fits into `grey` (N, N) float32 with its overlap, in whole repeats.
+    """The largest tile that fits into `grey` (N, N) uint8 with its overlap, in whole repeats.
 
     Without a repeat along an axis, the side is the one whose far border matches the near border best.
     """
@@ -55,15 +56,21 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
 
 
 def cut_out(image: np.ndarray, frame: Frame, size: int) -> np.ndarray:
-    """The frame and its overlap as (size + b, size + b, C), b = size × OVERLAP: a tile of `size`."""
+    """The frame and its overlap as (size + b, size + b, C), b = size × OVERLAP: a tile of `size`.
+
+    Interpolated so that every pixel of the photo counts, and as fast as that can be done.
+    """
     wide = size + int(size * OVERLAP)
     scale = np.column_stack([frame.across, frame.down]) / size
     shrink = np.linalg.norm(scale, axis=0).max()
-    if shrink > 1:  # a bilinear tap would skip pixels: blur them together first
+    if shrink > 2:  # a bilinear tap would skip pixels: blur them together first
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
     centre = frame.origin + scale @ [0.5, 0.5] - 0.5  # pixel centres
     matrix = np.column_stack([scale, centre])
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    # Near 1 to 1 a bilinear tap blurs where it falls between pixels and not where it falls on them,
+    # which shows as bands on a weave.
+    taps = cv2.INTER_LINEAR if shrink > _CLEAR_OF_BANDS else cv2.INTER_CUBIC
+    flags = taps | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, matrix, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
 

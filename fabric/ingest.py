@@ -33,7 +33,8 @@ def decode(photo: bytes, side: int) -> np.ndarray:
             if image.format == "JPEG" and shrink >= 2:
                 image.draft("RGB", (int(image.width / shrink), int(image.height / shrink)))
             image.load()
-            return np.asarray(_srgb(ImageOps.exif_transpose(image)))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(_srgb(image))
     except FabricError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -70,4 +71,4 @@ def _srgb(image: Image.Image) -> Image.Image:
             )
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile or one of another colour space: the pixels are still a photo
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

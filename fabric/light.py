@@ -18,13 +18,15 @@ _FLOOR = 1e-3
 
 def srgb_to_linear(image: np.ndarray) -> np.ndarray:
     """uint8 sRGB to linear light in float32, 0 to 1 (IEC 61966-2-1)."""
-    return _LINEAR[image]
+    return cv2.LUT(image, _LINEAR).reshape(image.shape)
 
 
 def linear_to_srgb(image: np.ndarray) -> np.ndarray:
     """Linear light in float32 to uint8 sRGB (IEC 61966-2-1), through a table of 16384 steps."""
-    index = (np.clip(image, 0, 1) * 16383 + 0.5).astype(np.uint16)
-    return _GAMMA[index]
+    index = np.clip(image, 0, 1)
+    index *= 16383
+    index += 0.5
+    return np.take(_GAMMA, index.astype(np.uint16))
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +55,7 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
     smooth -= smooth.mean(axis=(0, 1))
     gain = np.exp(-strength * smooth).astype(np.float32)
     height, width = linear.shape[:2]
-    return linear * cv2.resize(gain, (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.multiply(linear, cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
@@ -64,14 +66,12 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     code = linear_to_srgb(luminance)
     enhanced = srgb_to_linear(cv2.createCLAHE(CLAHE_CLIP, (8, 8)).apply(code))
     blend = CLAHE_BLEND * strength
-    gain = 1 + blend * np.clip(enhanced / np.maximum(luminance, _FLOOR) - 1, -0.9, 2)
+    ratio = cv2.min(cv2.divide(enhanced, cv2.max(luminance, _FLOOR)), 3)
+    gain = blend * cv2.max(ratio, 0.1) + (1 - blend)
     # A local mean that moves is light, which has just been flattened: keep only the contrast.
-    gain /= cv2.resize(
-        cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA),
-        gain.shape[::-1],
-        interpolation=cv2.INTER_LINEAR,
-    )
-    return linear * gain[..., None]
+    local = cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA)
+    gain = cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    return cv2.multiply(linear, cv2.merge([gain, gain, gain]))
 
 
 def flatness(linear: np.ndarray) -> float:

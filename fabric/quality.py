@@ -29,21 +29,22 @@ class PhotoQuality:
 def judge(photo: np.ndarray) -> PhotoQuality:
     """Measure (H, W, 3) uint8 RGB. Raises FabricError INVALID_INPUT where there is no texture at all."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    brightness = float(np.median(grey)) / 255
-    value = grey.astype(np.float32) / 255
-    fine = float((value - cv2.GaussianBlur(value, (0, 0), 1)).std())
-    detail = value - cv2.GaussianBlur(value, (0, 0), 6)
-    contrast = float(detail.std())
+    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    brightness = float(np.median(small)) / 255
+    fine = _deviation(grey, cv2.GaussianBlur(grey, (0, 0), 1))
+    coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # of 6 in the photo's pixels
+    coarse = cv2.resize(coarse, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    contrast = _deviation(grey, coarse)
     if contrast < MIN_CONTRAST:
         if brightness < 0.03:
             raise FabricError("INVALID_INPUT", "the photo is black; take it again with more light")
         raise FabricError(
             "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave can be seen"
         )
-    blocks = cv2.resize(detail * detail, (6, 6), interpolation=cv2.INTER_AREA)
+    detail = cv2.resize(cv2.absdiff(grey, coarse), (6, 6), interpolation=cv2.INTER_AREA).astype(np.float32)
     colour = cv2.cvtColor(cv2.resize(photo, (6, 6), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     chroma = colour[..., 1:].astype(np.float32).std(axis=(0, 1)).sum() / 20
-    spread = float(np.sqrt(blocks).std() / np.sqrt(blocks).mean())
+    spread = float(detail.std() / detail.mean())
     return PhotoQuality(
         sharpness=min(1.0, fine / contrast),
         contrast=contrast,
@@ -53,18 +54,25 @@ def judge(photo: np.ndarray) -> PhotoQuality:
     )
 
 
+def _deviation(one: np.ndarray, other: np.ndarray) -> float:
+    """Root mean square difference of uint8 images, as a fraction of their range."""
+    return cv2.norm(one, other, cv2.NORM_L2) / (255 * one.size**0.5)
+
+
 def wrap_ratio(image: np.ndarray) -> float:
     """The step over the tile's borders by the mean step inside it, the worse of x and y: 1 is seamless.
 
-    image: (N, N, C). A mirrored tile has 0, a cut without care far more than 1.
+    image: (N, N, C) uint8. A mirrored tile has 0, a cut without care far more than 1.
     """
-    value = image.astype(np.float32)
-    ratios = []
-    for axis in (0, 1):
-        step = np.abs(np.diff(value, axis=axis)).mean()
-        wrap = np.abs(value.take(0, axis) - value.take(-1, axis)).mean()
-        ratios.append(float(wrap / max(step, 1e-6)))
+    steps = (_step(image[1:], image[:-1]), _step(image[:, 1:], image[:, :-1]))
+    wraps = (_step(image[:1], image[-1:]), _step(image[:, :1], image[:, -1:]))
+    ratios = [wrap / max(step, 1e-6) for wrap, step in zip(wraps, steps, strict=True)]
     return max(ratios, key=lambda ratio: abs(np.log(max(ratio, 1e-6))))
+
+
+def _step(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference."""
+    return cv2.norm(one, other, cv2.NORM_L1) / one.size
 
 
 def advice(photo: PhotoQuality, flatness: float, repeats: list[float], scale: float) -> list[str]:

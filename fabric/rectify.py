@@ -13,6 +13,8 @@ from fabric.errors import FabricError
 
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
+_PIECES, _PROFILES = 32, 8  # of a side: its edge is looked for in each piece, in the mean of its profiles
+_EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # a shadow has an edge in lightness only
 _INSET = 0.012  # of the side, cut off within the outline: the hem and its shadow are not cloth
 
 
@@ -26,24 +28,26 @@ class Outline:
 
 def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None where the cloth fills the photo."""
-    scale = _PREVIEW / max(photo.shape[:2])
-    preview = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    lab, sharp = (
-        cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), sigma), cv2.COLOR_RGB2LAB).astype(np.float32)
-        for sigma in (2.5, 0.7)
-    )
-    edges = np.linalg.norm(_gradient(sharp), axis=2)
-    candidates = []
-    for mask in _masks(lab):
-        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        for contour in sorted(contours, key=cv2.contourArea)[-2:]:
-            corners = _quadrilateral(edges, contour)
-            if corners is not None:
-                candidates.append(Outline(corners, _confidence(lab, corners, contour)))
-    best = max(candidates, key=lambda outline: outline.confidence, default=None)
-    if best is None or best.confidence < MIN_CONFIDENCE:
-        return None
-    return Outline((best.corners + 0.5) / scale - 0.5, best.confidence)
+    preview = _preview(photo)
+    scale = np.array(photo.shape[1::-1]) / preview.shape[1::-1]
+    lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
+    difference = _difference(lab)
+    # By its colour; or, where a pattern's mean is the ground's colour, by how much it varies about it.
+    for ground, likeness in ((difference, lab), (_spread(difference),) * 2):
+        outlines = []
+        for mask in _masks(ground):
+            contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            for contour in sorted(contours, key=cv2.contourArea)[-2:]:
+                rough = _quadrilateral(contour, mask.shape)
+                corners = None if rough is None else _snapped(photo, (rough + 0.5) * scale - 0.5, 0.035)
+                if corners is not None:
+                    inside = (corners + 0.5) / scale - 0.5
+                    outlines.append(Outline(corners, _confidence(likeness, inside, contour)))
+        best = max(outlines, key=lambda outline: outline.confidence, default=None)
+        if best and best.confidence >= MIN_CONFIDENCE:
+            corners = _snapped(photo, best.corners, 0.01)
+            return best if corners is None else Outline(corners, best.confidence)
+    return None
 
 
 def ordered(corners: np.ndarray) -> np.ndarray:
@@ -80,8 +84,17 @@ def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarr
     return cv2.warpPerspective(photo, matrix, (width, height), flags=cv2.INTER_CUBIC)
 
 
-def _masks(lab: np.ndarray) -> list[np.ndarray]:
-    """What differs from the photo's border: 255 inside, 0 outside, by two thresholds."""
+def _preview(photo: np.ndarray) -> np.ndarray:
+    """The photo with its longer side at `_PREVIEW` pixels."""
+    scale = _PREVIEW / max(photo.shape[:2])
+    size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
+    if scale <= 0.5:  # OpenCV halves much faster than it shrinks by other factors
+        photo = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def _difference(lab: np.ndarray) -> np.ndarray:
+    """How far each pixel's colour is from the photo's border, (H, W) float32."""
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 50)
     border = np.concatenate(
@@ -92,22 +105,31 @@ def _masks(lab: np.ndarray) -> list[np.ndarray]:
             lab[:, -rim:].reshape(-1, 3),
         ]
     )
-    difference = np.linalg.norm(lab - np.median(border, axis=0), axis=2)
-    byte = np.clip(difference * 2, 0, 255).astype(np.uint8)
+    away = lab - np.median(border, axis=0)
+    return cv2.sqrt(cv2.transform(away * away, np.ones((1, 3))))
+
+
+def _spread(difference: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(difference, (0, 0), 6)
+
+
+def _masks(difference: np.ndarray) -> list[np.ndarray]:
+    """Where it is large: 255 inside, 0 outside, by two thresholds."""
+    byte = cv2.convertScaleAbs(difference, alpha=2)
     otsu, _ = cv2.threshold(byte, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     kernel = np.ones((9, 9), np.uint8)
     masks = []
     for threshold in (otsu, otsu * 0.6):
-        mask = (byte > threshold).astype(np.uint8) * 255
+        mask = cv2.threshold(byte, threshold, 255, cv2.THRESH_BINARY)[1]
         masks.append(
             cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
         )
     return masks
 
 
-def _quadrilateral(edges: np.ndarray, contour: np.ndarray) -> np.ndarray | None:
-    """Four corners (4, 2) of the contour by fitting a line to each side; None if it is no quadrilateral."""
-    height, width = edges.shape
+def _quadrilateral(contour: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The contour's four corners (4, 2); None if it has not four, or runs along the photo's border."""
+    height, width = shape
     area = cv2.contourArea(contour)
     if not 0.08 * width * height < area < 0.97 * width * height:
         return None
@@ -122,17 +144,7 @@ def _quadrilateral(edges: np.ndarray, contour: np.ndarray) -> np.ndarray | None:
         corners = ordered(polygon.reshape(4, 2).astype(np.float64))
     except FabricError:
         return None
-    if _on_border(corners, width, height):
-        return None
-    lines = [_side(edges, corners[i], corners[(i + 1) % 4]) for i in range(4)]
-    if any(line is None for line in lines):
-        return None
-    refined = [_cross(lines[i - 1], lines[i]) for i in range(4)]
-    if any(point is None for point in refined):
-        return None
-    result = np.array(refined)
-    inside = (result > -0.02 * width).all() and (result < [1.02 * width, 1.02 * height]).all()
-    return result if inside else None
+    return None if _on_border(corners, width, height) else corners
 
 
 def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
@@ -145,44 +157,50 @@ def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
     return False
 
 
-def _gradient(lab: np.ndarray) -> np.ndarray:
-    """The colour's steepest change (H, W, 2): Scharr of the channel that changes most.
+def _snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
+    """`corners` (4, 2) moved so that each side lies on the steepest change within `reach` of its length."""
+    lines = [_side(photo, corners[i], corners[(i + 1) % 4], reach) for i in range(4)]
+    points = [_cross(lines[i - 1], lines[i]) for i in range(4)]
+    if any(point is None for point in points):
+        return None
+    result = np.array(points)
+    size = np.array(photo.shape[1::-1])
+    inside = (result > -0.02 * size).all() and (result < 1.02 * size).all()
+    return result if inside else None
 
-    Lightness counts for less than hue, since a shadow has an edge in lightness only.
-    """
-    lab = lab * np.array([0.4, 1, 1], np.float32)
-    dx, dy = cv2.Scharr(lab, cv2.CV_32F, 1, 0), cv2.Scharr(lab, cv2.CV_32F, 0, 1)
-    channel = (dx * dx + dy * dy).argmax(axis=2)[..., None]
-    return np.concatenate([np.take_along_axis(d, channel, axis=2) for d in (dx, dy)], axis=2)
 
-
-def _side(edges: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[float, float, float, float] | None:
-    """One side as a line (vx, vy, x, y) through the steepest change across it (Huber's fit).
+def _side(
+    photo: np.ndarray, start: np.ndarray, end: np.ndarray, reach: float
+) -> tuple[float, float, float, float]:
+    """One side as a line (vx, vy, x, y) through the steepest change of colour across it (Huber's fit).
 
     The threshold's contour takes in the soft shadow beside a swatch; the steepest change does not.
     """
     length = float(np.linalg.norm(end - start))
     along = (end - start) / length
     across = np.array([-along[1], along[0]])
-    reach = max(4.0, 0.035 * length)
-    offsets = np.arange(-reach, reach + 0.25, 0.5)
-    middles = start + np.linspace(0.08, 0.92, 80)[:, None] * (end - start)
-    at = middles[:, None] + offsets[:, None] * across  # (80, offsets, 2)
-    profile = cv2.remap(edges, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    # The whole side moves together: weigh each profile's peak by how near it lies to the mean profile's.
+    limit = max(6.0, reach * length)
+    offsets = np.arange(-limit, limit + 0.25, 0.5)
+    middles = start + np.linspace(0.06, 0.94, _PIECES * _PROFILES)[:, None] * (end - start)
+    at = middles[:, None] + offsets[:, None] * across  # (pieces × profiles, offsets, 2)
+    colours = cv2.remap(photo, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # The mean of a piece: a weave's threads vanish in it, the edge stays, for it is straight.
+    mean = cv2.resize(colours, (len(offsets), _PIECES), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
+    lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
+    profile = np.linalg.norm(np.gradient(lab, axis=1), axis=2)
+    # The whole side moves together: weigh each piece's peak by how near it lies to the mean profile's.
     common = offsets[profile.mean(axis=0).argmax()]
-    near = np.exp(-(((offsets - common) / (0.012 * length + 1)) ** 2))
-    best = (profile * near).argmax(axis=1)
-    points = at[np.arange(len(at)), best].astype(np.float32)
-    return tuple(cv2.fitLine(points, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
+    near = np.exp(-(((offsets - common) / (0.35 * limit + 1)) ** 2))
+    best = offsets[(profile * near).argmax(axis=1)]
+    points = middles.reshape(_PIECES, _PROFILES, 2).mean(axis=1) + best[:, None] * across
+    return tuple(cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
 
 
 def _cross(
-    one: tuple[float, float, float, float] | None, two: tuple[float, float, float, float] | None
+    one: tuple[float, float, float, float], two: tuple[float, float, float, float]
 ) -> np.ndarray | None:
-    """Where two lines meet."""
-    if one is None or two is None:
-        return None
+    """Where two lines meet; None if they hardly do."""
     matrix = np.array([[one[0], -two[0]], [one[1], -two[1]]])
     if abs(np.linalg.det(matrix)) < 0.2:
         return None
@@ -190,9 +208,9 @@ def _cross(
     return np.array([one[2] + step[0] * one[0], one[3] + step[0] * one[1]])
 
 
-def _confidence(lab: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
+def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
     """How well the outline fits its contour, times how even the ground outside and how clear its edge."""
-    mask = np.zeros(lab.shape[:2], np.uint8)
+    mask = np.zeros(field.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
     filled = np.zeros_like(mask)
     cv2.drawContours(filled, [contour], -1, 1, cv2.FILLED)
@@ -201,7 +219,7 @@ def _confidence(lab: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> fl
     if inner.sum() < 64 or outer.sum() < 0.02 * outer.size:
         return 0.0
     ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8)) == 1
-    near_in, near_out = lab[ring & (mask == 1)], lab[ring & (mask == 0)]
+    near_in, near_out = field[ring & (mask == 1)], field[ring & (mask == 0)]
     step = np.linalg.norm(near_in.mean(axis=0) - near_out.mean(axis=0))
     spread = near_out.std(axis=0).mean() + near_in.std(axis=0).mean() + 1
     clarity = np.clip(step / (2.5 * spread), 0, 1)

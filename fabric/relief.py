@@ -8,9 +8,10 @@ of the relief than a thread's. The class of cloth gives its depth, the photo onl
 import cv2
 import numpy as np
 
-# σ of the difference-of-Gaussian bands in pixels at 1024, fine to coarse. Weighing the coarse ones more
-# takes the normals further from the measured ones of fabric_weave and felt.
-BANDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+# Octaves of relief, the finest from σ 0.45 to 1 pixels at 1024. Weighing the coarse ones more takes the
+# normals further from the measured ones of fabric_weave and felt.
+BANDS = 5
+_FINEST = 0.45
 _LIMIT = 3  # deviations; a speck or a loose hair is no mountain
 _FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail that shows the class's whole depth
 
@@ -23,22 +24,31 @@ def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
     slope: root mean square slope of this class's relief; a photo with less contrast than cloth shows
     gets less. strength scales it; 0 is flat.
     """
-    luminance = np.log(np.maximum(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
+    luminance = np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
     scale = len(linear) / 1024
-    height = np.zeros_like(luminance)
-    finer = _blur(luminance, 0.45 * scale)
-    contrast = float(finer.std())
-    limit = max(_LIMIT * contrast, 1e-6)
-    for sigma in BANDS:
-        coarser = _blur(luminance, 2 * sigma * scale)
-        height += np.tanh((finer - coarser) / limit)
-        finer = coarser
+    finest = _blur(luminance, _FINEST * scale)
+    contrast = float(cv2.meanStdDev(finest)[1][0, 0])
+    height = _bands(finest, _FINEST * scale, scale, max(_LIMIT * contrast, 1e-6), BANDS)
     dx, dy = gradient(height)
-    steepness = float(np.sqrt((dx * dx + dy * dy).mean()))
+    steepness = float(np.sqrt((cv2.norm(dx) ** 2 + cv2.norm(dy) ** 2) / height.size))
     if steepness < 1e-9:
         return np.zeros_like(height)
     target = slope * strength * min(1.0, contrast / _FULL_CONTRAST)
     return (height - height.mean()) * np.float32(target / steepness)
+
+
+def _bands(finer: Array, blur: float, octave: float, limit: float, count: int) -> Array:
+    """The sum of the difference-of-Gaussian bands of `finer`, each bent at `limit`.
+
+    blur: σ that `finer` has, in its own pixels; octave: σ that its coarser version shall have. From one
+    band to the next σ and the pixels double (Burt & Adelson, "The Laplacian Pyramid", 1983).
+    """
+    coarser = _blur(finer, float(np.sqrt(octave**2 - blur**2)))
+    height = np.tanh((finer - coarser) * np.float32(1 / limit))
+    if count > 1:
+        half = cv2.resize(coarser, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        height += _twice(_bands(half, octave / 2, octave, limit, count - 1))
+    return height
 
 
 def gradient(height: Array) -> tuple[Array, Array]:
@@ -53,7 +63,7 @@ def normal_map(height: Array) -> Array:
     """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z to the viewer."""
     dx, dy = gradient(height)
     inverse = 1 / np.sqrt(dx * dx + dy * dy + 1)
-    return np.dstack([-dx * inverse, dy * inverse, inverse])
+    return cv2.merge([-dx * inverse, dy * inverse, inverse])
 
 
 def occlusion_map(height: Array, strength: float = 1.0) -> Array:
@@ -77,8 +87,7 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
             np.maximum(horizon, (there - small) * np.float32(1 / np.hypot(dx, dy)), out=horizon)
         seen += 1 - horizon / np.sqrt(1 + horizon * horizon)
     occlusion = 1 - strength * (1 - seen / 8)
-    full = cv2.resize(_pad(occlusion, 2), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[4:-4, 4:-4]
-    return np.clip(full, 0, 1)
+    return np.clip(_twice(occlusion), 0, 1)
 
 
 def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:
@@ -91,6 +100,11 @@ def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Arr
         return np.full_like(height, roughness)
     hollows = np.tanh(-height / (2 * deviation))
     return np.clip(roughness + 0.08 * strength * (hollows - hollows.mean()), 0.02, 1.0)
+
+
+def _twice(image: Array) -> Array:
+    """`image` at double the resolution."""
+    return cv2.resize(_pad(image, 2), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[4:-4, 4:-4]
 
 
 def _blur(image: Array, sigma: float) -> Array:

@@ -12,9 +12,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from scipy import fft
-from scipy.ndimage import maximum_filter
 
 WEDGE = np.tan(np.radians(12))
+LARGEST = 1024  # pixels a side; the threads of a finer weave are too small for the maps as well
 MIN_PERIOD = 4.0
 MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
@@ -37,20 +37,30 @@ class Repeat:
     def period(self) -> float:
         return float(np.hypot(*self.vector))
 
+    def scaled(self, factor: float) -> "Repeat":
+        return Repeat((self.vector[0] * factor, self.vector[1] * factor), self.confidence)
+
 
 def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
-    """The repeats along x and along y of a square greyscale image (N, N) float32; None where none is.
+    """The repeats along x and along y of a square greyscale image (N, N), uint8; None where none is.
 
     A turned twill repeats along many slanted shifts as well: those wanted are the shortest two at a
     right angle. Where no two are, as with stripes, only the shortest counts.
     """
-    correlation = autocorrelation(grey)
+    scale = max(1.0, len(grey) / LARGEST)
+    if scale > 1:
+        grey = cv2.resize(grey, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA)
+    across, down = _shortest(autocorrelation(grey.astype(np.float32)))
+    return across and across.scaled(scale), down and down.scaled(scale)
+
+
+def _shortest(correlation: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
     across = _candidates(correlation)
     down = [
         Repeat((repeat.vector[1], repeat.vector[0]), repeat.confidence)
         for repeat in _candidates(np.ascontiguousarray(correlation.T))
     ]
-    pairs = [(one, other) for one in across for other in down if _skew(one, other) <= MAX_SKEW]
+    pairs = [(across[i], down[j]) for i, j in np.argwhere(_skew(across, down) <= MAX_SKEW)]
     best = min(across + down, key=lambda repeat: repeat.period, default=None)
     if pairs and best:
         pair = min(pairs, key=lambda pair: pair[0].period + pair[1].period)
@@ -59,10 +69,11 @@ def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
     return (best if best in across else None), (best if best in down else None)
 
 
-def _skew(across: Repeat, down: Repeat) -> float:
-    """How far from a right angle the repeats are, in degrees."""
-    cosine = np.dot(across.vector, down.vector) / (across.period * down.period)
-    return float(np.degrees(abs(np.arcsin(cosine))))
+def _skew(across: list[Repeat], down: list[Repeat]) -> np.ndarray:
+    """How far from a right angle each two of them are, in degrees: (len(across), len(down))."""
+    one, other = (np.array([r.vector for r in repeats]).reshape(-1, 2) for repeats in (across, down))
+    length = np.outer(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
+    return np.degrees(np.abs(np.arcsin(one @ other.T / length)))
 
 
 def autocorrelation(grey: np.ndarray) -> np.ndarray:
@@ -78,7 +89,7 @@ def autocorrelation(grey: np.ndarray) -> np.ndarray:
     window, window_correlation = _window(side)
     detail = (np.clip(detail, -limit, limit) - detail.mean()) * window
     spectrum = fft.rfft2(detail)
-    power = (spectrum * spectrum.conj()).real
+    power = spectrum.real**2 + spectrum.imag**2
     correlation = fft.fftshift(fft.irfft2(power, s=(side, side)))
     correlation /= window_correlation
     return (correlation / max(correlation[side // 2, side // 2], 1e-12)).astype(np.float32)
@@ -100,12 +111,13 @@ def _candidates(correlation: np.ndarray) -> list[Repeat]:
     half = int(reach * WEDGE) + 2
     field = correlation[centre - half : centre + half + 1, centre : centre + reach + 1]
     y, x = np.mgrid[-half : half + 1, : reach + 1]
-    peaks = (field == maximum_filter(field, size=3)) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
+    highest = cv2.dilate(field, np.ones((3, 3), np.uint8))  # of each pixel and its neighbours
+    peaks = (field == highest) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
     peaks &= (x >= MIN_PERIOD) & (x <= 2 * centre / MIN_REPEATS) & (field > 0.05)
     rows, columns = np.nonzero(peaks)
     best = np.argsort(-field[rows, columns], kind="stable")[:60]
     candidates = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
-    scored = [(*_score(field, half, vector), vector) for vector in candidates]
+    scored = [(*_score(highest, half, vector), vector) for vector in candidates]
     scored = [s for s in scored if s[1] >= (MIN_CONFIDENCE if 2 * s[2][0] < reach else SINGLE_CONFIDENCE)]
     limit = 0.8 * max((likeness for likeness, _, _ in scored), default=0.0)
     return [
@@ -115,15 +127,14 @@ def _candidates(correlation: np.ndarray) -> list[Repeat]:
     ]
 
 
-def _score(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
+def _score(highest: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
     """Mean correlation at the multiples of `vector`, and by how much it exceeds that half-way between.
 
     Both 0 when one of the first multiples fails, as it does for a chance likeness. Only the first few
     count: hand-made cloth drifts.
     """
-    steps = np.arange(1, min(int((field.shape[1] - 2) / vector[0]), 4) + 1)
-    at = np.array([_value(field, half, vector[0] * k, vector[1] * k) for k in steps])
-    between = np.array([_value(field, half, vector[0] * (k - 0.5), vector[1] * (k - 0.5)) for k in steps])
+    steps = np.arange(1, min(int((highest.shape[1] - 2) / vector[0]), 4) + 1)
+    at, between = (_values(highest, half, np.outer(k, vector)) for k in (steps, steps - 0.5))
     if len(at) == 0 or at[:3].min() < 0.25 * at.max():
         return 0.0, 0.0
     return float(at.mean()), float(at.mean() - between.mean())
@@ -135,12 +146,13 @@ def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) ->
     reach = int(length * WEDGE)
     if reach < 2:
         return vector
+    peak = field[round(vector[1]) + half, round(vector[0])]
     ridge = []
     for row in range(-reach, reach + 1):
         low = max(round(vector[0] - length * WEDGE / 2 - 2), 1)
         line = field[row + half, low : round(vector[0] + length * WEDGE / 2) + 3]
         column = low + int(line.argmax())
-        if line.max() < 0.85 * _value(field, half, *vector) or column + 1 >= field.shape[1]:
+        if line.max() < 0.85 * peak or column + 1 >= field.shape[1]:
             return vector
         ridge.append((column + _vertex(*field[row + half, column - 1 : column + 2]), float(row)))
     return min(ridge, key=lambda point: np.hypot(*point))
@@ -175,8 +187,9 @@ def _vertex(left: float, middle: float, right: float) -> float:
     return 0.0 if curve >= 0 else float(np.clip((left - right) / (2 * curve), -0.5, 0.5))
 
 
-def _value(field: np.ndarray, half: int, x: float, y: float) -> float:
-    """The correlation at a shift, the best of the nearest pixels."""
-    column, row = round(x), round(y) + half
-    patch = field[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-    return float(patch.max()) if patch.size else 0.0
+def _values(highest: np.ndarray, half: int, shifts: np.ndarray) -> np.ndarray:
+    """The correlation at shifts (N, 2), the best of the nearest pixels; 0 out of reach."""
+    column, row = np.rint(shifts).astype(int).T
+    row += half
+    inside = (column < highest.shape[1]) & (row >= 0) & (row < highest.shape[0])
+    return np.where(inside, highest[row * inside, column * inside], 0)

@@ -89,11 +89,11 @@ def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B
     rough_byte = to_bytes(rough / factor)
     maps = {
         "diffuse": diffuse,
-        "normal": to_bytes(relief.normal_map(height) * 0.5 + 0.5),
+        "normal": cv2.convertScaleAbs(relief.normal_map(height), alpha=127.5, beta=127.5),
         "roughness_map": rough_byte,
         "ao": occlusion,
         "height": to_bytes(_unit(height)),
-        "orm": np.dstack([occlusion, rough_byte, np.zeros_like(occlusion)]),
+        "orm": cv2.merge([occlusion, rough_byte, np.zeros_like(occlusion)]),
         "thumbnail": cv2.resize(diffuse, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     }
     red, green, blue = tile.albedo.mean(axis=(0, 1)).tolist()
@@ -118,7 +118,7 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     square = cloth[top : top + side, left : left + side]
     photo_quality = quality.judge(square)
 
-    grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     repeats = find_repeats(grey)
     frame = choose_frame(grey, repeats)
     linear = srgb_to_linear(cut_out(square, frame, size))

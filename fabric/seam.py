@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
+_COARSE = 16  # pixels across the overlap, where only the tone counts
 
 
 def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,12 +18,17 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
 
     Returns the tile (size, size, 3) and the mask of the pixels that touch a cut (size, size) bool.
     """
-    wide, cut_x = _wrap_columns(image, size, closed=False)
-    tall, cut_y = _wrap_columns(np.ascontiguousarray(wide.transpose(1, 0, 2)), size, closed=True)
-    mask = cut_x[:size].copy()
     overlap = len(image) - size
-    mask[:overlap] |= cut_x[size:]
-    return np.ascontiguousarray(tall.transpose(1, 0, 2)), mask | cut_y.T
+    strip, cut_x = _merge(image[:, :overlap], image[:, size:], closed=False)
+    wide = np.concatenate([strip, image[:, overlap:size]], axis=1)
+    upper, lower = (cv2.transpose(wide[rows]) for rows in (slice(overlap), slice(size, None)))
+    strip, cut_y = _merge(upper, lower, closed=True)
+    tile = np.concatenate([cv2.transpose(strip), wide[overlap:size]])
+    mask = np.zeros((size, size), bool)
+    mask[:, :overlap] = cut_x[:size]
+    mask[:overlap, :overlap] |= cut_x[size:]
+    mask[:overlap] |= cut_y.T
+    return tile, mask
 
 
 def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -31,10 +37,10 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
     A seamless tile has no place where it must begin; but JPEG and mipmaps do not know that it wraps, and
     a border in the gap between two threads, the steepest place of all, would show their errors most.
     """
-    code = np.sqrt(np.maximum(tile, 0))  # about as the eye, and sRGB, sees steps
+    code = np.sqrt(np.maximum(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), 0))  # about as the eye sees steps
     begin = []
-    for axis in (0, 1):
-        inside = np.abs(np.diff(code, axis=axis)).mean(axis=(1 - axis, 2))
+    for axis, (one, other) in enumerate(((code[1:], code[:-1]), (code[:, 1:], code[:, :-1]))):
+        inside = cv2.reduce(cv2.absdiff(one, other), 1 - axis, cv2.REDUCE_AVG).ravel()
         begin.append(1 + int(np.abs(inside - inside.mean()).argmin()))
     shift = (-begin[0], -begin[1])
     return np.roll(tile, shift, (0, 1)), np.roll(cut, shift, (0, 1))
@@ -67,25 +73,25 @@ def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
     return path
 
 
-def _wrap_columns(image: np.ndarray, size: int, closed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """`image` (H, size + b, 3) wrapped to (H, size, 3), and the mask of its cut (H, size) bool."""
-    overlap = image.shape[1] - size
-    left, right = image[:, :overlap], image[:, size:]
-    cost = cv2.GaussianBlur(((left - right) ** 2).sum(axis=2), (0, 0), 1.0)
+def _merge(left: np.ndarray, right: np.ndarray, closed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`right` on the left of the cheapest cut and `left` on its right, both (H, b, 3); and the cut (H, b)."""
+    height, overlap = left.shape[:2]
+    difference = left - right
+    cost = cv2.GaussianBlur(cv2.transform(difference * difference, np.ones((1, 3))), (0, 0), 1.0)
     path = boundary_cut(cost, closed)
-    distance = np.arange(overlap) - path[:, None] + 0.5  # right of the cut it is positive: take `left`
-    weight = np.clip(distance / (2 * FEATHER) + 0.5, 0, 1).astype(np.float32)
+    columns = np.arange(overlap, dtype=np.float32)
+    distance = columns - path[:, None].astype(np.float32) + 0.5  # positive on the right of the cut
+    weight = np.clip(distance / (2 * FEATHER) + 0.5, 0, 1)
     # At the strip's ends the neighbour is the other picture's own continuation.
-    edge = np.minimum(np.arange(overlap), np.arange(overlap)[::-1]) / FEATHER
-    hard = (distance > 0).astype(np.float32)
-    weight += (hard - weight) * np.clip(1 - edge, 0, 1).astype(np.float32)
+    edge = np.clip(1 - np.minimum(columns, columns[::-1]) / FEATHER, 0, 1)
+    weight += ((distance > 0) - weight) * edge
     # Tone that varies slowly changes over the whole overlap, so that the cut is no step in it either
     # (Burt & Adelson, "A Multiresolution Spline", 1983, with two bands).
-    difference = left - right
-    tone = cv2.GaussianBlur(difference, (0, 0), overlap / 8)
-    ramp = np.linspace(0, 1, overlap, dtype=np.float32)[:, None]
-    tile = image[:, :size].copy()
-    tile[:, :overlap] = right + (difference - tone) * weight[..., None] + tone * ramp
-    mask = np.zeros(tile.shape[:2], bool)
-    mask[:, :overlap] = np.abs(distance) < 1
-    return tile, mask
+    coarse = cv2.resize(difference, (_COARSE, height * _COARSE // overlap), interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), _COARSE / 8)
+    tone = cv2.resize(coarse, (overlap, height), interpolation=cv2.INTER_LINEAR)
+    ramp = np.linspace(0, 1, overlap, dtype=np.float32) - weight
+    merged = (
+        right + cv2.multiply(difference, cv2.merge([weight] * 3)) + cv2.multiply(tone, cv2.merge([ramp] * 3))
+    )
+    return merged, np.abs(distance) < 1
