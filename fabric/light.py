@@ -82,8 +82,16 @@ def flatness(linear: np.ndarray) -> float:
 
 
 def _quadratic(log: np.ndarray) -> np.ndarray:
-    """The least-squares surface 1, x, y, x², xy, y² through (N, N, 3), one for each channel."""
-    y, x = np.mgrid[-1 : 1 : 1j * log.shape[0], -1 : 1 : 1j * log.shape[1]]
-    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    weights, *_ = np.linalg.lstsq(basis, log.reshape(-1, log.shape[2]), rcond=None)
-    return (basis @ weights).reshape(log.shape).astype(np.float32)
+    """The least-squares surface 1, x, y, x², xy, y² through (_COARSE, _COARSE, C), one for each channel."""
+    flat = log.reshape(-1, log.shape[2])
+    return (_SURFACES @ (_SURFACES.T @ flat)).reshape(log.shape)
+
+
+def _surfaces() -> np.ndarray:
+    """An orthonormal basis of those surfaces, (_COARSE², 6)."""
+    y, x = np.mgrid[-1 : 1 : 1j * _COARSE, -1 : 1 : 1j * _COARSE]
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    return np.linalg.qr(terms)[0].astype(np.float32)
+
+
+_SURFACES = _surfaces()

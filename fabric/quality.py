@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fabric.errors import FabricError
+from fabric.shrink import shrink
 
 MIN_CONTRAST = 0.004  # of sRGB's range; below, there is nothing but sensor noise
 
@@ -29,7 +30,7 @@ class PhotoQuality:
 def judge(photo: np.ndarray) -> PhotoQuality:
     """Measure (H, W, 3) uint8 RGB. Raises FabricError INVALID_INPUT where there is no texture at all."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = shrink(grey, grey.shape[1] // 4, grey.shape[0] // 4)
     brightness = float(np.median(small)) / 255
     fine = _deviation(grey, cv2.GaussianBlur(grey, (0, 0), 1))
     coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # of 6 in the photo's pixels
@@ -41,8 +42,8 @@ def judge(photo: np.ndarray) -> PhotoQuality:
         raise FabricError(
             "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave can be seen"
         )
-    detail = cv2.resize(cv2.absdiff(grey, coarse), (6, 6), interpolation=cv2.INTER_AREA).astype(np.float32)
-    colour = cv2.cvtColor(cv2.resize(photo, (6, 6), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    detail = shrink(cv2.absdiff(grey, coarse), 6, 6).astype(np.float32)
+    colour = cv2.cvtColor(shrink(photo, 6, 6), cv2.COLOR_RGB2LAB)
     chroma = colour[..., 1:].astype(np.float32).std(axis=(0, 1)).sum() / 20
     spread = float(detail.std() / detail.mean())
     return PhotoQuality(

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fabric.errors import FabricError
+from fabric.shrink import shrink
 
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
@@ -87,10 +88,7 @@ def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarr
 def _preview(photo: np.ndarray) -> np.ndarray:
     """The photo with its longer side at `_PREVIEW` pixels."""
     scale = _PREVIEW / max(photo.shape[:2])
-    size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
-    if scale <= 0.5:  # OpenCV halves much faster than it shrinks by other factors
-        photo = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    return shrink(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
 
 
 def _difference(lab: np.ndarray) -> np.ndarray:

@@ -77,14 +77,15 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
     distances = [max(1, round(half * d / 512)) for d in (1, 2, 4, 7)]
     reach = distances[-1]
     wrapped = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_WRAP)
-    seen = np.zeros_like(small)
+    seen, slope = np.zeros_like(small), np.empty_like(small)
     for angle in range(8):
         x, y = np.cos(angle * np.pi / 4), np.sin(angle * np.pi / 4)
         horizon = np.zeros_like(small)  # tangent of the horizon's elevation
         for distance in distances:
             dx, dy = round(x * distance), round(y * distance)
             there = wrapped[reach + dy : reach + dy + half, reach + dx : reach + dx + half]
-            np.maximum(horizon, (there - small) * np.float32(1 / np.hypot(dx, dy)), out=horizon)
+            np.subtract(there, small, out=slope)
+            np.maximum(horizon, np.multiply(slope, 1 / np.hypot(dx, dy), out=slope), out=horizon)
         seen += 1 - horizon / np.sqrt(1 + horizon * horizon)
     occlusion = 1 - strength * (1 - seen / 8)
     return np.clip(_twice(occlusion), 0, 1)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from fabric.shrink import shrink
+
 WEDGE = np.tan(np.radians(12))
 LARGEST = 1024  # pixels a side; the threads of a finer weave are too small for the maps as well
 MIN_PERIOD = 4.0
@@ -49,17 +51,14 @@ def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
     """
     scale = max(1.0, len(grey) / LARGEST)
     if scale > 1:
-        grey = cv2.resize(grey, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA)
+        grey = shrink(grey, LARGEST, LARGEST)
     across, down = _shortest(autocorrelation(grey.astype(np.float32)))
     return across and across.scaled(scale), down and down.scaled(scale)
 
 
 def _shortest(correlation: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
-    across = _candidates(correlation)
-    down = [
-        Repeat((repeat.vector[1], repeat.vector[0]), repeat.confidence)
-        for repeat in _candidates(np.ascontiguousarray(correlation.T))
-    ]
+    across, down = (_candidates(_wedge(matrix)) for matrix in (correlation, correlation.T))
+    down = [Repeat((repeat.vector[1], repeat.vector[0]), repeat.confidence) for repeat in down]
     pairs = [(across[i], down[j]) for i, j in np.argwhere(_skew(across, down) <= MAX_SKEW)]
     best = min(across + down, key=lambda repeat: repeat.period, default=None)
     if pairs and best:
@@ -104,40 +103,55 @@ def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
     return np.outer(hann, hann), np.maximum(np.outer(line, line), 0.02).astype(np.float32)
 
 
-def _candidates(correlation: np.ndarray) -> list[Repeat]:
-    """The shifts near +x whose multiples all correlate, nearly as well as the best one's."""
+def _wedge(correlation: np.ndarray) -> np.ndarray:
+    """The correlation at the shifts about +x, no shift in the middle of its first column."""
     centre = len(correlation) // 2
     reach = int(centre * 0.72)  # beyond, too little of the window overlaps
     half = int(reach * WEDGE) + 2
-    field = correlation[centre - half : centre + half + 1, centre : centre + reach + 1]
+    return np.ascontiguousarray(correlation[centre - half : centre + half + 1, centre : centre + reach + 1])
+
+
+def _candidates(field: np.ndarray) -> list[Repeat]:
+    """The shifts near +x whose multiples all correlate, nearly as well as the best one's."""
+    half, reach = len(field) // 2, field.shape[1] - 1
     y, x = np.mgrid[-half : half + 1, : reach + 1]
     highest = cv2.dilate(field, np.ones((3, 3), np.uint8))  # of each pixel and its neighbours
     peaks = (field == highest) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
-    peaks &= (x >= MIN_PERIOD) & (x <= 2 * centre / MIN_REPEATS) & (field > 0.05)
+    peaks &= (x >= MIN_PERIOD) & (field > 0.05)
     rows, columns = np.nonzero(peaks)
     best = np.argsort(-field[rows, columns], kind="stable")[:60]
-    candidates = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
-    scored = [(*_score(highest, half, vector), vector) for vector in candidates]
-    scored = [s for s in scored if s[1] >= (MIN_CONFIDENCE if 2 * s[2][0] < reach else SINGLE_CONFIDENCE)]
-    limit = 0.8 * max((likeness for likeness, _, _ in scored), default=0.0)
+    vectors = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
+    likeness, contrast = _score(highest, np.array(vectors).reshape(-1, 2))
+    needed = [MIN_CONFIDENCE if 2 * x < reach else SINGLE_CONFIDENCE for x, _ in vectors]
+    likeness = np.where(contrast >= needed, likeness, 0)
+    limit = max(0.8 * likeness.max(initial=0), 1e-6)
     return [
-        Repeat(_across_stripe(field, half, vector), min(contrast, 1.0))
-        for likeness, contrast, vector in scored
-        if likeness >= limit
+        Repeat(_across_stripe(field, half, vectors[i]), min(float(contrast[i]), 1.0))
+        for i in np.flatnonzero(likeness >= limit)
     ]
 
 
-def _score(highest: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
-    """Mean correlation at the multiples of `vector`, and by how much it exceeds that half-way between.
+def _score(highest: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean correlation at the multiples of each vector, and by how much it exceeds that half-way between.
 
+    vectors: (N, 2). highest: the correlation, at each shift the best of the nearest pixels.
     Both 0 when one of the first multiples fails, as it does for a chance likeness. Only the first few
     count: hand-made cloth drifts.
     """
-    steps = np.arange(1, min(int((highest.shape[1] - 2) / vector[0]), 4) + 1)
-    at, between = (_values(highest, half, np.outer(k, vector)) for k in (steps, steps - 0.5))
-    if len(at) == 0 or at[:3].min() < 0.25 * at.max():
-        return 0.0, 0.0
-    return float(at.mean()), float(at.mean() - between.mean())
+    steps = np.arange(1, 5)
+    within = steps * vectors[:, :1] <= highest.shape[1] - 2  # (N, 4)
+    count = np.maximum(within.sum(axis=1), 1)
+    mean = []
+    for factors in (steps, steps - 0.5):
+        column, row = np.rint(factors * vectors[:, :, None]).astype(int).transpose(1, 0, 2)
+        row += len(highest) // 2
+        there = within & (row >= 0) & (row < len(highest))
+        values = np.where(there, highest[row * there, column * there], 0)
+        mean.append(values.sum(axis=1) / count)
+        if factors is steps:
+            first = np.where(within[:, :3], values[:, :3], np.inf).min(axis=1)
+            real = within[:, 0] & (first >= 0.25 * values.max(axis=1))
+    return mean[0] * real, (mean[0] - mean[1]) * real
 
 
 def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
@@ -184,12 +198,4 @@ def _refine(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[
 def _vertex(left: float, middle: float, right: float) -> float:
     """Where the parabola through three neighbours peaks, -0.5 to 0.5 about the middle."""
     curve = left - 2 * middle + right
-    return 0.0 if curve >= 0 else float(np.clip((left - right) / (2 * curve), -0.5, 0.5))
-
-
-def _values(highest: np.ndarray, half: int, shifts: np.ndarray) -> np.ndarray:
-    """The correlation at shifts (N, 2), the best of the nearest pixels; 0 out of reach."""
-    column, row = np.rint(shifts).astype(int).T
-    row += half
-    inside = (column < highest.shape[1]) & (row >= 0) & (row < highest.shape[0])
-    return np.where(inside, highest[row * inside, column * inside], 0)
+    return 0.0 if curve >= 0 else float(min(max((left - right) / (2 * curve), -0.5), 0.5))

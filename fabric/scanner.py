@@ -96,7 +96,7 @@ def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B
         "orm": cv2.merge([occlusion, rough_byte, np.zeros_like(occlusion)]),
         "thumbnail": cv2.resize(diffuse, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     }
-    red, green, blue = tile.albedo.mean(axis=(0, 1)).tolist()
+    red, green, blue, _ = cv2.mean(tile.albedo)
     return Scan(
         **{role: encode(role, pixels, options.format) for role, pixels in maps.items()},
         roughness=factor,

@@ -40,7 +40,7 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
     code = np.sqrt(np.maximum(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), 0))  # about as the eye sees steps
     begin = []
     for axis, (one, other) in enumerate(((code[1:], code[:-1]), (code[:, 1:], code[:, :-1]))):
-        inside = cv2.reduce(cv2.absdiff(one, other), 1 - axis, cv2.REDUCE_AVG).ravel()
+        inside = cv2.absdiff(one, other).mean(axis=1 - axis)
         begin.append(1 + int(np.abs(inside - inside.mean()).argmin()))
     shift = (-begin[0], -begin[1])
     return np.roll(tile, shift, (0, 1)), np.roll(cut, shift, (0, 1))
@@ -49,11 +49,11 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
 def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
     """The column of the cheapest top-to-bottom path through `cost` (H, W), one a row: (H,) int.
 
-    A path moves by at most one column a row. A closed one ends in the column where it starts, through
-    the cheapest column of the free path's first row, so that it meets itself when the picture wraps.
+    A path moves by at most one column a row. A closed one starts and ends in the cheapest column of the
+    first row, so that it meets itself when the picture wraps.
     """
     if closed:
-        start = int(boundary_cut(cost)[0])
+        start = int(cost[0].argmin())
         cost = cost.copy()
         fixed = cost[0, start]
         cost[0] = np.inf
