@@ -74,7 +74,7 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
     """
     half = len(height) // 2
     small = cv2.resize(height, (half, half), interpolation=cv2.INTER_AREA) / 2
-    distances = [max(1, round(half * d / 512)) for d in (1, 2, 4, 7)]
+    distances = [max(1, round(half * d / 512)) for d in (1, 3, 7)]
     reach = distances[-1]
     wrapped = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_WRAP)
     seen, slope = np.zeros_like(small), np.empty_like(small)

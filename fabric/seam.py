@@ -20,10 +20,15 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
     """
     overlap = len(image) - size
     strip, cut_x = _merge(image[:, :overlap], image[:, size:], closed=False)
-    wide = np.concatenate([strip, image[:, overlap:size]], axis=1)
-    upper, lower = (cv2.transpose(wide[rows]) for rows in (slice(overlap), slice(size, None)))
-    strip, cut_y = _merge(upper, lower, closed=True)
-    tile = np.concatenate([cv2.transpose(strip), wide[overlap:size]])
+    upper, lower = (
+        cv2.transpose(np.concatenate([strip[rows], image[rows, overlap:size]], axis=1))
+        for rows in (slice(overlap), slice(size, None))
+    )
+    band, cut_y = _merge(upper, lower, closed=True)
+    tile = np.empty((size, size, 3), np.float32)
+    tile[:overlap] = cv2.transpose(band)
+    tile[overlap:, :overlap] = strip[overlap:size]
+    tile[overlap:, overlap:] = image[overlap:size, overlap:size]
     mask = np.zeros((size, size), bool)
     mask[:, :overlap] = cut_x[:size]
     mask[:overlap, :overlap] |= cut_x[size:]
