@@ -1,8 +1,25 @@
 """The measures of a material, each with the range it must lie in: from below too, so that a mirrored
 tile, a flat grey or a normal map that always looks up cannot pass."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure, the range it must lie in, and the old scan's figure where it has one."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    old: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.low <= self.value <= self.high)
 
 
 def decoded(data: bytes) -> np.ndarray:

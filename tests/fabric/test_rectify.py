@@ -3,6 +3,7 @@ import pytest
 
 from benchmarks.materials import CLOTH, lights, measured, table_top, texture
 from fabric import FabricError
+from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb
 from fabric.rectify import find_outline, ordered, straighten
 from fabric.weaves import Weave, weave_cloth
@@ -20,6 +21,18 @@ def test_a_swatch_s_corners_are_found_within_one_percent() -> None:
     flat = straighten(photo, outline.corners, 1000)
     assert np.abs(flat[3:-3, 3:-3].reshape(-1, 3).mean(axis=0) - TABLE[0, 0]).max() > 30
     assert flat[:, :4].std() > 10  # cloth up to the border, no table
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tone"), [("leather-black", (70, 62, 58)), ("tweed-herringbone", (168, 140, 105))]
+)
+def test_a_swatch_that_hardly_differs_from_its_table(recipe: str, tone: tuple[int, int, int]) -> None:
+    """Black on dark: a soft shadow's edge is as steep as the cloth's unless one looks closely. Herringbone:
+    the table's colour lies between its two yarns'."""
+    cloth = linear_to_srgb(RECIPES[recipe].make(1))
+    outline = find_outline(table_top(cloth, CORNERS, np.full_like(TABLE, tone), (1200, 1400)))
+    assert outline is not None
+    assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
 
 
 @pytest.mark.parametrize("name", CLOTH)

@@ -11,7 +11,7 @@ WARP, WEFT = np.array([0.45, 0.42, 0.4]), np.array([0.2, 0.2, 0.24])
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 @pytest.mark.parametrize("draft", DRAFTS)
@@ -28,6 +28,15 @@ def test_the_period_of_a_known_weave(draft: str, turned: float) -> None:
     assert across.period == pytest.approx(weave.period[0], rel=0.005)
     assert down.period == pytest.approx(weave.period[1], rel=0.005)
     assert np.degrees(np.arctan2(across.vector[1], across.vector[0])) == pytest.approx(turned, abs=0.5)
+
+
+def test_the_period_of_a_large_photo_is_in_its_own_pixels() -> None:
+    """It is looked for in a smaller copy."""
+    weave = Weave("twill", (12.7, 11.4), WARP, WEFT, irregular=0.4)
+    across, down = find_repeats(grey(linear_to_srgb(weave_cloth(weave, 1700, 3))))
+    assert across is not None
+    assert down is not None
+    assert (across.period, down.period) == pytest.approx(weave.period, rel=0.005)
 
 
 def test_stripes_repeat_one_way_only() -> None:
