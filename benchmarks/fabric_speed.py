@@ -24,8 +24,8 @@ from fabric.builtin import RECIPES
 STAGES: tuple[FunctionType, ...] = (
     ingest.decode, rectify.find_outline, quality.judge, repeat.find_repeats, frame.choose_frame,
     frame.cut_out, light.srgb_to_linear, light.flatten, light.equalise, seam.make_seamless,
-    seam.settle_border, light.linear_to_srgb, relief.height_map, relief.normal_map, relief.roughness_map, relief.occlusion_map,
-    encode.encode,
+    seam.settle_border, light.linear_to_srgb, relief.height_map, relief.normal_map,
+    relief.roughness_map, relief.occlusion_map, encode.encode,
 )  # fmt: skip
 ROUNDS = 5
 SCANS_A_ROUND = 20  # of ours, for one of the old

@@ -60,7 +60,7 @@ RECIPES: dict[str, Recipe] = {
     "denim-blue": Recipe(
         "Blue denim", "denim", "cotton", "3/1 twill", "Indigo warp over a white weft.",
         ("blue", "jeans", "woven"),
-        woven("denim", 9, colour("#33507e"), colour("#a9b4c4"), irregular=0.9, fuzz=0.3, depth=0.8),
+        woven("denim", 7, colour("#304b78"), colour("#93a2b8"), irregular=0.9, fuzz=0.3, depth=0.8),
     ),
     "leather-black": Recipe(
         "Black leather", "leather", "leather", "grain", "Full-grain hide, lightly pebbled.",
@@ -70,7 +70,7 @@ RECIPES: dict[str, Recipe] = {
     "cotton-grey": Recipe(
         "Grey cotton", "cotton", "cotton", "plain", "A plain shirting, slightly slubbed.",
         ("grey", "woven"),
-        woven("plain", 8, colour("#a6a7a9"), colour("#96979a"), irregular=0.7, fuzz=0.3, depth=0.55),
+        woven("plain", 6, colour("#a2a3a6"), colour("#97989b"), irregular=0.45, fuzz=0.3, depth=0.55),
     ),
     "wool-navy": Recipe(
         "Navy wool", "wool", "wool", "2/2 twill", "A suiting with a soft nap.",
@@ -81,7 +81,7 @@ RECIPES: dict[str, Recipe] = {
         "Champagne silk", "silk", "silk", "satin", "Long floats that lie close and shine.",
         ("beige", "shiny"),
         woven("satin", 5, colour("#f0dcb9"), colour("#dfc69c"),
-              irregular=0.3, fuzz=0.05, depth=0.22, gloss=0.06),
+              irregular=0.2, fuzz=0.05, depth=0.16, gloss=0.06),
     ),
     "polyester-red": Recipe(
         "Red polyester", "polyester", "polyester", "twill", "Even filament yarn.",

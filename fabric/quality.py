@@ -76,7 +76,7 @@ def _step(one: np.ndarray, other: np.ndarray) -> float:
     return cv2.norm(one, other, cv2.NORM_L1) / one.size
 
 
-def advice(photo: PhotoQuality, flatness: float, repeats: list[float], scale: float) -> list[str]:
+def advice(photo: PhotoQuality, flatness: float, repeats: list[int], scale: float) -> list[str]:
     """What would make a better photo; empty when this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis

@@ -21,6 +21,7 @@ MIN_PERIOD = 4.0
 MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # where only one multiple is in reach, it may be a chance likeness
+_CANDIDATES = 60
 MAX_SKEW = 4.0  # degrees
 MAX_DETOUR = 2.0  # by how much the right-angled repeat may exceed the shortest, slanted one
 
@@ -119,8 +120,12 @@ def _candidates(field: np.ndarray) -> list[Repeat]:
     peaks = (field == highest) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
     peaks &= (x >= MIN_PERIOD) & (field > 0.05)
     rows, columns = np.nonzero(peaks)
-    best = np.argsort(-field[rows, columns], kind="stable")[:60]
-    vectors = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in best]
+    # An even cloth has hundreds, all alike: the nearest of those must not be lost among them.
+    height = field[rows, columns]
+    nearest = np.argsort(columns, kind="stable")
+    nearest = nearest[height[nearest] >= 0.5 * height.max(initial=0)]
+    chosen = np.union1d(np.argsort(-height, kind="stable")[:_CANDIDATES], nearest[:_CANDIDATES])
+    vectors = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in chosen]
     likeness, contrast = _score(highest, np.array(vectors).reshape(-1, 2))
     needed = [MIN_CONFIDENCE if 2 * x < reach else SINGLE_CONFIDENCE for x, _ in vectors]
     likeness = np.where(contrast >= needed, likeness, 0)

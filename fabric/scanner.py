@@ -152,7 +152,7 @@ def _flat_cloth(pixels: np.ndarray, photo: bytes, options: ScanOptions) -> tuple
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
     """The `quality` of a scan: plain values that go into JSON as they are."""
     sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
-    counts = [side / repeat.period for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
+    counts = [round(side / repeat.period) for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
     share = sides[0] / tile.width
     tile_mm = options.physical_width_mm * share if options.physical_width_mm else None
     repeats = [
@@ -173,7 +173,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         "wrap_ratio": round(quality.wrap_ratio(diffuse), 4),
         "repeat_x": repeats[0],
         "repeat_y": repeats[1],
-        "rotation_degrees": round(tile.frame.rotation, 3),
+        "rotation_degrees": round(tile.frame.rotation, 3) if any(tile.repeats) else 0.0,
         "outline": tile.outline.corners.round(4).tolist() if tile.outline else None,
         "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
         "tile_width_mm": round(tile_mm, 2) if tile_mm else None,

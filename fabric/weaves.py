@@ -12,8 +12,9 @@ import numpy as np
 
 DRAFTS = {
     "plain": np.array([[1, 0], [0, 1]]),
-    "twill": np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]]),
-    "denim": np.array([[1, 1, 1, 0], [0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1]]),
+    # Right-hand twills: the lines rise to the right, as most cloth's do.
+    "twill": np.array([[1, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]]),
+    "denim": np.array([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1], [0, 1, 1, 1]]),
     "satin": np.array([[1 if (c - 2 * r) % 5 else 0 for c in range(5)] for r in range(5)]),
     "herringbone": np.array(
         [[1 if ((c if c < 8 else 15 - c) + r) % 4 < 2 else 0 for c in range(16)] for r in range(4)]
@@ -117,17 +118,18 @@ def ribs(side: int, period: float, colour: np.ndarray, seed: int) -> np.ndarray:
 
 
 def leather(side: int, cell: float, colour: np.ndarray, seed: int) -> np.ndarray:
-    """Grain: Worley cells (1996) about `cell` pixels wide with creases between; linear RGB."""
+    """Grain: Worley cells (1996) about `cell` pixels wide, domed, with creases between; linear RGB."""
     rng = np.random.default_rng(seed)
     seeds = np.full((side, side), 255, np.uint8)
-    count = int((side / cell) ** 2)
-    seeds[rng.integers(0, side, count), rng.integers(0, side, count)] = 0
+    grid = np.mgrid[cell / 2 : side : cell, cell / 2 : side : cell]
+    rows, columns = (grid + rng.uniform(-0.5, 0.5, grid.shape) * cell).astype(int).clip(0, side - 1)
+    seeds[rows, columns] = 0
     _, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     edges = (cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0).astype(
         np.uint8
     )
     crease = cv2.distanceTransform(1 - edges, cv2.DIST_L2, 5) / cell
-    dome = 1 - np.exp(-((crease / 0.16) ** 2))
+    dome = 1 - np.exp(-((crease / 0.2) ** 2))
     pores = np.clip(_noise(rng, side, 2.0) - 1.6, 0, 1)
     light = (
         0.42 + 0.5 * cv2.GaussianBlur(dome, (0, 0), 1.2) + 0.07 * _noise(rng, side, cell * 2) - 0.3 * pores

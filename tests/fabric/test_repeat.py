@@ -39,6 +39,15 @@ def test_the_period_of_a_large_photo_is_in_its_own_pixels() -> None:
     assert (across.period, down.period) == pytest.approx(weave.period, rel=0.005)
 
 
+def test_the_shortest_of_hundreds_of_like_shifts_is_found() -> None:
+    """An even satin correlates as well with itself far away: its repeat got lost among those."""
+    weave = Weave("satin", (5, 5), WARP, WEFT, irregular=0.1, depth=0.16)
+    across, down = find_repeats(grey(linear_to_srgb(weave_cloth(weave, 1400, 4))))
+    assert across is not None
+    assert down is not None
+    assert (across.period, down.period) == pytest.approx((25, 25), rel=0.005)
+
+
 def test_stripes_repeat_one_way_only() -> None:
     across, down = find_repeats(grey(linear_to_srgb(ribs(1024, 34.3, WARP, 1))))
     assert across is not None
