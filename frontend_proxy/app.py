@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, WebSocketRoute
 
 from catalog import Catalog
-from frontend_proxy import metrics, request_id
+from frontend_proxy import api_docs, metrics, request_id
 from frontend_proxy.auth import Authenticator
 from frontend_proxy.captures import Captures
 from frontend_proxy.cors import Cors
@@ -37,6 +37,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     Raises ValueError or OSError for keys that the settings name and that cannot be used.
     """
     shutdown = shutdown or Shutdown()
+    authenticator = Authenticator(settings)
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
@@ -73,6 +74,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
             resource("/virtual-tryon", POST=captures.create),
             resource("/api/virtual-tryon", POST=captures.create),
             Mount("/textures", Textures(catalog)),
+            *api_docs.routes(authenticator.required, settings.max_steps),
             WebSocketRoute("/ws", sockets.endpoint),
         ],
         middleware=[
@@ -85,7 +87,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
                 expose_headers=[request_id.HEADER, "ETag", "Location", "Retry-After"],
             ),
             Middleware(ErrorMiddleware),
-            Middleware(Guard, settings=settings, authenticator=Authenticator(settings)),
+            Middleware(Guard, settings=settings, authenticator=authenticator),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,

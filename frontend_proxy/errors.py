@@ -5,8 +5,9 @@ comes from outside, each in one place. Tracebacks go to the logs, never to a cli
 """
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -129,14 +130,24 @@ class DeadlineExceeded(ProxyError):
     code, status = "TIMEOUT", 504
 
 
-_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-
-
-def error_body(code: str, message: str) -> dict[str, Any]:
+class ErrorBody(BaseModel):
     """The JSON body of every error.
 
     One client shows `error`, another `detail`: both hold the whole sentence.
     """
+
+    success: Literal[False]
+    error: str
+    detail: str
+    code: str
+    request_id: str
+
+
+_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """An `ErrorBody`."""
     return {
         "success": False,
         "error": message,

@@ -10,6 +10,8 @@ ENDPOINTS = {
     "scan": "POST /api/fabric/scan",
     "tryon": "POST /virtual-tryon",
     "websocket": "/ws",
+    "docs": "GET /docs",
+    "websocket_docs": "GET /docs/websocket",
 }
 PAGE = """<!doctype html>
 <html lang="en">

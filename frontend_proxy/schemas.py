@@ -7,9 +7,19 @@ ids that nobody knows.
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import from_json
 
+from fabric.material import FABRIC_CLASSES
+from fabric.options import SIZES
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.images import from_base64, to_data_uri
 
@@ -36,9 +46,16 @@ def _json(value: object) -> object:
     return from_json(value) if isinstance(value, str) else value
 
 
-ImageBytes = Annotated[bytes, BeforeValidator(_image)]
+IMAGE_SCHEMA = {
+    "type": "string",
+    "format": "image",
+    "description": "JPEG, PNG or WebP, as a data URI or in bare base64; in a form a file",
+}
+ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(IMAGE_SCHEMA)]
 JpegDataUri = Annotated[
-    bytes, PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json")
+    bytes,
+    PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
 ]
 PngDataUri = Annotated[bytes, PlainSerializer(lambda data: to_data_uri(data, "image/png"), when_used="json")]
 
@@ -106,10 +123,10 @@ class ScanRequest(BaseModel):
     name: str | None = Field(None, max_length=120)  # as in the catalog
     save: bool = False
     corners: Annotated[list[tuple[float, float]] | None, BeforeValidator(_json)] = None
-    fabric_class: str | None = None
-    size: int | None = None
-    physical_width_mm: float | None = None
-    format: str | None = None
+    fabric_class: str | None = Field(None, json_schema_extra={"enum": [*FABRIC_CLASSES, None]})
+    size: int | None = Field(None, json_schema_extra={"enum": [*SIZES, None]})
+    physical_width_mm: float | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 10_000})
+    format: str | None = Field(None, json_schema_extra={"enum": ["jpeg", "png", None]})
 
     def options(self) -> dict[str, Any]:
         """Those of `fabric.ScanOptions` that the client gave."""
