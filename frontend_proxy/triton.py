@@ -1,8 +1,10 @@
 """Triton as a `ModelServer`: the one place that knows gRPC, tensors and Triton's errors."""
 
+import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +54,8 @@ CHANNEL_ARGS = [
     ("grpc.lb_policy_name", "round_robin"),
 ]
 
+TOO_LATE = "the model took longer than this request may take"
+
 _MODEL_CODES = {
     "INVALID_INPUT": InvalidInput,
     "IMAGE_DECODE": UndecodableImage,
@@ -88,6 +92,7 @@ class Triton:
                 "request_id": job.request_id,
             }
 
+        deadline = time.monotonic() + timeout_s
         stream = self._client.stream_infer(request(), stream_timeout=timeout_s, headers=outgoing_headers())
         try:
             with translated_errors():
@@ -101,6 +106,13 @@ class Triton:
                     if isinstance(response, Result):
                         return
             raise InferenceFailed("the model ended the job without a picture")
+        except (InferenceFailed, asyncio.CancelledError) as error:
+            # A deadline that strikes while the request is being sent looks like a failure inside gRPC, or
+            # as if this task had been cancelled.
+            task = asyncio.current_task()
+            if time.monotonic() < deadline or (task and task.cancelling()):
+                raise
+            raise DeadlineExceeded(TOO_LATE) from error
         finally:
             stream.cancel()
 
@@ -203,7 +215,7 @@ def translate(message: str, status: str | None) -> ProxyError:
     logger.warning("Triton: %s %s", status or "", message)
     match status:
         case "StatusCode.DEADLINE_EXCEEDED":
-            return DeadlineExceeded("the model took longer than this request may take")
+            return DeadlineExceeded(TOO_LATE)
         case "StatusCode.UNAVAILABLE" | "StatusCode.CANCELLED" | "StatusCode.NOT_FOUND":
             return ModelUnavailable("the model server does not answer; try again in a few seconds")
         case "StatusCode.RESOURCE_EXHAUSTED":

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 READY_WITHIN = 120  # seconds, on a machine that is busy with other things too
 
 
@@ -27,6 +29,20 @@ class Stack:
     def health(self):
         with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
             return json.load(response)
+
+    @property
+    def proxy(self):
+        """The proxy's own process."""
+        return self._find(lambda child: child.cmdline()[-1:] == ["frontend_proxy"])
+
+    @property
+    def triton(self):
+        return self._find(lambda child: child.name() == "tritonserver")
+
+    def _find(self, wanted):
+        return next(
+            child for child in psutil.Process(self.process.pid).children(recursive=True) if wanted(child)
+        )
 
     def wait_until(self, condition, within=READY_WITHIN):
         """Poll /health until `condition` of it holds."""

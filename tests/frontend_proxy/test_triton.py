@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -162,6 +163,28 @@ async def test_the_deadline_ends_the_job(triton: Triton, fake: FakeTriton, timeo
     fake.script = [60.0, b"picture"]
     with pytest.raises(DeadlineExceeded):
         await collect(triton, timeout_s=timeout_s)
+
+
+async def test_a_deadline_in_mid_send_is_a_deadline(triton: Triton, fake: FakeTriton) -> None:
+    """gRPC then reports an internal error, or raises CancelledError in a task that nobody cancelled, which
+    would end a connection's answering without a word."""
+    job = replace(JOB, camera_frame=bytes(2**20))
+    fake.script = [0.005, b"picture"]
+
+    async def impatient(timeout_s: float) -> str:
+        try:
+            await run_to_result(triton, job, timeout_s)
+        except DeadlineExceeded:
+            return "late"
+        return "in time"
+
+    found = [
+        outcome
+        for _ in range(10)
+        for outcome in await asyncio.gather(*(impatient(n / 2000) for n in range(1, 41)))
+    ]
+    assert set(found) <= {"late", "in time"}
+    assert "late" in found
 
 
 async def test_cancelling_the_task_cancels_the_job_at_the_server(triton: Triton, fake: FakeTriton) -> None:
