@@ -22,6 +22,7 @@ from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
 from frontend_proxy.keyframes import Keyframes
 from frontend_proxy.middleware import ErrorMiddleware, RequestMiddleware
+from frontend_proxy.observed import Observed
 from frontend_proxy.routing import resource
 from frontend_proxy.scans import Scans
 from frontend_proxy.settings import Settings
@@ -38,6 +39,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     """
     shutdown = shutdown or Shutdown()
     authenticator = Authenticator(settings)
+    server = Observed(server)
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))

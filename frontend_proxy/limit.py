@@ -3,7 +3,6 @@
 from types import TracebackType
 
 from frontend_proxy.errors import Overloaded
-from frontend_proxy.metrics import IN_FLIGHT
 
 
 class Limit:
@@ -21,10 +20,8 @@ class Limit:
         if self.in_flight >= self.most:
             raise Overloaded(f"{self.most} {self.what} are in flight already; try again in a moment")
         self.in_flight += 1
-        IN_FLIGHT.labels(self.what).inc()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.in_flight -= 1
-        IN_FLIGHT.labels(self.what).dec()

@@ -40,11 +40,12 @@ _LAG_EVERY_S = 0.1
 REQUESTS = Counter("lucy_http_requests", "HTTP requests", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram("lucy_http_request_seconds", "Until the answer", ["route"], buckets=_SECONDS)
 KEYFRAMES = Counter("lucy_keyframes", "Answered keyframes", ["mode", "reason"])
+KEYFRAME_SECONDS = Histogram("lucy_keyframe_seconds", "From arrival to answer", buckets=_SECONDS)
 DROPPED = Counter("lucy_keyframes_dropped", "Keyframes that a newer one of the same socket replaced")
-CAPTURES = Counter("lucy_captures", "Ended captures", ["outcome"])
-STAGE_SECONDS = Histogram("lucy_stage_seconds", "Stages of an answer", ["job", "stage"], buckets=_SECONDS)
+JOBS = Counter("lucy_jobs", "Ended jobs at Triton", ["mode", "outcome"])
+STAGE_SECONDS = Histogram("lucy_stage_seconds", "Stages of a job", ["mode", "stage"], buckets=_SECONDS)
 SOCKETS = Gauge("lucy_sockets", "Open WebSockets", multiprocess_mode="livesum")
-IN_FLIGHT = Gauge("lucy_in_flight", "Jobs at Triton", ["kind"], multiprocess_mode="livesum")
+IN_FLIGHT = Gauge("lucy_in_flight", "Jobs at Triton", ["mode"], multiprocess_mode="livesum")
 LOOP_LAG = Histogram(
     "lucy_event_loop_lag_seconds",
     "How late a timer of the event loop is",
@@ -65,14 +66,13 @@ def count_keyframe(answer: KeyframeResult | ErrorMessage) -> None:
         return
     reason = "reused" if answer.reused else answer.mode_reason or ""
     KEYFRAMES.labels(answer.mode, reason).inc()
-    if not answer.reused:
-        count_stages("keyframe", answer)
+    KEYFRAME_SECONDS.observe(answer.latency_ms["total"] / 1000)
 
 
-def count_stages(job: str, report: Report) -> None:
-    """`job`: keyframe or capture."""
+def count_stages(mode: str, report: Report) -> None:
+    """`mode`: keyframe or capture."""
     for stage, milliseconds in report.latency_ms.items():
-        STAGE_SECONDS.labels(job, stage).observe(milliseconds / 1000)
+        STAGE_SECONDS.labels(mode, stage).observe(milliseconds / 1000)
 
 
 async def watch_loop() -> None:

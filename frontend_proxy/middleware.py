@@ -29,8 +29,8 @@ SECURITY_HEADERS = {
 _CSP = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_CSP = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss: data: blob:; object-src 'none'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "style-src 'self' 'unsafe-inline'; font-src 'self' data:; connect-src 'self' ws: wss: data: blob:; "
+    "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

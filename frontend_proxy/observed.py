@@ -1,0 +1,46 @@
+"""The model server with a count of all that it does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+
+from frontend_proxy.errors import ProxyError
+from frontend_proxy.jobs import Job, ModelHealth, ModelServer, Progress, Result
+from frontend_proxy.metrics import IN_FLIGHT, JOBS, count_stages
+
+
+class Observed:
+    """A `ModelServer` that passes all on. A job's outcome is `done`, `cancelled` or an error's code."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self._server = server
+
+    async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
+        outcome = "INTERNAL"
+        responses = self._server.run(job, timeout_s)
+        IN_FLIGHT.labels(job.mode).inc()
+        try:
+            async for response in responses:
+                if isinstance(response, Result):
+                    outcome = "done"
+                    count_stages(job.mode, response.report)
+                yield response
+        except ProxyError as error:
+            outcome = error.code
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            if outcome != "done":  # closing it after its result is how a job ends
+                outcome = "cancelled"
+            raise
+        finally:
+            IN_FLIGHT.labels(job.mode).dec()
+            JOBS.labels(job.mode, outcome).inc()
+            await responses.aclose()
+
+    async def health(self) -> ModelHealth:
+        return await self._server.health()
+
+    async def executions(self) -> Mapping[tuple[str, int], int]:
+        return await self._server.executions()
+
+    async def close(self) -> None:
+        await self._server.close()
