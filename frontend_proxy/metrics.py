@@ -6,6 +6,7 @@ them is asked. The folder must be empty when the first of them starts.
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -107,15 +108,24 @@ class Metrics:
 
 
 class _Executions(Collector):
-    """Triton's count of its models' executions by batch size; the mean batch is the occupancy."""
+    """Triton's count of its models' executions by batch size, and of the rows in them.
+
+    Rows by executions is the mean batch: how full the batches are.
+    """
 
     def __init__(self, executions: Mapping[tuple[str, int], int]) -> None:
         self._executions = executions
 
     def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(
+        executions = CounterMetricFamily(
             "lucy_triton_executions", "Executions of a model in Triton", labels=["model", "batch_size"]
         )
+        rows = CounterMetricFamily("lucy_triton_rows", "Rows in all these batches", labels=["model"])
+        by_model: dict[str, int] = defaultdict(int)
         for (model, batch_size), count in sorted(self._executions.items()):
-            family.add_metric([model, str(batch_size)], count)
-        yield family
+            executions.add_metric([model, str(batch_size)], count)
+            by_model[model] += batch_size * count
+        for model, count in by_model.items():
+            rows.add_metric([model], count)
+        yield executions
+        yield rows
