@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 MAX_HEAD_BYTES = 2**16
 _LINGER_S = 5  # for a client that still sends a body after its answer: an answer cut off by a reset is lost
 _STALLED_MS = 60_000  # a peer that takes nothing for so long is gone
+_UNSENT_BYTES = 2**17  # the kernel would take megabytes of answers for a client that reads slowly: stale ones
 
 
 def http_protocol(settings: Settings) -> type[asyncio.Protocol]:
@@ -46,6 +47,7 @@ class _BoundedHttp(HttpToolsProtocol):
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MS)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         if len(self.connections) > self.max_connections:
             self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, "OVERLOADED", "too many connections; try again later"

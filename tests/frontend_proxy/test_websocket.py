@@ -2,6 +2,7 @@ import asyncio
 import base64
 import io
 import json
+import socket
 import time
 from contextlib import AsyncExitStack
 from typing import Any
@@ -279,6 +280,21 @@ async def test_a_client_that_does_not_read_costs_nothing(serve: Serve, server: F
             timestamps.append((await answer(socket))["timestamp"])
     assert len(server.started) == sent + 1  # the frame after which nothing more was read was never asked for
     assert timestamps[:-1] == sorted(timestamps[:-1])
+
+
+async def test_few_stale_answers_wait_for_a_slow_reader(serve: Serve, server: FakeServer) -> None:
+    """The kernel's send buffer grows to megabytes: dozens of answers that nobody wants any more."""
+    frame = base64.b64encode(base64.b64decode(encoded("RGB", "JPEG")) + bytes(100_000)).decode()
+    async with serve() as address:
+        host, port = address.split(":")
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # the client's own part is small
+        raw.connect((host, int(port)))
+        async with connect(f"ws://{address}/ws", sock=raw, max_queue=1, max_size=None) as slow:
+            for number in range(40):
+                await slow.send(keyframe(number, camera_frame=frame, seed=number))
+                await asyncio.sleep(0.02)
+            assert len(server.started) < 12
 
 
 async def test_closing_the_socket_cancels_the_job(serve: Serve, server: FakeServer) -> None:
