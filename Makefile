@@ -12,7 +12,7 @@ CHECKPOINT ?= export/checkpoints/lucy-tiny
 PROFILE ?= cpu
 PRECISION ?=
 
-.PHONY: help setup export serve demo test check format bench bench-fabric train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test check format bench bench-fabric bench-load train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,11 @@ format: setup ## Format the code in place
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: export bench-fabric ## Run the benchmarks
+bench: export bench-fabric bench-load ## Run the benchmarks
 	$(BIN)/python -m benchmarks.scheduling
+
+bench-load: setup ## Measure what the proxy costs and holds: 500 sockets before a stand-in for the model
+	$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json
 
 bench-fabric: setup ## Measure the fabric scanner against ground truth and the one before it
 	$(BIN)/python -m benchmarks.fabric
