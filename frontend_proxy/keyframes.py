@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from frontend_proxy.admission import Admission
@@ -36,6 +36,8 @@ FALLBACK_REASONS: dict[type[ProxyError], str] = {
 }
 FALLBACK_S = 0.3  # of its time is kept for drawing the composite, but no more than a fifth
 LOOK_S = 0.1  # for seeing whether anything has changed; after that the model is asked
+# What of a job is the scene and not the client's choice.
+SCENE_FIELDS = ("request_id", "camera_frame", "jacket_render", "pose")
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ class Keyframes:
         reserve = min(FALLBACK_S, self._settings.keyframe_timeout_s / 5)
         with self._admission.admitted() as level:
             steps = job.steps or self._usual_steps
-            if fewer := steps and level and fewer_steps(steps, level):
-                job = replace(job, steps=fewer)
+            if steps and level:
+                job = replace(job, steps=fewer_steps(steps, level))
             result = await run_to_result(self._server, job, deadline - reserve - time.monotonic())
         report = result.report
         if job.steps is None:
@@ -115,8 +117,10 @@ class Keyframes:
 
     async def _look(self, job: Job, fabric_id: str | None, last: TemporalFilter) -> Scene:
         """The scene, with thumbnails where the last answer may hold for it and the worker has time."""
-        choices = (fabric_id, job.fabric, job.seed, job.steps, job.strength, job.guidance_scale)
-        scene = Scene(choices, job.pose)
+        choices = tuple(
+            getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS
+        )
+        scene = Scene((fabric_id, *choices), job.pose)
         if not (last.may_hold(scene) and self._worker.idle):
             return scene
         try:
