@@ -93,7 +93,7 @@ class Client:
     """One socket's keyframes. Every one has a seed of its own, so that no answer is reused."""
 
     def __init__(self, socket, binary):
-        self._socket, self._binary = socket, binary
+        self.socket, self._binary = socket, binary
         frame, render = (FRAME, RENDER) if binary else map(_text, (FRAME, RENDER))
         self._message = {"type": "keyframe", "camera_frame": frame, "jacket_render": render, "pose": None}
 
@@ -106,13 +106,18 @@ class Client:
         ) as socket:
             yield cls(socket, binary)
 
-    async def send(self, number, **fields):
+    def encoded(self, number, **fields):
         message = {**self._message, "timestamp": number, "seed": number, **fields}
-        await self._socket.send(msgpack.packb(message) if self._binary else json.dumps(message))
+        return msgpack.packb(message) if self._binary else json.dumps(message)
+
+    def decoded(self, data):
+        return msgpack.unpackb(data) if self._binary else json.loads(data)
+
+    async def send(self, number):
+        await self.socket.send(self.encoded(number))
 
     async def receive(self):
-        data = await self._socket.recv()
-        return msgpack.unpackb(data) if self._binary else json.loads(data)
+        return self.decoded(await self.socket.recv())
 
 
 def _text(image):
@@ -228,10 +233,12 @@ async def own_cost(served, rounds):
         through, direct = [], []
         async with Client.dial(served, binary) as client:
             for number in range(rounds + 5):
+                message = client.encoded(number, steps=1)
                 began = time.perf_counter()
-                await client.send(number, steps=1)
-                answer = await client.receive()
-                through.append(1000 * (time.perf_counter() - began) - answer["latency_ms"]["denoise"])
+                await client.socket.send(message)
+                data = await client.socket.recv()
+                took = time.perf_counter() - began
+                through.append(1000 * took - client.decoded(data)["latency_ms"]["denoise"])
                 began = time.perf_counter()
                 report = (await run_to_result(triton, job, 10)).report
                 direct.append(1000 * (time.perf_counter() - began) - report.latency_ms["denoise"])
