@@ -10,6 +10,7 @@ import numpy as np
 from fabric.light import linear_to_srgb, srgb_to_linear
 
 CLOTH = ("fabric_weave", "felt", "leather", "carbon_fiber")
+GROUND = ("tiles", "rocks")  # no cloth, but photographed with their normals
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,17 @@ class Material:
 
 
 def measured(name: str) -> Material:
-    """A CC0 material of threejs-materials at 1024²; its albedo is scaled so that no light clips it."""
-    folder = _package("threejs_materials") / "pbr_properties" / "_assets" / name
-    colour = cv2.cvtColor(cv2.imread(str(folder / "color.png")), cv2.COLOR_BGR2RGB)
+    """One of `CLOTH` (threejs-materials, CC0) or of `GROUND` (pypbr, MIT) at 1024².
+
+    Its albedo is scaled so that no light clips it.
+    """
+    if name in GROUND:
+        folder = _package("pypbr").parent / "tests" / "data" / name
+        file = "basecolor.png"
+    else:
+        folder = _package("threejs_materials") / "pbr_properties" / "_assets" / name
+        file = "color.png"
+    colour = cv2.cvtColor(cv2.imread(str(folder / file)), cv2.COLOR_BGR2RGB)
     normal = cv2.imread(str(folder / "normal.png"), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(np.float32)
     normal = normal / (normal.max() / 2) - 1
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
