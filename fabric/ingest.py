@@ -11,6 +11,7 @@ from fabric.errors import FabricError
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP")
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
+MAX_ASPECT = 20  # longer by shorter side; beyond it there is no square of cloth worth the name
 
 _SRGB = ImageCms.createProfile("sRGB")
 
@@ -22,7 +23,8 @@ def decode(photo: bytes, side: int) -> np.ndarray:
     offers) that keeps its shorter side at or above `side` pixels; other formats come whole.
 
     Raises FabricError: IMAGE_DECODE for what is no image or is broken, TOO_LARGE above `MAX_PIXELS`
-    (by the header, before any pixel is decoded), INVALID_INPUT below `MIN_SIDE` pixels.
+    (by the header, before any pixel is decoded), INVALID_INPUT below `MIN_SIDE` pixels or above
+    `MAX_ASPECT`.
     """
     try:
         with warnings.catch_warnings():
@@ -52,6 +54,10 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise FabricError(
             "INVALID_INPUT", f"the photo is {width}×{height} pixels; send at least {MIN_SIDE} on each side"
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise FabricError(
+            "INVALID_INPUT", f"the photo is {width}×{height} pixels; send one that is less of a strip"
         )
 
 

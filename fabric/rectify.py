@@ -34,7 +34,8 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
     difference = _difference(lab)
     # By its colour; or, where a pattern's mean is the ground's colour, by how much it varies about it.
-    for ground, likeness in ((difference, lab), (_spread(difference),) * 2):
+    varied = cv2.GaussianBlur(difference, (0, 0), 6)
+    for ground, likeness in ((difference, lab), (varied, varied)):
         outlines = []
         for mask in _masks(ground):
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -105,10 +106,6 @@ def _difference(lab: np.ndarray) -> np.ndarray:
     )
     away = lab - np.median(border, axis=0)
     return cv2.sqrt(cv2.transform(away * away, np.ones((1, 3))))
-
-
-def _spread(difference: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(difference, (0, 0), 6)
 
 
 def _masks(difference: np.ndarray) -> list[np.ndarray]:

@@ -76,6 +76,7 @@ def test_bad_photos_have_a_code() -> None:
     assert code_of(b"") == "IMAGE_DECODE"
     assert code_of(saved(Image.new("RGB", (1, 1)))) == "INVALID_INPUT"
     assert code_of(saved(Image.new("L", (7000, 6000)))) == "TOO_LARGE"
+    assert code_of(saved(Image.new("L", (500_000, 70)))) == "INVALID_INPUT"
     assert code_of(saved(Image.fromarray(RED_LEFT))[:200]) == "IMAGE_DECODE"
 
 
