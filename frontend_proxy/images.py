@@ -4,6 +4,7 @@ import base64
 import io
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 from pydantic_core import CoreConfig, SchemaValidator, core_schema
@@ -37,7 +38,8 @@ def from_base64(text: str) -> bytes:
     if any(blank in text for blank in " \r\n\t"):
         text = "".join(text.split())
     try:
-        return bytes(_BASE64.validate_strings(text + "=" * (-len(text) % 4)))
+        padded: Any = text + "=" * (-len(text) % 4)  # the method takes str, and its stub only dict
+        return bytes(_BASE64.validate_strings(padded))
     except ValueError as error:
         raise ValueError("not base64") from error
 
