@@ -56,6 +56,7 @@ class JobFactory:
             "request_id": current_request_id(),
             "pose": pose_tensor(request.pose.points()) if request.pose else None,
             "fabric": fabric.name if fabric else None,
+            "render_fit": request.render_fit,
             "steps": request.steps or default_steps,
             "strength": request.strength,
             "guidance_scale": request.guidance_scale,

@@ -88,6 +88,7 @@ class TryOn(BaseModel):
 
     pose: Pose | None = None
     fabric_id: str | None = None
+    render_fit: Literal["auto", "stretch", "contain", "cover", "body"] | None = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     steps: int | None = Field(None, ge=1)
     strength: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)

@@ -41,7 +41,7 @@ async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps)
     pipeline.set_progress_bar_config(disable=True)
     count = next(n for n in range(steps, 1000) if int(n * recipe["strength"]) >= steps)
 
-    crop = reflected_crop(answer["composite"], answer["crop"], (width, height))
+    crop = replicated_crop(answer["composite"], answer["crop"], (width, height))
     mask = answer["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1)
     pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
     expected = pipeline(
@@ -63,12 +63,12 @@ async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps)
     assert psnr(found, expected) >= 40
 
 
-def reflected_crop(composite, crop, size):
+def replicated_crop(composite, crop, size):
     """The crop as the model sees it, worked out anew with Pillow and OpenCV's border alone."""
     x, y, width, height = crop
     frame_height, frame_width = composite.shape[:2]
     room = max(width, height)
-    padded = cv2.copyMakeBorder(composite, room, room, room, room, cv2.BORDER_REFLECT_101)
+    padded = cv2.copyMakeBorder(composite, room, room, room, room, cv2.BORDER_REPLICATE)
     window = padded[room + y : room + y + height, room + x : room + x + width]
     assert (frame_height, frame_width) == (720, 1280)
     return Image.fromarray(
@@ -167,6 +167,7 @@ async def test_closing_the_stream_stops_the_steps_within_two_ticks(tryon):
         ({"strength": float("nan")}, "INVALID_INPUT"),
         ({"mode": "video"}, "INVALID_INPUT"),
         ({"output_format": "gif"}, "INVALID_INPUT"),
+        ({"render_fit": "tight"}, "INVALID_INPUT"),
     ],
 )
 async def test_one_bad_request_fails_alone(tryon, change, code):

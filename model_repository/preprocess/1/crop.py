@@ -81,7 +81,8 @@ def pixels(
 ) -> np.ndarray:
     """The VAE encoder's input, (N, 3, H, W) float32, RGB in −1…1: the composite, and where the
     checkpoint wants it the conditioning image, which is the composite with `painted` blanked to 0."""
-    picture = crop.of(composite, resolution, cv2.BORDER_REFLECT_101)
+    # Beyond the frame its edge goes on: mirrored, a second head would look in from above.
+    picture = crop.of(composite, resolution, cv2.BORDER_REPLICATE)
     rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1
     if not masked:
         return rgb

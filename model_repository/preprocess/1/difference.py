@@ -23,7 +23,8 @@ def difference_mask(render: np.ndarray, frame: np.ndarray, video: Registration) 
     """Coverage, (H, W) uint8, of the garment in `render`, (h, w, 3) BGR, that `video` lays on `frame`,
     (H, W, 3) BGR."""
     small_render, small_frame = shrink(render, _SIZE), shrink(frame, _SIZE)
-    placed = video.between(render, small_render, frame, small_frame)
+    sizes = (picture.shape[1::-1] for picture in (render, small_render, frame, small_frame))
+    placed = video.rescaled(*sizes)
     drawn_over = placed.warp(small_render, small_frame.shape[1::-1])
     solid = _garment(drawn_over, _expose_alike(small_frame, drawn_over))
     return cv2.resize(cv2.blur(solid * 255, (3, 3)), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
@@ -93,10 +94,10 @@ def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
         return bodies
     own, rest = (_histogram(render, mask) for mask in (bodies, 1 - bodies))
     of_its_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
-    coloured = cv2.calcBackProject(
-        [render], [0, 1, 2], of_its_colours.astype(np.float32), [0, 256] * 3, scale=1
-    )
-    return cv2.medianBlur(bodies | _open(coloured & _closed(bodies) & (1 - bodies), 1), 5)
+    y, x = np.nonzero(_closed(bodies) > bodies)
+    gaps = np.zeros_like(bodies)
+    gaps[y, x] = of_its_colours[tuple((render[y, x] >> 4).T)]
+    return cv2.medianBlur(bodies | _open(gaps, 1), 5)
 
 
 def _closed(bodies: np.ndarray) -> np.ndarray:

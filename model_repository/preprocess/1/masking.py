@@ -5,8 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from difference import difference_mask
+from placement import Silhouettes, best_fit, near_body
 from pose import Pose
-from registration import Registration, find_video, stretch
+from registration import Registration, find_video, fits, stretch
+
+# How a client may say that its canvas lies on the frame.
+RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 
 # A garment smaller than this share of the frame is none.
 _LEAST_GARMENT = 0.002
@@ -29,27 +33,61 @@ class Garment:
     reason: str | None = None
 
 
-def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose) -> Garment:
-    """The garment of `render` (h, w, 4) BGRA on `frame` (H, W, 3) BGR, head and hands spared."""
-    size = frame.shape[1::-1]
+def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str = "auto") -> Garment:
+    """The garment of `render` (h, w, 4) BGRA on `frame` (H, W, 3) BGR, head and hands spared.
+
+    render_fit: one of RENDER_FITS. `auto` finds how the canvas lies on the frame, and moves a garment that
+    lies a little off the body; `stretch`, `contain` and `cover` say how; `body` moves it onto the body from
+    wherever the client drew it. Without a pose `body` is `auto`.
+    """
     alpha = cv2.extractChannel(render, 3)
     if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
-        registration = stretch(render.shape[1::-1], size)
-        premultiplied = cv2.merge(
-            [cv2.multiply(c, alpha, scale=1 / 255) for c in cv2.split(render)[:3]] + [alpha]
-        )
-        laid = registration.warp(premultiplied, size)
-        colour, mask = cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), cv2.extractChannel(laid, 3)
-        return _spare(Garment(mask, colour, "alpha", registration), pose)
+        return _spare(_transparent(render, alpha, frame.shape[1::-1], pose, render_fit), pose)
+    return _spare(_opaque(cv2.cvtColor(render, cv2.COLOR_BGRA2BGR), frame, pose, render_fit), pose)
 
-    opaque = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
-    video = find_video(opaque, frame)
+
+def _transparent(
+    render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str
+) -> Garment:
+    registration = _lay(alpha, size, pose, render_fit)
+    colours = [cv2.multiply(channel, alpha, scale=1 / 255) for channel in cv2.split(render)[:3]]
+    laid = registration.warp(cv2.merge([*colours, alpha]), size)
+    return Garment(cv2.extractChannel(laid, 3), cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), "alpha", registration)
+
+
+def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) -> Registration:
+    """How a canvas of this `alpha` lies on the frame."""
+    candidates = _candidates(alpha, size, render_fit)
+    if not pose.tracked:
+        return candidates[0]
+    laid, silhouettes = best_fit(candidates, alpha, pose, size)
+    if render_fit == "body":
+        return silhouettes.onto_body().after(laid, size[0], "body")
+    if render_fit == "auto" and (correction := silhouettes.correction()):
+        return correction.after(laid, size[0], f"{laid.fit}, corrected")
+    return laid
+
+
+def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) -> Garment:
+    size = frame.shape[1::-1]
+    explicit = render_fit in ("stretch", "contain", "cover")
+    video = find_video(render, frame, _candidates(render, size, render_fit) if explicit else None)
     if video is None:
         registration = stretch(render.shape[1::-1], size)
         return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
-    mask = difference_mask(opaque, frame, video)
-    colour = _times(video.warp(opaque, size), mask)
-    return _spare(Garment(mask, colour, "difference", video), pose)
+    mask = difference_mask(render, frame, video)
+    if pose.tracked:
+        mask = near_body(mask, pose)
+    if render_fit == "body" and pose.tracked:
+        move = Silhouettes(mask, pose).onto_body()
+        video = move.after(video, size[0], "body")
+        mask = cv2.warpAffine(mask, move.matrix(size[0]), size)
+    return Garment(mask, _times(video.warp(render, size), mask), "difference", video)
+
+
+def _candidates(canvas: np.ndarray, size: tuple[int, int], render_fit: str) -> list[Registration]:
+    known = fits(canvas.shape[1::-1], size)
+    return [fit for fit in known if fit.fit == render_fit] or known
 
 
 def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
@@ -87,6 +125,8 @@ def _spare(garment: Garment, pose: Pose) -> Garment:
         share = 255 - cv2.blur(cv2.dilate(255 * protected[window], np.ones((3, 3), np.uint8)), (3, 3))
         mask[window] = cv2.multiply(mask[window], share, scale=1 / 255)
         colour[window] = _times(colour[window], share)
+    if garment.reason:
+        return garment
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)

@@ -6,9 +6,13 @@ import cv2
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from crop import around, latent_mask, pixels
-from masking import composite, find_garment, torso_overlap
+from masking import RENDER_FITS, composite, find_garment, torso_overlap
 from pictures import NotAnImage, decode_frame, decode_render
 from pose import Pose
+
+
+class UnknownFit(ValueError):
+    """The request names no fit that there is."""
 
 
 class TritonPythonModel:
@@ -24,15 +28,20 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse(self._prepare(**inputs))
         except NotAnImage as error:
             return _failure(f"IMAGE_DECODE: {error}")
+        except UnknownFit as error:
+            return _failure(f"INVALID_INPUT: {error}")
         except Exception as error:
             pb_utils.Logger.log_error(f"preprocess: {error!r}")
             return _failure(f"INFERENCE_FAILED: preprocess: {error}")
 
-    def _prepare(self, camera_frame, jacket_render, pose, resolution, masked):
+    def _prepare(self, camera_frame, jacket_render, pose, render_fit, resolution, masked):
+        render_fit = render_fit[0].decode()
+        if render_fit not in RENDER_FITS:
+            raise UnknownFit(f"render_fit is {render_fit!r}; it must be one of {', '.join(RENDER_FITS)}")
         resolution = (int(resolution[0]), int(resolution[1]))
         frame = decode_frame(camera_frame)
         landmarks = Pose(pose, frame.shape[1::-1])
-        garment = find_garment(decode_render(jacket_render), frame, landmarks)
+        garment = find_garment(decode_render(jacket_render), frame, landmarks, render_fit)
         crop = around(garment.mask, resolution)
         painted = latent_mask(crop, garment.mask, resolution)
         drawn = composite(garment, frame)

@@ -13,7 +13,10 @@ EARS = (7, 8)
 MOUTH = (9, 10)
 SHOULDERS = (11, 12)
 HIPS = (24, 23)  # in this order they close the torso's outline after the shoulders
+ARMS = ((11, 13, 15), (12, 14, 16))
 HANDS = ((17, 19, 21), (18, 20, 22))  # the fingers: a disc around the wrist would cut into the cuff
+# Where points are clipped, in frames: OpenCV draws with fixed-point coordinates.
+_FAR = 4
 
 
 class Pose:
@@ -24,13 +27,18 @@ class Pose:
     """
 
     def __init__(self, landmarks: np.ndarray, size: tuple[int, int]):
-        landmarks = landmarks.astype(np.float64)
+        self._landmarks = landmarks = landmarks.astype(np.float64)
         finite = np.isfinite(landmarks).all(axis=1)
         within = finite & (landmarks[:, :2] >= 0).all(axis=1) & (landmarks[:, :2] <= 1).all(axis=1)
         self.seen = within & (landmarks[:, 3] > 0.5)
         self.points = np.where(finite[:, None], landmarks[:, :2], 0) * size  # (33, 2) pixels
         self._finite = finite
         self._size = size
+        self._extent = max(size)
+
+    def at(self, size: tuple[int, int]) -> "Pose":
+        """The same landmarks on a copy of the frame of `size` (width, height)."""
+        return Pose(self._landmarks, size)
 
     @property
     def tracked(self) -> bool:
@@ -47,14 +55,42 @@ class Pose:
         """The torso from shoulders to hips: (H, W) bool at the frame's size.
 
         Hips that make no body (above the shoulders, or unknown) are put one and a half shoulder widths
-        below the shoulders.
+        below the shoulders. A tracker that has swapped the sides changes nothing.
         """
         left, right = self.points[list(SHOULDERS)]
         hips = self.points[list(HIPS)]
         if not self._finite[list(HIPS)].all() or hips[:, 1].min() <= max(left[1], right[1]):
             down = np.array([0, 1.5 * self.shoulder_width])
             hips = np.array([right, left]) + down
-        return self._fill(np.array([left, right, *hips]))
+        return self._hull(np.array([left, right, *hips])).astype(bool)
+
+    def body(self, below: float = 1.1) -> np.ndarray:
+        """What a jacket covers, roughly: trunk and arms, (H, W) uint8, 0 or 1, at the frame's size.
+
+        below: how far under the shoulders it ends, in shoulder widths. Proportions were chosen so that
+        jackets of many cuts overlap it best where they lie right.
+        """
+        unit = self.shoulder_width
+        left, right = self.points[list(SHOULDERS)]
+        down = self._down()
+        out = 0.05 * (left - right)
+        top, bottom = -0.18 * unit * down, below * unit * down
+        mask = self._hull(np.array([left + out + top, right - out + top, right + bottom, left + bottom]))
+        for arm in ARMS:
+            known = [number for number in arm if self._landmarks[number].any() and self._finite[number]]
+            points = (
+                self.points[known].clip(-_FAR * self._extent, _FAR * self._extent).round().astype(np.int32)
+            )
+            cv2.polylines(mask, [points], False, 1, max(1, round(0.36 * unit)))
+        return mask
+
+    def _down(self) -> np.ndarray:
+        """The direction from the shoulders to the hips; straight down where the hips make no body."""
+        hips = self.points[list(HIPS)]
+        spine = hips.mean(axis=0) - self.points[list(SHOULDERS)].mean(axis=0)
+        if not self._finite[list(HIPS)].all() or spine[1] < 0.5 * self.shoulder_width:
+            return np.array([0.0, 1.0])
+        return spine / np.linalg.norm(spine)
 
     def protected(self) -> np.ndarray:
         """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
@@ -77,8 +113,10 @@ class Pose:
                 cv2.circle(mask, tuple(int(v) for v in centre.round()), round(radius), 1, -1)
         return mask.astype(bool)
 
-    def _fill(self, polygon: np.ndarray) -> np.ndarray:
+    def _hull(self, points: np.ndarray) -> np.ndarray:
+        """The convex hull of points in pixels, filled: (H, W) uint8, 0 or 1."""
         width, height = self._size
         mask = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(mask, [polygon.round().astype(np.int32)], 1)
-        return mask.astype(bool)
+        far = _FAR * self._extent
+        cv2.fillConvexPoly(mask, cv2.convexHull(points.clip(-far, far).round().astype(np.int32)), 1)
+        return mask

@@ -15,6 +15,8 @@ from pictures import largest_channel, shrink
 _COMPARE_AT = 160
 # Grey levels within which a pixel of the render counts as the frame's own.
 _ALIKE = 16
+# Aspects that differ by less than this are the same.
+_SAME_ASPECT = 1.02
 # Below this share of alike pixels the canvas does not show this camera's video.
 _LEAST_ALIKE = 0.25
 
@@ -33,12 +35,16 @@ class Registration:
             return cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)  # the same in a third of the time
         return cv2.warpAffine(canvas, self.matrix, size, flags=cv2.INTER_LINEAR)
 
-    def between(
-        self, canvas: np.ndarray, small_canvas: np.ndarray, frame: np.ndarray, small_frame: np.ndarray
+    def rescaled(
+        self,
+        canvas: tuple[int, int],
+        small_canvas: tuple[int, int],
+        frame: tuple[int, int],
+        small_frame: tuple[int, int],
     ) -> "Registration":
-        """The same fit between a smaller copy of the canvas and one of the frame."""
-        up = _square(_between(_rectangle(small_canvas), _rectangle(canvas)))
-        down = _square(_between(_rectangle(frame), _rectangle(small_frame)))
+        """The same fit between smaller copies of the canvas and the frame; sizes are (width, height)."""
+        up = _square(_between((0, 0, *small_canvas), (0, 0, *canvas)))
+        down = _square(_between((0, 0, *frame), (0, 0, *small_frame)))
         return Registration(self.fit, (down @ _square(self.matrix) @ up)[:2])
 
 
@@ -47,19 +53,36 @@ def stretch(canvas: tuple[int, int], frame: tuple[int, int]) -> Registration:
     return Registration("stretch", _between((0, 0, *canvas), (0, 0, *frame)))
 
 
-def find_video(render: np.ndarray, frame: np.ndarray) -> Registration | None:
+def fits(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
+    """Stretch, and where the aspects differ contain and cover; sizes are (width, height)."""
+    found = [stretch(canvas, frame)]
+    ratios = (frame[0] / canvas[0], frame[1] / canvas[1])
+    if max(ratios) < _SAME_ASPECT * min(ratios):
+        return found
+    for fit, scale in (("contain", min(ratios)), ("cover", max(ratios))):
+        width, height = canvas[0] * scale, canvas[1] * scale
+        target = ((frame[0] - width) / 2, (frame[1] - height) / 2, width, height)
+        found.append(Registration(fit, _between((0, 0, *canvas), target)))
+    return found
+
+
+def find_video(
+    render: np.ndarray, frame: np.ndarray, candidates: list[Registration] | None = None
+) -> Registration | None:
     """The fit under which an opaque render, (h, w, 3), shows `frame`, (H, W, 3); None if it does not.
 
-    Tried are the canvas stretched over the frame, contained in it, covering it, and the part of the
-    canvas that is not black (a video plane drawn smaller than the canvas).
+    candidates: those to try. By default the canvas stretched over the frame, contained in it, covering it,
+    and the part of the canvas that is not black (a video plane drawn smaller than the canvas).
     """
-    canvas_size, frame_size = render.shape[1::-1], frame.shape[1::-1]
-    candidates = [stretch(canvas_size, frame_size), *_same_aspect(canvas_size, frame_size)]
-    plane = _not_black(render)
-    if plane is not None:
-        candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
+    frame_size = frame.shape[1::-1]
+    if candidates is None:
+        candidates = fits(render.shape[1::-1], frame_size)
+        plane = _not_black(render)
+        if plane is not None:
+            candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
     small_render, small_frame = shrink(render, 2 * _COMPARE_AT), shrink(frame, _COMPARE_AT)
-    scores = [_alike(candidate, render, frame, small_render, small_frame) for candidate in candidates]
+    sizes = (render.shape[1::-1], small_render.shape[1::-1], frame_size, small_frame.shape[1::-1])
+    scores = [_alike(fit.rescaled(*sizes), small_render, small_frame) for fit in candidates]
     best = int(np.argmax(scores))
     return candidates[best] if scores[best] >= _LEAST_ALIKE else None
 
@@ -75,37 +98,16 @@ def _between(source: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray
     )
 
 
-def _same_aspect(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
-    fits = []
-    ratios = (frame[0] / canvas[0], frame[1] / canvas[1])
-    for fit, scale in (("contain", min(ratios)), ("cover", max(ratios))):
-        width, height = canvas[0] * scale, canvas[1] * scale
-        target = ((frame[0] - width) / 2, (frame[1] - height) / 2, width, height)
-        fits.append(Registration(fit, _between((0, 0, *canvas), target)))
-    return fits
-
-
 def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
     bright = (largest_channel(render) > 12).view(np.uint8)
     x, y, width, height = cv2.boundingRect(bright)
     return (x, y, width, height) if width else None
 
 
-def _alike(
-    registration: Registration,
-    render: np.ndarray,
-    frame: np.ndarray,
-    small_render: np.ndarray,
-    small_frame: np.ndarray,
-) -> float:
-    """The share of the frame's pixels, at a coarse scale, that the laid-on render shows unchanged."""
-    small = registration.between(render, small_render, frame, small_frame)
-    laid = small.warp(small_render, small_frame.shape[1::-1])
-    return float((largest_channel(cv2.absdiff(laid, small_frame)) <= _ALIKE).mean())
-
-
-def _rectangle(picture: np.ndarray) -> tuple[int, int, int, int]:
-    return (0, 0, picture.shape[1], picture.shape[0])
+def _alike(fit: Registration, render: np.ndarray, frame: np.ndarray) -> float:
+    """The share of the frame's pixels that the laid-on render shows unchanged."""
+    laid = fit.warp(render, frame.shape[1::-1])
+    return float((largest_channel(cv2.absdiff(laid, frame)) <= _ALIKE).mean())
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:

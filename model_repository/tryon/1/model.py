@@ -127,6 +127,7 @@ class TritonPythonModel:
             pb_utils.get_input_tensor_by_name(request, "jacket_render"),
             pb_utils.get_input_tensor_by_name(request, "pose")
             or pb_utils.Tensor("pose", np.zeros((33, 4), np.float32)),
+            _string("render_fit", order.render_fit),
             pb_utils.Tensor("resolution", self._resolution),
             pb_utils.Tensor("masked", self._masked),
         ]
@@ -149,6 +150,7 @@ class _Order:
         except ValueError as error:
             raise Refused(str(error)) from error
         self.live = mode == "keyframe"
+        self.render_fit = _read(request, "render_fit") or "auto"
         self.fabric = _read(request, "fabric") or ""
         self.prompt = _read(request, "prompt")
         self.seed = _read(request, "seed") or 0
