@@ -12,7 +12,7 @@ CHECKPOINT ?= export/checkpoints/lucy-tiny
 PROFILE ?= cpu
 PRECISION ?=
 
-.PHONY: help setup export serve demo test check format bench bench-fabric bench-load train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test check format bench bench-fabric bench-picture bench-load train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-load: setup ## Measure what the proxy costs and holds: 500 sockets before 
 
 bench-fabric: setup ## Measure the fabric scanner against ground truth and the one before it
 	$(BIN)/python -m benchmarks.fabric
+
+bench-picture: export ## Measure the picture on generated people with known truth; contact sheets to build/
+	PYTHONPATH=model_repository/preprocess/1:model_repository/postprocess/1 $(BIN)/python -m benchmarks.picture
 
 train-tiny: setup ## Make the default checkpoint anew: about 3 hours on 2 cores, less with a GPU
 	$(BIN)/python -m export.lucy_tiny train

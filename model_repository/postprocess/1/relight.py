@@ -35,7 +35,7 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     picture, composite = (p.astype(np.float32) / 255 + _FLOOR for p in (picture, composite))
     untouched = cv2.erode((mask < 0.02).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     if untouched.mean() > 0.02:
-        some = np.nonzero(untouched.reshape(-1))[0][::4]
+        some = np.nonzero(untouched.reshape(-1))[0][::16]
         before, after = (np.median(p.reshape(-1, 3)[some], axis=0) for p in (composite, picture))
         picture = picture * (before / after)
     weight = mask[:, :, None] + 1e-4
@@ -50,9 +50,10 @@ def relight(composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray) -> np.nd
     """
     result = composite.copy()
     change = cv2.resize(cv2.exp(ratio) - 1, composite.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    for top in range(0, len(composite), _STRIP):
-        rows = np.s_[top : top + _STRIP]
-        share = cv2.merge([mask[rows]] * 3).astype(np.float32) * np.float32(1 / 255)
-        added = (composite[rows].astype(np.float32) + np.float32(255 * _FLOOR)) * share * change[rows]
-        result[rows] = cv2.add(composite[rows], added, dtype=cv2.CV_8U)
+    x, y, width, height = cv2.boundingRect(mask)
+    for top in range(y, y + height, _STRIP):
+        part = np.s_[top : min(top + _STRIP, y + height), x : x + width]
+        share = cv2.merge([mask[part]] * 3).astype(np.float32) * np.float32(1 / 255)
+        added = (composite[part].astype(np.float32) + np.float32(255 * _FLOOR)) * share * change[part]
+        result[part] = cv2.add(composite[part], added, dtype=cv2.CV_8U)
     return result

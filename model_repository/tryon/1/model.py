@@ -80,7 +80,7 @@ class TritonPythonModel:
                 raise Cancelled
             began = time.perf_counter()
             encoded, prompt = await asyncio.gather(
-                _call("encode", self._encode_inputs(request), _ENCODED, request.request_id()),
+                _call("encode", self._encode_inputs(request, order), _ENCODED, request.request_id()),
                 _call("text_encoder", [self._input_ids(order)], ["prompt_embeds"], request.request_id()),
             )
             encoded |= prompt
@@ -121,7 +121,7 @@ class TritonPythonModel:
         input_ids = np.array([tokens.ids for tokens in self._tokenizer.encode_batch(prompts)], np.int32)
         return pb_utils.Tensor("input_ids", input_ids)
 
-    def _encode_inputs(self, request):
+    def _encode_inputs(self, request, order):
         return [
             pb_utils.get_input_tensor_by_name(request, "camera_frame"),
             pb_utils.get_input_tensor_by_name(request, "jacket_render"),
