@@ -68,7 +68,7 @@ class Authenticator:
     def _subject(self, token: str) -> str:
         try:
             header = jwt.get_unverified_header(token)
-            find_key = self._jwt_keys.get(header.get("alg", ""))
+            find_key = self._jwt_keys.get(str(header.get("alg")))  # it may be any JSON
             if find_key is None:
                 raise Unauthorized(f"the token's alg must be one of {', '.join(sorted(self._jwt_keys))}")
             claims = jwt.decode(

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from limits import parse_many
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -19,6 +21,15 @@ def _rates(value: str | None) -> str | None:
     """Raises ValueError for what the `limits` library does not understand."""
     if value is not None:
         parse_many(value)
+    return value
+
+
+def _storage(value: str) -> str:
+    """Raises ValueError for a storage that the `limits` library does not know, or whose client is missing."""
+    try:
+        storage_from_string(f"async+{value}", implementation="redispy")
+    except ConfigurationError as error:
+        raise ValueError(f"{error} (for Redis: pip install lucy-serve[redis])") from error
     return value
 
 
@@ -81,7 +92,7 @@ class Settings(BaseSettings):
         None, description="requests that one address may send, like 20/second; 1000/hour"
     )
     rate_limit_per_key: Rates = Field(None, description="requests that one API key or token may send")
-    rate_limit_storage: str = Field(
+    rate_limit_storage: Annotated[str, AfterValidator(_storage)] = Field(
         "memory://", description="where they are counted; redis://host:6379 for several proxies together"
     )
 

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from frontend_proxy.auth import Authenticator, parse_keys, take_credential
@@ -19,8 +20,8 @@ KEY, OTHER_KEY = "key-of-the-first-shop", "key-of-the-second-shop"
 SECRET = "a secret that is long enough for HS512, which is not accepted all the same"
 
 
-def authenticator(**settings: Any) -> Authenticator:
-    return Authenticator(Settings(_env_file=None, **settings))
+def authenticator(**changes: Any) -> Authenticator:
+    return Authenticator(Settings(_env_file=None, **changes))
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -47,8 +48,8 @@ def key_set(**keys: rsa.RSAPrivateKey) -> str:
 
 def test_without_keys_nobody_is_asked() -> None:
     assert not authenticator().required
-    for settings in ({"api_keys": KEY}, {"jwt_secret": SECRET}):
-        assert authenticator(**settings).required
+    for keys in ({"api_keys": KEY}, {"jwt_secret": SECRET}):
+        assert authenticator(**keys).required
 
 
 def test_each_key_is_a_client_of_its_own_and_its_name_tells_nothing() -> None:
@@ -146,16 +147,16 @@ def test_a_key_set_is_rotated_without_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "why"),
+    ("weak", "why"),
     [
         ({"api_keys": "short"}, "16 or more"),
         ({"api_keys": f"{KEY},with a blank in it"}, "API key 2"),
         ({"jwt_secret": "short"}, "32 bytes"),
     ],
 )
-def test_a_weak_key_is_refused_at_start_and_not_shown(settings: dict[str, str], why: str) -> None:
+def test_a_weak_key_is_refused_at_start_and_not_shown(weak: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why) as caught:
-        authenticator(**settings)
+        authenticator(**weak)
     assert "short" not in str(caught.value)
     assert KEY not in str(caught.value)
 
@@ -208,3 +209,36 @@ def test_it_is_taken_out_of_what_is_logged_and_answered() -> None:
 def test_a_query_of_a_request_holds_no_credential() -> None:
     """It would stay in browser histories and in other servers' logs."""
     assert take_credential({"type": "http", "headers": [], "query_string": b"token=" + KEY.encode()}) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "sub", "exp", "aud"]), JSON)
+
+
+@example(header={"alg": []}, body={})
+@settings(max_examples=50, deadline=None)
+@given(header=FIELDS | JSON, body=FIELDS | JSON)
+def test_whatever_a_token_says_it_is_refused_and_never_fails(header: Any, body: Any) -> None:
+    """`{"alg": []}` is a valid JSON header, and was a 500."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, body)]
+    with pytest.raises(Unauthorized):
+        authenticator(jwt_secret=SECRET).identify(b".".join([*parts, b"c2ln"]).decode())
+
+
+@settings(max_examples=50, deadline=None)
+@given(body=FIELDS)
+def test_a_signed_token_with_odd_claims_is_known_or_refused(body: dict[str, Any]) -> None:
+    token = jwt.api_jws.PyJWS().encode(json.dumps(body).encode(), SECRET)
+    with contextlib.suppress(Unauthorized):
+        assert authenticator(jwt_secret=SECRET).identify(token).startswith("jwt:")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text())
+def test_any_text_as_a_credential_is_refused_and_never_fails(credential: str) -> None:
+    with pytest.raises(Unauthorized):
+        authenticator(jwt_secret=SECRET, api_keys=KEY).identify(credential)

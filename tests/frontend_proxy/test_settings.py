@@ -44,7 +44,14 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("LOG_LEVEL", "loud"), ("PUBLIC_URL", "example.com"), ("MAX_CAPTURES", "0")],
+    [
+        ("PORT", "70000"),
+        ("LOG_LEVEL", "loud"),
+        ("PUBLIC_URL", "example.com"),
+        ("MAX_CAPTURES", "0"),
+        ("RATE_LIMIT_PER_KEY", "many"),
+        ("RATE_LIMIT_STORAGE", "cupboard://"),
+    ],
 )
 def test_a_wrong_value_is_refused_at_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
