@@ -34,6 +34,7 @@ class JobFactory:
             jacket_render=jacket_render,
             output_format="jpeg",
             seed=seed,
+            mask=keyframe.mask,
             **self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
         )
 

@@ -17,6 +17,7 @@ class Job:
     request_id: the name that the client, the logs and Triton's trace share.
     pose: float32 (33, 4), x, y, z, visibility of MediaPipe's landmarks.
     fabric: the fabric's name in words.
+    mask: an image over the render's canvas, white where the garment is; the model finds out where it is None.
     render_fit: how the render's canvas lies on the frame; the model finds out where it is None.
     """
 
@@ -28,6 +29,7 @@ class Job:
     seed: int
     pose: np.ndarray | None = None
     fabric: str | None = None
+    mask: bytes | None = None
     render_fit: str | None = None
     steps: int | None = None
     strength: float | None = None

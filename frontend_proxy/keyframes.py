@@ -85,6 +85,9 @@ class Keyframes:
         except (UndecodableImage, ImageTooLarge) as error:
             return await self._fall_back(arrival, frame_format, None, "no_garment", str(error))
 
+        if keyframe.mask is not None:
+            read_header(keyframe.mask, "mask", *limits)
+
         job = self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.seed)
         scene = await self._look(job, keyframe.fabric_id, memory.last)
         if held := memory.last.answer(scene, time.monotonic()):

@@ -33,6 +33,10 @@ def _image(value: object) -> object:
     return from_base64(value) if isinstance(value, str) else value
 
 
+def _optional_image(value: object) -> object:
+    return from_base64(value) if isinstance(value, str) else value
+
+
 def _image_or_unusable(value: object) -> object:
     """Empty bytes for what is not base64: an empty canvas's `toDataURL()` is `data:,`."""
     try:
@@ -107,6 +111,7 @@ class Keyframe(TryOn):
     session_id: str | None = Field(None, max_length=MAX_ID)
     camera_frame: ImageBytes
     jacket_render: Annotated[bytes | None, BeforeValidator(_image_or_unusable)] = None
+    mask: Annotated[bytes | None, BeforeValidator(_optional_image)] = None
     quality: Literal["low", "medium", "high"] = "medium"
 
 

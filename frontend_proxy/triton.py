@@ -170,6 +170,7 @@ def job_tensors(job: Job) -> list[InferInput]:
         "jacket_render": np.frombuffer(job.jacket_render, np.uint8),
         "mode": _text(job.mode),
         "pose": job.pose,
+        "client_mask": None if job.mask is None else np.frombuffer(job.mask, np.uint8),
         "render_fit": None if job.render_fit is None else _text(job.render_fit),
         "fabric": None if job.fabric is None else _text(job.fabric),
         "steps": None if job.steps is None else np.array([job.steps], np.int32),

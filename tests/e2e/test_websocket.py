@@ -108,6 +108,20 @@ async def test_a_flat_opaque_jpeg_leaves_the_face_alone(socket):
     assert np.abs(result[face].astype(int) - frame[face]).mean() < 6
 
 
+@pytest.mark.parametrize("name", ["transparent_no_pose", "opaque_over_video"])
+async def test_the_client_s_own_mask_bounds_the_garment(socket, name):
+    mask = np.zeros((90, 160), np.uint8)
+    mask[40:60, 70:90] = 255
+    data = base64.b64encode(cv2.imencode(".png", mask)[1]).decode()
+    message = keyframe(name, mask=data, pose=None, render_fit="stretch")
+    answer = await ask(socket, message)
+    assert (answer["mode"], answer["mask_source"]) == ("ai_enhanced", "client")
+    frame, result = frame_of(name), picture(answer)
+    changed = cv2.resize((np.abs(result.astype(int) - frame).max(axis=2) > 40).astype(np.uint8), (160, 90))
+    assert not np.delete(np.delete(changed, np.s_[36:64], 0), np.s_[66:94], 1).any()
+    assert changed[40:60, 70:90].any()
+
+
 async def test_errors_leave_the_socket_open(socket):
     for broken in ("not json", b"binary", json.dumps(keyframe("transparent_no_pose", camera_frame=None))):
         await socket.send(broken)

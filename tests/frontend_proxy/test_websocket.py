@@ -81,6 +81,8 @@ async def test_the_timestamp_comes_back_as_it_was(serve: Serve, timestamp: objec
         (keyframe(pose="standing"), "INVALID_INPUT"),
         (keyframe(steps=51), "INVALID_INPUT"),
         (keyframe(quality="superb"), "INVALID_INPUT"),
+        (keyframe(mask="no base64!"), "INVALID_INPUT"),
+        (keyframe(mask="Zm9v"), "IMAGE_DECODE"),
         (keyframe(session_id="s" * 129), "INVALID_INPUT"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from crop import around, latent_mask, pixels
 from masking import RENDER_FITS, composite, find_garment, torso_overlap
-from pictures import NotAnImage, decode_frame, decode_render
+from pictures import NotAnImage, cut_out, decode_frame, decode_mask, decode_render
 from pose import Pose
 
 
@@ -34,19 +34,22 @@ class TritonPythonModel:
             pb_utils.Logger.log_error(f"preprocess: {error!r}")
             return _failure(f"INFERENCE_FAILED: preprocess: {error}")
 
-    def _prepare(self, camera_frame, jacket_render, pose, render_fit, resolution, masked):
+    def _prepare(self, camera_frame, jacket_render, pose, client_mask, render_fit, resolution, masked):
         render_fit = render_fit[0].decode()
         if render_fit not in RENDER_FITS:
             raise UnknownFit(f"render_fit is {render_fit!r}; it must be one of {', '.join(RENDER_FITS)}")
         resolution = (int(resolution[0]), int(resolution[1]))
         frame = decode_frame(camera_frame)
         landmarks = Pose(pose, frame.shape[1::-1])
-        garment = find_garment(decode_render(jacket_render), frame, landmarks, render_fit)
+        render = decode_render(jacket_render)
+        if client_mask.size > 1:
+            render = cut_out(render, decode_mask(client_mask))
+        garment = find_garment(render, frame, landmarks, render_fit)
         crop = around(garment.mask, resolution)
         painted = latent_mask(crop, garment.mask, resolution)
         drawn = composite(garment, frame)
         report = {
-            "mask_source": garment.source,
+            "mask_source": "client" if client_mask.size > 1 and garment.source == "alpha" else garment.source,
             "mode_reason": garment.reason,
             "alignment": {
                 "fit": garment.registration.fit,

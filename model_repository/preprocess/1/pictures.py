@@ -44,6 +44,17 @@ def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
 
 
+def decode_mask(data: np.ndarray) -> np.ndarray:
+    """A mask's bytes, (N,) uint8 → (h, w) uint8: white where the garment is."""
+    return _decode(data, cv2.IMREAD_GRAYSCALE, "mask")
+
+
+def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The render (h, w, 4) only where `mask`, stretched over it, is white."""
+    colour, alpha = render[:, :, :3], cv2.extractChannel(render, 3)
+    return cv2.merge([*cv2.split(colour), cv2.min(alpha, cv2.resize(mask, alpha.shape[::-1]))])
+
+
 def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
     try:
         picture = cv2.imdecode(data, flags) if data.size else None

@@ -127,6 +127,8 @@ class TritonPythonModel:
             pb_utils.get_input_tensor_by_name(request, "jacket_render"),
             pb_utils.get_input_tensor_by_name(request, "pose")
             or pb_utils.Tensor("pose", np.zeros((33, 4), np.float32)),
+            pb_utils.get_input_tensor_by_name(request, "client_mask")
+            or pb_utils.Tensor("client_mask", np.zeros(1, np.uint8)),
             _string("render_fit", order.render_fit),
             pb_utils.Tensor("resolution", self._resolution),
             pb_utils.Tensor("masked", self._masked),

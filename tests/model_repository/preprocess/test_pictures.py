@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import NotAnImage, decode_frame, decode_render
+from pictures import NotAnImage, cut_out, decode_frame, decode_render
 from PIL import Image
 
 
@@ -55,3 +55,14 @@ def test_a_picture_that_is_cut_off_at_its_header_is_refused():
     data = encoded(Image.new("RGB", (64, 64)), "PNG")
     with pytest.raises(NotAnImage, match="jacket_render"):
         decode_render(data[:30])
+
+
+def test_a_mask_cuts_the_render_out():
+    render = np.full((40, 80, 4), (10, 20, 30, 255), np.uint8)
+    render[:, :20, 3] = 0
+    mask = np.zeros((4, 8), np.uint8)
+    mask[:, :4] = 255
+    alpha = cut_out(render, mask)[:, :, 3]
+    assert (alpha[:, :20] == 0).all(), "what was transparent stays so"
+    assert (alpha[:, 20:34] == 255).all()
+    assert (alpha[:, 46:] == 0).all()
