@@ -12,7 +12,7 @@ from frontend_proxy.rate_limits import RateLimits
 from frontend_proxy.settings import Settings
 
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
-PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json", "/favicon.ico"}
+PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}
 PUBLIC_FOLDERS = ("/textures/", "/docs/assets/")
 
 
