@@ -11,6 +11,7 @@ from starlette.routing import Mount, WebSocketRoute
 from catalog import Catalog
 from frontend_proxy import api_docs, metrics, request_id
 from frontend_proxy.auth import Authenticator
+from frontend_proxy.capture_runs import CaptureRuns
 from frontend_proxy.captures import Captures
 from frontend_proxy.cors import Cors
 from frontend_proxy.errors import EXCEPTION_HANDLERS
@@ -47,8 +48,9 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
 
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(Keyframes(settings, server, jobs, compositor), shutdown)
-    captures = Captures(settings, server, jobs)
     fabrics = Fabrics(settings, catalog)
+    runs = CaptureRuns(settings, server)
+    captures = Captures(settings, jobs, runs, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, shutdown, lambda: sockets.active, settings.triton_state_file)
 
@@ -56,7 +58,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         watching = asyncio.create_task(metrics.watch_loop())
         try:
-            async with scanner.running(), compositor.running():
+            async with scanner.running(), compositor.running(), runs.running():
                 yield
         finally:
             watching.cancel()
@@ -75,6 +77,9 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
             resource("/api/fabric/{id}", GET=fabrics.show, PUT=fabrics.replace, DELETE=fabrics.delete),
             resource("/virtual-tryon", POST=captures.create),
             resource("/api/virtual-tryon", POST=captures.create),
+            resource("/virtual-tryon/{id}", GET=captures.show, DELETE=captures.delete),
+            resource("/api/virtual-tryon/{id}", GET=captures.show, DELETE=captures.delete),
+            resource("/results/{id}/{name}", GET=captures.image),
             Mount("/textures", Textures(catalog)),
             *api_docs.routes(authenticator.required, settings.max_steps),
             WebSocketRoute("/ws", sockets.endpoint),
@@ -86,7 +91,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=[request_id.HEADER, "ETag", "Location", "Retry-After"],
+                expose_headers=[request_id.HEADER, "ETag", "Location", "Preference-Applied", "Retry-After"],
             ),
             Middleware(ErrorMiddleware),
             Middleware(Guard, settings=settings, authenticator=authenticator),

@@ -22,13 +22,15 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     return parse_object(b"".join([chunk async for chunk in _chunks(request, max_bytes)]))
 
 
-async def read_form(request: Request, max_bytes: int) -> dict[str, str | bytes]:
-    """The body as a form (RFC 7578) with at most one file, which comes as bytes.
+async def read_form(request: Request, max_bytes: int, max_files: int = 1) -> dict[str, str | bytes]:
+    """The body as a form (RFC 7578) with at most `max_files` files, which come as bytes.
 
     An input that was left empty is left out. Raises BodyTooLarge as `read_object` does, InvalidInput if
     it is no such form.
     """
-    parser = MultiPartParser(request.headers, _chunks(request, max_bytes), max_files=1, max_fields=100)
+    parser = MultiPartParser(
+        request.headers, _chunks(request, max_bytes), max_files=max_files, max_fields=100
+    )
     parser.spool_max_size = max_bytes  # a shopper's photo never touches the disk
     try:
         form = await parser.parse()

@@ -67,9 +67,27 @@ class Forbidden(ProxyError):
 
 
 class NotFound(ProxyError):
-    """There is no fabric of this id."""
+    """There is no fabric or capture of this id."""
 
     code, status = "NOT_FOUND", 404
+
+
+class Conflict(ProxyError):
+    """The same request is being answered already."""
+
+    code, status, retry_after = "CONFLICT", 409, 1
+
+
+class KeyReused(ProxyError):
+    """An Idempotency-Key that belongs to another request."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+
+
+class Interrupted(ProxyError):
+    """The server ended before the capture did."""
+
+    code, status, retry_after = "INTERRUPTED", 503, 1
 
 
 class ReadOnly(ProxyError):
@@ -79,7 +97,7 @@ class ReadOnly(ProxyError):
 
 
 class InsufficientStorage(ProxyError):
-    """As many fabrics are saved as may be, or the disk is full or read-only (RFC 4918, section 11.5)."""
+    """The disk is full or read-only, or as many fabrics are saved as may be (RFC 4918, section 11.5)."""
 
     code, status = "INSUFFICIENT_STORAGE", 507
 

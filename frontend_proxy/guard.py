@@ -13,7 +13,8 @@ from frontend_proxy.settings import Settings
 
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
 PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}
-PUBLIC_FOLDERS = ("/textures/", "/docs/assets/")
+# A result's id cannot be guessed: whoever has it may see it.
+PUBLIC_FOLDERS = ("/textures/", "/results/", "/docs/assets/")
 
 
 class Guard:
@@ -46,7 +47,8 @@ class Guard:
         await self._limits.count_address(scope["client"][0] if scope["client"] else "")
         path = scope["path"]
         if self._authenticator.required and path not in PUBLIC and not path.startswith(PUBLIC_FOLDERS):
-            await self._limits.count_key(self._authenticator.identify(credential))
+            scope["client_name"] = self._authenticator.identify(credential)
+            await self._limits.count_key(scope["client_name"])
 
     def _in_time(self, receive: Receive) -> Receive:
         """`receive`, which raises RequestTooSlow where the body is not whole by its deadline."""

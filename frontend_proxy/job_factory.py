@@ -1,5 +1,6 @@
 """A client's request to the model's job: what the settings and the catalog add to it."""
 
+import dataclasses
 import hashlib
 import secrets
 from typing import Any
@@ -9,7 +10,7 @@ from frontend_proxy.errors import InvalidInput
 from frontend_proxy.jobs import Job
 from frontend_proxy.pose import pose_tensor
 from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import Capture, Keyframe, TryOn
+from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn
 from frontend_proxy.settings import Settings
 
 # Denoising steps of a keyframe, where its quality is not the usual one.
@@ -38,15 +39,16 @@ class JobFactory:
             **self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
         )
 
-    def capture(self, capture: Capture) -> Job:
+    def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
         """A capture that names no seed gets a random one."""
         return Job(
             mode="capture",
             camera_frame=capture.user_image,
             jacket_render=capture.jacket_render,
-            output_format="png",
+            output_format=capture.output_format,
             seed=random_seed() if capture.seed is None else capture.seed,
             **self._options(capture, self._settings.quality_inference_steps),
+            preview_interval=preview_interval,
         )
 
     def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
@@ -62,6 +64,15 @@ class JobFactory:
             "strength": request.strength,
             "guidance_scale": request.guidance_scale,
         }
+
+
+def samples(job: Job, count: int) -> list[Job]:
+    """The job and others of it, whose seeds count up; only the first has previews."""
+    more = (
+        dataclasses.replace(job, seed=(job.seed + number) % (MAX_SEED + 1), preview_interval=None)
+        for number in range(1, count)
+    )
+    return [job, *more]
 
 
 def random_seed() -> int:

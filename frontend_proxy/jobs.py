@@ -1,6 +1,6 @@
 """A job for the model, and what comes back from it: the words that the proxy and Triton share."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ class Job:
     fabric: the fabric's name in words.
     mask: an image over the render's canvas, white where the garment is; the model finds out where it is None.
     render_fit: how the render's canvas lies on the frame; the model finds out where it is None.
+    preview_interval: a capture's steps from one preview to the next; None for no previews.
     """
 
     request_id: str
@@ -34,14 +35,16 @@ class Job:
     steps: int | None = None
     strength: float | None = None
     guidance_scale: float | None = None
+    preview_interval: int | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A capture has done `step` of its `steps`."""
+    """A capture has done `step` of its `steps`; `preview` is a small JPEG of it, where one is ready."""
 
     step: int
     steps: int
+    preview: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,12 @@ class ModelServer(Protocol):
     async def close(self) -> None: ...
 
 
-async def run_to_result(server: ModelServer, job: Job, timeout_s: float) -> Result:
+async def run_to_result(
+    server: ModelServer,
+    job: Job,
+    timeout_s: float,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Result:
     """The job's result; cancelling this cancels the job. Raises what `ModelServer.run` raises."""
     with span(job.mode):
         responses = server.run(job, timeout_s)
@@ -95,6 +103,7 @@ async def run_to_result(server: ModelServer, job: Job, timeout_s: float) -> Resu
             async for response in responses:
                 if isinstance(response, Result):
                     return response
+                on_progress(response)
         finally:
             await responses.aclose()
     raise AssertionError("a job ends in a Result or an error")

@@ -61,7 +61,6 @@ JpegDataUri = Annotated[
     PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
 ]
-PngDataUri = Annotated[bytes, PlainSerializer(lambda data: to_data_uri(data, "image/png"), when_used="json")]
 
 
 class Landmark(BaseModel):
@@ -116,10 +115,18 @@ class Keyframe(TryOn):
 
 
 class Capture(TryOn):
-    """The body of `POST /virtual-tryon`."""
+    """The body of `POST /virtual-tryon`, as JSON or as a form.
 
+    The samples' seeds count up from `seed`. `webhook_url` is told of the end of a capture that is made
+    asynchronously.
+    """
+
+    pose: Annotated[Pose | None, BeforeValidator(_json)] = None
     user_image: ImageBytes
     jacket_render: ImageBytes
+    num_samples: int = Field(1, ge=1, le=4)
+    output_format: Literal["png", "jpeg"] = "png"
+    webhook_url: str | None = Field(None, max_length=2048)
 
 
 class ScanRequest(BaseModel):
@@ -185,14 +192,60 @@ class KeyframeResult(Report):
     request_id: str
 
 
+class CaptureImage(BaseModel):
+    """One sample: where it is kept, and the seed that it was made from."""
+
+    url: str
+    seed: int | None
+
+
 class CaptureResult(Report):
-    """The answer to a capture."""
+    """The answer to a capture. `result_image` is a data URI of the first sample, as is the report.
+
+    The images are kept until `expires_at`.
+    """
 
     success: Literal[True] = True
-    result_image: PngDataUri
+    result_image: str
     result_id: str
     timestamp: str
+    images: list[CaptureImage]
+    expires_at: str
     request_id: str
+
+
+class CaptureProgress(BaseModel):
+    """`step` of `steps` are done, in all samples; `preview` is a small picture of the first."""
+
+    step: int
+    steps: int
+    preview: JpegDataUri | None = None
+
+
+class CaptureFailure(BaseModel):
+    """Why a capture ended without a picture: the body and the HTTP status that a synchronous one gets."""
+
+    success: Literal[False] = False
+    error: str
+    detail: str
+    code: str
+    status: int
+    retry_after: int | None = None
+    request_id: str
+
+
+class CaptureStatus(BaseModel):
+    """`GET /virtual-tryon/{id}`. A capture that runs has `progress` once the model has begun with it."""
+
+    success: Literal[True] = True
+    result_id: str
+    state: Literal["running", "succeeded", "failed"]
+    url: str
+    created_at: str
+    expires_at: str
+    progress: CaptureProgress | None = None
+    result: CaptureResult | None = None
+    failure: CaptureFailure | None = None
 
 
 class ErrorMessage(BaseModel):

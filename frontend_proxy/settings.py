@@ -9,6 +9,8 @@ from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from frontend_proxy.webhook_signature import webhook_key
+
 
 def _split(value: object) -> object:
     """`a, b` to a list; an environment variable holds no list."""
@@ -33,8 +35,15 @@ def _storage(value: str) -> str:
     return value
 
 
+def _signing_secret(value: SecretStr) -> SecretStr:
+    """Raises ValueError for what is no secret of the Standard Webhooks specification."""
+    webhook_key(value.get_secret_value())
+    return value
+
+
 Rates = Annotated[str | None, AfterValidator(_rates)]
-Origins = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 
 
 class Settings(BaseSettings):
@@ -74,7 +83,7 @@ class Settings(BaseSettings):
     debug: bool = Field(False, description="log at level debug, whatever LOG_LEVEL says")
 
     # Security
-    cors_origins: Origins = Field(
+    cors_origins: CommaSeparated = Field(
         ["*"], description="origins whose pages may call and open sockets, by commas; * is any"
     )
     api_keys: SecretStr = Field(SecretStr(""), description="API keys, by commas; with none, no key is needed")
@@ -127,6 +136,16 @@ class Settings(BaseSettings):
 
     # Storage
     catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
+    results_dir: Path = Field(Path("data/results"), description="the folder that keeps captures' results")
+    results_lifetime_s: float = Field(3600.0, gt=0, description="seconds that a capture's result is kept")
+
+    # Webhooks
+    webhook_secret: SigningSecret | None = Field(
+        None, description="signs webhooks: whsec_ and 24 to 64 bytes in base64; without it there are none"
+    )
+    webhook_inside_hosts: CommaSeparated = Field(
+        [], description="hosts of webhooks that may lie inside, and be plain http, by commas"
+    )
 
     @property
     def max_message_bytes(self) -> int:

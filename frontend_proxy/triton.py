@@ -32,7 +32,12 @@ from frontend_proxy.tracing import outgoing_headers
 logger = logging.getLogger(__name__)
 
 MODEL = "tryon"
-OUTPUTS = ("progress", "image", "report")  # it has more, for tests; without a choice it would send them all
+OUTPUTS = (
+    "progress",
+    "preview",
+    "image",
+    "report",
+)  # it has more, for tests; without a choice it would send them all
 DEVICE_MODEL = "unet"  # where it runs is what one means by the device
 HEALTH_TIMEOUT_S = 2.0
 
@@ -178,6 +183,9 @@ def job_tensors(job: Job) -> list[InferInput]:
         "guidance_scale": None if job.guidance_scale is None else np.array([job.guidance_scale], np.float32),
         "seed": np.array([job.seed], np.int64),
         "output_format": _text(job.output_format),
+        "preview_interval": None
+        if job.preview_interval is None
+        else np.array([job.preview_interval], np.int32),
     }
     return [_input(name, array) for name, array in tensors.items() if array is not None]
 
@@ -189,7 +197,8 @@ def read_response(result: InferResult) -> Progress | Result:
         progress = result.as_numpy("progress")
         if progress is None:
             raise InferenceFailed("the model sent neither a picture nor progress")
-        return Progress(int(progress[0]), int(progress[1]))
+        preview = result.as_numpy("preview")
+        return Progress(int(progress[0]), int(progress[1]), None if preview is None else preview.tobytes())
     try:
         return Result(image.tobytes(), Report.model_validate(json.loads(result.as_numpy("report")[0])))
     except (TypeError, ValueError, ValidationError) as error:

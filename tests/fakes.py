@@ -34,7 +34,8 @@ class FakeServer:
             async with asyncio.timeout(timeout_s):
                 if job.mode == "capture":
                     for step in range(1, self.capture_steps + 1):
-                        yield Progress(step, self.capture_steps)
+                        due = job.preview_interval and step % job.preview_interval == 0
+                        yield Progress(step, self.capture_steps, b"preview" if due else None)
                 await asyncio.sleep(self.delay_s)
         except TimeoutError as error:
             raise DeadlineExceeded("too late") from error

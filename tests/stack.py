@@ -77,7 +77,7 @@ def running_stack(folder, **environment):
             [sys.executable, "-m", "frontend_proxy.serve", f"--build={folder}",
              f"--triton-grpc-port={grpc}", f"--triton-http-port={http}", f"--triton-metrics-port={metrics}"],
             env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog"),
-                 **environment},
+                 "RESULTS_DIR": str(folder / "results"), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )  # fmt: skip

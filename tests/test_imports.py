@@ -18,7 +18,7 @@ ALLOWED = {
         *("catalog", "fabric"),
         *("cv2", "jwt", "limits", "numpy", "opentelemetry", "PIL", "prometheus_client"),
         *("pydantic", "pydantic_core", "pydantic_settings"),
-        *("grpc", "msgpack", "multipart", "starlette", "tritonclient", "uvicorn", "websockets"),
+        *("grpc", "httpx", "msgpack", "multipart", "starlette", "tritonclient", "uvicorn", "websockets"),
     },
     "export": {
         *("cv2", "diffusers", "huggingface_hub", "numpy", "onnx", "onnxruntime", "PIL", "pydantic"),

@@ -35,7 +35,12 @@ RENDER = "data:image/png;base64," + encoded("RGBA", "PNG", colour="red")
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        _env_file=None, host="127.0.0.1", port=0, max_captures=2, catalog_dir=tmp_path / "catalog"
+        _env_file=None,
+        host="127.0.0.1",
+        port=0,
+        max_captures=2,
+        catalog_dir=tmp_path / "catalog",
+        results_dir=tmp_path / "results",
     )
 
 

@@ -33,6 +33,7 @@ JOB = Job(
     steps=5,
     strength=0.75,
     guidance_scale=2.0,
+    preview_interval=5,
 )
 BARE_JOB = Job(
     request_id="r-2", mode="keyframe", camera_frame=b"f", jacket_render=b"r", output_format="jpeg", seed=0
@@ -76,7 +77,7 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
         zip([(t.name, t.datatype, *t.shape) for t in request.inputs], request.raw_input_contents, strict=True)
     )
     assert (request.model_name, request.id) == ("tryon", "r-1")
-    assert {output.name for output in request.outputs} == {"progress", "image", "report"}
+    assert {output.name for output in request.outputs} == {"progress", "preview", "image", "report"}
     assert tensors == {
         ("camera_frame", "UINT8", 5): b"frame",
         ("jacket_render", "UINT8", 6): b"render",
@@ -89,6 +90,7 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
         ("guidance_scale", "FP32", 1): np.float32(2).tobytes(),
         ("seed", "INT64", 1): np.int64(2**40).tobytes(),
         ("output_format", "BYTES", 1): b"\x03\0\0\0png",
+        ("preview_interval", "INT32", 1): np.int32(5).tobytes(),
     }
 
 

@@ -1,0 +1,200 @@
+"""Captures on the real Triton: previews, cancelling, faults, restarts."""
+
+import asyncio
+import base64
+import json
+import os
+import resource
+import signal
+import time
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+
+from tests.e2e.test_http import capture, frame_of, unet_inferences
+from tests.e2e.test_serve import descendants, triton_pid
+from tests.receiver import receiving
+from tests.stack import running_stack
+
+ASYNC = {"Prefer": "respond-async"}
+EVENTS = {"Accept": "text/event-stream"}
+
+
+def decoded(data_uri):
+    data = np.frombuffer(base64.b64decode(data_uri.partition(",")[2]), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
+async def events(response):
+    name = None
+    async for line in response.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+async def ended(client, url, within=30):
+    async with asyncio.timeout(within):
+        while (status := (await client.get(url)).json())["state"] == "running":
+            await asyncio.sleep(0.1)
+    return status
+
+
+@pytest.fixture
+async def client(stack):
+    async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def own_stack(tmp_path):
+    """A stack that the test may hurt."""
+    with running_stack(tmp_path, SHUTDOWN_TIMEOUT_S="2") as running:
+        running.wait_until(lambda health: "Ready: " in running.log.read_text())
+        yield running
+
+
+async def test_previews_come_nearer_to_the_result(client):
+    """A preview is the pipeline's own picture, so it shows the same person, and ever more of the result."""
+    previews, steps = [], []
+    body = capture("transparent_no_pose", seed=4, num_samples=2, output_format="jpeg")
+    async with client.stream("POST", "/virtual-tryon", json=body, headers=EVENTS) as response:
+        async for name, data in events(response):
+            if name == "progress":
+                steps.append(data["step"])
+                if data["preview"]:
+                    previews.append(decoded(data["preview"]))
+    assert name == "result"
+    assert steps == sorted(steps)
+    assert steps[-1] >= 20
+    assert len(previews) >= 2
+    assert {preview.shape for preview in previews} == {(216, 384, 3)}
+    result = decoded(data["result_image"])
+    assert result.shape == frame_of("transparent_no_pose").shape
+    small = cv2.resize(result, (384, 216), interpolation=cv2.INTER_AREA).astype(float)
+    errors = [np.abs(preview - small).mean() for preview in previews]
+    assert errors[-1] < errors[0]
+    assert errors[-1] < 4
+    seeds = [image["seed"] for image in data["images"]]
+    assert seeds == [4, 5]
+    first, second = [cv2.imdecode(np.frombuffer((await client.get(image["url"])).content, np.uint8), 1)
+                     for image in data["images"]]  # fmt: skip
+    assert np.array_equal(first, result)
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("way", ["events", "delete"])
+async def test_a_capture_that_nobody_wants_stops_within_two_ticks(stack, client, way):
+    before = unet_inferences(stack)
+    body = capture("transparent_no_pose", steps=50, num_samples=4)
+    if way == "events":
+        async with client.stream("POST", "/virtual-tryon", json=body, headers=EVENTS) as response:
+            async for _name, data in events(response):
+                if data["step"] >= 3:
+                    break
+    else:
+        url = (await client.post("/virtual-tryon", json=body, headers=ASYNC)).headers["Location"]
+        while ((await client.get(url)).json()["progress"] or {"step": 0})["step"] < 3:
+            await asyncio.sleep(0.01)
+        assert (await client.delete(url)).status_code == 200
+    at_the_end = unet_inferences(stack)
+    await asyncio.sleep(1)
+    later = unet_inferences(stack)
+    assert at_the_end < before + 4 * 50
+    assert later <= at_the_end + 4 * 3  # two ticks of four rows, and one that was under way
+    await asyncio.sleep(0.5)
+    assert unet_inferences(stack) == later
+    assert (
+        await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))
+    ).status_code == 200
+
+
+async def test_triton_killed_in_mid_capture(own_stack):
+    """The waiting clients hear it, the accepted capture is made once Triton is back, nothing is lost."""
+    async with httpx.AsyncClient(base_url=own_stack.url, timeout=60) as client:
+        body = capture("transparent_no_pose", steps=50)
+
+        async def streamed():
+            async with client.stream("POST", "/virtual-tryon", json=body, headers=EVENTS) as response:
+                return [event async for event in events(response)]
+
+        accepted = await client.post("/virtual-tryon", json=body, headers=ASYNC)
+        waiting = asyncio.create_task(client.post("/virtual-tryon", json=body))
+        watching = asyncio.create_task(streamed())
+        while not (await client.get(accepted.headers["Location"])).json()["progress"]:
+            await asyncio.sleep(0.01)
+        os.kill(triton_pid(own_stack), signal.SIGKILL)
+        answer = await waiting
+        assert (answer.status_code, answer.json()["code"]) == (503, "MODEL_UNAVAILABLE")
+        assert int(answer.headers["Retry-After"]) > 0
+        name, error = (await watching)[-1]
+        assert (name, error["code"]) == ("error", "MODEL_UNAVAILABLE")
+        await asyncio.to_thread(own_stack.wait_until, lambda health: health["ai_model_loaded"])
+        back = time.monotonic()
+        status = await ended(client, accepted.headers["Location"])
+        assert status["state"] == "succeeded", status
+        assert time.monotonic() - back < 15
+
+
+async def test_the_proxys_restart(tmp_path):
+    """What was finished is still there, what was not is an error, and its webhook says so."""
+    async with receiving() as receiver:
+        environment = {
+            "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "WEBHOOK_INSIDE_HOSTS": "localhost",
+        }
+        with running_stack(tmp_path, **environment) as stack:
+            await asyncio.to_thread(stack.wait_until, lambda health: health["ai_model_loaded"])
+            async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
+                finished = (
+                    await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))
+                ).json()
+                body = capture("transparent_no_pose", steps=50, num_samples=4, webhook_url=receiver.url)
+                accepted = (await client.post("/virtual-tryon", json=body, headers=ASYNC)).json()
+            os.kill(proxy_pid(stack), signal.SIGKILL)
+            await asyncio.to_thread(stack.process.wait, 30)
+        assert not receiver.requests
+        with running_stack(tmp_path, **environment) as stack:
+            await asyncio.to_thread(stack.wait_until, lambda health: True)
+            async with httpx.AsyncClient(base_url=stack.url) as client:
+                again = (await client.get(f"/virtual-tryon/{finished['result_id']}")).json()
+                assert again["result"]["result_image"] == finished["result_image"]
+                lost = (await client.get(f"/virtual-tryon/{accepted['result_id']}")).json()
+                assert (lost["state"], lost["failure"]["code"]) == ("failed", "INTERRUPTED")
+                async with asyncio.timeout(10):
+                    while not receiver.requests:
+                        await asyncio.sleep(0.1)
+        message = json.loads(receiver.requests[0].body)
+        assert (message["type"], message["data"]["result_id"]) == ("capture.failed", accepted["result_id"])
+
+
+async def test_a_full_results_disk(own_stack):
+    """Every write of more than nothing fails with EFBIG, which the kernel can be asked for at run time."""
+    async with httpx.AsyncClient(base_url=own_stack.url, timeout=60) as client:
+        kept = (await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))).json()
+        proxy = proxy_pid(own_stack)
+        limits = resource.prlimit(proxy, resource.RLIMIT_FSIZE)
+        resource.prlimit(proxy, resource.RLIMIT_FSIZE, (0, limits[1]))
+        refused = await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))
+        assert (refused.status_code, refused.json()["code"]) == (507, "INSUFFICIENT_STORAGE")
+        # Room for the record, and not for the picture: the disk fills up while the capture is made.
+        resource.prlimit(proxy, resource.RLIMIT_FSIZE, (4096, limits[1]))
+        refused = await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))
+        assert (refused.status_code, refused.json()["code"]) == (507, "INSUFFICIENT_STORAGE")
+        assert (await client.get(kept["images"][0]["url"])).status_code == 200
+        assert (await client.get("/health")).json()["ai_model_loaded"]
+        resource.prlimit(proxy, resource.RLIMIT_FSIZE, limits)
+        assert (
+            await client.post("/virtual-tryon", json=capture("transparent_no_pose", steps=2))
+        ).status_code == 200
+
+
+def proxy_pid(stack):
+    for pid in descendants(stack.process.pid):
+        with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
+            if b"frontend_proxy\0" in cmdline.read():
+                return pid
+    raise AssertionError("no proxy among the stack's processes")
