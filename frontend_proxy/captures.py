@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from frontend_proxy import capture_answers
 from frontend_proxy.body import FORM, read_form, read_object
@@ -21,7 +21,7 @@ from frontend_proxy.idempotency import HEADER, IdempotencyKey
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory, samples
 from frontend_proxy.results import Record
-from frontend_proxy.schemas import Capture, validate
+from frontend_proxy.schemas import Capture, CaptureDeleted, validate
 from frontend_proxy.settings import Settings
 
 PREVIEW_INTERVAL = 5  # steps
@@ -89,7 +89,7 @@ class Captures:
         """`DELETE /virtual-tryon/{id}`: cancel it if it runs, and forget it. Raises NotFound."""
         result_id = request.path_params["id"]
         await self._runs.remove(result_id)
-        return JSONResponse({"success": True, "result_id": result_id})
+        return _json(CaptureDeleted(result_id=result_id))
 
     async def image(self, request: Request) -> Response:
         """`GET /results/{id}/{name}`: a sample of a capture that succeeded. Raises NotFound."""

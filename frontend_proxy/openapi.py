@@ -5,7 +5,7 @@ The routes themselves are in `app.py`; a test compares the two.
 
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
@@ -15,14 +15,27 @@ from starlette.responses import JSONResponse, Response
 from catalog import Fabric, FabricDetails
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.health import HealthReport, Liveness, Readiness
+from frontend_proxy.openapi_operation import (
+    FORM,
+    JSON,
+    REFERENCE,
+    Json,
+    content,
+    form,
+    header,
+    operation,
+    query,
+    reference,
+)
 from frontend_proxy.request_id import HEADER
-from frontend_proxy.schemas import Capture, CaptureResult, ScanRequest, ScanResult
-
-Json = dict[str, Any]
-
-JSON = "application/json"
-FORM = "multipart/form-data"
-REFERENCE = "#/components/schemas/{model}"
+from frontend_proxy.schemas import (
+    Capture,
+    CaptureDeleted,
+    CaptureResult,
+    CaptureStatus,
+    ScanRequest,
+    ScanResult,
+)
 
 
 def _leave_out_null(schema: Json) -> None:
@@ -62,7 +75,16 @@ class Index(BaseModel):
 
 REQUESTS = (Capture, ScanRequest, FabricDetails)
 ANSWERS = (
-    *(CaptureResult, ScanResult, FabricAnswer, FabricList, FabricDeleted, ErrorBody),
+    *(
+        CaptureResult,
+        CaptureStatus,
+        CaptureDeleted,
+        ScanResult,
+        FabricAnswer,
+        FabricList,
+        FabricDeleted,
+        ErrorBody,
+    ),
     *(HealthReport, Liveness, Readiness, Index),
 )
 
@@ -80,111 +102,113 @@ FABRIC_ID = {
 }
 
 
-def _reference(model: type[BaseModel]) -> Json:
-    return {"$ref": REFERENCE.format(model=model.__name__)}
-
-
-def _content(model: type[BaseModel]) -> Json:
-    return {JSON: {"schema": _reference(model)}}
-
-
-def _form(model: type[BaseModel], *files: str) -> Json:
-    return {
-        "schema": {"$ref": REFERENCE.format(model=f"{model.__name__}Form")},
-        "encoding": {name: {"contentType": "image/*"} for name in files},
-    }
-
-
-def _query(name: str, description: str) -> Json:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
-
-
-def _operation(
-    tag: str,
-    summary: str,
-    answer: type[BaseModel],
-    *,
-    parameters: tuple[Json, ...] = (),
-    body: Json | None = None,
-    errors: tuple[int, ...] = (),
-    answers: Json | None = None,
-    public: bool = False,
-) -> Json:
-    """`errors`: the statuses that this operation in particular may end in, with an `ErrorBody`."""
-    responses = {"200": {"description": "OK", "content": _content(answer)}}
-    for status in errors:
-        responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
-    operation: Json = {
-        "tags": [tag],
-        "summary": summary,
-        "responses": responses | (answers or {}) | {"default": {"$ref": "#/components/responses/default"}},
-    }
-    if parameters:
-        operation["parameters"] = list(parameters)
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": body}
-    if public:
-        operation["security"] = []
-    return operation
-
-
-_CAPTURE = _operation(
+_CAPTURE = operation(
     "try-on",
     "A premium capture",
     CaptureResult,
-    body=_content(Capture),
-    errors=(400, 401, 408, 413, 429, 502, 503, 504),
+    parameters=(
+        header("Prefer", "`respond-async` (RFC 7240): 202 at once, the result later", enum=["respond-async"]),
+        header(
+            "Idempotency-Key",
+            "the same key and body get the same answer",
+            pattern="^[!-~]{1,255}$",
+        ),
+    ),
+    body={JSON: {"schema": reference(Capture)}, FORM: form(Capture, "user_image", "jacket_render")},
+    errors=(400, 401, 408, 409, 413, 422, 429, 502, 503, 504, 507),
+    answers={
+        "200": {
+            "description": "The result; with `Accept: text/event-stream` the events `progress` and then "
+            "`result` or `error`",
+            "content": {**content(CaptureResult), "text/event-stream": {"schema": {"type": "string"}}},
+        },
+        "202": {
+            "description": "Accepted; ask at `Location` what has become of it",
+            "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+            "content": content(CaptureStatus),
+        },
+    },
 )
+_CAPTURE_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "the `result_id`",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+}
+_CAPTURE_PATH: Json = {
+    "parameters": [_CAPTURE_ID],
+    "get": operation("try-on", "What has become of a capture", CaptureStatus, errors=(401, 404, 429)),
+    "delete": operation("try-on", "Cancel and forget a capture", CaptureDeleted, errors=(401, 404, 429)),
+}
 
 PATHS: Json = {
     "/virtual-tryon": {"post": _CAPTURE | {"operationId": "capture"}},
     "/api/virtual-tryon": {
         "post": _CAPTURE | {"operationId": "captureAlias", "summary": "The same under another path"}
     },
+    "/virtual-tryon/{id}": _CAPTURE_PATH,
+    "/api/virtual-tryon/{id}": _CAPTURE_PATH,
+    "/results/{id}/{name}": {
+        "get": {
+            "tags": ["try-on"],
+            "summary": "A sample of a capture, as `images` names it",
+            "security": [],
+            "parameters": [
+                _CAPTURE_ID,
+                {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
+            ],
+            "responses": {
+                "200": {"description": "OK", "content": {"image/png": {}, "image/jpeg": {}}},
+                "404": {"$ref": "#/components/responses/404"},
+                "default": {"$ref": "#/components/responses/default"},
+            },
+        }
+    },
     "/api/fabric/scan": {
-        "post": _operation(
+        "post": operation(
             "fabrics",
             "A photo of a fabric to tileable PBR textures",
             ScanResult,
             body={
-                JSON: {"schema": _reference(ScanRequest)},
-                FORM: _form(ScanRequest, "image"),
+                JSON: {"schema": reference(ScanRequest)},
+                FORM: form(ScanRequest, "image"),
             },
             errors=(400, 401, 408, 413, 429, 507),
         )
     },
     "/api/fabric/catalog": {
-        "get": _operation(
+        "get": operation(
             "fabrics",
             "The catalog",
             FabricList,
-            parameters=(_query("tag", "fabrics with this tag"), _query("text", "… and every word of this")),
+            parameters=(query("tag", "fabrics with this tag"), query("text", "… and every word of this")),
             errors=(401, 429),
             answers={"304": {"description": "If-None-Match names the list's ETag: nothing has changed"}},
         )
     },
     "/api/fabric/{id}": {
         "parameters": [FABRIC_ID],
-        "get": _operation("fabrics", "One fabric", FabricAnswer, errors=(401, 404, 429)),
-        "put": _operation(
+        "get": operation("fabrics", "One fabric", FabricAnswer, errors=(401, 404, 429)),
+        "put": operation(
             "fabrics",
             "Replace what is said of a fabric; its id and textures stay",
             FabricAnswer,
-            body=_content(FabricDetails),
+            body=content(FabricDetails),
             errors=(400, 401, 403, 404, 413, 429, 507),
         ),
-        "delete": _operation(
+        "delete": operation(
             "fabrics", "Delete a saved fabric", FabricDeleted, errors=(401, 403, 404, 429, 507)
         ),
     },
-    "/health": {"get": _operation("operations", "How much of the server works", HealthReport, public=True)},
-    "/health/live": {"get": _operation("operations", "Whether the proxy answers", Liveness, public=True)},
+    "/health": {"get": operation("operations", "How much of the server works", HealthReport, public=True)},
+    "/health/live": {"get": operation("operations", "Whether the proxy answers", Liveness, public=True)},
     "/health/ready": {
-        "get": _operation(
+        "get": operation(
             "operations",
             "Whether requests should be sent here",
             Readiness,
-            answers={"503": {"description": "Not now, and why", "content": _content(Readiness)}},
+            answers={"503": {"description": "Not now, and why", "content": content(Readiness)}},
             public=True,
         )
     },
@@ -214,14 +238,14 @@ PATHS: Json = {
         }
     },
     "/": {
-        "get": _operation(
+        "get": operation(
             "operations",
             "What is served here",
             Index,
             answers={
                 "200": {
                     "description": "JSON, or a page for who asks for one",
-                    "content": {**_content(Index), "text/html": {"schema": {"type": "string"}}},
+                    "content": {**content(Index), "text/html": {"schema": {"type": "string"}}},
                 }
             },
             public=True,
@@ -232,7 +256,7 @@ PATHS: Json = {
 
 def document(keys_required: bool, max_steps: int) -> Json:
     """`keys_required`: whether the settings name keys; without them nobody needs credentials."""
-    models = _with_forms(schemas(REQUESTS, ANSWERS), ScanRequest)
+    models = _with_forms(schemas(REQUESTS, ANSWERS), Capture, ScanRequest)
     whole_number, _null = models["Capture"]["properties"]["steps"]["anyOf"]
     whole_number["maximum"] = max_steps
     schemes: list[Json] = [{"bearer": []}, {"key": []}]
@@ -269,20 +293,27 @@ def schemas(requests: tuple[type[BaseModel], ...], answers: tuple[type[BaseModel
 
 
 def _with_forms(found: Json, *models: type[BaseModel]) -> Json:
-    """The same fields as a form has them: an image is a file, and what is no text is JSON."""
+    """The same fields as a form has them: an image is a file, what is no text is JSON, and nothing is null,
+    but left out."""
     file = {"type": "string", "format": "binary"}
     for model in models:
         schema = found[model.__name__]
         fields = {
-            name: file if field.get("format") == "image" else field
+            name: file if field.get("format") == "image" else _without_null(field)
             for name, field in schema["properties"].items()
         }
         found[f"{model.__name__}Form"] = {**schema, "properties": fields}
     return found
 
 
-_ERRORS = (400, 401, 403, 404, 408, 413, 429, 502, 503, 504, 507)
-_WITH_RETRY = (429, 503)
+def _without_null(field: Json) -> Json:
+    if "anyOf" not in field:
+        return field
+    return field | {"anyOf": [kind for kind in field["anyOf"] if kind != {"type": "null"}]}
+
+
+_ERRORS = (400, 401, 403, 404, 408, 409, 413, 422, 429, 502, 503, 504, 507)
+_WITH_RETRY = (409, 429, 503)
 
 
 def _error(status: int | None) -> Json:
@@ -290,7 +321,7 @@ def _error(status: int | None) -> Json:
     if status in _WITH_RETRY:
         headers["Retry-After"] = {"schema": {"type": "integer"}, "description": "seconds"}
     description = "Any other error" if status is None else HTTPStatus(status).phrase
-    return {"description": description, "headers": headers, "content": _content(ErrorBody)}
+    return {"description": description, "headers": headers, "content": content(ErrorBody)}
 
 
 class OpenApi:

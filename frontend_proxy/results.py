@@ -52,6 +52,7 @@ class Record(BaseModel):
     def fail(self, error: ProxyError) -> None:
         self.state, self.finished_at = "failed", datetime.now(UTC)
         self.failure = CaptureFailure(
+            success=False,
             error=str(error),
             detail=str(error),
             code=error.code,

@@ -20,7 +20,7 @@ from pydantic_core import from_json
 
 from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES
-from frontend_proxy.errors import InvalidInput
+from frontend_proxy.errors import ErrorBody, InvalidInput
 from frontend_proxy.images import from_base64, to_data_uri
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
@@ -222,16 +222,16 @@ class CaptureProgress(BaseModel):
     preview: JpegDataUri | None = None
 
 
-class CaptureFailure(BaseModel):
+class CaptureFailure(ErrorBody):
     """Why a capture ended without a picture: the body and the HTTP status that a synchronous one gets."""
 
-    success: Literal[False] = False
-    error: str
-    detail: str
-    code: str
     status: int
     retry_after: int | None = None
-    request_id: str
+
+
+class CaptureDeleted(BaseModel):
+    success: Literal[True] = True
+    result_id: str
 
 
 class CaptureStatus(BaseModel):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import socket
 import threading
+import uuid
 from collections.abc import Iterator
 
 import httpx
@@ -60,9 +61,13 @@ def test_credentials_are_optional_only_where_no_key_is_set() -> None:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The real application with its worker processes, in a thread of its own; at its door a fake model."""
-    settings = Settings(_env_file=None, host="127.0.0.1", catalog_dir=tmp_path_factory.mktemp("catalog"))
+    folder = tmp_path_factory.mktemp("data")
+    settings = Settings(
+        _env_file=None, host="127.0.0.1", catalog_dir=folder / "catalog", results_dir=folder / "results"
+    )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who comes before the server does, waits
     shutdown = Shutdown()
     config = server_config(settings, lambda: create_app(settings, FakeServer(), shutdown))
     server = Server(config, settings, shutdown)
@@ -86,5 +91,9 @@ described = schemathesis.openapi.from_dict(document(False, 50))
 def test_schemathesis_finds_nothing(case: schemathesis.Case, address: str) -> None:
     """With all of its checks but those above."""
     assume((case.path_parameters or {}).get("id") not in ("catalog", "scan"))  # those are other operations
+    if isinstance(case.body, dict):
+        case.body.pop("webhook_url", None)  # this server has no secret, so it refuses every one
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())  # one that came with other fields is refused
     excluded = LENIENT + PARTLY_SAID.get(case.operation.path, [])
     case.call_and_validate(base_url=address, excluded_checks=excluded)

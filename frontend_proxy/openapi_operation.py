@@ -1,0 +1,63 @@
+"""The parts of an OpenAPI description: operations, and the parameters and bodies that they have."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+Json = dict[str, Any]
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+REFERENCE = "#/components/schemas/{model}"
+
+
+def reference(model: type[BaseModel]) -> Json:
+    return {"$ref": REFERENCE.format(model=model.__name__)}
+
+
+def content(model: type[BaseModel]) -> Json:
+    return {JSON: {"schema": reference(model)}}
+
+
+def form(model: type[BaseModel], *files: str) -> Json:
+    return {
+        "schema": {"$ref": REFERENCE.format(model=f"{model.__name__}Form")},
+        "encoding": {name: {"contentType": "image/*"} for name in files},
+    }
+
+
+def query(name: str, description: str) -> Json:
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+
+
+def operation(
+    tag: str,
+    summary: str,
+    answer: type[BaseModel],
+    *,
+    parameters: tuple[Json, ...] = (),
+    body: Json | None = None,
+    errors: tuple[int, ...] = (),
+    answers: Json | None = None,
+    public: bool = False,
+) -> Json:
+    """`errors`: the statuses that this operation in particular may end in, with an `ErrorBody`."""
+    responses = {"200": {"description": "OK", "content": content(answer)}}
+    for status in errors:
+        responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    described: Json = {
+        "tags": [tag],
+        "summary": summary,
+        "responses": responses | (answers or {}) | {"default": {"$ref": "#/components/responses/default"}},
+    }
+    if parameters:
+        described["parameters"] = list(parameters)
+    if body is not None:
+        described["requestBody"] = {"required": True, "content": body}
+    if public:
+        described["security"] = []
+    return described
+
+
+def header(name: str, description: str, **schema: Any) -> Json:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
