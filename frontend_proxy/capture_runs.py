@@ -13,7 +13,6 @@ from frontend_proxy.errors import Interrupted, NotFound, ProxyError, internal_er
 from frontend_proxy.idempotency import IdempotencyKey, IdempotencyKeys
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.limit import Limit
-from frontend_proxy.metrics import CAPTURES, count_stages
 from frontend_proxy.results import Ownership, Record, Results, new_result_id
 from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
@@ -113,7 +112,7 @@ class CaptureRuns:
         except asyncio.CancelledError:
             if run.record.state == "running":
                 run.error = Interrupted("the server is about to end; send the capture again")
-                await self._end_badly(run, "cancelled")
+                await self._end_badly(run)
         finally:
             del self._runs[run.record.result_id]
             if run.record.webhook_pending and not run.unwanted:
@@ -122,14 +121,14 @@ class CaptureRuns:
                 ownership.release()
 
     async def _make(self, run: CaptureRun) -> None:
-        record = run.record
         try:
             results = await run.make(self._server, self._settings.capture_timeout_s)
             images = [result.image for result in results]
-            await asyncio.to_thread(self.results.save_images, record, images)
+            record = run.record.model_copy()  # nobody is told of it before all of it is kept
             record.succeed([result.report for result in results])
+            await asyncio.to_thread(self.results.save_images, record, images)
             await asyncio.to_thread(self.results.save, record)
-            run.image = images[0]
+            run.record, run.image = record, images[0]
         except FileNotFoundError:
             run.error = NotFound("the capture was removed while it was made")
         except ProxyError as error:
@@ -139,16 +138,11 @@ class CaptureRuns:
         if run.error is not None:
             if run.detached:  # otherwise whoever waits does that
                 log_error(run.error)
-            await self._end_badly(run, run.error.code)
-            return
-        CAPTURES.labels("succeeded").inc()
-        for report in record.reports:
-            count_stages("capture", report)
+            await self._end_badly(run)
 
-    async def _end_badly(self, run: CaptureRun, outcome: str) -> None:
+    async def _end_badly(self, run: CaptureRun) -> None:
         """A failure is kept for the client who asks later; whoever waits hears it now."""
         assert run.error is not None
-        CAPTURES.labels(outcome).inc()
         run.record.fail(run.error)
         if not run.detached or run.unwanted:
             await asyncio.to_thread(self.results.remove, run.record.result_id)
