@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import platform
+import re
 import statistics
 import tempfile
 from pathlib import Path
@@ -119,7 +120,7 @@ def time_steps(chosen: list[Case], rounds: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--scenes", type=int, default=8, help="default: %(default)s")
+    parser.add_argument("--scenes", type=int, default=6, help="default: %(default)s")
     parser.add_argument("--no-stack", action="store_true", help="leave the real checkpoint out")
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks/picture"))
     args = parser.parse_args()
@@ -144,7 +145,7 @@ def main() -> None:
                 + ([] if c.target is None else [c.target])
                 for c, d in entries[:4]
             ],
-            args.output / f"{kind.replace(' ', '_').replace('%', 'percent')}.png",
+            args.output / f"{re.sub(r'[^a-z0-9.]+', '_', kind.lower())}.png",
         )
     report = {
         "machine": f"{platform.machine()}, one core",
