@@ -26,13 +26,13 @@ from benchmarks.picture_pipeline import Dressed, dress, photographer, unchanged
 from benchmarks.picture_sheet import write_sheet
 from benchmarks.picture_stack import through_the_stack
 
-LEAST = {"outside": 0.0, "discs": 0.0, "colour": 6.0, "seam": 1.1, "flicker": 1.3, "p50": 25.0}
+LARGEST = {"colour": 6.0, "seam": 1.1, "outline": 1.1, "flicker": 1.3, "p50": 25.0}
 
 
 def measure(case: Case) -> tuple[dict[str, object], Dressed]:
     """The case's figures, and how it came out with the ideal model."""
     neutral = dress(case.camera_frame, case.jacket_render, case.pose, unchanged)
-    garment, truth = neutral.garment, case.mask > 127
+    garment = neutral.garment
     figures: dict[str, object] = {
         "kind": case.name,
         "mask_source": garment.source,
@@ -46,8 +46,8 @@ def measure(case: Case) -> tuple[dict[str, object], Dressed]:
         return figures, neutral
     figures["iou"] = metrics.iou(garment.mask, case.mask)
     inside = cv2.erode(cv2.min(case.mask, garment.mask), np.ones((9, 9), np.uint8)) > 250
-    if garment.registration.fit.endswith("corrected") or not truth.any():
-        inside[:] = False  # the render was moved: nothing to compare pixel by pixel
+    if garment.registration.fit.endswith("corrected"):  # moved: nothing to compare pixel by pixel
+        return figures, neutral
     if inside.any():
         figures["colour"] = metrics.colour_difference(neutral.answer, case.garment, inside)
         figures["detail"] = metrics.detail_ratio(neutral.answer, case.garment, inside)
@@ -82,10 +82,10 @@ def verdicts(rows: list[dict], steps: dict[str, dict[str, float]], stack: dict |
         "outside the garment: the camera's, bit for bit": max(row["outside"] for row in rows) == 0,
         "head and hand discs: the camera's, bit for bit": max(row["discs"] for row in rows) == 0,
         "a flat picture repaints nothing": max(row.get("repainted", 0) for row in rows) == 0,
-        "colour of the cloth, mean ΔE2000 ≤ 6": mean("colour") <= LEAST["colour"],
+        "colour of the cloth, mean ΔE2000 ≤ 6": mean("colour") <= LARGEST["colour"],
         "detail of the cloth, 0.6 to 1.6 of the render's": 0.6 <= mean("detail") <= 1.6,
-        "seam ≤ 1.1 of the photograph's": mean("seam") <= LEAST["seam"],
-        "outline no harder than 1.1 of the photograph's": mean("outline") <= 1.1,
+        "seam ≤ 1.1 of the photograph's": mean("seam") <= LARGEST["seam"],
+        "outline no harder than 1.1 of the photograph's": mean("outline") <= LARGEST["outline"],
         "seam better than the naive composite's": mean("seam") < mean("naive_seam"),
     }
     least = dict.fromkeys(by_kind, 0.90) | {"misregistered 5 %": 0.85}
@@ -94,9 +94,9 @@ def verdicts(rows: list[dict], steps: dict[str, dict[str, float]], stack: dict |
         if "iou" in found[0]:
             met[f"IoU, {kind} ≥ {least[kind]:.2f}"] = mean("iou", found) >= least[kind]
     for kind, times in steps.items():
-        met[f"pre- and postprocess, {kind} ≤ 25 ms p50"] = times["total"] <= LEAST["p50"]
+        met[f"pre- and postprocess, {kind} ≤ 25 ms p50"] = times["total"] <= LARGEST["p50"]
     if stack:
-        met["flicker ≤ 1.3 of the camera's"] = stack["flicker"] <= LEAST["flicker"]
+        met["flicker ≤ 1.3 of the camera's"] = stack["flicker"] <= LARGEST["flicker"]
         met["the same keyframe twice: the same bytes"] = stack["static_identical"]
         met["a capture of 1280×720 keeps the render's detail, 0.6 to 1.6"] = (
             0.6 <= stack["capture_detail"] <= 1.6

@@ -37,6 +37,15 @@ def test_a_hand_is_protected_where_it_is_seen():
     assert not Pose(seen, FRAME_SIZE).protected()[int(0.705 * HEIGHT), int(0.42 * WIDTH)]
 
 
+def test_a_hand_is_protected_from_the_cuff_to_the_fingertips():
+    """A disc around the knuckles left the back of the hand to the jacket."""
+    seen = landmarks(p15=(0.50, 0.70), p17=(0.42, 0.72), p19=(0.42, 0.69), p21=(0.44, 0.67))
+    protected = Pose(seen, FRAME_SIZE).protected()
+    for x in (0.46, 0.42, 0.40):
+        assert protected[int(0.70 * HEIGHT), int(x * WIDTH)], x
+    assert not protected[int(0.70 * HEIGHT), int(0.55 * WIDTH)]
+
+
 def test_points_outside_the_frame_do_not_count():
     """Trackers invent hands below the picture with high visibility."""
     invented = landmarks(p17=(0.40, 1.10), p19=(0.42, 1.12), p21=(0.44, 1.10))
