@@ -11,11 +11,18 @@ BIN := $(VENV)/bin
 CHECKPOINT ?= export/checkpoints/lucy-tiny
 PROFILE ?= cpu
 PRECISION ?=
+# For profile gpu: LoRAs to fuse for keyframes (path:weight,…), engines that take new weights in seconds
+# (REFIT=1), scratch memory, or ONNX alone (ENGINES=0).
+LORAS ?=
+REFIT ?=
+WORKSPACE_GB ?=
+ENGINES ?=
+TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test check format bench bench-fabric bench-picture bench-load train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-fabric bench-picture bench-load train-tiny eval-tiny lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make .venv with everything pinned in requirements.lock
 
@@ -26,9 +33,12 @@ $(VENV)/.installed: requirements.lock requirements-assets.lock pyproject.toml
 	@touch $@
 
 export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION=)
-	$(BIN)/python -m export $(CHECKPOINT) --profile $(PROFILE) $(if $(PRECISION),--precision $(PRECISION))
+	$(BIN)/python -m export $(CHECKPOINT) --profile $(PROFILE) $(if $(PRECISION),--precision $(PRECISION)) \
+	    $(if $(LORAS),--loras $(LORAS)) $(if $(REFIT),--refit $(REFIT)) $(if $(ENGINES),--engines $(ENGINES)) \
+	    $(if $(WORKSPACE_GB),--workspace-gb $(WORKSPACE_GB))
 
 serve: export ## Serve it: Triton on loopback, the proxy on port 5000
+	$(BIN)/python -m export.doctor --profile $(PROFILE)
 	$(BIN)/python -m frontend_proxy.serve --profile $(PROFILE)
 
 demo: export ## Dress the sample portrait through a running stack; writes build/demo/
@@ -46,6 +56,19 @@ check: setup ## Format, lint, types and the import rules
 format: setup ## Format the code in place
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+doctor: setup ## Say what would keep this machine from serving, and what to do
+	$(BIN)/python -m export.doctor --profile $(PROFILE)
+
+check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
+	$(BIN)/python -m export.tensorrt_check prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
+	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt
+
+# TensorRT-RTX is 800 MB and nothing else needs it: it has an environment of its own.
+build/venv-rtx/.installed:
+	$(PYTHON) -m venv build/venv-rtx
+	build/venv-rtx/bin/pip install --quiet --disable-pip-version-check $(TENSORRT_RTX)
+	@touch $@
 
 bench: export bench-fabric bench-load ## Run the benchmarks
 	$(BIN)/python -m benchmarks.scheduling
@@ -73,5 +96,6 @@ lock: setup ## Pin the newest versions that fit pyproject.toml
 
 clean: ## Remove what was built (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
-	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan} model_repository/manifest.json
+	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json} \
+	    model_repository/manifest.json model_repository/unet_fast
 	rm -f model_repository/tryon/1/{pipeline,scheduler_config,tokenizer}.json

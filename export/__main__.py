@@ -7,13 +7,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from export.engines import find_engines
 from export.errors import ExportError
 from export.exporter import STAGES, export
+from export.lora import parse_loras
 
 HERE = Path(__file__).resolve().parent
 
 
-def main(argv: list[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
         description="Export a diffusers inpainting checkpoint into the Triton model repository.",
@@ -32,16 +34,52 @@ def main(argv: list[str] | None = None) -> int:
         default=HERE.parent / "model_repository",
         help="the model repository (default: %(default)s)",
     )
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--loras", default="", help="path:weight,… of LoRAs to fuse into a second UNet, for keyframes"
+    )
+    engines = parser.add_argument_group("TensorRT engines, built where profile gpu finds a GPU")
+    engines.add_argument(
+        "--engines", type=int, choices=[0, 1], default=1, help="0: ONNX alone (default: %(default)s)"
+    )
+    engines.add_argument(
+        "--refit", type=int, choices=[0, 1], default=0, help="1: engines that take new weights in seconds"
+    )
+    engines.add_argument(
+        "--workspace-gb", type=float, help="GPU memory that kernels may take as scratch (default: all)"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     try:
-        with tqdm(total=1 + 3 * len(STAGES), bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar:
+        loras = parse_loras(args.loras)
+        wanted = args.profile == "gpu" and args.engines
+        engines = find_engines(args.workspace_gb, bool(args.refit)) if wanted else None
+        steps = (3 + (engines is not None)) * (len(STAGES) + bool(loras))
+        with (
+            tqdm(total=1 + steps, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
+            tqdm(bar_format="  {desc:<60.60}{bar}{n}/{total}", disable=engines is None, leave=False) as build,
+        ):
 
             def on_progress(stage: str, doing: str) -> None:
                 bar.set_description_str(f"{stage}: {doing}")
                 bar.update()
 
+            def on_build(phase: str, done: int, steps: int) -> None:
+                build.set_description_str(phase, refresh=False)
+                build.total, build.n = steps, done
+                build.refresh()
+
             manifest, exported = export(
-                args.checkpoint, args.repository, args.profile, args.precision, on_progress
+                args.checkpoint,
+                args.repository,
+                args.profile,
+                args.precision,
+                on_progress,
+                loras=loras,
+                engines=engines,
+                on_build=on_build,
             )
             if exported:
                 bar.set_description_str("done")
@@ -52,19 +90,22 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{manifest['checkpoint']['name']} is exported already; nothing to do")
         return 0
     print(_table(manifest))
-    if args.profile == "gpu":
+    if args.profile == "gpu" and engines is None:
         print("ONNX is ready; TensorRT engines are built from it on the machine with the GPU.")
     return 0
 
 
 def _table(manifest: dict[str, Any]) -> str:
-    lines = [f"{'stage':<14}{'MB':>8}{'error to torch':>16}{'allowed':>10}{'seconds':>9}"]
+    lines = [
+        f"{'stage':<14}{'MB':>8}{'error to torch':>16}{'allowed':>10}{'seconds':>9}  {'precision':<11}engine"
+    ]
     for name, stage in manifest["stages"].items():
         size = sum(entry["bytes"] for path, entry in manifest["files"].items() if path.startswith(f"{name}/"))
-        parity = stage["parity"]
+        parity, engine = stage["parity"], stage.get("engine")
         lines.append(
             f"{name:<14}{size / 1e6:>8.1f}{parity['error']:>16.1e}{parity['tolerance']:>10.0e}"
-            f"{stage['seconds']:>9.1f}"
+            f"{stage['seconds']:>9.1f}  {stage['precision']:<11}"
+            + (f"{engine['how']} in {engine['seconds']:.0f} s" if engine else "-")
         )
     return "\n".join(lines)
 

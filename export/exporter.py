@@ -1,20 +1,30 @@
 """The whole export: a checkpoint in, a model repository that Triton can serve out."""
 
+from __future__ import annotations
+
+import copy
 import errno
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from export import manifest
+from export import manifest, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
+from export.engines import GRAPH_BATCHES, Engines, batch_range
 from export.errors import ExportError
+from export.lora import Lora
 from export.pipeline_config import PipelineConfig, read_config
 from export.publish import Staging
+from export.tensorrt_engine import BuildProgress
+
+if TYPE_CHECKING:  # torch takes seconds to import, and an export with nothing to do needs it not
+    from export.lora import Fused
+    from export.stages import Stage
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 DEFAULT_PRECISION = {"cpu": "fp32", "gpu": "fp16"}
@@ -29,16 +39,23 @@ def export(
     profile: str = "cpu",
     precision: str | None = None,
     on_progress: Progress = lambda stage, doing: None,
+    *,
+    loras: Sequence[Lora] = (),
+    engines: Engines | None = None,
+    on_build: BuildProgress = lambda phase, done, steps: None,
 ) -> tuple[dict[str, Any], bool]:
     """Export `checkpoint` (a diffusers folder or a hub id) into `repository`.
 
+    loras: fused into a second UNet, which keyframes then use.
+    engines: what builds TensorRT engines from the ONNX; None: no engines.
     Returns the manifest, and whether anything was done: what is current is left as it is.
     Raises ExportError, and then the old artefacts stand untouched.
     """
     precision = precision or DEFAULT_PRECISION[profile]
     folder = locate(checkpoint)
     sha256 = fingerprint(folder)
-    key = manifest.recipe_key(sha256, profile, precision)
+    added = [[manifest.sha256(lora.path), lora.weight] for lora in loras]
+    key = manifest.recipe_key(sha256, profile, precision, added, engines.key if engines else None)
     if manifest.is_current(repository, key):
         current = manifest.read(repository)
         assert current is not None
@@ -47,9 +64,20 @@ def export(
         with Staging(repository) as staging:
             on_progress("checkpoint", "load")
             loaded = load(folder)
-            config = read_config(folder, loaded.unet.config.sample_size)
-            stages = _export_stages(loaded, config, precision, staging, on_progress)
-            _write_pipeline(loaded, config, staging.folder("tryon"))
+            config = read_config(folder, loaded.unet.config.sample_size).with_unets(bool(loras))
+            described, fused = _describe(loaded, config, loras)
+            stages = {}
+            for stage in described:
+                stages[stage.name] = _export_stage(stage, described, precision, staging, on_progress)
+                if engines is not None:
+                    on_progress(stage.name, "build")
+                    stages[stage.name]["engine"] = engines.make(
+                        staging.folder(stage.name) / "model.onnx",
+                        repository / stage.name / "1",
+                        batch_range(repository, stage.name),
+                        on_build,
+                    )
+            _write_pipeline(loaded, config, profile, staging.folder("tryon"))
             written = {
                 "key": key,
                 "checkpoint": {"name": checkpoint, "sha256": sha256},
@@ -57,9 +85,11 @@ def export(
                 "precision": precision,
                 "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "versions": manifest.versions(),
+                "loras": [asdict(lora) for lora in fused],
                 "stages": stages,
                 "files": manifest.describe_files(repository, staging.publish()),
             }
+        (unet_fast.write if loras else unet_fast.remove)(repository)
         beside = repository / "manifest.json.partial"
         beside.write_text(json.dumps(written, indent=2) + "\n")
         os.replace(beside, repository / "manifest.json")
@@ -72,34 +102,59 @@ def export(
     return written, True
 
 
-def _export_stages(
-    loaded: Checkpoint, config: PipelineConfig, precision: str, staging: Staging, on_progress: Progress
+def _describe(
+    loaded: Checkpoint, config: PipelineConfig, loras: Sequence[Lora]
+) -> tuple[list[Stage], list[Fused]]:
+    """The stages to export, with `unet_fast` where there are LoRAs, and what became of those."""
+    from export.lora import fuse
+    from export.stages import Stage, UNet, describe_stages
+
+    stages = describe_stages(loaded, config.resolution)
+    if not loras:
+        return stages, []
+    unet = copy.deepcopy(loaded.unet)
+    fused = fuse(unet, loras)
+    like = next(stage for stage in stages if stage.name == "unet")
+    return [*stages, Stage(unet_fast.NAME, UNet(unet), like.example, like.outputs)], fused
+
+
+def _export_stage(
+    stage: Stage, stages: list[Stage], precision: str, staging: Staging, on_progress: Progress
 ) -> dict[str, Any]:
+    """To ONNX; the VAE's decoder in single precision where half would overflow. For the manifest."""
     from export.onnx_export import OPSET, export_stage
-    from export.stages import describe_stages
+    from export.overflow import LIMIT, find_peak, real_latents
 
-    stages = {}
-    for stage in describe_stages(loaded, config.resolution):
-        began = time.perf_counter()
-        parity = export_stage(
-            stage,
-            precision,
-            staging.folder(stage.name),
-            lambda doing, name=stage.name: on_progress(name, doing),  # type: ignore[misc]
-        )
-        stages[stage.name] = {
-            "opset": OPSET,
-            "inputs": {name: ["batch", *tensor.shape[1:]] for name, tensor in stage.example.items()},
-            "outputs": list(stage.outputs),
-            "parity": asdict(parity),
-            "seconds": round(time.perf_counter() - began, 1),
-        }
-    return stages
+    began = time.perf_counter()
+    entry: dict[str, Any] = {"precision": precision}
+    if stage.name == "vae_decoder" and precision == "fp16":
+        encoder = next(other for other in stages if other.name == "vae_encoder")
+        height, width = encoder.example["pixels"].shape[-2:]
+        peak = find_peak(stage.module, real_latents(encoder.module, (height, width)))
+        entry["largest_activation"] = {**asdict(peak), "limit": LIMIT}
+        if not peak.fits_half:
+            entry["precision"] = "fp32"
+    parity = export_stage(
+        stage,
+        entry["precision"],
+        staging.folder(stage.name),
+        lambda doing: on_progress(stage.name, doing),
+    )
+    return entry | {
+        "opset": OPSET,
+        "inputs": {name: ["batch", *tensor.shape[1:]] for name, tensor in stage.example.items()},
+        "outputs": list(stage.outputs),
+        "parity": asdict(parity),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
 
 
-def _write_pipeline(loaded: Checkpoint, config: PipelineConfig, folder: Path) -> None:
+def _write_pipeline(loaded: Checkpoint, config: PipelineConfig, profile: str, folder: Path) -> None:
     """What `tryon` needs: how to sample, the scheduler's configuration, the tokenizer."""
-    (folder / "pipeline.json").write_text(config.model_dump_json(indent=2) + "\n")
+    # On a GPU a padded row is nearly free and a CUDA graph is not; on a CPU each row costs its full time.
+    batches = list(GRAPH_BATCHES) if profile == "gpu" else []
+    pipeline = {**config.model_dump(), "batch_sizes": batches}
+    (folder / "pipeline.json").write_text(json.dumps(pipeline, indent=2) + "\n")
     (folder / "scheduler_config.json").write_text(json.dumps(dict(loaded.scheduler.config), indent=2) + "\n")
     tokens = loaded.tokenizer.model_max_length
     tokenizer = loaded.tokenizer.backend_tokenizer

@@ -13,13 +13,16 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def recipe_key(checkpoint_sha256: str, profile: str, precision: str) -> str:
-    """SHA-256 over all that decides what an export writes; the same key means the same artefacts."""
+def recipe_key(checkpoint_sha256: str, profile: str, precision: str, *more: object) -> str:
+    """SHA-256 over all that decides what an export writes; the same key means the same artefacts.
+
+    more: what else the caller knows that decides it, as JSON can hold it.
+    """
     code = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(Path(__file__).parent.glob("*.py"))
     }
-    recipe = [checkpoint_sha256, profile, precision, versions(), code]
+    recipe = [checkpoint_sha256, profile, precision, versions(), code, *more]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
@@ -47,7 +50,13 @@ def describe_files(repository: Path, files: list[Path]) -> dict[str, dict[str, A
     """Size and SHA-256 of each artefact, by its path within the repository."""
     described = {}
     for path in files:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        described[path.relative_to(repository).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
+        described[path.relative_to(repository).as_posix()] = {
+            "bytes": path.stat().st_size,
+            "sha256": sha256(path),
+        }
     return described
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

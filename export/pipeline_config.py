@@ -23,6 +23,9 @@ class ModeConfig(_Strict):
     relight_sigma: float = Field(
         0, ge=0, le=64, description="take only light coarser than so many pixels; 0: the picture as it is"
     )
+    unet: Literal["unet", "unet_fast"] | None = Field(
+        None, description="`unet_fast` has the LoRAs; by default keyframes use it where there are any"
+    )
 
     @field_validator("scheduler")
     @classmethod
@@ -51,6 +54,18 @@ class PipelineConfig(_Strict):
     negative_prompt: str = ""
     keyframe: ModeConfig
     capture: ModeConfig
+
+    def with_unets(self, fast: bool) -> "PipelineConfig":
+        """Each mode with its UNet named. Raises ExportError where one wants LoRAs and there are none."""
+        named = {}
+        for mode, default in (("keyframe", "unet_fast" if fast else "unet"), ("capture", "unet")):
+            config = getattr(self, mode)
+            if config.unet == "unet_fast" and not fast:
+                raise ExportError(
+                    f"pipeline.json's {mode} wants unet_fast, the UNet with LoRAs: give LORAS=path:weight"
+                )
+            named[mode] = config.model_copy(update={"unet": config.unet or default})
+        return self.model_copy(update=named)
 
 
 def default_config(sample_size: int) -> PipelineConfig:

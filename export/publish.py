@@ -6,6 +6,7 @@ early (an error, a full disk, Ctrl-C) leaves nothing behind.
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -43,7 +44,12 @@ class Staging:
             place = self._repository / model / "1"
             place.mkdir(exist_ok=True)
             if (folder / "model.onnx").exists():
-                for old in ("model.onnx.data", "model.plan"):  # belong to the model that goes
+                for old in (
+                    "model.onnx.data",
+                    "model.plan",
+                    "model.plan.json",
+                    "model.plan.layers.json",
+                ):  # belong to the model that goes
                     (place / old).unlink(missing_ok=True)
             for path in sorted(folder.iterdir()):
                 os.replace(path, place / path.name)
@@ -55,3 +61,5 @@ class Staging:
     ) -> None:
         for path in self._folders.values():
             shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # a model that came with this export, and does not come after all
+                path.parent.rmdir()

@@ -22,7 +22,17 @@ ALLOWED = {
     },
     "export": {
         *("cv2", "diffusers", "huggingface_hub", "numpy", "onnx", "onnxruntime", "PIL", "pydantic"),
-        *("safetensors", "scipy", "skimage", "tokenizers", "torch", "tqdm", "transformers"),
+        *(
+            "safetensors",
+            "scipy",
+            "skimage",
+            "tensorrt",
+            "tensorrt_rtx",
+            "tokenizers",
+            "torch",
+            "tqdm",
+            "transformers",
+        ),
         "triton_python_backend_utils",
     },
 }

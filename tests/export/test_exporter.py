@@ -1,10 +1,13 @@
 import errno
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
@@ -12,6 +15,7 @@ from export import exporter
 from export.__main__ import main
 from export.errors import ExportError
 from export.exporter import STAGES, export
+from export.lora import Lora
 from export.onnx_export import Parity
 from export.onnx_stage import OnnxStage
 
@@ -131,6 +135,101 @@ def test_the_gpu_profile_is_half_precision_inside_and_float32_at_its_borders(che
     assert weights == {onnx.TensorProto.FLOAT16}
     borders = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
     assert borders == {onnx.TensorProto.FLOAT}
+
+
+def test_loras_become_a_second_unet_for_keyframes(checkpoint, tmp_path):
+    repository = tmp_path / "repository"
+    (repository / "unet").mkdir(parents=True)
+    (repository / "unet" / "config.pbtxt").write_text('name: "unet"')
+    name = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
+    random = torch.Generator().manual_seed(0)
+    lora = {
+        f"{name}.lora_A.weight": torch.randn(2, 32, generator=random),
+        f"{name}.lora_B.weight": torch.randn(32, 2, generator=random),
+    }
+    save_file(lora, tmp_path / "lora.safetensors")
+    manifest, _ = export(str(checkpoint), repository, loras=[Lora(tmp_path / "lora.safetensors", 0.5)])
+    assert manifest["loras"][0]["modules"] == 1
+    assert (repository / "unet_fast" / "config.pbtxt").read_text() == 'name: "unet_fast"'
+    pipeline = json.loads((repository / "tryon" / "1" / "pipeline.json").read_text())
+    assert (pipeline["keyframe"]["unet"], pipeline["capture"]["unet"]) == ("unet_fast", "unet")
+    rows = {
+        "sample": np.ones((1, 9, 8, 8), np.float32),
+        "timestep": np.array([500], np.float32),
+        "prompt_embeds": np.ones((1, 77, 32), np.float32) * np.arange(77, dtype=np.float32)[:, None],
+    }
+    slow, fast = (OnnxStage(repository / unet / "1" / "model.onnx").run(rows)["model_output"]
+                  for unet in ("unet", "unet_fast"))  # fmt: skip
+    assert not np.allclose(slow, fast, atol=1e-3)
+    # Without LoRAs the second UNet goes: Triton would load it, and it would be of another checkpoint.
+    export(str(checkpoint), repository)
+    assert not (repository / "unet_fast").exists()
+
+
+def test_a_decoder_that_would_overflow_in_half_precision_is_exported_in_single(checkpoint, tmp_path):
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    weights = load_file(copy / "vae" / "diffusion_pytorch_model.safetensors")
+    weights["decoder.conv_in.weight"] *= 1e6
+    save_file(weights, copy / "vae" / "diffusion_pytorch_model.safetensors", {"format": "pt"})
+    manifest, _ = export(str(copy), tmp_path / "repository", profile="gpu")
+    precisions = {name: stage["precision"] for name, stage in manifest["stages"].items()}
+    assert precisions == {"vae_decoder": "fp32"} | dict.fromkeys(
+        ("text_encoder", "vae_encoder", "unet"), "fp16"
+    )
+    largest = manifest["stages"]["vae_decoder"]["largest_activation"]
+    assert largest["value"] > largest["limit"]
+    assert largest["layer"] == "vae.decoder.conv_in"
+
+
+class FakeEngines:
+    """As export.engines.Engines; makes nothing of use, or fails at one stage."""
+
+    key = ("10.15.1.29", "8.6", "False")
+
+    def __init__(self, fails_at=None):
+        self.fails_at = fails_at
+        self.batches = {}
+
+    def make(self, onnx, served, batch, on_progress):
+        assert onnx.stat().st_size
+        stage = served.parent.name
+        if stage == self.fails_at:
+            raise ExportError(f"{stage}: the GPU has too little memory")
+        self.batches[stage] = (batch.least, batch.best, batch.most)
+        onnx.with_name("model.plan").write_text(f"plan of {stage}")
+        on_progress("building", 1, 2)
+        return {"how": "built", "seconds": 1.0}
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """A repository with the hand-written configurations."""
+    ours = Path(__file__).resolve().parents[2] / "model_repository"
+    for stage in STAGES:
+        (tmp_path / "repository" / stage).mkdir(parents=True)
+        shutil.copy(ours / stage / "config.pbtxt", tmp_path / "repository" / stage)
+    return tmp_path / "repository"
+
+
+def test_engines_are_made_for_the_batches_that_triton_is_told(checkpoint, configured):
+    engines = FakeEngines()
+    manifest, _ = export(str(checkpoint), configured, "gpu", engines=engines)
+    assert engines.batches["unet"] == (1, 4, 16)
+    assert engines.batches["vae_decoder"] == (1, 1, 8)
+    assert manifest["stages"]["unet"]["engine"]["how"] == "built"
+    assert (configured / "unet" / "1" / "model.plan").read_text() == "plan of unet"
+    pipeline = json.loads((configured / "tryon" / "1" / "pipeline.json").read_text())
+    assert pipeline["batch_sizes"][-1] == 16
+
+
+def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configured):
+    export(str(checkpoint), configured, "gpu", engines=FakeEngines())
+    before = snapshot(configured)
+    changed = FakeEngines(fails_at="vae_decoder")
+    changed.key = ("10.15.1.29", "8.9", "False")  # another GPU: all is built anew
+    with pytest.raises(ExportError, match="too little memory"):
+        export(str(checkpoint), configured, "gpu", engines=changed)
+    assert snapshot(configured) == before
 
 
 def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):

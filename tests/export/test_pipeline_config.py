@@ -41,3 +41,25 @@ def test_a_file_that_is_not_json_is_said_so(tmp_path):
     (tmp_path / "pipeline.json").write_text("{")
     with pytest.raises(ExportError, match="not JSON"):
         read_config(tmp_path, 64)
+
+
+def test_keyframes_use_the_unet_with_the_loras_where_there_are_any():
+    config = default_config(64)
+    assert config.with_unets(fast=False).keyframe.unet == "unet"
+    assert config.with_unets(fast=True).keyframe.unet == "unet_fast"
+    assert config.with_unets(fast=True).capture.unet == "unet"
+
+
+def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
+    chosen = GOOD | {
+        "capture": GOOD["capture"] | {"unet": "unet_fast"},
+        "keyframe": GOOD["keyframe"] | {"unet": "unet"},
+    }
+    (tmp_path / "pipeline.json").write_text(json.dumps(chosen))
+    config = read_config(tmp_path, 64)
+    assert [config.with_unets(True).keyframe.unet, config.with_unets(True).capture.unet] == [
+        "unet",
+        "unet_fast",
+    ]
+    with pytest.raises(ExportError, match=r"capture wants unet_fast.* give LORAS"):
+        config.with_unets(False)

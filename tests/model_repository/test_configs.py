@@ -7,6 +7,8 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from export.engines import GRAPH_BATCHES
+
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 MODELS = sorted(path.parent.name for path in REPOSITORY.glob("*/config.pbtxt"))
 STAGES = ["text_encoder", "unet", "vae_decoder", "vae_encoder"]
@@ -49,11 +51,13 @@ def test_a_model_is_named_as_its_folder(model):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_both_profiles_have_the_same_tensors(stage):
+def test_all_profiles_have_the_same_tensors(stage):
     gpu, cpu = read(stage), read(stage, "cpu")
     assert (gpu.platform, cpu.backend) == ("tensorrt_plan", "python")
+    onnx = read(stage, "onnx")
+    assert onnx.platform == "onnxruntime_onnx"
     for field in ("name", "max_batch_size", "input", "output"):
-        assert getattr(gpu, field) == getattr(cpu, field)
+        assert getattr(gpu, field) == getattr(cpu, field) == getattr(onnx, field)
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
@@ -110,6 +114,23 @@ def test_tryon_asks_encode_and_decode_for_tensors_of_their_type():
 def test_a_tick_is_never_larger_than_the_unets_batch():
     rows = int(read("tryon").parameters["max_rows"].string_value)
     assert 2 <= rows <= min(read("unet").max_batch_size, read("unet", "cpu").max_batch_size)
+
+
+def test_every_batch_that_tryon_pads_to_fits_the_unet_and_has_a_cuda_graph():
+    """The TensorRT backend's default batches hold only without dynamic batching and without graph_spec."""
+    unet = read("unet")
+    assert unet.optimization.cuda.graphs
+    assert not unet.optimization.cuda.graph_spec
+    assert not unet.HasField("dynamic_batching")
+    assert max(GRAPH_BATCHES) == unet.max_batch_size
+    assert max(GRAPH_BATCHES) >= int(read("tryon").parameters["max_rows"].string_value)
+
+
+@pytest.mark.parametrize("stage", ["vae_encoder", "vae_decoder", "unet"])
+def test_the_networks_that_fill_a_gpu_take_turns(stage):
+    [group] = read(stage).instance_group
+    assert [(it.name, it.count) for it in group.rate_limiter.resources] == [("gpu", 1)]
+    assert group.rate_limiter.priority == (1 if stage == "unet" else 2)
 
 
 def test_tryon_streams_its_responses():

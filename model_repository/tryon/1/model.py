@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
+from batch import by_unet, stack
 from previews import Previews, shrink
 from sampling import Denoising, Recipe, make_scheduler
 from stepper import Cancelled, Stepper
@@ -42,10 +43,11 @@ class TritonPythonModel:
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
         self._resolution = np.array(pipeline["resolution"], np.int32)
         self._masked = np.array([pipeline["conditioning"] == "masked"])
+        self._batch_sizes = pipeline["batch_sizes"]
         parameters = json.loads(args["model_config"])["parameters"]
         self._encoders = asyncio.Semaphore(int(parameters["max_encoding"]["string_value"]))
         self._stepper = Stepper(
-            _predict,
+            self._predict,
             max_rows=int(parameters["max_rows"]["string_value"]),
             capture_interval=int(parameters["capture_interval"]["string_value"]),
         )
@@ -133,6 +135,22 @@ class TritonPythonModel:
             pb_utils.Tensor("resolution", self._resolution),
             pb_utils.Tensor("masked", self._masked),
         ]
+
+    async def _predict(self, jobs):
+        """The predictions for the next step of every job: one call for each UNet, side by side."""
+        jobs = [job.denoising for job in jobs]
+        predictions = [None] * len(jobs)
+
+        async def call(unet, positions):
+            batch = stack([jobs[position] for position in positions], self._batch_sizes)
+            inputs = [pb_utils.Tensor.from_dlpack(name, tensor) for name, tensor in batch.inputs.items()]
+            outputs = await _call(unet, inputs, ["model_output"])
+            parts = batch.split(torch.from_dlpack(outputs["model_output"]))
+            for position, part in zip(positions, parts, strict=True):
+                predictions[position] = part
+
+        await asyncio.gather(*(call(unet, positions) for unet, positions in by_unet(jobs).items()))
+        return predictions
 
     def _scheduler(self, recipe):
         return make_scheduler(recipe.scheduler, self._scheduler_config)
@@ -228,20 +246,6 @@ def _decode_inputs(latents, encoded, recipe, output_format):
         pb_utils.Tensor("relight_sigma", np.array([recipe.relight_sigma], np.float32)),
         _string("output_format", output_format),
     ]
-
-
-async def _predict(jobs):
-    """One call of the UNet for the next step of every job."""
-    jobs = [job.denoising for job in jobs]
-    stacked = {
-        "sample": torch.cat([job.sample for job in jobs]),
-        "timestep": torch.cat([job.timestep for job in jobs])[:, None],
-        "prompt_embeds": torch.cat([job.prompt_embeds for job in jobs]),
-    }
-    inputs = [pb_utils.Tensor.from_dlpack(name, tensor) for name, tensor in stacked.items()]
-    outputs = await _call("unet", inputs, ["model_output"])
-    model_output = torch.from_dlpack(outputs["model_output"])
-    return model_output.split([job.rows for job in jobs])
 
 
 async def _call(model, inputs, outputs, request_id=""):

@@ -27,6 +27,7 @@ class Recipe:
     strength: 0 to 1, the share of the schedule that runs; at 1 the composite gives no first latents.
     guidance_scale: of classifier-free guidance (Ho & Salimans, 2022); at 1 or below there is none.
     relight_sigma: what `postprocess` takes of the picture; see its relight.py.
+    unet: the Triton model that predicts: `unet`, or `unet_fast`, which has the export's LoRAs.
     """
 
     scheduler: str
@@ -34,6 +35,7 @@ class Recipe:
     strength: float
     guidance_scale: float
     relight_sigma: float = 0.0
+    unet: str = "unet"
 
     def override(self, **chosen: Any) -> "Recipe":
         """This recipe with what a request chose. Raises ValueError where a choice makes no sense."""
@@ -65,7 +67,8 @@ class Denoising:
 
     scheduler: a fresh one, this job's own: diffusers' schedulers keep state.
     latent_mean, latent_std: what the VAE encoder gave, (N, 4, H/8, W/8): the first row is the
-        composite's, the last the conditioning image's (the same where N is 1).
+        composite's, the last the conditioning image's (the same where N is 1). The arithmetic is done where
+        they lie, so a GPU's tensors stay there; the noise is drawn on the CPU: a seed means the same.
 
     `predicted` is the clean z_0 as the last step predicted it, for previews; z_t itself under a scheduler
     that does not tell.
@@ -84,6 +87,7 @@ class Denoising:
         self._scheduler = scheduler
         self._guidance_scale = recipe.guidance_scale
         self.rows = 2 if recipe.guided else 1
+        self.unet = recipe.unet
 
         scheduler.set_timesteps(recipe.schedule_steps)
         start = scheduler.order * (recipe.schedule_steps - recipe.steps)
@@ -96,7 +100,7 @@ class Denoising:
         generator = torch.Generator().manual_seed(seed)
 
         def draw() -> torch.Tensor:
-            return torch.randn(latent_mean[:1].shape, generator=generator)
+            return torch.randn(latent_mean[:1].shape, generator=generator).to(latent_mean.device)
 
         # z_T = sqrt(ᾱ)·z_composite + sqrt(1 − ᾱ)·ε, or pure noise at full strength
         if recipe.strength < 1:
@@ -107,6 +111,7 @@ class Denoising:
         self.predicted = self.latents
         conditioning = latent_mean[-1:] + latent_std[-1:] * draw()
 
+        mask = mask.to(latent_mean.device)
         self._mask_and_conditioning = torch.cat([mask, conditioning], dim=1).expand(self.rows, -1, -1, -1)
         self.prompt_embeds = prompt_embeds[-self.rows :]
         accepted = inspect.signature(scheduler.step).parameters

@@ -140,3 +140,33 @@ def test_exactly_the_asked_steps_are_executed(steps, strength):
 def test_a_choice_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RECIPE.override(**wrong)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        "DDIMScheduler",
+        "DPMSolverMultistepScheduler",
+        "EulerDiscreteScheduler",
+        "LCMScheduler",
+        "UniPCMultistepScheduler",
+    ],
+)
+def test_what_the_vae_gave_on_a_gpu_stays_there(pipeline, scheduler):
+    """A tensor left on the CPU fails every job, on machines with a GPU only. The `meta` device refuses to
+    mix with the CPU just as a GPU does."""
+    config = pipeline.scheduler.config
+    latents = torch.empty(1, 4, 8, 8, device="meta")
+    denoising = Denoising(
+        make_scheduler(scheduler, config),
+        Recipe(scheduler, steps=4, strength=0.6, guidance_scale=1.0),
+        latents,
+        latents,
+        torch.zeros(1, 1, 8, 8),
+        torch.zeros(1, 77, 32),
+        seed=0,
+    )
+    while not denoising.done:
+        assert denoising.sample.device.type == "meta"
+        denoising.advance(torch.empty(1, 4, 8, 8, device="meta"))
+    assert denoising.latents.device.type == "meta"

@@ -1,0 +1,118 @@
+"""TensorRT engines for the exported stages: built, refitted, or kept where the old one still fits."""
+
+import os
+import re
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from export import stamp
+from export.errors import ExportError
+from export.gpu import Gpu, query_gpus
+from export.stamp import Stamp
+from export.tensorrt_engine import (
+    BatchRange,
+    BuildOptions,
+    BuildProgress,
+    build_engine,
+    describe_layers,
+    refit_engine,
+)
+
+LAYERS = "model.plan.layers.json"
+# For which batches the engines are tuned: the UNet's rows are those of several users.
+BEST_BATCH = {"unet": 4, "unet_fast": 4}
+# Batches for which Triton's TensorRT backend captures CUDA graphs where a model has no dynamic batching and
+# names none itself (InitializeGraphSpecs in its instance_state.cc); `tryon` pads the UNet's rows to them.
+GRAPH_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Makes engines on this machine's first GPU.
+
+    cache: a folder that keeps TensorRT's kernel timings between builds.
+    """
+
+    trt: Any
+    gpu: Gpu
+    cache: Path
+    workspace_bytes: int | None = None
+    refittable: bool = False
+
+    @property
+    def key(self) -> list[str]:
+        """What of this decides whether old engines will do."""
+        return [self.trt.__version__, self.gpu.compute_capability, str(self.refittable)]
+
+    def make(self, onnx: Path, served: Path, batch: BatchRange, on_progress: BuildProgress) -> dict[str, Any]:
+        """Write `model.plan`, its stamp and layers' report beside `onnx`; returns what the manifest keeps.
+
+        served: the folder with the engine of the export before, if any; it is only read.
+        Raises ExportError.
+        """
+        began = time.perf_counter()
+        wanted = Stamp.of(self.trt.__version__, self.gpu, onnx, batch, self.refittable)
+        old = _old_stamp(served)
+        if old is not None and old.fits(wanted):
+            how, kept = "kept", old
+            for name in ("model.plan", LAYERS):
+                if (served / name).exists():
+                    shutil.copyfile(served / name, onnx.with_name(name))
+        else:
+            kept = wanted
+            if old is not None and old.can_be_refitted(wanted):
+                how, plan = "refitted", refit_engine(self.trt, (served / "model.plan").read_bytes(), onnx)
+            else:
+                how, plan = "built", build_engine(self.trt, onnx, batch, self._options(on_progress))
+            onnx.with_name("model.plan").write_bytes(plan)
+            onnx.with_name(LAYERS).write_text(describe_layers(self.trt, plan))
+        kept.write(onnx.parent)
+        return {"how": how, "seconds": round(time.perf_counter() - began, 1), **asdict(kept)}
+
+    def _options(self, on_progress: BuildProgress) -> BuildOptions:
+        # Timings hold for one GPU and one TensorRT; another's would be refused.
+        name = f"{self.gpu.compute_capability}-{self.trt.__version__}.timing"
+        return BuildOptions(
+            workspace_bytes=self.workspace_bytes,
+            refittable=self.refittable,
+            timing_cache=self.cache / name,
+            on_progress=on_progress,
+        )
+
+
+def find_engines(workspace_gb: float | None = None, refittable: bool = False) -> Engines | None:
+    """What makes engines here; None where there is no GPU. Raises ExportError where TensorRT is missing."""
+    gpus = query_gpus()
+    if not gpus:
+        return None
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise ExportError(
+            f"this machine has a GPU ({gpus[0].name}) but no tensorrt package ({error}): export inside the "
+            "image that serves (`docker compose run export-gpu`), or give ENGINES=0 for ONNX alone"
+        ) from error
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"
+    workspace = None if workspace_gb is None else int(workspace_gb * 2**30)
+    return Engines(tensorrt, gpus[0], cache, workspace, refittable)
+
+
+def batch_range(repository: Path, stage: str) -> BatchRange:
+    """From 1 to the `max_batch_size` of the stage's config.pbtxt. Raises ExportError where it has none."""
+    # A LoRA's UNet has no configuration of its own before its export: it is the UNet's.
+    config = repository / ("unet" if stage == "unet_fast" else stage) / "config.pbtxt"
+    found = re.search(r"^max_batch_size:\s*(\d+)", config.read_text(), re.M) if config.exists() else None
+    if found is None:
+        raise ExportError(f"{config} has no max_batch_size, for which the engine is built")
+    most = int(found[1])
+    return BatchRange(1, min(BEST_BATCH.get(stage, 1), most), most)
+
+
+def _old_stamp(served: Path) -> Stamp | None:
+    try:
+        return stamp.read(served)
+    except ExportError:  # it cannot be told what that engine is: build anew
+        return None

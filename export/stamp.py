@@ -1,0 +1,116 @@
+"""A plan's stamp, `model.plan.json`: what an engine was built from, with what, and for which GPU.
+
+An engine runs only with the TensorRT that wrote it, on a GPU of the same compute capability. Triton finds
+that out when it loads, in words that name neither; the stamp lets `make export` and `make doctor` say it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from export.errors import ExportError
+from export.gpu import Gpu
+from export.tensorrt_engine import BatchRange
+
+NAME = "model.plan.json"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """
+    onnx_sha256: of model.onnx and model.onnx.data.
+    graph_sha256: of the graph without its weights: equal graphs can be refitted.
+    batch: the optimization profile's rows: least, best, most.
+    """
+
+    tensorrt: str
+    gpu: str
+    compute_capability: str
+    driver: str
+    onnx_sha256: str
+    graph_sha256: str
+    batch: tuple[int, int, int]
+    refittable: bool
+
+    @classmethod
+    def of(cls, tensorrt: str, gpu: Gpu, onnx: Path, batch: BatchRange, refittable: bool) -> "Stamp":
+        return cls(
+            tensorrt=tensorrt,
+            gpu=gpu.name,
+            compute_capability=gpu.compute_capability,
+            driver=gpu.driver,
+            onnx_sha256=onnx_sha256(onnx),
+            graph_sha256=graph_sha256(onnx),
+            batch=(batch.least, batch.best, batch.most),
+            refittable=refittable,
+        )
+
+    def fits(self, wanted: "Stamp") -> bool:
+        """Whether a plan with this stamp is what `wanted` asks for, as it is.
+
+        Another driver or another GPU of the same compute capability will do.
+        """
+        return self._but_weights() == wanted._but_weights() and self.onnx_sha256 == wanted.onnx_sha256
+
+    def can_be_refitted(self, wanted: "Stamp") -> bool:
+        """Whether new weights are all that keeps it from `wanted`."""
+        return self.refittable and self._but_weights() == wanted._but_weights()
+
+    def _but_weights(self) -> tuple[object, ...]:
+        return self.tensorrt, self.compute_capability, self.graph_sha256, self.batch, self.refittable
+
+    def fault(self, tensorrt: str | None, gpu: Gpu | None) -> str | None:
+        """Why this machine cannot run the plan, or None. None for what is not known."""
+        if tensorrt is not None and tensorrt != self.tensorrt:
+            return f"was built with TensorRT {self.tensorrt}, and this is {tensorrt}"
+        if gpu is not None and gpu.compute_capability != self.compute_capability:
+            return (
+                f"was built for a GPU of compute capability {self.compute_capability} ({self.gpu}), and "
+                f"{gpu.name} has {gpu.compute_capability}"
+            )
+        return None
+
+    def write(self, folder: Path) -> None:
+        (folder / NAME).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read(folder: Path) -> Stamp | None:
+    """The stamp beside the plan in `folder`; None where there is none. Raises ExportError."""
+    if not (folder / "model.plan").exists():
+        return None
+    try:
+        fields = json.loads((folder / NAME).read_text())
+        return Stamp(**fields | {"batch": tuple(fields["batch"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ExportError(f"{folder / NAME} is missing or broken ({error}); export again") from error
+
+
+def onnx_sha256(onnx: Path) -> str:
+    digest = hashlib.sha256()
+    for path in (onnx, onnx.with_name(f"{onnx.name}.data")):
+        if path.exists():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def graph_sha256(onnx: Path) -> str:
+    """Of nodes, names, types and shapes; the values of large initializers do not count."""
+    import onnx as onnx_package
+
+    model = onnx_package.load(onnx, load_external_data=False)
+    digest = hashlib.sha256()
+    for tensor in model.graph.initializer:
+        digest.update(f"{tensor.name} {tensor.data_type} {list(tensor.dims)}\n".encode())
+        if len(tensor.dims) == 0 or (len(tensor.dims) == 1 and tensor.dims[0] <= 8):
+            digest.update(tensor.raw_data)  # a shape or an axis: part of the graph, not of the weights
+    for node in model.graph.node:
+        stripped = onnx_package.NodeProto()
+        stripped.CopyFrom(node)
+        stripped.ClearField("metadata_props")  # where in the Python code it came from
+        stripped.ClearField("doc_string")
+        digest.update(stripped.SerializeToString(deterministic=True))
+    for value in (*model.graph.input, *model.graph.output):
+        digest.update(value.SerializeToString(deterministic=True))
+    return digest.hexdigest()

@@ -1,0 +1,186 @@
+"""One stage from ONNX to a TensorRT engine ("plan").
+
+Written for the Python API that TensorRT 10 and TensorRT-RTX share: the caller hands in the module, so what
+`make check-tensorrt` compiles ahead of time without a GPU goes through the very same lines. Imports
+nothing but the standard library.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError
+
+# Told how far a phase of the build has come: its name, steps done, steps in all.
+BuildProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class BatchRange:
+    """Rows that an engine takes at once, and for how many TensorRT tunes it."""
+
+    least: int
+    best: int
+    most: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.best <= self.most:
+            raise ValueError(f"a batch range goes up from 1, and this is {self}")
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """
+    compute_capability: name of the `trt.ComputeCapability` to compile for ahead of time, without a GPU
+        (TensorRT-RTX only); None: this machine's GPU.
+    workspace_bytes: scratch memory that the fastest kernels may take; None: all of the GPU's.
+    refittable: whether new weights may be put in later; it costs a little speed.
+    timing_cache: a file that keeps measured kernels between builds, or None.
+    """
+
+    compute_capability: str | None = None
+    workspace_bytes: int | None = None
+    refittable: bool = False
+    timing_cache: Path | None = None
+    on_progress: BuildProgress = field(default=lambda phase, done, steps: None)
+
+
+def build_engine(trt: Any, onnx: Path, batch: BatchRange, options: BuildOptions = BuildOptions()) -> bytes:
+    """The serialized engine for `onnx`, whose every first dimension is the batch.
+
+    trt: the module `tensorrt`, or `tensorrt_rtx`.
+    Raises ExportError in one sentence: a graph that TensorRT does not parse, a shape that does not fit the
+    batch range, too little GPU memory.
+    """
+    logger = _logger(trt)
+    builder = trt.Builder(logger)
+    # Strongly typed: the precision is what the ONNX says, TensorRT changes none of it.
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(onnx)):
+        first = parser.get_error(0)
+        raise ExportError(f"{onnx}: TensorRT does not take node {first.node_name() or '?'}: {first.desc()}")
+
+    config = builder.create_builder_config()
+    profile = builder.create_optimization_profile()
+    for name, shape in _inputs(network).items():
+        _check_dynamic_batch(onnx, name, shape)
+        tail = shape[1:]
+        profile.set_shape(name, *((rows, *tail) for rows in (batch.least, batch.best, batch.most)))
+    config.add_optimization_profile(profile)
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # names and tactics for the inspector
+    config.progress_monitor = _progress_monitor(trt, options.on_progress)
+    if options.workspace_bytes is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_bytes)
+    if options.refittable:
+        config.set_flag(trt.BuilderFlag.REFIT)
+    if options.compute_capability is not None:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(getattr(trt.ComputeCapability, options.compute_capability), 0)
+    if options.timing_cache is not None:
+        known = options.timing_cache.read_bytes() if options.timing_cache.exists() else b""
+        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ExportError(_explain(onnx, logger.errors))
+    if options.timing_cache is not None:
+        options.timing_cache.parent.mkdir(parents=True, exist_ok=True)
+        options.timing_cache.write_bytes(config.get_timing_cache().serialize())
+    return bytes(plan)
+
+
+def describe_layers(trt: Any, plan: bytes) -> str:
+    """The engine inspector's report as JSON: each layer's shapes, precision and kernel. Needs a GPU."""
+    engine = _load(trt, plan)
+    report: str = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    return report
+
+
+def refit_engine(trt: Any, plan: bytes, onnx: Path) -> bytes:
+    """The same engine with the weights of `onnx`, in seconds instead of a build. Needs a GPU.
+
+    Raises ExportError where the engine was not built `refittable`, or the graph differs in more than weights.
+    """
+    logger = _logger(trt)
+    engine = _load(trt, plan)
+    if not engine.refittable:
+        raise ExportError("the engine was built without REFIT=1, so its weights are fixed; build it anew")
+    refitter = trt.Refitter(engine, logger)
+    parser = trt.OnnxParserRefitter(refitter, logger)
+    if not parser.refit_from_file(str(onnx)):
+        raise ExportError(f"{onnx} does not fit the engine: {parser.get_error(0).desc()}")
+    if missing := refitter.get_missing_weights():
+        raise ExportError(f"{onnx} lacks {len(missing)} of the engine's weights, the first {missing[0]}")
+    if not refitter.refit_cuda_engine():
+        raise ExportError(_explain(onnx, logger.errors))
+    config = engine.create_serialization_config()
+    config.clear_flag(trt.SerializationFlag.EXCLUDE_WEIGHTS)
+    return bytes(engine.serialize_with_config(config))
+
+
+def _load(trt: Any, plan: bytes) -> Any:
+    logger = _logger(trt)
+    engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
+    if engine is None:
+        reason = logger.errors[0] if logger.errors else "no reason given"
+        raise ExportError(f"TensorRT does not load the engine that it built: {reason}")
+    return engine
+
+
+def _inputs(network: Any) -> Mapping[str, tuple[int, ...]]:
+    tensors = (network.get_input(index) for index in range(network.num_inputs))
+    return {tensor.name: tuple(tensor.shape) for tensor in tensors}
+
+
+def _check_dynamic_batch(onnx: Path, name: str, shape: tuple[int, ...]) -> None:
+    if not shape or shape[0] != -1:
+        raise ExportError(f"{onnx}: the batch of {name} is fixed in its shape {shape}, and must be dynamic")
+    if -1 in shape[1:]:
+        raise ExportError(f"{onnx}: {name} has the shape {shape}, and only its batch may be dynamic")
+
+
+def _explain(onnx: Path, errors: list[str]) -> str:
+    """The builder gives no reason but the lines it has logged."""
+    for line in errors:
+        if "out of memory" in line.lower() or "insufficient memory" in line.lower():
+            return (
+                f"{onnx}: the GPU has too little memory to build this engine: end what else runs on it, or "
+                "set a smaller WORKSPACE_GB or resolution"
+            )
+    return f"{onnx}: TensorRT cannot build it: {errors[0] if errors else 'it gives no reason'}"
+
+
+def _logger(trt: Any) -> Any:
+    class Logger(trt.ILogger):
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+                self.errors.append(message)
+
+    return Logger()
+
+
+def _progress_monitor(trt: Any, report: BuildProgress) -> Any:
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.steps: dict[str, int] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self.steps[phase] = steps
+            report(phase, 0, steps)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            report(phase, step + 1, self.steps.get(phase, step + 1))
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            steps = self.steps.pop(phase, 0)
+            report(phase, steps, steps)
+
+    return Monitor()

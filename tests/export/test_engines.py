@@ -1,0 +1,86 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from export import engines
+from export.engines import Engines, batch_range, find_engines
+from export.errors import ExportError
+from export.tensorrt_engine import BatchRange
+from tests.export.test_stamp import A10G, write_onnx
+
+BATCH = BatchRange(1, 4, 16)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What was asked of TensorRT, which is not there: each call's name."""
+    done = []
+
+    def fake(name, answer):
+        return lambda *arguments: done.append(name) or answer
+
+    monkeypatch.setattr(engines, "build_engine", fake("build", b"built"))
+    monkeypatch.setattr(engines, "refit_engine", fake("refit", b"refitted"))
+    monkeypatch.setattr(engines, "describe_layers", fake("describe", "{}"))
+    return done
+
+
+@pytest.fixture
+def maker(tmp_path):
+    return Engines(SimpleNamespace(__version__="10.15.1.29"), A10G, tmp_path / "cache", refittable=True)
+
+
+def make(maker, folder, served, weights=1.0):
+    folder.mkdir()
+    entry = maker.make(write_onnx(folder / "model.onnx", weights), served, BATCH, lambda *_: None)
+    return entry["how"], (folder / "model.plan").read_bytes()
+
+
+def test_an_engine_is_built_once_then_kept_then_refitted(maker, calls, tmp_path):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    assert make(maker, first, tmp_path / "none") == ("built", b"built")
+    assert make(maker, second, first) == ("kept", b"built")
+    assert make(maker, third, second, weights=2.0) == ("refitted", b"refitted")
+    assert calls == ["build", "describe", "refit", "describe"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gpu": replace(A10G, compute_capability="8.9")},
+        {"trt": SimpleNamespace(__version__="11.0.0.114")},
+        {"refittable": False},
+    ],
+)
+def test_another_gpu_or_tensorrt_means_a_build(maker, calls, tmp_path, change):
+    make(maker, tmp_path / "first", tmp_path / "none")
+    other = replace(maker, **change)
+    assert make(other, tmp_path / "second", tmp_path / "first", weights=2.0)[0] == "built"
+    assert other.key != maker.key
+
+
+def test_an_engine_of_which_nothing_is_known_is_built_anew(maker, calls, tmp_path):
+    make(maker, tmp_path / "first", tmp_path / "none")
+    (tmp_path / "first" / "model.plan.json").write_text("{}")
+    assert make(maker, tmp_path / "second", tmp_path / "first")[0] == "built"
+
+
+def test_without_a_gpu_there_are_no_engines(monkeypatch):
+    monkeypatch.setattr(engines, "query_gpus", list)
+    assert find_engines() is None
+
+
+def test_a_gpu_without_tensorrt_is_said_so(monkeypatch):
+    monkeypatch.setattr(engines, "query_gpus", lambda: [A10G])
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt", None)
+    with pytest.raises(ExportError, match=r"NVIDIA A10G.*no tensorrt.*docker compose"):
+        find_engines()
+
+
+def test_a_configuration_without_a_batch_is_said_so(tmp_path):
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.pbtxt").write_text('name: "unet"\nmax_batch_size: 2\n')
+    assert batch_range(tmp_path, "unet") == batch_range(tmp_path, "unet_fast") == BatchRange(1, 2, 2)
+    with pytest.raises(ExportError, match="no max_batch_size"):
+        batch_range(tmp_path, "vae_encoder")
