@@ -55,10 +55,11 @@ class FakeTensorRT:
                 return SimpleNamespace(serialize=lambda: b"timings")
 
         class Profile:
-            shapes: dict = {}
+            def __init__(self):
+                self.shapes = {}
 
             def set_shape(self, name, *shapes):
-                self.shapes = {**self.shapes, name: shapes}
+                self.shapes[name] = shapes
 
         def build(network, config):
             config.progress_monitor.phase_start("Tactics", None, 2)
