@@ -35,7 +35,10 @@ def prepare(folder: Path, checkpoint: str) -> None:
 
 
 def write_controls(unet: Path, folder: Path) -> None:
-    """Three graphs from a UNet that TensorRT must refuse, each with one fault."""
+    """Three graphs from a UNet that `build_engine` must refuse, each with one fault.
+
+    The static batch is refused before TensorRT sees it, since its own words do not tell what is wrong.
+    """
     import onnx
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def write_controls(unet: Path, folder: Path) -> None:
     last = unsupported.graph.node[-1]
     wanted = last.output[0]
     last.output[0] = f"{wanted}_before"
-    unsupported.graph.node.append(onnx.helper.make_node("NonMaxSuppression", [last.output[0]] * 2, [wanted]))
+    unsupported.graph.node.append(onnx.helper.make_node("Det", [last.output[0]], [wanted]))
     onnx.save(unsupported, folder / "unsupported_operator.onnx")
 
     static = onnx.load(unet)

@@ -60,7 +60,8 @@ def build_engine(trt: Any, onnx: Path, batch: BatchRange, options: BuildOptions 
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(onnx)):
         first = parser.get_error(0)
-        raise ExportError(f"{onnx}: TensorRT does not take node {first.node_name() or '?'}: {first.desc()}")
+        where = f"{first.node_operator()} {first.node_name()}".strip()
+        raise ExportError(f"{onnx}: TensorRT does not take the node {where}: {first.desc()}")
 
     config = builder.create_builder_config()
     profile = builder.create_optimization_profile()

@@ -25,7 +25,9 @@ class FakeTensorRT:
         self.told = {}
 
     def OnnxParser(self, network, logger):
-        fault = SimpleNamespace(node_name=lambda: "node_7", desc=lambda: "no such operator")
+        fault = SimpleNamespace(
+            node_operator=lambda: "Det", node_name=lambda: "node_7", desc=lambda: "no such operator"
+        )
         return SimpleNamespace(parse_from_file=lambda path: self.parses, get_error=lambda index: fault)
 
     def Builder(self, logger):
@@ -105,7 +107,7 @@ def test_every_option_reaches_tensorrt(tmp_path):
 @pytest.mark.parametrize(
     ("fake", "said"),
     [
-        (FakeTensorRT(parses=False), "does not take node node_7: no such operator"),
+        (FakeTensorRT(parses=False), "does not take the node Det node_7: no such operator"),
         (FakeTensorRT(shape=(2, 9, 8, 8)), "the batch of sample is fixed"),
         (FakeTensorRT(shape=(-1, 9, -1, -1)), "only its batch may be dynamic"),
         (FakeTensorRT(fails_with="Cuda Runtime (out of memory)"), "too little memory .* WORKSPACE_GB"),
