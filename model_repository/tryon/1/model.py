@@ -43,7 +43,7 @@ class TritonPythonModel:
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
         self._resolution = np.array(pipeline["resolution"], np.int32)
         self._masked = np.array([pipeline["conditioning"] == "masked"])
-        self._batch_sizes = pipeline["batch_sizes"]
+        self._batch_sizes = pipeline.get("batch_sizes", ())
         parameters = json.loads(args["model_config"])["parameters"]
         self._encoders = asyncio.Semaphore(int(parameters["max_encoding"]["string_value"]))
         self._stepper = Stepper(
