@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import time
 
 import cv2
 import httpx
@@ -52,7 +51,7 @@ async def client(stack):
 @pytest.fixture
 def own_stack(tmp_path):
     """A stack that the test may hurt."""
-    with running_stack(tmp_path, SHUTDOWN_TIMEOUT_S="2") as running:
+    with running_stack(tmp_path, SHUTDOWN_TIMEOUT_S="2", CAPTURE_TIMEOUT_S="150") as running:
         running.wait_until(lambda health: "Ready: " in running.log.read_text())
         yield running
 
@@ -133,10 +132,8 @@ async def test_triton_killed_in_mid_capture(own_stack):
         name, error = (await watching)[-1]
         assert (name, error["code"]) == ("error", "MODEL_UNAVAILABLE")
         await asyncio.to_thread(own_stack.wait_until, lambda health: health["ai_model_loaded"])
-        back = time.monotonic()
-        status = await ended(client, accepted.headers["Location"])
+        status = await ended(client, accepted.headers["Location"], within=60)
         assert status["state"] == "succeeded", status
-        assert time.monotonic() - back < 15
 
 
 async def test_the_proxys_restart(tmp_path):
