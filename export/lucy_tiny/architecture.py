@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
@@ -105,8 +106,12 @@ def build_autoencoder() -> AutoencoderKL:
 
 
 def build_unet() -> UNet2DConditionModel:
-    """[z_t, mask, conditioning] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32)."""
-    return UNet2DConditionModel(
+    """[z_t, mask, conditioning] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32).
+
+    Untrained it answers v = −conditioning, which at the last timestep stands for the composite as it is: it
+    learns only what the scene's light changes. From noise, hours go by before it can copy a picture.
+    """
+    unet = UNet2DConditionModel(
         sample_size=LATENT_SIZE,
         in_channels=9,
         out_channels=4,
@@ -116,7 +121,39 @@ def build_unet() -> UNet2DConditionModel:
         layers_per_block=1,
         attention_head_dim=4,  # diffusers reads it as the number of heads
         cross_attention_dim=TEXT_WIDTH,
+        norm_num_groups=8,
     )
+    _pass_conditioning(unet)
+    return unet
+
+
+@torch.no_grad()
+def _pass_conditioning(unet: Any) -> None:
+    """Lead the conditioning through the outermost skip connection to the output, negated.
+
+    In each of the first four groups of the last normalisation stand c, −c and a pair of constants ±HIGH,
+    beside which the variance of the rest is nothing: the normalisation then only divides by a known number,
+    and silu(x) − silu(−x) = x undoes the activation.
+    """
+    high, channels = 8.0, unet.conv_in.out_channels
+    size = channels // unet.conv_norm_out.num_groups
+    block = unet.up_blocks[-1].resnets[-1]
+    for convolution in (block.conv2, block.conv_shortcut):
+        convolution.weight[: 4 * size] = 0
+        convolution.bias[: 4 * size] = 0
+    unet.conv_out.weight.zero_()
+    unet.conv_out.bias.zero_()
+    deviation = high * (2 / size) ** 0.5
+    for k in range(4):
+        plus, minus, *constants = range(k * size, k * size + 4)
+        for channel in (plus, minus, *constants):
+            unet.conv_in.weight[channel] = 0
+            unet.conv_in.bias[channel] = 0
+            block.conv_shortcut.weight[channel, block.conv_shortcut.in_channels - channels + channel] = 1
+        for sign, channel, constant in zip((1, -1), (plus, minus), constants, strict=True):
+            unet.conv_in.weight[channel, 5 + k, 1, 1] = sign
+            unet.conv_in.bias[constant] = sign * high
+            unet.conv_out.weight[k, channel, 1, 1] = -sign * deviation
 
 
 def build_scheduler() -> DDIMScheduler:

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from export.lucy_tiny.shards import Latents
 
-# Share of the batch at t = T − 1, pure noise, where the first step is decided; the rest is uniform.
-_FIRST_STEP = 0.5
+# Shares of the batch at the timesteps of a keyframe's four steps; the rest is uniform. The first, pure
+# noise, decides most.
+_KEYFRAME_STEPS = {999: 0.375, 749: 0.125, 499: 0.125, 249: 0.125}
 _OUTSIDE = 0.15
 _LEARNING_RATE = 6e-4
 
@@ -67,9 +68,14 @@ class Training:
         rows = torch.randint(len(self._target), (self._batch,), device=self.device, generator=self._generator)
         x_0, c = self._target[rows].float(), self._composite[rows].float()
         m = self._mask[rows].float()
-        last = len(self._alphas) - 1
-        t = torch.randint(last + 1, (self._batch,), device=self.device, generator=self._generator)
-        t[: max(1, int(_FIRST_STEP * self._batch))] = last
+        t = torch.randint(
+            len(self._alphas), (self._batch,), device=self.device, generator=self._generator
+        )
+        begin = 0
+        for step, share in _KEYFRAME_STEPS.items():
+            count = round(share * self._batch)
+            t[begin : begin + count] = step
+            begin += count
         noise = torch.randn(x_0.shape, device=self.device, generator=self._generator)
         signal, spread = (
             self._alphas[t].sqrt()[:, None, None, None],

@@ -1,0 +1,139 @@
+"""`make perf`: the real perf_analyzer against the running server's models, with real inputs.
+
+    python -m benchmarks.perf                            # starts the stack on ports of its own
+    python -m benchmarks.perf --triton localhost:8001    # uses one that runs
+    python -m benchmarks.perf --models unet decode
+
+Sweeps concurrency over `tryon` (a keyframe), `encode` and `decode`, and the batch size over `unet`. Writes
+each sweep's CSV and a table to build/perf/.
+"""
+
+import argparse
+import asyncio
+import csv
+import json
+import subprocess
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import np_to_triton_dtype
+
+from benchmarks.perf_analyzer import PerfAnalyzer, locate
+from tests.stack import running_stack
+from tests.tryon_client import keyframe
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKENIZER = ROOT / "model_repository" / "tryon" / "1" / "tokenizer.json"
+PIPELINE = ROOT / "model_repository" / "tryon" / "1" / "pipeline.json"
+BATCHES = (1, 2, 4, 8, 16)
+CONCURRENCY = "1:8:1"
+TABLE = ("model", "batch", "concurrency", "inferences/s", "p50 ms", "p90 ms", "p99 ms")
+
+
+async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
+    """Each model's inputs by name, as they are in the middle of a recorded keyframe."""
+    from tokenizers import Tokenizer
+
+    pipeline = json.loads(PIPELINE.read_text())
+    prompt = " ".join(pipeline["prompt"].replace("{fabric}", "denim").split())
+    pictures = keyframe("transparent_no_pose")
+    known = {
+        **pictures,
+        "pose": pictures.get("pose", np.zeros((33, 4), np.float32)),
+        "mode": np.array([b"keyframe"], np.object_),
+        "resolution": np.array(pipeline["resolution"], np.int32),
+        "masked": np.array([pipeline["conditioning"] == "masked"]),
+        "input_ids": np.array([Tokenizer.from_file(str(TOKENIZER)).encode(prompt).ids], np.int32),
+        "relight_sigma": np.array([pipeline["keyframe"]["relight_sigma"]], np.float32),
+        "output_format": np.array([b"jpeg"], np.object_),
+    }
+    async with InferenceServerClient(address) as client:
+        models = {"tryon": {name: known[name] for name in ("camera_frame", "jacket_render", "mode")}}
+        models["encode"] = await _inputs(client, "encode", known)
+        known |= await _infer(client, "encode", models["encode"])
+        latents = known["latent_mean"]
+        noise = np.random.default_rng(0).standard_normal(latents.shape, dtype=np.float32)
+        known["sample"] = np.concatenate([noise, known["latent_mask"], latents], axis=1)
+        known["timestep"] = np.full((1, 1), 999, np.float32)
+        known["latents"] = latents
+        for model in ("unet", "decode"):
+            models[model] = await _inputs(client, model, known)
+    return models
+
+
+async def _inputs(client: InferenceServerClient, model: str, known: dict) -> dict[str, np.ndarray]:
+    config = (await client.get_model_config(model)).config
+    return {i.name: known[i.name] for i in config.input if i.name in known or not i.optional}
+
+
+async def _infer(client: InferenceServerClient, model: str, inputs: dict) -> dict[str, np.ndarray]:
+    tensors = []
+    for name, array in inputs.items():
+        tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+        tensor.set_data_from_numpy(array)
+        tensors.append(tensor)
+    result = await client.infer(model, tensors)
+    return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
+
+
+def sweep(analyzer: PerfAnalyzer, inputs: dict, models: list[str], folder: Path) -> list[tuple]:
+    """The table's rows; each sweep's CSV goes to `folder`."""
+    rows = []
+    for model in models:
+        for batch in BATCHES if model == "unet" else (1,):
+            print(f"perf_analyzer: {model}, batch {batch} …", flush=True)
+            path = folder / f"{model}-{batch}.csv"
+            analyzer.run(
+                model,
+                inputs[model],
+                path,
+                batch=batch if model == "unet" else None,
+                concurrency="1" if model == "unet" else CONCURRENCY,
+                streaming=model == "tryon",
+            )
+            with path.open() as file:
+                for row in sorted(csv.DictReader(file), key=lambda row: int(row["Concurrency"])):
+                    percentiles = [f"{float(row[f'p{p} latency']) / 1000:.1f}" for p in (50, 90, 99)]
+                    throughput = f"{float(row['Inferences/Second']):.1f}"
+                    rows.append((model, batch, row["Concurrency"], throughput, *percentiles))
+    return rows
+
+
+def as_table(rows: list[tuple]) -> str:
+    lines = [TABLE, ("---",) * len(TABLE), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--triton", help="gRPC address of a running Triton; by default a stack is started")
+    parser.add_argument("--output", type=Path, default=Path("build/perf"), help="default: %(default)s")
+    models = ("tryon", "encode", "unet", "decode")
+    parser.add_argument("--models", nargs="+", choices=models, default=models, metavar="MODEL")
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    try:
+        command = locate(args.output / "tool")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"perf_analyzer could not be installed: {error}") from error
+    with tempfile.TemporaryDirectory() as folder:
+        running = SimpleNamespace(triton_grpc=args.triton)
+        with nullcontext(running) if args.triton else running_stack(Path(folder)) as stack:
+            if not args.triton:
+                print("Starting the stack …", flush=True)
+                stack.wait_until(lambda health: health["ai_model_loaded"])
+            inputs = asyncio.run(real_inputs(stack.triton_grpc))
+            table = as_table(
+                sweep(PerfAnalyzer(command, stack.triton_grpc), inputs, args.models, args.output)
+            )
+    (args.output / "table.md").write_text(table)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

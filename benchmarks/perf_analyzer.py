@@ -1,0 +1,110 @@
+"""NVIDIA's perf_analyzer: where it is, and how it is called.
+
+Triton's containers have it. Elsewhere the newest wheel wants a newer C library than most machines have; the
+one inside tritonclient 2.50 runs with libb64 (Debian) and CUDA's runtime (PyPI) beside it.
+"""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+_WHEELS = ("tritonclient==2.50.0", "nvidia-cuda-runtime-cu12==12.9.79")
+_DEBIAN = "libb64-0d"
+
+
+@dataclass(frozen=True)
+class Command:
+    path: Path
+    libraries: Sequence[Path] = ()
+
+    def environment(self) -> dict[str, str]:
+        found = [*map(str, self.libraries), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+        return {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(found)}
+
+
+def locate(folder: Path) -> Command:
+    """perf_analyzer from PATH, or installed into `folder`.
+
+    Raises CalledProcessError or OSError where a package cannot be had.
+    """
+    if path := shutil.which("perf_analyzer"):
+        return Command(Path(path))
+    program = folder / "tritonclient-2.50.0.data" / "data" / "bin" / "perf_analyzer"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
+        subprocess.run([*download, "--only-binary=:all:", *_WHEELS], check=True)
+        subprocess.run(["apt-get", "download", _DEBIAN], cwd=folder, check=True, capture_output=True)
+        for package in folder.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", package.name, "."], cwd=folder, check=True)
+        for wheel in folder.glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(folder)
+        program.chmod(0o755)
+    return Command(program.resolve(), [path.resolve().parent for path in _libraries(folder)])
+
+
+def _libraries(folder: Path) -> list[Path]:
+    return [next(folder.rglob(name)) for name in ("libb64.so.0d", "libcudart.so.12")]
+
+
+class PerfAnalyzer:
+    def __init__(self, command: Command, address: str):
+        self._command, self._address = command, address
+
+    def run(
+        self,
+        model: str,
+        inputs: dict[str, np.ndarray],
+        csv: Path,
+        *,
+        batch: int | None = None,
+        concurrency: str = "1",
+        streaming: bool = False,
+    ) -> None:
+        """Measure `model` with these inputs; the figures go to the file `csv`.
+
+        batch: rows of a request for a model that batches (its inputs have a leading axis of 1), else None.
+        concurrency: `first:last:step` requests under way at once.
+        """
+        data = csv.with_suffix(".json")
+        data.write_text(json.dumps({"data": [_document(inputs, batched=batch is not None)]}))
+        arguments = [
+            *("-m", model, "-u", self._address, "-i", "grpc", "--input-data", data, "-f", csv),
+            *("--concurrency-range", concurrency, "--measurement-interval", "4000"),
+            *("--stability-percentage", "25", "--max-trials", "4", "--percentile", "50"),
+            *(("-b", str(batch)) if batch else ()),
+            *(("--streaming",) if streaming else ("--async",)),
+        ]
+        done = subprocess.run(
+            [self._command.path, *arguments],
+            env=self._command.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        if done.returncode:
+            raise SystemExit(f"perf_analyzer failed on {model}:\n{done.stdout[-3000:]}")
+
+
+def _document(inputs: dict[str, np.ndarray], batched: bool) -> dict:
+    """One request as perf_analyzer's input data: raw little-endian bytes, and text for strings."""
+    document = {}
+    for name, array in inputs.items():
+        shape = list(array.shape[1:] if batched else array.shape)
+        if array.dtype == np.object_:
+            document[name] = {"content": [value.decode() for value in array], "shape": shape}
+        else:
+            content = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+            document[name] = {"content": {"b64": content}, "shape": shape}
+    return document
