@@ -68,9 +68,7 @@ class Training:
         rows = torch.randint(len(self._target), (self._batch,), device=self.device, generator=self._generator)
         x_0, c = self._target[rows].float(), self._composite[rows].float()
         m = self._mask[rows].float()
-        t = torch.randint(
-            len(self._alphas), (self._batch,), device=self.device, generator=self._generator
-        )
+        t = torch.randint(len(self._alphas), (self._batch,), device=self.device, generator=self._generator)
         begin = 0
         for step, share in _KEYFRAME_STEPS.items():
             count = round(share * self._batch)
