@@ -21,7 +21,7 @@ MIN_PERIOD = 4.0
 MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # where only one multiple is in reach, it may be a chance likeness
-_CANDIDATES = 60
+_CANDIDATES = 40
 MAX_SKEW = 4.0  # degrees
 MAX_DETOUR = 2.0  # by how much the right-angled repeat may exceed the shortest, slanted one
 
