@@ -83,15 +83,16 @@ def flatness(linear: np.ndarray) -> float:
 
 def _quadratic(log: np.ndarray) -> np.ndarray:
     """The least-squares surface 1, x, y, x², xy, y² through (_COARSE, _COARSE, C), one for each channel."""
-    flat = log.reshape(-1, log.shape[2])
-    return (_SURFACES @ (_SURFACES.T @ flat)).reshape(log.shape)
+    # Not by @: BLAS starts threads for so little, which then spin for longer than the product takes.
+    weights = np.einsum("yxk,yxc->kc", _SURFACES, log)
+    return np.einsum("yxk,kc->yxc", _SURFACES, weights)
 
 
 def _surfaces() -> np.ndarray:
-    """An orthonormal basis of those surfaces, (_COARSE², 6)."""
+    """An orthonormal basis of those surfaces, (_COARSE, _COARSE, 6)."""
     y, x = np.mgrid[-1 : 1 : 1j * _COARSE, -1 : 1 : 1j * _COARSE]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    return np.linalg.qr(terms)[0].astype(np.float32)
+    return np.linalg.qr(terms)[0].astype(np.float32).reshape(_COARSE, _COARSE, 6)
 
 
 _SURFACES = _surfaces()

@@ -73,7 +73,7 @@ def _skew(across: list[Repeat], down: list[Repeat]) -> np.ndarray:
     """How far from a right angle each two of them are, in degrees: (len(across), len(down))."""
     one, other = (np.array([r.vector for r in repeats]).reshape(-1, 2) for repeats in (across, down))
     length = np.outer(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
-    return np.degrees(np.abs(np.arcsin(one @ other.T / length)))
+    return np.degrees(np.abs(np.arcsin(np.einsum("ai,bi->ab", one, other) / length)))
 
 
 def autocorrelation(grey: np.ndarray) -> np.ndarray:
