@@ -16,20 +16,24 @@ class Degradation:
 
     def __init__(self) -> None:
         self._level = 0
-        self._low_since: float | None = None
+        # Since when the pressure has been low enough for each level to end.
+        self._low_since: list[float | None] = [None] * len(FALL)
 
     def level(self, pressure: float, now: float) -> int:
         """`pressure` is 0 when idle and 1 where answers fail; `now`, in seconds, never goes back."""
-        risen = sum(pressure >= threshold for threshold in RISE)
-        if risen >= self._level or pressure >= FALL[self._level - 1]:
-            self._level, self._low_since = max(risen, self._level), None
-            return self._level
-        if self._low_since is None:
-            self._low_since = now
-        while self._level and pressure < FALL[self._level - 1] and now - self._low_since >= HOLD_S:
+        for index, threshold in enumerate(FALL):
+            if pressure >= threshold:
+                self._low_since[index] = None
+            elif self._low_since[index] is None:
+                self._low_since[index] = now
+        self._level = max(self._level, sum(pressure >= threshold for threshold in RISE))
+        while self._level and self._quiet(self._level, now):
             self._level -= 1
-            self._low_since += HOLD_S
         return self._level
+
+    def _quiet(self, level: int, now: float) -> bool:
+        since = self._low_since[level - 1]
+        return since is not None and now - since >= HOLD_S
 
 
 def fewer_steps(steps: int, level: int) -> int:

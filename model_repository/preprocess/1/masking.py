@@ -116,6 +116,8 @@ def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 def _spare(garment: Garment, pose: Pose) -> Garment:
     """The garment without head and hands; without anything where too little is left."""
+    if garment.reason:
+        return garment
     mask, colour = garment.mask, garment.colour
     protected = pose.protected().view(np.uint8)
     if protected.any():
@@ -125,8 +127,6 @@ def _spare(garment: Garment, pose: Pose) -> Garment:
         share = 255 - cv2.blur(cv2.dilate(255 * protected[window], np.ones((3, 3), np.uint8)), (3, 3))
         mask[window] = cv2.multiply(mask[window], share, scale=1 / 255)
         colour[window] = _times(colour[window], share)
-    if garment.reason:
-        return garment
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)

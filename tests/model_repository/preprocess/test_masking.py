@@ -66,6 +66,16 @@ def test_a_flat_opaque_picture_repaints_nobody(frame, colour):
     assert np.array_equal(composite(garment, frame), frame)
 
 
+def test_a_frame_that_comes_back_as_it_is_keeps_its_face(frame):
+    """Head and hands were once cut out of the frame itself where no garment was found: black faces."""
+    untouched = frame.copy()
+    pose = Pose(landmarks(), FRAME_SIZE)
+    assert pose.protected().any()
+    garment = find_garment(np.full((480, 640, 4), (200, 30, 30, 255), np.uint8), frame, pose)
+    assert garment.reason == "unusable_render"
+    assert np.array_equal(composite(garment, frame), untouched)
+
+
 def test_outside_the_garment_the_composite_is_the_frame(frame):
     garment = find_garment(transparent_render((960, 540)), frame, NO_POSE)
     drawn = composite(garment, frame)
