@@ -45,6 +45,8 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
     known = {
         **pictures,
         "pose": pictures.get("pose", np.zeros((33, 4), np.float32)),
+        "client_mask": np.zeros(1, np.uint8),
+        "render_fit": np.array([b"auto"], np.object_),
         "mode": np.array([b"keyframe"], np.object_),
         "resolution": np.array(pipeline["resolution"], np.int32),
         "masked": np.array([pipeline["conditioning"] == "masked"]),
@@ -56,6 +58,7 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         models = {"tryon": {name: known[name] for name in ("camera_frame", "jacket_render", "mode")}}
         models["encode"] = await _inputs(client, "encode", known)
         known |= await _infer(client, "encode", models["encode"])
+        known |= await _infer(client, "text_encoder", await _inputs(client, "text_encoder", known))
         latents = known["latent_mean"]
         noise = np.random.default_rng(0).standard_normal(latents.shape, dtype=np.float32)
         known["sample"] = np.concatenate([noise, known["latent_mask"], latents], axis=1)

@@ -81,7 +81,7 @@ class PerfAnalyzer:
         arguments = [
             *("-m", model, "-u", self._address, "-i", "grpc", "--input-data", data, "-f", csv),
             *("--concurrency-range", concurrency, "--measurement-interval", "4000"),
-            *("--stability-percentage", "25", "--max-trials", "4", "--percentile", "50"),
+            *("--stability-percentage", "50", "--max-trials", "6", "--percentile", "50"),
             *(("-b", str(batch)) if batch else ()),
             *(("--streaming",) if streaming else ("--async",)),
         ]
