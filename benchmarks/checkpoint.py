@@ -12,7 +12,6 @@ import json
 import platform
 import statistics
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,8 +20,8 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.portrait import encode
+from benchmarks.stack import ready_stack
 from export.lucy_tiny.evaluation import evaluate
-from tests.stack import running_stack
 from tests.tryon_client import Tryon
 
 REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
@@ -81,16 +80,13 @@ def main():
         "scenes": args.scenes,
         "stage_ms": stage_milliseconds(),
     }
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
-        print("Starting the stack …", flush=True)
-        stack.wait_until(lambda health: health["ai_model_loaded"])
-        with asyncio.Runner() as runner:
-            connection = Tryon.connect(stack.triton_grpc)
-            tryon = runner.run(connection.__aenter__())
-            try:
-                report |= evaluate(ServedPipeline(runner, tryon), args.scenes, args.output)
-            finally:
-                runner.run(connection.__aexit__(None, None, None))
+    with ready_stack() as stack, asyncio.Runner() as runner:
+        connection = Tryon.connect(stack.triton_grpc)
+        tryon = runner.run(connection.__aenter__())
+        try:
+            report |= evaluate(ServedPipeline(runner, tryon), args.scenes, args.output)
+        finally:
+            runner.run(connection.__aexit__(None, None, None))
     (args.output / "checkpoint.json").write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
 

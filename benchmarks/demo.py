@@ -10,18 +10,15 @@ import argparse
 import base64
 import io
 import json
-import tempfile
 import time
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 from PIL import Image, ImageDraw, ImageFont
 from websockets.sync.client import connect
 
 from benchmarks import portrait
-from tests.stack import running_stack
+from benchmarks.stack import ready_stack
 
 PANEL = 400  # pixels of each picture on the sheet
 CAPTION = 34
@@ -100,13 +97,8 @@ def main() -> None:
     parser.add_argument("--url", help="of a running proxy; by default a stack is started and ended")
     parser.add_argument("--output", type=Path, default=Path("build/demo"), help="default: %(default)s")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        running = SimpleNamespace(url=args.url)
-        with nullcontext(running) if args.url else running_stack(Path(folder)) as stack:
-            if not args.url:
-                print("Starting the stack …", flush=True)
-                stack.wait_until(lambda health: health["ai_model_loaded"])
-            pictures = dress(stack.url)
+    with ready_stack(url=args.url) as stack:
+        pictures = dress(stack.url)
     args.output.mkdir(parents=True, exist_ok=True)
     for name, (picture, caption) in pictures.items():
         picture.save(args.output / f"{name}.png")

@@ -13,10 +13,7 @@ import asyncio
 import csv
 import json
 import subprocess
-import tempfile
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from tritonclient.grpc import InferInput
@@ -24,7 +21,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import np_to_triton_dtype
 
 from benchmarks.perf_analyzer import PerfAnalyzer, locate
-from tests.stack import running_stack
+from benchmarks.stack import ready_stack
 from tests.tryon_client import keyframe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -124,16 +121,10 @@ def main() -> None:
         command = locate(args.output / "tool")
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(f"perf_analyzer could not be installed: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        running = SimpleNamespace(triton_grpc=args.triton)
-        with nullcontext(running) if args.triton else running_stack(Path(folder)) as stack:
-            if not args.triton:
-                print("Starting the stack …", flush=True)
-                stack.wait_until(lambda health: health["ai_model_loaded"])
-            inputs = asyncio.run(real_inputs(stack.triton_grpc))
-            table = as_table(
-                sweep(PerfAnalyzer(command, stack.triton_grpc), inputs, args.models, args.output)
-            )
+    with ready_stack(triton_grpc=args.triton) as stack:
+        inputs = asyncio.run(real_inputs(stack.triton_grpc))
+        rows = sweep(PerfAnalyzer(command, stack.triton_grpc), inputs, args.models, args.output)
+    table = as_table(rows)
     (args.output / "table.md").write_text(table)
     print(table)
 

@@ -13,14 +13,11 @@ import json
 import platform
 import statistics
 import subprocess
-import tempfile
 import time
-from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
-from types import SimpleNamespace
 
-from tests.stack import running_stack
+from benchmarks.stack import ready_stack
 from tests.tryon_client import Tryon, keyframe
 
 PICTURES = keyframe("transparent_no_pose")
@@ -89,12 +86,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="keyframes of each user (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="write the result as JSON here, too")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        running = SimpleNamespace(triton_grpc=args.triton)
-        with nullcontext(running) if args.triton else running_stack(Path(folder)) as stack:
-            if not args.triton:
-                stack.wait_until(lambda health: health["ai_model_loaded"])
-            result = asyncio.run(measure(stack.triton_grpc, args.rounds))
+    with ready_stack(triton_grpc=args.triton) as stack:
+        result = asyncio.run(measure(stack.triton_grpc, args.rounds))
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     result |= {"machine": platform.processor() or platform.machine(), "commit": commit.stdout.strip()}
     if args.output:

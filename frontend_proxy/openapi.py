@@ -21,8 +21,10 @@ from frontend_proxy.openapi_operation import (
     REFERENCE,
     Json,
     content,
+    file,
     form,
     header,
+    in_path,
     operation,
     query,
     reference,
@@ -150,20 +152,13 @@ PATHS: Json = {
     "/virtual-tryon/{id}": _CAPTURE_PATH,
     "/api/virtual-tryon/{id}": _CAPTURE_PATH,
     "/results/{id}/{name}": {
-        "get": {
-            "tags": ["try-on"],
-            "summary": "A sample of a capture, as `images` names it",
-            "security": [],
-            "parameters": [
-                _CAPTURE_ID,
-                {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
-            ],
-            "responses": {
-                "200": {"description": "OK", "content": {"image/png": {}, "image/jpeg": {}}},
-                "404": {"$ref": "#/components/responses/404"},
-                "default": {"$ref": "#/components/responses/default"},
-            },
-        }
+        "get": file(
+            "try-on",
+            "A sample of a capture, as `images` names it",
+            [_CAPTURE_ID, in_path("name")],
+            "image/png",
+            "image/jpeg",
+        )
     },
     "/api/fabric/scan": {
         "post": operation(
@@ -223,19 +218,12 @@ PATHS: Json = {
         }
     },
     "/textures/{file}": {
-        "get": {
-            "tags": ["fabrics"],
-            "summary": "A texture, under the name that the catalog gives it; cached for good",
-            "security": [],
-            "parameters": [
-                {"name": "file", "in": "path", "required": True, "schema": {"type": "string"}},
-            ],
-            "responses": {
-                "200": {"description": "OK", "content": {"image/*": {}}},
-                "404": {"$ref": "#/components/responses/404"},
-                "default": {"$ref": "#/components/responses/default"},
-            },
-        }
+        "get": file(
+            "fabrics",
+            "A texture, under the name that the catalog gives it; cached for good",
+            [in_path("file")],
+            "image/*",
+        )
     },
     "/": {
         "get": operation(

@@ -59,5 +59,24 @@ def operation(
     return described
 
 
+def file(tag: str, summary: str, parameters: list[Json], *media_types: str) -> Json:
+    """A picture by its name, which is all that is asked of who wants it."""
+    return {
+        "tags": [tag],
+        "summary": summary,
+        "security": [],
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "OK", "content": {media_type: {} for media_type in media_types}},
+            "404": {"$ref": "#/components/responses/404"},
+            "default": {"$ref": "#/components/responses/default"},
+        },
+    }
+
+
+def in_path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
 def header(name: str, description: str, **schema: Any) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}

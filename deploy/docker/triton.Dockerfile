@@ -8,13 +8,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3-venv &&
 RUN python3 -m venv /opt/venv
 COPY requirements.lock /tmp/
 # The wheel that carries Triton itself stays out: this image has one.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     sed '/^nvidia-pytriton==/d' /tmp/requirements.lock > /tmp/packages.txt && \
-    /opt/venv/bin/pip install -r /tmp/packages.txt
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/packages.txt
 # Only TensorRT's Python side; its libraries are the image's own. The check holds the two together.
 ARG TENSORRT=10.15.1.29
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/venv/bin/pip install --no-deps --extra-index-url https://pypi.nvidia.com tensorrt_cu13_bindings==${TENSORRT}
+RUN --mount=type=cache,target=/var/cache/pip \
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip --no-deps --extra-index-url https://pypi.nvidia.com tensorrt_cu13_bindings==${TENSORRT}
 COPY deploy/docker/check_tensorrt_version.py /tmp/
 RUN /opt/venv/bin/python /tmp/check_tensorrt_version.py ${TENSORRT}
 
