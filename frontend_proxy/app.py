@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, WebSocketRoute
 
 from catalog import Catalog
-from frontend_proxy import api_docs, metrics, request_id
+from frontend_proxy import api_docs, metrics, request_id, studio
 from frontend_proxy.auth import Authenticator
 from frontend_proxy.capture_runs import CaptureRuns
 from frontend_proxy.captures import Captures
@@ -82,6 +82,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
             resource("/results/{id}/{name}", GET=captures.image),
             Mount("/textures", Textures(catalog)),
             *api_docs.routes(authenticator.required, settings.max_steps),
+            *studio.routes(),
             WebSocketRoute("/ws", sockets.endpoint),
         ],
         middleware=[

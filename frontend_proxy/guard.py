@@ -12,9 +12,9 @@ from frontend_proxy.rate_limits import RateLimits
 from frontend_proxy.settings import Settings
 
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
-PUBLIC = {"/", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}
+PUBLIC = {"/", "/studio", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}
 # A result's id cannot be guessed: whoever has it may see it.
-PUBLIC_FOLDERS = ("/textures/", "/results/", "/docs/assets/")
+PUBLIC_FOLDERS = ("/textures/", "/results/", "/docs/assets/", "/studio/")
 
 
 class Guard:

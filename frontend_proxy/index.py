@@ -1,7 +1,7 @@
-"""`GET /`: what is served here, as JSON for programs and as a page for browsers."""
+"""`GET /`: what is served here as JSON for programs; a browser goes on to the studio."""
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 NAME = "Lucy Serve"
 ENDPOINTS = {
@@ -10,31 +10,28 @@ ENDPOINTS = {
     "scan": "POST /api/fabric/scan",
     "tryon": "POST /virtual-tryon",
     "websocket": "/ws",
+    "studio": "GET /studio",
     "docs": "GET /docs",
     "websocket_docs": "GET /docs/websocket",
 }
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{name}</title>
-<style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem }}</style>
-<h1>{name}</h1>
-<p>The server of the Lucy virtual try-on app is running.</p>
-<ul>
-{items}
-</ul>
-</html>
-"""
+VARY = {"Vary": "Accept"}
 
 
 async def index(request: Request) -> Response:
-    if "text/html" in request.headers.get("Accept", ""):
-        return HTMLResponse(PAGE.format(name=NAME, items="\n".join(map(_item, ENDPOINTS.values()))))
-    return JSONResponse({"name": NAME, "status": "running", "endpoints": ENDPOINTS})
+    if prefers_html(request.headers.get("Accept", "")):
+        return RedirectResponse("/studio", headers=VARY)
+    return JSONResponse({"name": NAME, "status": "running", "endpoints": ENDPOINTS}, headers=VARY)
 
 
-def _item(endpoint: str) -> str:
-    """A link where a browser can follow it."""
-    method, _, path = endpoint.partition(" ")
-    return f'<li>GET <a href="{path}">{path}</a></li>' if method == "GET" else f"<li>{endpoint}</li>"
+def prefers_html(accept: str) -> bool:
+    """Whether `text/html` is named and nothing says that JSON is liked better (RFC 9110, section 12.5.1)."""
+    weights = {}
+    for entry in accept.lower().split(","):
+        media_type, *parameters = (part.strip() for part in entry.split(";"))
+        given = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+        try:
+            weights[media_type] = float(given[0]) if given else 1.0
+        except ValueError:
+            weights[media_type] = 0.0
+    html = weights.get("text/html", 0.0)
+    return html > 0 and html >= weights.get("application/json", 0.0)

@@ -230,12 +230,7 @@ PATHS: Json = {
             "operations",
             "What is served here",
             Index,
-            answers={
-                "200": {
-                    "description": "JSON, or a page for who asks for one",
-                    "content": {**content(Index), "text/html": {"schema": {"type": "string"}}},
-                }
-            },
+            answers={"307": {"description": "Who asks for `text/html` goes on to the studio, a page"}},
             public=True,
         )
     },

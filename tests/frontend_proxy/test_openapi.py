@@ -25,7 +25,7 @@ from frontend_proxy.shutdown import Server, Shutdown
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, encoded
 
-UNDESCRIBED = {"/docs", "/docs/websocket", "/redoc", "/openapi.json", "/asyncapi.json"}
+UNDESCRIBED = {"/studio", "/docs", "/docs/websocket", "/redoc", "/openapi.json", "/asyncapi.json"}
 SCANNABLE = "data:image/jpeg;base64," + encoded("RGB", "JPEG", (96, 96), "olive")
 
 # A server that takes "4" for 4, as forms have it, and fields that it does not know is lenient on purpose, so

@@ -1,0 +1,182 @@
+/** Types of client.js. */
+
+export interface Landmark {
+  x: number;
+  y: number;
+  z?: number;
+  visibility?: number;
+}
+
+export interface Pose {
+  landmarks: Landmark[] | null;
+}
+
+export type RenderFit = "auto" | "stretch" | "contain" | "cover" | "body";
+
+interface Options {
+  pose?: Pose | null;
+  fabric_id?: string | null;
+  render_fit?: RenderFit;
+  seed?: number;
+  steps?: number;
+  strength?: number;
+  guidance_scale?: number;
+}
+
+export interface Keyframe extends Options {
+  camera_frame: Blob;
+  jacket_render?: Blob | null;
+  mask?: Blob;
+  session_id?: string;
+  quality?: "low" | "medium" | "high";
+  timestamp?: unknown;
+}
+
+export interface Latency {
+  queue?: number;
+  preprocess?: number;
+  denoise?: number;
+  postprocess?: number;
+  total?: number;
+}
+
+interface Report {
+  mode: "ai_enhanced" | "fallback";
+  mode_reason: string | null;
+  seed: number | null;
+  steps: number | null;
+  mask_source: string | null;
+  alignment: Record<string, unknown> | null;
+  latency_ms: Latency;
+  request_id: string;
+}
+
+export interface KeyframeResult extends Report {
+  /** A JPEG of the camera frame's size. */
+  image: Blob;
+  frame_id: number;
+  timestamp: unknown;
+  reused: boolean;
+  detail: string | null;
+  /** From sending to receiving; null where the connection was another. */
+  round_trip_ms: number | null;
+}
+
+export type SessionState = "connecting" | "open" | "waiting" | "closed";
+
+export interface SessionListeners {
+  protocol?: "json" | "msgpack";
+  onResult?: (result: KeyframeResult) => void;
+  /** `retryInMs` is set in state "waiting". */
+  onState?: (state: SessionState, details: { retryInMs: number | null }) => void;
+  /** About one keyframe, or why no connection comes about. */
+  onError?: (error: Error & { code: string }) => void;
+}
+
+export interface LiveSession {
+  readonly state: SessionState;
+  readonly sent: number;
+  readonly answered: number;
+  readonly dropped: number;
+  send(keyframe: Keyframe): void;
+  close(): void;
+}
+
+export interface CaptureRequest extends Options {
+  user_image: Blob;
+  jacket_render: Blob;
+  num_samples?: 1 | 2 | 3 | 4;
+  output_format?: "png" | "jpeg";
+}
+
+export interface CaptureProgress {
+  step: number;
+  steps: number;
+  /** A small JPEG as a data URI, every few steps. */
+  preview: string | null;
+}
+
+export interface CaptureResult extends Report {
+  /** A data URI of the first sample. */
+  result_image: string;
+  result_id: string;
+  timestamp: string;
+  images: { url: string; seed: number | null }[];
+  expires_at: string;
+}
+
+export interface Fabric {
+  id: string;
+  name: string;
+  diffuseUrl: string;
+  normalUrl: string;
+  roughnessUrl: string;
+  aoUrl?: string;
+  heightUrl?: string;
+  ormUrl?: string;
+  thumbnail: string;
+  roughness: number;
+  metalness: number;
+  description?: string;
+  tags?: string[];
+  tile_width_mm?: number;
+  material?: Record<string, unknown>;
+  quality?: Record<string, unknown>;
+}
+
+export interface ScanOptions {
+  name?: string;
+  corners?: [number, number][];
+  fabric_class?: string;
+  size?: number;
+  physical_width_mm?: number;
+  format?: "jpeg" | "png";
+}
+
+export interface ScanResult extends Omit<Fabric, "id" | "description" | "tags" | "tile_width_mm"> {
+  fabric_id: string;
+  material: Record<string, unknown>;
+  quality: Record<string, unknown>;
+}
+
+export interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+export interface Health {
+  status: "healthy" | "degraded";
+  timestamp: string;
+  ai_model_loaded: boolean;
+  ai_model_loading: boolean;
+  ai_model_error: string | null;
+  fabric_processor_ready: boolean;
+  device: string;
+  active_connections: number;
+}
+
+export class LucyError extends Error {
+  code: string;
+  status: number | null;
+  retryAfter: number | null;
+  requestId: string | null;
+}
+
+export class LucyClient {
+  constructor(options?: { baseUrl?: string; apiKey?: string | null });
+  readonly baseUrl: string;
+  apiKey: string | null;
+  connect(listeners?: SessionListeners): LiveSession;
+  capture(
+    request: CaptureRequest,
+    options?: { onProgress?: (progress: CaptureProgress) => void; signal?: AbortSignal },
+  ): Promise<CaptureResult>;
+  catalog(filter?: { tag?: string; q?: string }): Promise<Fabric[]>;
+  fabric(id: string): Promise<Fabric>;
+  scan(photo: Blob, options?: ScanOptions, request?: { signal?: AbortSignal }): Promise<ScanResult>;
+  saveFabric(photo: Blob, options?: ScanOptions, request?: { signal?: AbortSignal }): Promise<ScanResult>;
+  deleteFabric(id: string): Promise<void>;
+  health(): Promise<Health>;
+  metrics(): Promise<Sample[]>;
+}

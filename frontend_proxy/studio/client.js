@@ -1,0 +1,138 @@
+/**
+ * A client of Lucy Serve for browsers: live keyframes, captures, fabrics, health and metrics.
+ *
+ * Nothing in it is of this page or needs a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Copy the files
+ * client.js, client.d.ts, live_session.js, event_stream.js, metrics_text.js and (for MessagePack) vendor/msgpack.js,
+ * or import it from the server itself, /studio/client.js.
+ *
+ *     const lucy = new LucyClient({ baseUrl: "https://tryon.example.com", apiKey });
+ *     const session = lucy.connect({ protocol: "msgpack", onResult: ({ image, mode }) => draw(image, mode) });
+ *     setInterval(() => session.send({ camera_frame, jacket_render, pose: { landmarks }, fabric_id }), 1500);
+ *
+ * Fields have the names that they have on the wire (docs/websocket.md, /openapi.json); pictures are Blobs.
+ */
+
+import { readEvents } from "./event_stream.js";
+import { LiveSession } from "./live_session.js";
+import { parseMetrics } from "./metrics_text.js";
+
+/** A refusal of the server's, or that it could not be reached (`code` "UNREACHABLE"). */
+export class LucyError extends Error {
+  constructor({ code, message, status = null, retryAfter = null, requestId = null }) {
+    super(message);
+    this.name = "LucyError";
+    this.code = code;
+    this.status = status; // of HTTP
+    this.retryAfter = retryAfter; // seconds
+    this.requestId = requestId; // under which the server's log has it
+  }
+}
+
+export class LucyClient {
+  constructor({ baseUrl = globalThis.location?.origin, apiKey = null } = {}) {
+    this.baseUrl = baseUrl.replace(/\/+$/, "");
+    this.apiKey = apiKey;
+  }
+
+  /** A live session over the WebSocket; see LiveSession. */
+  connect({ protocol = "json", onResult, onState, onError } = {}) {
+    return new LiveSession(this, { protocol, onResult, onState, onError });
+  }
+
+  /**
+   * A picture at the model's best. Resolves with the answer of `POST /virtual-tryon`; `images[].url` has each
+   * sample. Aborting `signal` cancels the capture at the server, too, and rejects with an AbortError.
+   */
+  async capture(request, { onProgress, signal } = {}) {
+    const response = await this.#fetch("/virtual-tryon", {
+      method: "POST",
+      body: form(request),
+      headers: { Accept: "text/event-stream" },
+      signal,
+    });
+    for await (const { event, data } of readEvents(response.body)) {
+      if (event === "progress") onProgress?.(JSON.parse(data));
+      else if (event === "result") return JSON.parse(data);
+      else if (event === "error") throw refusal(JSON.parse(data));
+    }
+    throw new LucyError({ code: "UNREACHABLE", message: "The connection ended before the picture was done." });
+  }
+
+  /** The catalog's fabrics that have the tag and every word of the text `q`. */
+  async catalog({ tag, q } = {}) {
+    const query = new URLSearchParams(Object.entries({ tag, text: q }).filter(([, value]) => value));
+    return (await this.#json(`/api/fabric/catalog?${query}`)).fabrics;
+  }
+
+  /** One fabric of the catalog. */
+  async fabric(id) {
+    return (await this.#json(fabricPath(id))).fabric;
+  }
+
+  /**
+   * A photo of cloth as a material, its maps as data URIs.
+   *
+   * @param {Blob} photo
+   * @param options name, corners ([[x, y], …] of the photo's width and height, clockwise from the top left),
+   *   fabric_class, size, physical_width_mm, format
+   */
+  scan(photo, options = {}, { signal } = {}) {
+    return this.#json("/api/fabric/scan", { method: "POST", body: form({ image: photo, ...options }), signal });
+  }
+
+  /** As `scan`, and the material becomes a fabric of the catalog, whose id and addresses the answer has. */
+  saveFabric(photo, options = {}, { signal } = {}) {
+    return this.scan(photo, { ...options, save: true }, { signal });
+  }
+
+  async deleteFabric(id) {
+    await this.#json(fabricPath(id), { method: "DELETE" });
+  }
+
+  health() {
+    return this.#json("/health");
+  }
+
+  /** What /metrics says now: [{ name, labels, value }]. */
+  async metrics() {
+    return parseMetrics(await (await this.#fetch("/metrics")).text());
+  }
+
+  async #json(path, init) {
+    return (await this.#fetch(path, init)).json();
+  }
+
+  async #fetch(path, { headers = {}, ...init } = {}) {
+    const credentials = this.apiKey ? { Authorization: `Bearer ${this.apiKey}` } : {};
+    let response;
+    try {
+      response = await fetch(this.baseUrl + path, { ...init, headers: { ...credentials, ...headers } });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new LucyError({ code: "UNREACHABLE", message: `The server at ${this.baseUrl} cannot be reached.` });
+    }
+    if (response.ok) return response;
+    const body = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
+    const retryAfter = Number(response.headers.get("Retry-After")) || null;
+    throw refusal({ ...body, status: response.status, retry_after: retryAfter });
+  }
+}
+
+function refusal({ code = "INTERNAL", error, status, retry_after: retryAfter, request_id: requestId }) {
+  return new LucyError({ code, message: error, status, retryAfter, requestId });
+}
+
+function fabricPath(id) {
+  return `/api/fabric/${encodeURIComponent(id)}`;
+}
+
+/** Pictures as files, lists and objects as JSON; what is null or undefined is left out. */
+function form(fields) {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === null || value === undefined) continue;
+    if (value instanceof Blob) data.append(name, value, name);
+    else data.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  return data;
+}

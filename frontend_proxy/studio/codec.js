@@ -1,0 +1,56 @@
+/** How keyframes and answers travel: JSON with pictures in base64, or MessagePack with their bytes. */
+
+const JPEG = "image/jpeg";
+const PICTURES = ["camera_frame", "jacket_render", "mask"];
+
+async function withPictures(message, convert) {
+  const converted = { ...message };
+  for (const name of PICTURES) {
+    if (message[name] instanceof Blob) converted[name] = await convert(message[name]);
+  }
+  return converted;
+}
+
+function dataUri(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
+function fromDataUri(uri) {
+  const bytes = atob(uri.slice(uri.indexOf(",") + 1));
+  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: JPEG });
+}
+
+const json = {
+  subprotocol: "lucy.json.v1",
+
+  async encode(message) {
+    return JSON.stringify(await withPictures(message, dataUri));
+  },
+
+  async decode(text) {
+    const message = JSON.parse(text);
+    return message.image ? { ...message, image: fromDataUri(message.image) } : message;
+  },
+};
+
+const msgpack = {
+  subprotocol: "lucy.msgpack.v1",
+
+  async encode(message) {
+    const { encode } = await import("./vendor/msgpack.js");
+    return encode(await withPictures(message, async (blob) => new Uint8Array(await blob.arrayBuffer())));
+  },
+
+  async decode(buffer) {
+    const { decode } = await import("./vendor/msgpack.js");
+    const message = decode(buffer);
+    return message.image ? { ...message, image: new Blob([message.image], { type: JPEG }) } : message;
+  },
+};
+
+export const CODECS = { json, msgpack };

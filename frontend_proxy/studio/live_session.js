@@ -1,0 +1,144 @@
+/** One live session: keyframes out, the newest first, pictures in, over connections that come and go. */
+
+import { CODECS } from "./codec.js";
+
+const FIRST_WAIT_MS = 500; // before the second attempt; doubled with each, with jitter
+const LONGEST_WAIT_MS = 15_000;
+const ANSWER_WITHIN_MS = 20_000; // the server promises 5 s; after this the connection is dead
+
+/**
+ * Latest wins: one keyframe is under way, the newest one waits, and a newer one takes its place. After a lost
+ * connection it connects again, each time later, until `close`.
+ *
+ * `state`: "connecting", "open", "waiting" (to connect again), "closed".
+ */
+export class LiveSession {
+  sent = 0;
+  answered = 0;
+  dropped = 0; // replaced by a newer one before they were sent
+
+  #client;
+  #codec;
+  #listeners;
+  #socket = null;
+  #state = "closed";
+  #attempt = 0;
+  #frameId = 0;
+  #inFlight = null; // { frameId, sentAt }
+  #newest = null;
+  #retry = null;
+  #watchdog = null;
+
+  /** Use `LucyClient.connect`. Connects at once. */
+  constructor(client, { protocol, onResult, onState, onError }) {
+    if (!CODECS[protocol]) throw new TypeError(`protocol is ${Object.keys(CODECS).join(" or ")}, not ${protocol}`);
+    this.#client = client;
+    this.#codec = CODECS[protocol];
+    this.#listeners = { onResult, onState, onError };
+    this.#open();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** A keyframe is sent when the one before it has been answered; until then a newer one replaces it. */
+  send(keyframe) {
+    if (this.#state === "closed") return;
+    if (this.#newest) this.dropped += 1;
+    this.#newest = keyframe;
+    this.#flush();
+  }
+
+  /** Ends it for good. Nothing is called afterwards. */
+  close() {
+    this.#listeners = {};
+    this.#end();
+  }
+
+  #open() {
+    const auth = this.#client.apiKey ? [`lucy.auth.${this.#client.apiKey}`] : [];
+    const socket = new WebSocket(`${this.#client.baseUrl.replace(/^http/, "ws")}/ws`, [
+      this.#codec.subprotocol,
+      ...auth,
+    ]);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#attempt = 0;
+      this.#enter("open");
+      this.#flush();
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = () => this.#lost();
+    this.#socket = socket;
+    this.#enter("connecting");
+  }
+
+  async #flush() {
+    if (this.#state !== "open" || this.#inFlight || !this.#newest) return;
+    const keyframe = this.#newest;
+    const socket = this.#socket;
+    const frameId = (this.#frameId += 1);
+    this.#newest = null;
+    this.#inFlight = { frameId, sentAt: performance.now() };
+    const message = await this.#codec.encode({ type: "keyframe", timestamp: Date.now(), ...keyframe, frame_id: frameId });
+    if (socket.readyState !== WebSocket.OPEN) return; // `#lost` has forgotten it
+    socket.send(message);
+    this.sent += 1;
+    this.#watchdog = setTimeout(() => socket.close(), ANSWER_WITHIN_MS);
+  }
+
+  async #receive(data) {
+    const answer = await this.#codec.decode(data);
+    const roundTrip = this.#settle(answer.frame_id);
+    if (answer.type === "keyframe_result") {
+      this.answered += 1;
+      this.#listeners.onResult?.({ ...answer, round_trip_ms: roundTrip });
+    } else if (answer.type === "error") {
+      this.#listeners.onError?.(Object.assign(new Error(answer.error), { code: answer.code, requestId: answer.request_id }));
+    }
+    this.#flush();
+  }
+
+  #settle(frameId) {
+    if (this.#inFlight?.frameId !== frameId) return null;
+    clearTimeout(this.#watchdog);
+    const roundTrip = performance.now() - this.#inFlight.sentAt;
+    this.#inFlight = null;
+    return roundTrip;
+  }
+
+  #lost() {
+    if (this.#state === "closed") return;
+    clearTimeout(this.#watchdog);
+    this.#inFlight = null;
+    if (this.#state === "connecting") this.#explain();
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempt++);
+    const wait = longest * (0.5 + Math.random() / 2);
+    this.#enter("waiting", wait);
+    this.#retry = setTimeout(() => this.#open(), wait);
+  }
+
+  /** A browser does not say why the upgrade was refused; an ordinary request does. */
+  async #explain() {
+    try {
+      await this.#client.catalog({ tag: "none" });
+    } catch (error) {
+      this.#listeners.onError?.(error);
+      if (error.status === 401 || error.status === 403) this.#end(); // it will not get better by waiting
+    }
+  }
+
+  #end() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#watchdog);
+    this.#newest = null;
+    this.#enter("closed");
+    this.#socket.close();
+  }
+
+  #enter(state, retryInMs = null) {
+    this.#state = state;
+    this.#listeners.onState?.(state, { retryInMs });
+  }
+}

@@ -1,0 +1,6 @@
+import { el } from "./dom.js";
+
+export function mount(root, studio) {
+  root.append(el("p", {}, "Under construction."));
+  return { show() {}, hide() {} };
+}
