@@ -12,6 +12,7 @@ from starlette.types import Scope
 from frontend_proxy.routing import resource
 
 FOLDER = Path(__file__).parent / "studio"
+BINARY = {".binarypb", ".data", ".tflite"}  # no registered media type; Starlette would call them text
 HEADERS = {
     "Cache-Control": "no-cache",  # asked for anew each time, and answered with 304: no page of two versions
     # MediaPipe compiles WebAssembly. Styles are set by scripts, so no inline ones are allowed.
@@ -42,4 +43,6 @@ class _Files(StaticFiles):
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = HEADERS["Cache-Control"]
+        if Path(full_path).suffix in BINARY:
+            response.headers["Content-Type"] = "application/octet-stream"
         return response

@@ -1,9 +1,9 @@
 /**
  * A client of Lucy Serve for browsers: live keyframes, captures, fabrics, health and metrics.
  *
- * Nothing in it is of this page or needs a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Copy the files
- * client.js, client.d.ts, live_session.js, event_stream.js, metrics_text.js and (for MessagePack) vendor/msgpack.js,
- * or import it from the server itself, /studio/client.js.
+ * Nothing in it is of this page or needs a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Import it from the
+ * server itself, /studio/client.js, or copy client.js, client.d.ts, live_session.js, codec.js, event_stream.js,
+ * metrics_text.js and (for MessagePack) the folder vendor/msgpack.
  *
  *     const lucy = new LucyClient({ baseUrl: "https://tryon.example.com", apiKey });
  *     const session = lucy.connect({ protocol: "msgpack", onResult: ({ image, mode }) => draw(image, mode) });

@@ -42,12 +42,12 @@ const msgpack = {
   subprotocol: "lucy.msgpack.v1",
 
   async encode(message) {
-    const { encode } = await import("./vendor/msgpack.js");
+    const { encode } = await import("./vendor/msgpack/encode.mjs");
     return encode(await withPictures(message, async (blob) => new Uint8Array(await blob.arrayBuffer())));
   },
 
   async decode(buffer) {
-    const { decode } = await import("./vendor/msgpack.js");
+    const { decode } = await import("./vendor/msgpack/decode.mjs");
     const message = decode(buffer);
     return message.image ? { ...message, image: new Blob([message.image], { type: JPEG }) } : message;
   },

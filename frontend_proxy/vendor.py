@@ -1,0 +1,55 @@
+"""Fetches the pages' scripts, styles and models from npm, as each `vendor/lock.json` has them.
+
+    python -m frontend_proxy.vendor
+
+They are part of the repository: only who takes newer ones needs npm. For that, write their version and
+integrity (`npm view NAME@VERSION dist.integrity`) into `lock.json` first.
+"""
+
+import base64
+import hashlib
+import json
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+BINARY = {".binarypb", ".data", ".tflite", ".wasm"}
+
+
+def fetch(package: dict[str, Any], folder: Path) -> None:
+    """Raises ValueError for a package whose content is not the one of the lock."""
+    with tempfile.TemporaryDirectory() as temporary:
+        spec = f"{package['name']}@{package['version']}"
+        subprocess.run(
+            ["npm", "pack", "--silent", spec], cwd=temporary, check=True, stdout=subprocess.DEVNULL
+        )
+        (archive,) = Path(temporary).glob("*.tgz")
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if f"sha512-{digest}" != package["integrity"]:
+            raise ValueError(f"{spec} has integrity sha512-{digest}, not that of lock.json")
+        with tarfile.open(archive) as content:
+            for name, path in package["files"].items():
+                member = content.extractfile(f"package/{path}")
+                assert member is not None
+                (folder / name).parent.mkdir(exist_ok=True, parents=True)
+                (folder / name).write_bytes(_without_source_map(name, member.read()))
+
+
+def _without_source_map(name: str, data: bytes) -> bytes:
+    """What follows a script's last line is the name of its map, which is not here."""
+    if Path(name).suffix in BINARY:
+        return data
+    return data.partition(b"\n//# sourceMappingURL=")[0].rstrip() + b"\n"
+
+
+def main() -> None:
+    for lock in sorted(Path(__file__).parent.glob("*/vendor/lock.json")):
+        for package in json.loads(lock.read_text()):
+            fetch(package, lock.parent)
+            print(f"{package['name']} {package['version']}: {', '.join(package['files'])}")
+
+
+if __name__ == "__main__":
+    main()
