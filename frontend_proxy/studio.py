@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -12,10 +12,11 @@ from starlette.types import Scope
 from frontend_proxy.routing import resource
 
 FOLDER = Path(__file__).parent / "studio"
+PAGE = "index.html"
 BINARY = {".binarypb", ".data", ".tflite"}  # no registered media type; Starlette would call them text
-HEADERS = {
-    "Cache-Control": "no-cache",  # asked for anew each time, and answered with 304: no page of two versions
-    # MediaPipe compiles WebAssembly. Styles are set by scripts, so no inline ones are allowed.
+
+# MediaPipe compiles WebAssembly. Nothing inline: scripts set styles by CSSOM.
+PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
         "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' data: blob:; "
@@ -26,14 +27,17 @@ HEADERS = {
 
 
 def routes() -> list[BaseRoute]:
-    return [resource("/studio", GET=_page), Mount("/studio", _Files(directory=FOLDER))]
+    files = _Files(directory=FOLDER)
 
+    async def page(request: Request) -> Response:
+        return await files.get_response(PAGE, request.scope)
 
-async def _page(request: Request) -> Response:
-    return FileResponse(FOLDER / "index.html", headers=HEADERS)
+    return [resource("/studio", GET=page), Mount("/studio", files)]
 
 
 class _Files(StaticFiles):
+    """Starlette's file server; a browser asks for each file anew, so that no page is of two versions."""
+
     def file_response(
         self,
         full_path: str | os.PathLike[str],
@@ -42,7 +46,10 @@ class _Files(StaticFiles):
         status_code: int = 200,
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = HEADERS["Cache-Control"]
-        if Path(full_path).suffix in BINARY:
+        response.headers["Cache-Control"] = "no-cache"
+        path = Path(full_path)
+        if path.name == PAGE:
+            response.headers.update(PAGE_HEADERS)
+        elif path.suffix in BINARY and "Content-Type" in response.headers:
             response.headers["Content-Type"] = "application/octet-stream"
         return response
