@@ -1,0 +1,100 @@
+/** Where frames come from: the camera, a sample portrait, or that portrait in motion. */
+
+const WHY_NO_CAMERA = {
+  NotAllowedError: "This page may not use the camera. Allow it in the browser's address bar and choose “Camera” again.",
+  NotFoundError: "No camera was found.",
+  NotReadableError: "Another program is using the camera.",
+};
+const PORTRAIT = "/studio/portrait.jpg"; // NASA's portrait of Eileen Collins, in the public domain
+const LANDMARKS = "/studio/portrait.json"; // marked by hand: the space suit's collar misleads the tracker
+const SWAY = { degrees: 2, shift: 0.025, zoom: 1.14, drop: 0.04, seconds: 7 }; // shares of width and height
+
+/**
+ * A source has `kind`, `element` (what is drawn), `width` and `height` in pixels, `moving`, `mirrored` (shown as a
+ * mirror shows it), `landmarks()` where they are known without looking (else null), and `close()`.
+ */
+export async function openSource(kind) {
+  return { camera: openCamera, portrait: openPortrait, clip: openClip }[kind]();
+}
+
+/** Throws an Error that says why there is none. */
+async function openCamera() {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    throw new Error("Browsers give the camera to pages of https:// or localhost only.");
+  }
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" },
+    });
+  } catch (error) {
+    throw new Error(WHY_NO_CAMERA[error.name] ?? `The camera does not start: ${error.message}`, { cause: error });
+  }
+  const video = document.createElement("video");
+  Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
+  await video.play();
+  const [track] = stream.getVideoTracks();
+  return {
+    kind: "camera",
+    element: video,
+    width: video.videoWidth,
+    height: video.videoHeight,
+    moving: true,
+    mirrored: track.getSettings().facingMode !== "environment",
+    landmarks: null,
+    close: () => track.stop(),
+  };
+}
+
+async function openPortrait() {
+  const { image, width, height, marked } = await loadPortrait();
+  const landmarks = () => marked;
+  return { kind: "portrait", element: image, width, height, moving: false, mirrored: false, landmarks, close() {} };
+}
+
+/** No film: the portrait, swaying on a canvas, and its landmarks with it. */
+async function openClip() {
+  const { image, width, height, marked } = await loadPortrait();
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  let transform;
+  let request;
+  const draw = (milliseconds) => {
+    transform = sway((milliseconds / 1000 / SWAY.seconds) * 2 * Math.PI, width, height);
+    context.setTransform(transform);
+    context.drawImage(image, 0, 0);
+    request = requestAnimationFrame(draw);
+  };
+  draw(performance.now());
+  return {
+    kind: "clip",
+    element: canvas,
+    width,
+    height,
+    moving: true,
+    mirrored: false,
+    landmarks: () => marked.map((point) => moved(point, transform, width, height)),
+    close: () => cancelAnimationFrame(request),
+  };
+}
+
+/** About the picture's lower middle, and a little larger, so that no edge comes into sight. */
+function sway(phase, width, height) {
+  const degrees = SWAY.degrees * Math.sin(phase);
+  const shift = SWAY.shift * width * Math.sin(phase * 2);
+  const [x, y] = [width / 2, height * 0.9];
+  return new DOMMatrix().translate(x + shift, y + SWAY.drop * height).rotate(degrees).scale(SWAY.zoom).translate(-x, -y);
+}
+
+function moved(point, transform, width, height) {
+  const { x, y } = transform.transformPoint({ x: point.x * width, y: point.y * height });
+  return { ...point, x: x / width, y: y / height };
+}
+
+async function loadPortrait() {
+  const image = new Image();
+  image.src = PORTRAIT;
+  const [response] = await Promise.all([fetch(LANDMARKS), image.decode()]);
+  return { image, width: image.naturalWidth, height: image.naturalHeight, marked: await response.json() };
+}

@@ -1,0 +1,154 @@
+/** The jacket's cut: where each piece's surface lies on a body. Lengths in shoulder widths. */
+
+import { CatmullRomCurve3, Vector3 } from "./vendor/three.module.js";
+
+const METRE = 1 / 0.36; // in shoulder widths
+export const HEM = 1.46; // below the shoulders
+export const COLLAR = [-0.19, -0.44];
+
+// Down the spine from the shoulders' line: half the width, half the depth.
+const TORSO = [
+  [-0.24, 0.19, 0.17],
+  [-0.19, 0.25, 0.2],
+  [-0.13, 0.39, 0.22],
+  [-0.06, 0.52, 0.24],
+  [0.04, 0.575, 0.26],
+  [0.2, 0.575, 0.285],
+  [0.45, 0.55, 0.3],
+  [0.8, 0.525, 0.295],
+  [1.15, 0.53, 0.29],
+  [1.34, 0.545, 0.295],
+  [1.4, 0.52, 0.275],
+  [HEM, 0.515, 0.27],
+];
+// Along an arm, 0 at the shoulder and 1 at the wrist: the radius.
+const SLEEVE = [
+  [0, 0.1],
+  [0.05, 0.15],
+  [0.12, 0.178],
+  [0.3, 0.17],
+  [0.55, 0.152],
+  [0.8, 0.135],
+  [0.93, 0.128],
+  [0.95, 0.105],
+  [1, 0.1],
+];
+const NECK = [0.165, 0.175]; // the collar's half width and half depth
+const ROUND = 2.3; // exponent of the superellipse: a trunk is squarer than an ellipse
+
+/** Straight lines through a table's rows; `column` of them at `x`. */
+function interpolate(table, x, column) {
+  let row = 1;
+  while (row < table.length - 1 && table[row][0] < x) row += 1;
+  const [from, to] = [table[row - 1], table[row]];
+  const share = Math.max(0, Math.min(1, (x - from[0]) / (to[0] - from[0])));
+  const smooth = share * share * (3 - 2 * share);
+  return from[column] + (to[column] - from[column]) * (0.5 * share + 0.5 * smooth);
+}
+
+function superellipse(angle, power) {
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  return [Math.sign(sine) * Math.abs(sine) ** (2 / power), Math.sign(cosine) * Math.abs(cosine) ** (2 / power)];
+}
+
+/** The trunk's point at `distance` below the shoulders' line; the angle is 0 in front, π / 2 at the left arm. */
+export function torsoPoint(body, distance, angle, raised = 0) {
+  const [sideways, forwards] = superellipse(angle, ROUND);
+  const fold = torsoFold(distance, angle) + raised;
+  const point = body.middle.clone().addScaledVector(body.down, distance * body.unit);
+  point.addScaledVector(body.across, sideways * (interpolate(TORSO, distance, 1) + fold) * body.unit);
+  point.z += forwards * (interpolate(TORSO, distance, 2) + fold) * body.unit;
+  return point;
+}
+
+/** Creases that run down and outwards from the zip, and the blouse above the hem's band. */
+function torsoFold(distance, angle) {
+  const below = Math.max(0, Math.min(1, (distance - 0.05) / 0.4));
+  const band = distance > 1.37 ? 0 : 1;
+  const creases =
+    Math.sin(9 * distance + 5 * Math.abs(angle)) * 0.008 +
+    Math.sin(17 * distance - 7 * angle + 1.3) * 0.006 +
+    Math.sin(4 * distance + 11 * angle + 0.6) * 0.005;
+  return creases * below * band;
+}
+
+export function torso(body) {
+  return (row, angle) => {
+    const distance = TORSO[0][0] + row * (HEM - TORSO[0][0]);
+    const underArm = Math.abs(Math.sin(angle)) ** 3 * Math.max(0, 1 - Math.abs(distance - 0.45) / 0.7);
+    return {
+      point: torsoPoint(body, distance, angle),
+      u: (angle / Math.PI) * 0.55,
+      v: -distance / METRE,
+      shade: 1 - 0.4 * underArm,
+    };
+  };
+}
+
+/** A band over the trunk's lower end, knitted. */
+export function hem(body) {
+  return (row, angle) => ({
+    point: torsoPoint(body, 1.36 + row * (HEM - 1.36), angle, 0.006 + rib(angle, 60)),
+    u: (angle / Math.PI) * 0.55,
+    v: -row * 0.04,
+    shade: 0.92,
+  });
+}
+
+/** A collar that stands around the neck and opens in front. */
+export function collar(body) {
+  return (row, angle) => {
+    const front = Math.max(0, Math.cos(angle)) ** 2;
+    const height = (COLLAR[0] - COLLAR[1]) * (1 - 0.42 * front) * row;
+    const flare = 1.12 + 0.1 * row + 0.12 * front * row;
+    const centre = body.middle.clone().addScaledVector(body.down, (COLLAR[0] + 0.04 * front - height) * body.unit);
+    centre.addScaledVector(body.across, Math.sin(angle) * NECK[0] * flare * body.unit);
+    centre.z += Math.cos(angle) * NECK[1] * flare * body.unit;
+    return { point: centre, u: angle * 0.07, v: height / METRE, shade: 0.95 - 0.25 * (1 - row) };
+  };
+}
+
+/** The line of an arm: from inside the shoulder round its joint, by the elbow to the wrist. */
+function armLine(body, { shoulder, elbow, wrist }) {
+  const outwards = shoulder.clone().sub(body.middle).normalize();
+  const begin = shoulder.clone().addScaledVector(outwards, -0.13 * body.unit).addScaledVector(body.down, 0.03 * body.unit);
+  const joint = shoulder.clone().addScaledVector(outwards, 0.01 * body.unit).addScaledVector(body.down, 0.06 * body.unit);
+  return new CatmullRomCurve3([begin, joint, elbow, wrist], false, "centripetal");
+}
+
+/** A sleeve, or with `cuff` the knitted band at its end. */
+export function sleeve(body, arm, { cuff = false } = {}) {
+  const line = armLine(body, arm);
+  const bend = 1 - line.getTangent(0.5).dot(line.getTangent(0.9)) + 0.25;
+  const length = line.getLength() / body.unit;
+  const frames = new Map();
+
+  /** The ring at a share of the line: its centre, and what is across it sideways and forwards. */
+  function ring(share) {
+    let frame = frames.get(share);
+    if (!frame) {
+      const along = line.getTangentAt(share);
+      const forwards = new Vector3(0, 0, 1).addScaledVector(along, -along.z).normalize();
+      frame = { centre: line.getPointAt(share), forwards, sideways: forwards.clone().cross(along) };
+      frames.set(share, frame);
+    }
+    return frame;
+  }
+
+  return (row, angle) => {
+    const share = cuff ? 0.93 + row * 0.07 : row;
+    const { centre, sideways, forwards } = ring(share);
+    const nearElbow = Math.exp(-(((share - 0.56) / 0.16) ** 2));
+    const creases = Math.sin(52 * share + 2 * Math.sin(angle) + angle) * (0.006 + 0.012 * bend * nearElbow);
+    const calm = Math.max(0, Math.min(1, (share - 0.15) / 0.15));
+    const radius = interpolate(SLEEVE, share, 1) + (cuff ? 0.008 + rib(angle, 26) : creases * calm);
+    const point = centre.clone().addScaledVector(sideways, Math.sin(angle) * radius * body.unit);
+    point.addScaledVector(forwards, Math.cos(angle) * radius * body.unit);
+    const edge = Math.abs(Math.sin(angle)) ** 4;
+    return { point, u: angle * 0.06, v: (-share * length) / METRE, shade: (cuff ? 0.92 : 1) - 0.18 * edge };
+  };
+}
+
+function rib(angle, count) {
+  return 0.004 * Math.sin(angle * count);
+}

@@ -1,0 +1,72 @@
+/** What the last answer and the session say of themselves, as a definition list. */
+
+import { el } from "./dom.js";
+
+const WHY = {
+  fewer_steps: "fewer steps, the server is busy",
+  no_garment: "no jacket in the render",
+  unusable_render: "the render could not be read",
+  model_unavailable: "the model is away",
+  deadline: "the model took too long",
+  overloaded: "the server is overloaded",
+};
+const STATES = { connecting: "connecting …", open: "connected", waiting: "connecting again …", closed: "paused" };
+
+export class Readings {
+  #values = {};
+
+  constructor() {
+    this.element = el("dl", { class: "readings" });
+    for (const [name, title] of [
+      ["state", "Connection"],
+      ["mode", "Mode"],
+      ["roundTrip", "Latency"],
+      ["stages", "On the server"],
+      ["count", "Answers"],
+      ["dropped", "Dropped"],
+      ["alignment", "Alignment"],
+      ["pose", "Pose"],
+    ]) {
+      this.#values[name] = el("dd", { "data-reading": name }, "–");
+      this.element.append(el("div", {}, el("dt", {}, title), this.#values[name]));
+    }
+    this.reused = 0;
+  }
+
+  showState(state) {
+    this.#set("state", STATES[state]);
+  }
+
+  showResult(result, session) {
+    if (result.reused) this.reused += 1;
+    const { preprocess, denoise, postprocess } = result.latency_ms;
+    const stages = [preprocess, denoise, postprocess].filter((value) => value !== undefined);
+    const score = result.alignment?.score;
+    this.#set("mode", `${result.mode === "ai_enhanced" ? "model" : "fallback"}${reason(result)}`);
+    this.#set("roundTrip", result.round_trip_ms === null ? "–" : `${Math.round(result.round_trip_ms)} ms`);
+    this.#set("stages", stages.length ? `${stages.map(Math.round).join(" + ")} ms` : "–");
+    this.#set("alignment", Number.isFinite(score) ? `${Math.round(score * 100)} %` : "–");
+    this.showSession(session);
+  }
+
+  showSession({ answered, dropped }) {
+    this.#set("count", `${answered}${this.reused ? `, ${this.reused} of them reused` : ""}`);
+    this.#set("dropped", String(dropped));
+  }
+
+  /** @param landmarks of the last frame   @param milliseconds null where they were known */
+  showPose(landmarks, milliseconds) {
+    if (!landmarks) this.#set("pose", "nobody found");
+    else this.#set("pose", milliseconds === null ? "marked by hand" : `MediaPipe, ${Math.round(milliseconds)} ms`);
+  }
+
+  #set(name, text) {
+    if (this.#values[name].textContent !== text) this.#values[name].textContent = text;
+  }
+}
+
+function reason({ reused, steps, mode_reason: why }) {
+  if (reused) return ", nothing has changed";
+  if (why) return `: ${WHY[why] ?? why}`;
+  return steps ? `, ${steps} steps` : "";
+}

@@ -1,0 +1,72 @@
+/** The picture: the live view with the jacket's render on it, and over its right part the server's answer. */
+
+import { el } from "./dom.js";
+
+export class Stage {
+  #live = el("canvas", { "aria-hidden": "true" });
+  #result = el("canvas", { class: "result", "aria-hidden": "true" });
+  #note = el("p", { class: "stage-note", role: "status" });
+  #split = el("input", {
+    type: "range",
+    class: "split",
+    min: 0,
+    max: 100,
+    value: 50,
+    "aria-label": "Where the live render ends and the photograph begins",
+    oninput: () => this.#place(),
+  });
+
+  constructor() {
+    this.element = el(
+      "figure",
+      { class: "stage" },
+      el("div", { class: "pictures" }, this.#live, this.#result),
+      this.#split,
+      el("span", { class: "divider", "aria-hidden": "true" }, el("span", {}, "◂ ▸")),
+      el("span", { class: "pill before" }, "Render"),
+      el("span", { class: "pill after" }, "Lucy"),
+      this.#note,
+    );
+    this.#place();
+    this.clear();
+  }
+
+  /** Before the first frame of another source. */
+  open({ width, height, mirrored }) {
+    for (const canvas of [this.#live, this.#result]) Object.assign(canvas, { width, height });
+    this.element.style.setProperty("--aspect", `${width} / ${height}`);
+    this.element.classList.toggle("mirrored", mirrored);
+    this.clear();
+    this.#place();
+  }
+
+  draw(frame, overlay) {
+    const context = this.#live.getContext("2d");
+    context.drawImage(frame, 0, 0, this.#live.width, this.#live.height);
+    context.drawImage(overlay, 0, 0, this.#live.width, this.#live.height);
+  }
+
+  /** @param {Blob} image the server's answer */
+  async showResult(image) {
+    const bitmap = await createImageBitmap(image);
+    this.#result.getContext("2d").drawImage(bitmap, 0, 0, this.#result.width, this.#result.height);
+    bitmap.close();
+    this.element.classList.add("answered");
+  }
+
+  /** There is no answer any more. */
+  clear() {
+    this.element.classList.remove("answered");
+  }
+
+  /** What keeps the picture from being there; nothing for no text. */
+  note(text = "") {
+    this.#note.textContent = text;
+    this.#note.hidden = !text;
+  }
+
+  #place() {
+    this.element.style.setProperty("--split", `${this.#split.value}%`);
+    this.#split.setAttribute("aria-valuetext", `${this.#split.value} percent render`);
+  }
+}
