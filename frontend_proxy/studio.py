@@ -13,10 +13,11 @@ from frontend_proxy.routing import resource
 
 FOLDER = Path(__file__).parent / "studio"
 PAGE = "index.html"
+WORKER = "pose_worker.js"  # has the policy of its own answer, not that of the page
 BINARY = {".binarypb", ".data", ".tflite"}  # no registered media type; Starlette would call them text
 
 # MediaPipe compiles WebAssembly. Nothing inline: scripts set styles by CSSOM.
-PAGE_HEADERS = {
+POLICIES = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
         "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' data: blob:; "
@@ -48,8 +49,8 @@ class _Files(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "no-cache"
         path = Path(full_path)
-        if path.name == PAGE:
-            response.headers.update(PAGE_HEADERS)
+        if path.name in (PAGE, WORKER):
+            response.headers.update(POLICIES)
         elif path.suffix in BINARY and "Content-Type" in response.headers:
             response.headers["Content-Type"] = "application/octet-stream"
         return response

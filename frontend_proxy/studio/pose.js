@@ -1,41 +1,34 @@
-/** MediaPipe Pose in the browser: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker */
+/** MediaPipe Pose: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker */
 
-const FOLDER = "/studio/vendor/pose/";
-
-/** Loads about 12 MB and compiles them: once, and only when a frame needs it. */
+/** Loads and compiles about 12 MB, so only when a frame needs it. */
 export class PoseTracker {
-  #pose;
-  #found = null;
+  #worker = new Worker("/studio/pose_worker.js");
+  #waiting = new Map();
+  #id = 0;
 
+  /** Throws an Error where the model does not start, for want of WebGL for instance. */
   static async load() {
-    await loadScript(`${FOLDER}pose.js`);
     const tracker = new PoseTracker();
-    const pose = new globalThis.Pose({ locateFile: (name) => FOLDER + name });
-    pose.setOptions({ modelComplexity: 0, smoothLandmarks: true, minDetectionConfidence: 0.5, minTrackingConfidence: 0.5 });
-    pose.onResults(({ poseLandmarks }) => (tracker.#found = poseLandmarks ?? null));
-    tracker.#pose = pose;
-    await pose.initialize();
+    await new Promise((resolve, reject) => {
+      tracker.#worker.onerror = ({ message }) => reject(new Error(`The pose model does not start: ${message}`));
+      tracker.#worker.onmessage = ({ data }) => (data.ready ? resolve() : reject(new Error(data.error)));
+    });
+    tracker.#worker.onmessage = ({ data }) => tracker.#settle(data);
     return tracker;
   }
 
   /** The 33 landmarks of the person in a picture (a canvas, video or image), or null. */
   async detect(picture) {
-    await this.#pose.send({ image: picture });
-    return this.#found?.map(({ x, y, z, visibility }) => ({ x, y, z, visibility })) ?? null;
+    const bitmap = await createImageBitmap(picture);
+    const id = (this.#id += 1);
+    this.#worker.postMessage({ id, picture: bitmap }, [bitmap]);
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 
-  /** Forgets the person of the frames before. */
-  reset() {
-    this.#pose.reset();
+  #settle({ id, landmarks, error }) {
+    const { resolve, reject } = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error) reject(new Error(`The pose model failed: ${error}`));
+    else resolve(landmarks);
   }
-}
-
-function loadScript(url) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = resolve;
-    script.onerror = () => reject(new Error(`${url} does not load`));
-    document.head.append(script);
-  });
 }

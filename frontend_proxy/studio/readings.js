@@ -21,7 +21,7 @@ export class Readings {
       ["state", "Connection"],
       ["mode", "Mode"],
       ["roundTrip", "Latency"],
-      ["stages", "On the server"],
+      ["stages", "Stages"],
       ["count", "Answers"],
       ["dropped", "Dropped"],
       ["alignment", "Alignment"],

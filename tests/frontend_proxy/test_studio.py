@@ -24,8 +24,12 @@ async def test_the_page_and_all_that_it_names_come_from_here(client: httpx.Async
         assert (await client.get(url)).status_code == 200
 
 
-async def test_the_page_may_compile_webassembly_and_run_no_inline_script(client: httpx.AsyncClient) -> None:
-    headers = (await client.get("/studio")).headers
+@pytest.mark.parametrize("path", ["/studio", "/studio/pose_worker.js"])
+async def test_it_may_compile_webassembly_and_run_no_inline_script(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    """A worker has the policy that its own script comes with."""
+    headers = (await client.get(path)).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"

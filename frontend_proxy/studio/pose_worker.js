@@ -1,0 +1,62 @@
+/**
+ * MediaPipe Pose on a thread of its own: a frame takes it 10 ms to seconds, and the page goes on meanwhile.
+ *
+ * Takes `{ id, picture }` with an ImageBitmap, answers `{ id, landmarks }` or `{ id, error }`; and once, before
+ * all others, `{ ready: true }` or `{ error }`.
+ */
+
+const FOLDER = "/studio/vendor/pose/";
+
+// The library expects a page. It makes script elements and canvases of it, nothing else.
+self.window = self;
+self.document = {
+  createElement: (tag) => (tag === "canvas" ? new OffscreenCanvas(1, 1) : new ScriptElement()),
+  body: { appendChild: (script) => script.run() },
+  addEventListener() {},
+};
+
+class ScriptElement extends EventTarget {
+  setAttribute(name, value) {
+    this[name] = value;
+  }
+
+  run() {
+    importScripts(this.src);
+    this.dispatchEvent(new Event("load"));
+  }
+}
+
+importScripts(`${FOLDER}pose.js`);
+
+let found = null;
+const canvas = new OffscreenCanvas(1, 1);
+const context = canvas.getContext("2d");
+const pose = new Pose({ locateFile: (name) => FOLDER + name });
+// On the CPU: its startup does not wait for shaders, and the graphics card is left to the jacket.
+pose.setOptions({
+  modelComplexity: 0,
+  smoothLandmarks: true,
+  useCpuInference: true,
+  minDetectionConfidence: 0.5,
+  minTrackingConfidence: 0.5,
+});
+pose.onResults(({ poseLandmarks }) => {
+  found = poseLandmarks?.map(({ x, y, z, visibility }) => ({ x, y, z, visibility })) ?? null;
+});
+
+self.onmessage = async ({ data: { id, picture } }) => {
+  try {
+    Object.assign(canvas, { width: picture.width, height: picture.height });
+    context.drawImage(picture, 0, 0);
+    picture.close();
+    await pose.send({ image: canvas });
+    postMessage({ id, landmarks: found });
+  } catch (error) {
+    postMessage({ id, error: error.message });
+  }
+};
+
+pose.initialize().then(
+  () => postMessage({ ready: true }),
+  (error) => postMessage({ error: error.message }),
+);
