@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from compose import paste, to_bgr
+from compose import relit, to_bgr
 from crop import Crop, around, latent_mask, pixels
 from masking import Garment, composite, find_garment, torso_overlap
 from pictures import decode_frame, decode_render
@@ -59,7 +59,7 @@ def dress(
     start = timed("pixels", lambda: pixels(crop, drawn, painted, RESOLUTION, False))
     picture = model(start, crop)
     place = np.array([crop.x, crop.y, crop.width, crop.height])
-    answer = timed("paste", lambda: paste(to_bgr(picture[0]), drawn, garment.mask, place, RELIGHT_SIGMA))
+    answer, _ = timed("relight", lambda: relit(to_bgr(picture[0]), drawn, garment.mask, place, RELIGHT_SIGMA))
     timed("encode JPEG", lambda: cv2.imencode(".jpg", answer, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])
     return Dressed(frame, garment, pose, drawn, crop, answer, steps)
 

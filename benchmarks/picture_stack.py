@@ -26,28 +26,42 @@ async def through_the_stack(scenes: list[Scene], folder: Path) -> tuple[dict, li
 async def _measure(tryon: Tryon, scenes: list[Scene]) -> tuple[dict, list[list[np.ndarray]]]:
     flickers, details, still, rows = [], [], [], []
     for number, scene in enumerate(scenes):
-        answers, frames, masks, motions = [], [], [], []
+        session = f"scene {number}"
+        seen: dict[str, list[np.ndarray]] = {"answer": [], "render": [], "photograph": [], "undressed": []}
+        masks, motions = [], []
         for step in range(_FRAMES):
-            motion = _sway(step)
-            inputs, frame, mask = _moved(scene, motion, np.random.default_rng([number, step]))
-            result = await tryon.dress(inputs, output_format="png", outputs=("image", "report"))
-            answers.append(cv2.imdecode(result["image"], cv2.IMREAD_COLOR))
-            frames.append(frame)
-            masks.append(mask)
+            motion, rng = _sway(step), np.random.default_rng([number, step])
+            inputs = _moved(scene, motion, rng)
+            result = await tryon.dress(
+                inputs, session=session, output_format="png", outputs=("image", "report", "composite")
+            )
+            seen["answer"].append(_decode(result["image"]))
+            seen["render"].append(result["composite"])
+            seen["photograph"].append(_decode(_filmed(scene.target, motion, rng)))
+            seen["undressed"].append(_decode(inputs["camera_frame"]))
+            masks.append(_warp(scene.mask, motion, cv2.BORDER_CONSTANT))
             motions.append(_between(_sway(step - 1), motion))
-        flickers.append(metrics.flicker(answers, motions, masks) / metrics.flicker(frames, motions, masks))
-        inputs, frame, mask = _moved(scene, _sway(0), np.random.default_rng(0))
-        pair = [await tryon.dress(inputs) for _ in range(2)]
+        flickers.append({name: metrics.flicker(pictures, motions, masks) for name, pictures in seen.items()})
+        inputs = _moved(scene, _sway(0), np.random.default_rng(0))
+        pair = [await tryon.dress(inputs, session=session) for _ in range(2)]
         still.append(bool(np.array_equal(pair[0]["image"], pair[1]["image"])))
         capture = await tryon.dress(inputs, "capture", steps=25, outputs=("image", "report", "composite"))
-        picture = cv2.imdecode(capture["image"], cv2.IMREAD_COLOR)
-        inside = cv2.erode(mask, np.ones((9, 9), np.uint8)) > 250
+        picture = _decode(capture["image"])
+        inside = cv2.erode(_warp(scene.mask, _sway(0), cv2.BORDER_CONSTANT), np.ones((9, 9), np.uint8)) > 250
         details.append(metrics.detail_ratio(picture, capture["composite"], inside))
-        live = cv2.imdecode(pair[0]["image"], cv2.IMREAD_COLOR)
-        rows.append([frame, capture["composite"], live, picture, bgr(scene.target)])
+        rows.append(
+            [
+                _decode(inputs["camera_frame"]),
+                capture["composite"],
+                _decode(pair[0]["image"]),
+                picture,
+                bgr(scene.target),
+            ]
+        )
     figures = {
-        "flicker": round(float(np.mean(flickers)), 3),
-        "flicker_by_scene": [round(value, 3) for value in flickers],
+        "flicker_to_photograph": [round(f["answer"] / f["photograph"], 3) for f in flickers],
+        "flicker_to_render": [round(f["answer"] / f["render"], 3) for f in flickers],
+        "flicker_grey_levels": [{name: round(value, 3) for name, value in f.items()} for f in flickers],
         "static_identical": all(still),
         "capture_detail": round(float(np.mean(details)), 3),
     }
@@ -66,21 +80,27 @@ def _between(before: np.ndarray, now: np.ndarray) -> np.ndarray:
     return (square[0] @ np.linalg.inv(square[1]))[:2]
 
 
-def _moved(scene: Scene, motion: np.ndarray, rng: np.random.Generator) -> tuple[dict, np.ndarray, np.ndarray]:
-    """The scene under `motion`, as a client sends it; the frame and the true mask."""
-
-    def move(picture: np.ndarray, border: int) -> np.ndarray:
-        return cv2.warpAffine(picture, motion, SIZE, flags=cv2.INTER_LINEAR, borderMode=border)
-
-    frame = move(bgr(scene.frame), cv2.BORDER_REPLICATE)
-    frame = np.rint(frame + rng.normal(0, _NOISE, frame.shape)).clip(0, 255).astype(np.uint8)
+def _moved(scene: Scene, motion: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The scene under `motion`, as a client sends it."""
     points = scene.landmarks.copy()
     points[:, :2] = ((points[:, :2] * SIZE) @ motion[:, :2].T + motion[:, 2]) / SIZE
-    render = move(bgr(scene.render), cv2.BORDER_CONSTANT)
-    inputs = {
-        "camera_frame": encode(frame, ".jpg"),
-        "jacket_render": encode(render, ".png"),
+    return {
+        "camera_frame": _filmed(scene.frame, motion, rng),
+        "jacket_render": encode(_warp(bgr(scene.render), motion, cv2.BORDER_CONSTANT), ".png"),
         "pose": points.astype(np.float32),
     }
-    decoded = cv2.imdecode(inputs["camera_frame"], cv2.IMREAD_COLOR)
-    return inputs, decoded, move(scene.mask, cv2.BORDER_CONSTANT)
+
+
+def _filmed(picture: np.ndarray, motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An RGB picture under `motion` through a webcam: a JPEG's bytes, (N,) uint8."""
+    frame = _warp(bgr(picture), motion, cv2.BORDER_REPLICATE)
+    noisy = np.rint(frame + rng.normal(0, _NOISE, frame.shape)).clip(0, 255).astype(np.uint8)
+    return encode(noisy, ".jpg")
+
+
+def _warp(picture: np.ndarray, motion: np.ndarray, border: int) -> np.ndarray:
+    return cv2.warpAffine(picture, motion, SIZE, flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _decode(data: np.ndarray) -> np.ndarray:
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -24,8 +24,14 @@ class JobFactory:
         self._settings = settings
         self._catalog = catalog
 
-    def keyframe(self, keyframe: Keyframe, jacket_render: bytes, connection_seed: int) -> Job:
-        """`connection_seed` holds where the keyframe names neither a seed nor a session."""
+    def keyframe(
+        self, keyframe: Keyframe, jacket_render: bytes, connection: str, connection_seed: int
+    ) -> Job:
+        """
+        connection: its secret name. What is steadied from one keyframe to the next stays within it, within
+            the client's session, and within a fabric, also one of the client's own that has no name here.
+        connection_seed: holds where the keyframe names neither a seed nor a session.
+        """
         seed = keyframe.seed
         if seed is None:
             seed = connection_seed if keyframe.session_id is None else seed_of(keyframe.session_id)
@@ -36,6 +42,7 @@ class JobFactory:
             output_format="jpeg",
             seed=seed,
             mask=keyframe.mask,
+            session=f"{connection}/{keyframe.session_id}/{keyframe.fabric_id}",
             **self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
         )
 

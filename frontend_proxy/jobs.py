@@ -20,6 +20,8 @@ class Job:
     mask: an image over the render's canvas, white where the garment is; the model finds out where it is None.
     render_fit: how the render's canvas lies on the frame; the model finds out where it is None.
     preview_interval: a capture's steps from one preview to the next; None for no previews.
+    session: keyframes of the same name are one user's, and steadied from one to the next. Nobody else may
+        guess it.
     """
 
     request_id: str
@@ -36,6 +38,7 @@ class Job:
     strength: float | None = None
     guidance_scale: float | None = None
     preview_interval: int | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -51,9 +52,10 @@ class Arrival:
 
 @dataclass
 class Memory:
-    """What the keyframes of a connection share: the seed, so that the garment does not flicker, and the
-    last answer, which holds while nothing changes."""
+    """What the keyframes of a connection share: a secret name and the seed, so that the garment does not
+    flicker, and the last answer, which holds while nothing changes."""
 
+    name: str = field(default_factory=secrets.token_urlsafe)
     seed: int = field(default_factory=random_seed)
     last: TemporalFilter = field(default_factory=TemporalFilter)
 
@@ -88,7 +90,7 @@ class Keyframes:
         if keyframe.mask is not None:
             read_header(keyframe.mask, "mask", *limits)
 
-        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.seed)
+        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.name, memory.seed)
         scene = await self._look(job, keyframe.fabric_id, memory.last)
         if held := memory.last.answer(scene, time.monotonic()):
             return _result(arrival, held.model_copy(update={"latency_ms": {}}), held.image, reused=True)

@@ -186,6 +186,7 @@ def job_tensors(job: Job) -> list[InferInput]:
         "preview_interval": None
         if job.preview_interval is None
         else np.array([job.preview_interval], np.int32),
+        "session": None if job.session is None else _text(job.session),
     }
     return [_input(name, array) for name, array in tensors.items() if array is not None]
 

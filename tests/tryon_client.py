@@ -16,6 +16,7 @@ _TYPES = {
     "render_fit": ("BYTES", object),
     "prompt": ("BYTES", object),
     "output_format": ("BYTES", object),
+    "session": ("BYTES", object),
     "steps": ("INT32", np.int32),
     "strength": ("FP32", np.float32),
     "guidance_scale": ("FP32", np.float32),

@@ -96,6 +96,27 @@ async def test_the_same_seed_gives_the_same_bytes(tryon):
     assert one == same != other
 
 
+async def test_a_session_is_steadied_and_nobody_else_is(tryon):
+    """The person moves by a few pixels: within the session the light moves with them; another session, a
+    fabric or a jump begins anew, and what stands still keeps its bytes."""
+
+    async def dress(shift=0.0, **options):
+        pictures = keyframe("transparent_off_body")
+        pictures["pose"][:, 0] += shift
+        return (await tryon.dress(pictures, **options))["image"].tobytes()
+
+    still, moved, jumped = [await dress(shift) for shift in (0, 0.01, 0.2)]
+    assert [await dress(session="anna") for _ in range(2)] == [still, still]
+    assert await dress(0.01, session="ben") == moved
+    steadied = await dress(0.01, session="anna")
+    assert steadied != moved
+    assert await dress(0.01, session="anna") == steadied
+    silk = {"fabric": "red silk"}
+    assert await dress(0.01, session="anna", **silk) == await dress(0.01, **silk)
+    assert await dress(0.2, session="anna", **silk) == await dress(0.2, **silk)
+    assert await dress(0.2, session="ben") == jumped
+
+
 @pytest.mark.parametrize(
     "knob",
     [

@@ -34,6 +34,7 @@ JOB = Job(
     strength=0.75,
     guidance_scale=2.0,
     preview_interval=5,
+    session="secret",
 )
 BARE_JOB = Job(
     request_id="r-2", mode="keyframe", camera_frame=b"f", jacket_render=b"r", output_format="jpeg", seed=0
@@ -91,6 +92,7 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
         ("seed", "INT64", 1): np.int64(2**40).tobytes(),
         ("output_format", "BYTES", 1): b"\x03\0\0\0png",
         ("preview_interval", "INT32", 1): np.int32(5).tobytes(),
+        ("session", "BYTES", 1): b"\x06\0\0\0secret",
     }
 
 

@@ -7,10 +7,14 @@ the mask, so that the garment keeps the render's clean outline.
 
 import cv2
 import numpy as np
-from relight import light_ratio, relight
+from relight import light_ratio, relight, steadied
 
 # Width of that way, as a share of the crop's side.
 _FEATHER = 0.012
+# An earlier light of which nothing is known.
+NO_LIGHT = np.zeros((1, 1, 4), np.float32)
+
+Slices = tuple[slice, slice]
 
 
 def to_bgr(pixels: np.ndarray) -> np.ndarray:
@@ -28,44 +32,66 @@ def feather(mask: np.ndarray, width: float) -> np.ndarray:
     return np.minimum(depth[1:-1, 1:-1] / max(width, 1.0), mask.astype(np.float32) / 255)
 
 
-def paste(
-    picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np.ndarray, relight_sigma: float = 0
-) -> np.ndarray:
-    """The answer, (H, W, 3) BGR uint8.
+def paste(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np.ndarray) -> np.ndarray:
+    """The picture as it is on the frame: (H, W, 3) BGR uint8.
 
     picture: (h, w, 3) BGR uint8, what the model made of the crop.
     composite: (H, W, 3) BGR uint8, the render drawn on the frame.
     mask: (H, W) uint8, the garment's coverage.
     crop: x, y, width, height of the picture's place in the frame; it may reach beyond the frame.
-    relight_sigma: in pixels of the picture; above 0 only the light coarser than it is taken from the
-        picture (relight.py), at 0 the picture as it is.
     """
     result = composite.copy()
+    within, shown = _overlap(crop, mask.shape, picture.shape)
+    start, coverage, part = composite[within], mask[within], picture[shown]
+    if not coverage.any():
+        return result
+    height, width = coverage.shape
+    interpolation = cv2.INTER_AREA if part.shape[1] > width else cv2.INTER_CUBIC
+    painted = cv2.resize(part, (width, height), interpolation=interpolation)
+    weight = feather(coverage, _FEATHER * max(crop[2:]))
+    result[within] = cv2.blendLinear(painted, start, weight, 1 - weight)
+    return result
+
+
+def relit(
+    picture: np.ndarray,
+    composite: np.ndarray,
+    mask: np.ndarray,
+    crop: np.ndarray,
+    sigma: float,
+    earlier_light: np.ndarray = NO_LIGHT,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Only the picture's light on the frame: (H, W, 3) BGR uint8, and that light, (h, w, 3) float32, which is
+    0 beyond the frame.
+
+    sigma: in pixels of the picture; light coarser than it is taken (relight.py).
+    earlier_light: (h, w, 4) or (1, 1, 4) float32, see relight.steadied.
+    The others are as in `paste`.
+    """
+    result, light = composite.copy(), np.zeros(picture.shape, np.float32)
+    within, shown = _overlap(crop, mask.shape, picture.shape)
+    start, coverage, part = composite[within], mask[within], picture[shown]
+    if not coverage.any():
+        return result, light
+    size = part.shape[1::-1]
+    ratio = light_ratio(part, _shrink(start, size), _shrink(coverage, size).astype(np.float32) / 255, sigma)
+    known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[shown]
+    light[shown] = steadied(ratio, known)
+    result[within] = relight(start, light[shown], coverage)
+    return result, light
+
+
+def _overlap(crop: np.ndarray, frame: tuple[int, ...], picture: tuple[int, ...]) -> tuple[Slices, Slices]:
+    """The part of the crop that lies within the frame, of the frame and of the picture of these shapes; what
+    was beyond the frame's edges was made up."""
     x, y, width, height = (int(value) for value in crop)
     left, top = max(0, x), max(0, y)
-    right, bottom = min(composite.shape[1], x + width), min(composite.shape[0], y + height)
-    within = np.s_[top:bottom, left:right]
-    if right <= left or bottom <= top or not mask[within].any():
-        return result
-
-    # The part of the picture that lies within the frame; what was beyond its edges was made up.
-    scale_x, scale_y = picture.shape[1] / width, picture.shape[0] / height
-    part = picture[
+    right, bottom = max(left, min(frame[1], x + width)), max(top, min(frame[0], y + height))
+    scale_x, scale_y = picture[1] / width, picture[0] / height
+    return np.s_[top:bottom, left:right], np.s_[
         round((top - y) * scale_y) : round((bottom - y) * scale_y),
         round((left - x) * scale_x) : round((right - x) * scale_x),
     ]
-    start, coverage = composite[within], mask[within]
-    if relight_sigma > 0:
-        size = part.shape[1::-1]
-        small_mask = _shrink(coverage, size).astype(np.float32) / 255
-        ratio = light_ratio(part, _shrink(start, size), small_mask, relight_sigma)
-        result[within] = relight(start, ratio, coverage)
-        return result
-    interpolation = cv2.INTER_AREA if part.shape[1] > right - left else cv2.INTER_CUBIC
-    painted = cv2.resize(part, (right - left, bottom - top), interpolation=interpolation)
-    weight = feather(coverage, _FEATHER * max(width, height))
-    result[within] = cv2.blendLinear(painted, start, weight, 1 - weight)
-    return result
 
 
 def _shrink(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

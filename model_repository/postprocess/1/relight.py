@@ -11,6 +11,8 @@ Both means are over the garment alone, so that nothing bleeds in from outside (m
 and Westin, "Normalized and differential convolution", CVPR 1993); they are means of values, not of
 logarithms, since what the autoencoder blurs keeps its mean. s is what it does to colours everywhere,
 measured where the model was to change nothing.
+
+Within a session the light of the keyframe before is kept where R agrees with it (tryon's lights.py).
 """
 
 import cv2
@@ -41,6 +43,17 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     weight = mask[:, :, None] + 1e-4
     light, start = (cv2.GaussianBlur(p * weight, (0, 0), sigma) for p in (picture, composite))
     return cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
+
+
+def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """The earlier light wherever it is within its slack of R, and else as near to it as that.
+
+    ratio: (h, w, 3) float32, R.
+    earlier: (h, w, 4) float32, the light of the keyframe before as it would lie here, and the slack, 0 where
+        nothing is known of it; (1, 1, 4) of zeros: nowhere.
+    """
+    light, slack = earlier[:, :, :3], earlier[:, :, 3:]
+    return np.clip(light, ratio - slack, ratio + slack) if slack.any() else ratio
 
 
 def relight(composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray) -> np.ndarray:

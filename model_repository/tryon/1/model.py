@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
 from batch import by_unet, stack
+from lights import NO_LIGHT, Lights, View
 from previews import Previews, shrink
 from sampling import Denoising, Recipe, make_scheduler
 from stepper import Cancelled, Stepper
@@ -46,6 +47,7 @@ class TritonPythonModel:
         self._batch_sizes = pipeline.get("batch_sizes", ())
         parameters = json.loads(args["model_config"])["parameters"]
         self._encoders = asyncio.Semaphore(int(parameters["max_encoding"]["string_value"]))
+        self._lights = Lights(int(parameters["max_sessions"]["string_value"]))
         self._stepper = Stepper(
             self._predict,
             max_rows=int(parameters["max_rows"]["string_value"]),
@@ -99,12 +101,21 @@ class TritonPythonModel:
             stage, latents = "postprocess", ("pixels", torch.zeros(1, 3, 8, 8))
         denoised_at = time.perf_counter()
 
+        view = _view(request, order, encoded)
         decoded = await _call(
             stage,
-            _decode_inputs(latents, encoded, order.recipe, order.output_format),
-            ["image", "pixels"] if stage == "decode" else ["image"],
+            _decode_inputs(
+                latents,
+                encoded,
+                order.recipe,
+                order.output_format,
+                self._lights.earlier(order.session, view),
+            ),
+            ["image", "pixels", "light"] if stage == "decode" else ["image"],
             request.request_id(),
         )
+        if stage == "decode" and order.session is not None:
+            self._lights.keep(order.session, view, decoded["light"].as_numpy().copy())
         ended = time.perf_counter()
         report["latency_ms"] = {
             "preprocess": _ms(encoded_at - began),
@@ -127,8 +138,7 @@ class TritonPythonModel:
         return [
             pb_utils.get_input_tensor_by_name(request, "camera_frame"),
             pb_utils.get_input_tensor_by_name(request, "jacket_render"),
-            pb_utils.get_input_tensor_by_name(request, "pose")
-            or pb_utils.Tensor("pose", np.zeros((33, 4), np.float32)),
+            _pose(request),
             pb_utils.get_input_tensor_by_name(request, "client_mask")
             or pb_utils.Tensor("client_mask", np.zeros(1, np.uint8)),
             _string("render_fit", order.render_fit),
@@ -170,6 +180,7 @@ class _Order:
         except ValueError as error:
             raise Refused(str(error)) from error
         self.live = mode == "keyframe"
+        self.session = _read(request, "session") if self.live else None
         self.render_fit = _read(request, "render_fit") or "auto"
         self.fabric = _read(request, "fabric") or ""
         self.prompt = _read(request, "prompt")
@@ -239,13 +250,28 @@ def _preview_maker(order, encoded, request_id):
     return make
 
 
-def _decode_inputs(latents, encoded, recipe, output_format):
+def _decode_inputs(latents, encoded, recipe, output_format, earlier_light=NO_LIGHT):
     return [
         pb_utils.Tensor.from_dlpack(*latents),
         *(encoded[name] for name in ("composite", "mask", "crop")),
         pb_utils.Tensor("relight_sigma", np.array([recipe.relight_sigma], np.float32)),
+        pb_utils.Tensor("earlier_light", earlier_light),
         _string("output_format", output_format),
     ]
+
+
+def _view(request, order, encoded):
+    """What this keyframe shows of its session."""
+    height, width = encoded["mask"].as_numpy().shape
+    crop = tuple(encoded["crop"].as_numpy().tolist())
+    choices = order.fabric, order.prompt, order.seed
+    return View(choices, (width, height), crop, _pose(request).as_numpy().copy())
+
+
+def _pose(request):
+    """The request's tensor `pose`; all zero where it has none."""
+    pose = pb_utils.get_input_tensor_by_name(request, "pose")
+    return pose or pb_utils.Tensor("pose", np.zeros((33, 4), np.float32))
 
 
 async def _call(model, inputs, outputs, request_id=""):

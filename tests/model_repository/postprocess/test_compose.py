@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from compose import feather, paste, to_bgr
+from compose import feather, paste, relit, to_bgr
 
 
 @pytest.fixture
@@ -76,14 +76,29 @@ def test_pixels_are_rounded_as_diffusers_does():
     assert to_bgr(pixels)[0, :, 0].tolist() == [0, 0, 128, 255, 255]
 
 
-def test_with_a_relight_sigma_the_renders_detail_stays(scene):
+def test_relit_the_renders_detail_stays(scene):
     composite, mask = scene
     crop = np.array([30, 20, 90, 90])
     picture = composite[20:110, 30:120].copy()
     garment = mask[20:110, 30:120] > 0
     picture[garment] = picture[garment].mean() / 2  # the right light, and none of the detail
-    plain, relit = (paste(picture, composite, mask, crop, sigma) for sigma in (0, 6))
+    plain, (lit, _) = paste(picture, composite, mask, crop), relit(picture, composite, mask, crop, 6)
     inside = np.s_[45:85, 55:95]
     target = composite[inside] * 0.5
-    assert np.abs(relit[inside] - target).mean() < 0.3 * np.abs(plain[inside] - target).mean()
-    assert np.array_equal(relit[mask == 0], composite[mask == 0])
+    assert np.abs(lit[inside] - target).mean() < 0.3 * np.abs(plain[inside] - target).mean()
+    assert np.array_equal(lit[mask == 0], composite[mask == 0])
+
+
+@pytest.mark.parametrize("crop", [(30, 20, 90, 90), (-40, -30, 260, 260)])
+def test_the_light_that_is_told_is_the_light_that_is_laid_on(scene, crop):
+    """Given back as the earlier light of another picture it makes the same answer; a part of a crop beyond
+    the frame that is cut out wrongly shifts it."""
+    composite, mask = scene
+    random = np.random.default_rng(2)
+    picture, other = random.integers(0, 256, (2, 64, 64, 3), np.uint8)
+    answer, light = relit(picture, composite, mask, np.array(crop), 6)
+    earlier = np.dstack([light, np.full(light.shape[:2], 9, np.float32)])
+    again, same = relit(other, composite, mask, np.array(crop), 6, earlier)
+    assert np.array_equal(same, light)
+    assert np.array_equal(again, answer)
+    assert not np.array_equal(relit(other, composite, mask, np.array(crop), 6)[0], answer)

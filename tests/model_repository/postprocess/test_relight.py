@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from relight import light_ratio, relight
+from relight import light_ratio, relight, steadied
 
 SIZE = 128
 
@@ -83,3 +83,30 @@ def test_a_garment_that_fills_the_crop_has_no_outside_to_measure(scene):
     picture = (composite * 0.5).astype(np.uint8)
     ratio = light_ratio(picture, composite, everywhere, sigma=8)
     assert np.median(ratio) < -0.4
+
+
+def known(light, slack):
+    return np.dstack([light, np.full(light.shape[:2], slack, np.float32)])
+
+
+def test_an_earlier_light_that_agrees_is_kept_bit_for_bit():
+    random = np.random.default_rng(0)
+    earlier = random.normal(0, 0.3, (16, 16, 3)).astype(np.float32)
+    new = earlier + random.uniform(-0.02, 0.02, earlier.shape).astype(np.float32)
+    assert np.array_equal(steadied(new, known(earlier, 0.03)), earlier)
+
+
+def test_a_light_that_changed_is_followed_at_once_to_within_the_slack():
+    dark = np.zeros((4, 4, 3), np.float32)
+    lit = dark + np.float32(0.5)
+    assert np.allclose(steadied(lit, known(dark, 0.03)), 0.47)
+    assert np.array_equal(steadied(lit, known(dark, 0.0)), lit)
+    assert steadied(lit, np.zeros((1, 1, 4), np.float32)) is lit
+
+
+def test_the_same_picture_again_changes_nothing():
+    """A running mean would go on creeping towards the new light, a byte at a time."""
+    random = np.random.default_rng(0)
+    new, earlier = random.normal(0, 0.3, (2, 16, 16, 3)).astype(np.float32)
+    once = steadied(new, known(earlier, 0.03))
+    assert np.array_equal(steadied(new, known(once, 0.03)), once)
