@@ -1,6 +1,19 @@
-import { el } from "./dom.js";
+/** Fabrics: the catalog, a scan of one's own cloth, and the one that the jacket is made of. */
+
+import { CatalogGrid } from "./catalog_grid.js";
+import { FabricScan } from "./fabric_scan.js";
+import { FabricView } from "./fabric_view.js";
 
 export function mount(root, studio) {
-  root.append(el("p", {}, "Under construction."));
-  return { show() {}, hide() {} };
+  const view = new FabricView(studio);
+  root.classList.add("fabrics");
+  root.append(new FabricScan(studio).element, view.element, new CatalogGrid(studio).element);
+  return {
+    show() {
+      view.shown = true;
+    },
+    hide() {
+      view.shown = false;
+    },
+  };
 }

@@ -1,0 +1,30 @@
+/** A fabric of the catalog, or a scan's answer, as a material of Three.js. */
+
+import { Color, RepeatWrapping, SRGBColorSpace, TextureLoader, Vector2 } from "./vendor/three.module.js";
+
+const MAPS = { map: "diffuseUrl", normalMap: "normalUrl", roughnessMap: "roughnessUrl", aoMap: "aoUrl" };
+const loader = new TextureLoader();
+
+/** The fabric's maps as textures that repeat, `tiles` times over a texture coordinate of 1. */
+export async function loadMaps(fabric, tiles) {
+  const names = Object.keys(MAPS).filter((name) => fabric[MAPS[name]]);
+  const textures = await Promise.all(names.map((name) => loader.loadAsync(fabric[MAPS[name]])));
+  for (const texture of textures) {
+    texture.wrapS = texture.wrapT = RepeatWrapping;
+    texture.repeat.setScalar(tiles);
+    texture.anisotropy = 4;
+  }
+  const maps = Object.fromEntries(names.map((name, index) => [name, textures[index]]));
+  maps.map.colorSpace = SRGBColorSpace;
+  return maps;
+}
+
+/** Gives a MeshPhysicalMaterial the maps and the fabric's finish; the maps that it had stay the caller's. */
+export function dress(material, { roughness, metalness, material: finish = {} }, maps) {
+  for (const name of Object.keys(MAPS)) material[name] = maps[name] ?? null;
+  const { normalScale = [1, 1], sheenColor = [1, 1, 1], ...numbers } = finish;
+  material.setValues({ roughness, metalness, ...numbers });
+  material.normalScale = new Vector2(...normalScale);
+  material.sheenColor = new Color(...sheenColor); // linear
+  material.needsUpdate = true;
+}

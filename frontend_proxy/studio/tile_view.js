@@ -1,0 +1,86 @@
+/** A fabric's tile three by three, flat, under a light that moves: seams and relief show. */
+
+import { dress, loadMaps } from "./cloth.js";
+import {
+  HemisphereLight,
+  Mesh,
+  MeshPhysicalMaterial,
+  OrthographicCamera,
+  PlaneGeometry,
+  PointLight,
+  Scene,
+  WebGLRenderer,
+} from "./vendor/three.module.js";
+
+const TILES = 3;
+const SIDE = 480; // pixels
+const FRAME_MS = 50; // the light moves slowly; drawn in software, each picture costs
+const TURN_MS = 7000; // of the light around the cloth
+const LIGHT = { radius: 0.75, height: 0.45, start: 2.2 }; // the cloth is 2 wide; radians
+
+export class TileView {
+  #renderer;
+  #scene = new Scene();
+  #camera = new OrthographicCamera(-1, 1, 1, -1, 0.1, 10);
+  #material = new MeshPhysicalMaterial();
+  #light = new PointLight(0xfff4e5, 4, 0, 1.6);
+  #maps = {};
+  #wanted = null;
+  #angle = LIGHT.start;
+  #timer = null;
+
+  /** Throws an Error where there is no WebGL. */
+  constructor() {
+    try {
+      this.#renderer = new WebGLRenderer({ antialias: true, powerPreference: "low-power" });
+    } catch (error) {
+      throw new Error("This browser has no WebGL, which the fabric is drawn with.", { cause: error });
+    }
+    this.#renderer.setSize(SIDE, SIDE, false);
+    this.#camera.position.z = 3;
+    this.#scene.add(new Mesh(new PlaneGeometry(2, 2), this.#material), this.#light, new HemisphereLight(0xffffff, 0x9a938c, 1.1));
+  }
+
+  get canvas() {
+    return this.#renderer.domElement;
+  }
+
+  /** Resolves once it is drawn; the newest call wins. */
+  async show(fabric) {
+    this.#wanted = fabric;
+    const maps = await loadMaps(fabric, TILES);
+    const unused = this.#wanted === fabric ? this.#maps : maps;
+    for (const texture of Object.values(unused)) texture.dispose();
+    if (this.#wanted !== fabric) return;
+    this.#maps = maps;
+    dress(this.#material, fabric, maps);
+    this.#draw();
+  }
+
+  get moving() {
+    return this.#timer !== null;
+  }
+
+  /** Lets the light go round, or stops it where it is. */
+  set moving(moving) {
+    clearInterval(this.#timer);
+    this.#timer = moving ? setInterval(() => requestAnimationFrame(() => this.#turn()), FRAME_MS) : null;
+  }
+
+  /** The light over one place of the cloth, its centre being (0, 0) and its corners (±1, ±1), up positive. */
+  lightAt(x, y) {
+    this.#angle = Math.atan2(y, x);
+    this.#draw(x, y);
+  }
+
+  #turn() {
+    if (!this.moving) return;
+    this.#angle -= (2 * Math.PI * FRAME_MS) / TURN_MS;
+    this.#draw();
+  }
+
+  #draw(x = LIGHT.radius * Math.cos(this.#angle), y = LIGHT.radius * Math.sin(this.#angle)) {
+    this.#light.position.set(x, y, LIGHT.height);
+    this.#renderer.render(this.#scene, this.#camera);
+  }
+}
