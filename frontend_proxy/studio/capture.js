@@ -1,6 +1,142 @@
+/** Capture: the present picture at the model's best, watched while it is made, one to four samples of it. */
+
 import { el } from "./dom.js";
 
 export function mount(root, studio) {
-  root.append(el("p", {}, "Under construction."));
-  return { show() {}, hide() {} };
+  const capture = new Capture(root, studio);
+  return { show: () => capture.show(), hide() {} };
+}
+
+class Capture {
+  #studio;
+  #running = null; // an AbortController
+  #urls = [];
+  #samples = el("select", { id: "capture-samples" }, [1, 2, 3, 4].map((count) => el("option", { value: count }, count)));
+  #seed = el("input", { id: "capture-seed", type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, placeholder: "another each time" });
+  #strength = el("input", { id: "capture-strength", type: "number", min: 0.05, max: 1, step: 0.05, placeholder: "the model's own" });
+  #start = el("button", { class: "primary" }, "Capture");
+  #cancel = el("button", { type: "button", disabled: true, onclick: () => this.#running?.abort() }, "Cancel");
+  #bar = el("progress", { id: "capture-progress", max: 1, value: 0, "aria-label": "Progress of the capture" });
+  #state = el("p", { class: "capture-state", role: "status" });
+  #problem = el("p", { class: "problem", role: "alert", hidden: true });
+  #frame = el("img", { alt: "The picture that is captured", class: "capture-frame" });
+  #overlay = el("img", { alt: "", class: "capture-overlay" });
+  #preview = el("img", { alt: "What the model has of it so far", class: "capture-preview", hidden: true });
+  #stage = el("figure", { class: "capture-stage", hidden: true }, this.#frame, this.#overlay, this.#preview);
+  #results = el("ul", { class: "capture-results", "aria-label": "Samples" });
+  #empty = el("p", { class: "note capture-empty" }, "The picture of “Try on” as it is when you press Capture, with more steps and at full size. It takes some seconds, and you watch it come.");
+
+  constructor(root, studio) {
+    this.#studio = studio;
+    const field = (input, label) => el("div", {}, el("label", { for: input.id }, label), input);
+    const form = el("form", { class: "card capture-form", onsubmit: (event) => this.#submit(event) },
+      el("h2", {}, "Premium capture"),
+      field(this.#samples, "Samples"),
+      field(this.#seed, "Seed"),
+      field(this.#strength, "Strength"),
+      el("div", { class: "row" }, this.#start, this.#cancel), this.#bar, this.#state);
+    root.classList.add("capture");
+    root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#empty, this.#stage, this.#results));
+  }
+
+  show() {
+    this.#problem.hidden = true;
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    if (this.#running) return;
+    const running = (this.#running = new AbortController());
+    this.#begin();
+    try {
+      const picture = await this.#studio.capture();
+      this.#showPicture(picture);
+      const result = await this.#studio.client.capture(this.#request(picture), {
+        onProgress: (progress) => this.#showProgress(progress),
+        signal: running.signal,
+      });
+      this.#showResult(result);
+    } catch (error) {
+      this.#showFailure(error, running.signal.aborted);
+    } finally {
+      this.#running = null;
+      this.#start.disabled = false;
+      this.#cancel.disabled = true;
+    }
+  }
+
+  #request({ cameraImage, overlayImage, landmarks }) {
+    const number = (input) => (input.value === "" ? null : Number(input.value));
+    return {
+      user_image: cameraImage,
+      jacket_render: overlayImage,
+      pose: landmarks && { landmarks },
+      fabric_id: this.#studio.fabric?.id ?? null,
+      num_samples: Number(this.#samples.value),
+      seed: number(this.#seed),
+      strength: number(this.#strength),
+    };
+  }
+
+  #begin() {
+    this.#start.disabled = true;
+    this.#cancel.disabled = false;
+    this.#problem.hidden = true;
+    this.#preview.hidden = true;
+    this.#bar.value = 0;
+    this.#say("Taking the picture …");
+  }
+
+  #showPicture({ cameraImage, overlayImage }) {
+    this.#urls.forEach((url) => URL.revokeObjectURL(url));
+    this.#urls = [cameraImage, overlayImage].map((blob) => URL.createObjectURL(blob));
+    [this.#frame.src, this.#overlay.src] = this.#urls;
+    this.#empty.hidden = true;
+    this.#results.replaceChildren();
+    this.#stage.hidden = false;
+    this.#say("Sent: waiting for the model …");
+  }
+
+  #showProgress({ step, steps, preview }) {
+    this.#bar.max = steps;
+    this.#bar.value = step;
+    this.#say(`Step ${step} of ${steps}`);
+    if (!preview) return;
+    this.#preview.src = preview;
+    this.#preview.hidden = false;
+  }
+
+  #showResult({ images, mode, mode_reason: reason, latency_ms: latency, steps }) {
+    this.#stage.hidden = true;
+    this.#bar.value = this.#bar.max;
+    this.#results.dataset.count = images.length;
+    this.#results.replaceChildren(...images.map(drawSample));
+    const seconds = latency.total ? ` in ${(latency.total / 1000).toFixed(1)} s` : "";
+    const plain = mode === "fallback" ? ` The model had no part in it: ${reason}.` : "";
+    this.#say(`Done: ${steps ?? 0} steps${seconds}.${plain}`);
+  }
+
+  #showFailure(error, cancelled) {
+    this.#bar.value = 0;
+    if (cancelled) {
+      this.#say("Cancelled: the server has stopped, too.");
+      this.#preview.hidden = true;
+      return;
+    }
+    this.#say("");
+    const again = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
+    this.#problem.textContent = error.message + again;
+    this.#problem.hidden = false;
+  }
+
+  #say(text) {
+    this.#state.textContent = text;
+  }
+}
+
+function drawSample({ url, seed }, index) {
+  const name = `capture-${seed}.${url.split(".").pop()}`;
+  return el("li", {}, el("figure", {},
+    el("img", { src: url, alt: `Sample ${index + 1}` }),
+    el("figcaption", {}, el("span", {}, `Seed ${seed}`), el("a", { class: "button", href: url, download: name, "aria-label": `Download sample ${index + 1}` }, "Download"))));
 }

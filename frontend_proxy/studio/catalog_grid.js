@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 const TYPING_MS = 200; // the pause after which a search begins
 
 /** Whether somebody scanned it here: what is built in cannot be deleted. */
-const isOwn = (fabric) => fabric.tags?.includes("scanned");
+export const isOwn = (fabric) => fabric.tags?.includes("scanned");
 
 export class CatalogGrid {
   #studio;

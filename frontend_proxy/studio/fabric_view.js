@@ -1,5 +1,6 @@
 /** The fabric that the jacket is made of: its tile under a moving light, its maps, and how good its photo was. */
 
+import { isOwn } from "./catalog_grid.js";
 import { el } from "./dom.js";
 
 const MAPS = {
@@ -65,7 +66,7 @@ export class FabricView {
     if (!fabric || !this.#shown) return;
     this.element.hidden = false;
     this.#title.textContent = fabric.name;
-    this.#about.textContent = fabric.description ?? "Scanned, and not in the catalog yet. The jacket wears it already.";
+    this.#about.textContent = fabric.description ?? fabric.tags?.join(", ") ?? "Not in the catalog yet. The jacket wears it already.";
     this.#maps.replaceChildren(...Object.entries(MAPS).filter(([field]) => fabric[field]).map((map) => drawMap(fabric, map)));
     this.#figures.replaceChildren(...figures(fabric).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
     this.#advise(fabric.quality?.advice ?? []);
@@ -96,7 +97,8 @@ export class FabricView {
       ...(advice.length
         ? [el("h3", {}, "For a better photo"), el("ul", {}, advice.map((said) => el("li", {}, said)))]
         : [el("p", { class: "good" }, "A good photo: there is nothing to improve.")]));
-    this.#advice.hidden = !this.#studio.fabric.quality?.sharpness;
+    const { tags } = this.#studio.fabric; // a scan that is not saved has none
+    this.#advice.hidden = tags !== undefined && !isOwn(this.#studio.fabric);
   }
 
   #setMoving(moving) {

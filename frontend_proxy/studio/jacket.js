@@ -1,12 +1,12 @@
 /** A zipped jacket in Three.js, drawn over a person with nothing behind it. */
 
 import { readBody } from "./body.js";
+import { dress, loadMaps } from "./cloth.js";
 import { Ribbon, Tube } from "./loft.js";
 import { COLLAR, HEM, collar, hem, sleeve, torso, torsoPoint } from "./pattern.js";
 import {
   CanvasTexture,
   CatmullRomCurve3,
-  Color,
   DirectionalLight,
   DoubleSide,
   HemisphereLight,
@@ -19,15 +19,12 @@ import {
   SRGBColorSpace,
   Scene,
   SphereGeometry,
-  TextureLoader,
-  Vector2,
   Vector3,
   WebGLRenderer,
 } from "./vendor/three.module.js";
 
 const TILE_MM = 120; // of a fabric that does not say how large its tile is
 const TRIM = 0xb4b4b4; // multiplies the cloth's colour on collar, cuffs and hem
-const MAPS = { map: "diffuseUrl", normalMap: "normalUrl", roughnessMap: "roughnessUrl", aoMap: "aoUrl" };
 
 export class Jacket {
   #renderer;
@@ -36,7 +33,7 @@ export class Jacket {
   #cloth;
   #trim;
   #parts;
-  #loader = new TextureLoader();
+  #maps = {};
   #wanted = null;
 
   /** Throws an Error where there is no WebGL. */
@@ -60,32 +57,15 @@ export class Jacket {
   /** Of a catalog's fabric or a scan's answer; resolves once its maps are there. The newest call wins. */
   async setFabric(fabric) {
     this.#wanted = fabric;
-    const names = Object.keys(MAPS).filter((name) => fabric[MAPS[name]]);
-    const textures = await Promise.all(names.map((name) => this.#loader.loadAsync(fabric[MAPS[name]])));
-    if (this.#wanted !== fabric) return textures.forEach((texture) => texture.dispose());
     const tile = fabric.tile_width_mm ?? fabric.quality?.tile_width_mm ?? TILE_MM;
-    for (const texture of textures) {
-      texture.wrapS = texture.wrapT = RepeatWrapping;
-      texture.repeat.setScalar(1000 / tile);
-      texture.anisotropy = 4;
-    }
-    const maps = Object.fromEntries(names.map((name, index) => [name, textures[index]]));
-    maps.map.colorSpace = SRGBColorSpace;
-    this.#dress(this.#cloth, fabric, maps, 0xffffff);
-    this.#dress(this.#trim, fabric, maps, TRIM);
-  }
-
-  #dress(material, { roughness, metalness, material: finish = {} }, maps, color) {
-    for (const name of Object.keys(MAPS)) {
-      if (material === this.#cloth && material[name] !== maps[name]) material[name]?.dispose();
-      material[name] = maps[name] ?? null;
-    }
-    const { normalScale = [1, 1], sheenColor = [1, 1, 1], ...numbers } = finish;
-    material.setValues({ roughness, metalness, ...numbers });
-    material.normalScale = new Vector2(...normalScale);
-    material.sheenColor = new Color(...sheenColor); // linear
-    material.color.set(color);
-    material.needsUpdate = true;
+    const maps = await loadMaps(fabric, 1000 / tile);
+    const unused = this.#wanted === fabric ? this.#maps : maps;
+    for (const texture of Object.values(unused)) texture.dispose();
+    if (this.#wanted !== fabric) return;
+    this.#maps = maps;
+    dress(this.#cloth, fabric, maps);
+    dress(this.#trim, fabric, maps);
+    this.#cloth.color.set(0xffffff);
   }
 
   /**

@@ -97,5 +97,6 @@ byId("key-dialog").addEventListener("close", useKey);
 addEventListener("hashchange", openFromAddress);
 addEventListener("unhandledrejection", (event) => studio.fail(event.reason));
 
+panels.tryon = tryon.mount(byId("panel-tryon"), studio); // whichever tab is open, a capture takes its picture
 openFromAddress();
 loadFabrics();

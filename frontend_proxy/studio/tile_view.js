@@ -16,14 +16,14 @@ const TILES = 3;
 const SIDE = 480; // pixels
 const FRAME_MS = 50; // the light moves slowly; drawn in software, each picture costs
 const TURN_MS = 7000; // of the light around the cloth
-const LIGHT = { radius: 0.75, height: 0.45, start: 2.2 }; // the cloth is 2 wide; radians
+const LIGHT = { radius: 0.9, height: 0.8, start: 2.2 }; // the cloth is 2 wide; radians
 
 export class TileView {
   #renderer;
   #scene = new Scene();
   #camera = new OrthographicCamera(-1, 1, 1, -1, 0.1, 10);
   #material = new MeshPhysicalMaterial();
-  #light = new PointLight(0xfff4e5, 4, 0, 1.6);
+  #light = new PointLight(0xfff4e5, 4.5, 0, 1.4);
   #maps = {};
   #wanted = null;
   #angle = LIGHT.start;
@@ -38,7 +38,7 @@ export class TileView {
     }
     this.#renderer.setSize(SIDE, SIDE, false);
     this.#camera.position.z = 3;
-    this.#scene.add(new Mesh(new PlaneGeometry(2, 2), this.#material), this.#light, new HemisphereLight(0xffffff, 0x9a938c, 1.1));
+    this.#scene.add(new Mesh(new PlaneGeometry(2, 2), this.#material), this.#light, new HemisphereLight(0xffffff, 0x9a938c, 1.4));
   }
 
   get canvas() {
