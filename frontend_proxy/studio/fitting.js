@@ -6,7 +6,8 @@ const JPEG_QUALITY = 0.9;
 
 export class Fitting {
   source = null;
-  landmarks = null;
+  landmarks = null; // of the frame that was fitted last
+  fitted = false; // whether one of this source's frames was
   poseMs = null; // what looking for the pose took; null where it is known
 
   #jacket = null;
@@ -29,6 +30,7 @@ export class Fitting {
     this.close();
     this.source = source;
     this.landmarks = null;
+    this.fitted = false;
     for (const canvas of [this.#frame, this.#next, this.#overlay]) {
       Object.assign(canvas, { width: source.width, height: source.height });
     }
@@ -66,6 +68,7 @@ export class Fitting {
     context.clearRect(0, 0, source.width, source.height);
     context.drawImage(this.#jacket.canvas, 0, 0);
     this.#stale = false;
+    this.fitted = true;
   }
 
   async #look(source, picture) {

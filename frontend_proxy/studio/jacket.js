@@ -156,11 +156,11 @@ export class Jacket {
   }
 
   #light() {
-    const key = new DirectionalLight(0xfff6ea, 2.2);
-    key.position.set(-0.5, 0.8, 1);
-    const fill = new DirectionalLight(0xe4ecff, 0.7);
-    fill.position.set(0.9, 0.1, 0.6);
-    this.#scene.add(new HemisphereLight(0xffffff, 0x8a8580, 1.5), key, fill);
+    const key = new DirectionalLight(0xfff4e6, 3.0);
+    key.position.set(-0.9, 1.0, 0.8);
+    const fill = new DirectionalLight(0xdfe8ff, 0.6);
+    fill.position.set(1, 0.2, 0.5);
+    this.#scene.add(new HemisphereLight(0xffffff, 0x6f6a66, 0.95), key, fill);
   }
 }
 

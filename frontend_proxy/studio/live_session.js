@@ -4,7 +4,7 @@ import { CODECS } from "./codec.js";
 
 const FIRST_WAIT_MS = 500; // before the second attempt; doubled with each, with jitter
 const LONGEST_WAIT_MS = 15_000;
-const ANSWER_WITHIN_MS = 20_000; // the server promises 5 s; after this the connection is dead
+const ANSWER_WITHIN_MS = 30_000; // the server promises 5 s; after this the connection is dead
 
 /**
  * Latest wins: one keyframe is under way, the newest one waits, and a newer one takes its place. After a lost

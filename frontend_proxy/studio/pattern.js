@@ -4,7 +4,7 @@ import { CatmullRomCurve3, Vector3 } from "./vendor/three.module.js";
 
 const METRE = 1 / 0.36; // in shoulder widths
 export const HEM = 1.46; // below the shoulders
-export const COLLAR = [-0.19, -0.44];
+export const COLLAR = [-0.18, -0.38];
 
 // Down the spine from the shoulders' line: half the width, half the depth.
 const TORSO = [
@@ -61,26 +61,28 @@ export function torsoPoint(body, distance, angle, raised = 0) {
   return point;
 }
 
-/** Creases that run down and outwards from the zip, and the blouse above the hem's band. */
+/** Creases towards the armpits and down the trunk, and the blouse above the hem's band. */
 function torsoFold(distance, angle) {
-  const below = Math.max(0, Math.min(1, (distance - 0.05) / 0.4));
-  const band = distance > 1.37 ? 0 : 1;
+  const below = Math.max(0, Math.min(1, (distance + 0.02) / 0.4));
+  const band = Math.max(0, Math.min(1, (1.37 - distance) / 0.1));
+  const aside = Math.abs(angle);
   const creases =
-    Math.sin(9 * distance + 5 * Math.abs(angle)) * 0.008 +
-    Math.sin(17 * distance - 7 * angle + 1.3) * 0.006 +
-    Math.sin(4 * distance + 11 * angle + 0.6) * 0.005;
-  return creases * below * band;
+    0.011 * Math.sin(7.3 * distance + 4.2 * aside + 0.8 * Math.sin(3 * angle)) +
+    0.008 * Math.sin(13.1 * distance - 5.3 * angle + 1.3) +
+    0.006 * Math.sin(5.7 * angle + 2.9 * Math.sin(3.7 * distance) + 0.6) +
+    0.004 * Math.sin(23 * distance + 9 * angle);
+  return creases * below * band + 0.02 * band * Math.exp(-(((distance - 1.27) / 0.09) ** 2));
 }
 
 export function torso(body) {
   return (row, angle) => {
     const distance = TORSO[0][0] + row * (HEM - TORSO[0][0]);
-    const underArm = Math.abs(Math.sin(angle)) ** 3 * Math.max(0, 1 - Math.abs(distance - 0.45) / 0.7);
+    const underArm = Math.abs(Math.sin(angle)) ** 4 * Math.max(0, 1 - Math.abs(distance - 0.5) / 0.8);
     return {
       point: torsoPoint(body, distance, angle),
       u: (angle / Math.PI) * 0.55,
       v: -distance / METRE,
-      shade: 1 - 0.4 * underArm,
+      shade: 1 - 0.5 * underArm,
     };
   };
 }
@@ -98,9 +100,9 @@ export function hem(body) {
 /** A collar that stands around the neck and opens in front. */
 export function collar(body) {
   return (row, angle) => {
-    const front = Math.max(0, Math.cos(angle)) ** 2;
-    const height = (COLLAR[0] - COLLAR[1]) * (1 - 0.42 * front) * row;
-    const flare = 1.12 + 0.1 * row + 0.12 * front * row;
+    const front = ((1 + Math.cos(angle)) / 2) ** 1.5;
+    const height = (COLLAR[0] - COLLAR[1]) * (1 - 0.45 * front) * row;
+    const flare = 1.12 + 0.06 * row + 0.1 * front * row;
     const centre = body.middle.clone().addScaledVector(body.down, (COLLAR[0] + 0.04 * front - height) * body.unit);
     centre.addScaledVector(body.across, Math.sin(angle) * NECK[0] * flare * body.unit);
     centre.z += Math.cos(angle) * NECK[1] * flare * body.unit;
@@ -139,7 +141,11 @@ export function sleeve(body, arm, { cuff = false } = {}) {
     const share = cuff ? 0.93 + row * 0.07 : row;
     const { centre, sideways, forwards } = ring(share);
     const nearElbow = Math.exp(-(((share - 0.56) / 0.16) ** 2));
-    const creases = Math.sin(52 * share + 2 * Math.sin(angle) + angle) * (0.006 + 0.012 * bend * nearElbow);
+    const creases =
+      (0.5 * Math.sin(25 * share + 2.2 * Math.sin(angle) + angle) +
+        0.3 * Math.sin(43 * share - 1.7 * angle + 2) +
+        0.2 * Math.sin(71 * share + 3 * angle)) *
+      (0.011 + 0.022 * bend * nearElbow);
     const calm = Math.max(0, Math.min(1, (share - 0.15) / 0.15));
     const radius = interpolate(SLEEVE, share, 1) + (cuff ? 0.008 + rib(angle, 26) : creases * calm);
     const point = centre.clone().addScaledVector(sideways, Math.sin(angle) * radius * body.unit);

@@ -61,7 +61,7 @@ export class Stage {
 
   /** What keeps the picture from being there; nothing for no text. */
   note(text = "") {
-    this.#note.textContent = text;
+    if (this.#note.textContent !== text) this.#note.textContent = text; // it is read aloud
     this.#note.hidden = !text;
   }
 

@@ -10,6 +10,8 @@ const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample c
 const PACES = { interval: "every 1.5 s", fast: "as fast as they come" };
 const INTERVAL_MS = 1500;
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
+const LOOKING = "Looking for you. The pose model loads once, which takes a moment.";
+const NOBODY = "Nobody to dress yet: step back until both shoulders are in the picture.";
 const LONGEST_ANSWER_MS = 6000; // the server promises one within 5 s
 
 export function mount(root, studio) {
@@ -23,6 +25,7 @@ class TryOn {
   #readings = new Readings();
   #session = null;
   #shown = false;
+  #note = ""; // why it is the sample portrait
   #opened = null; // a promise: the source is there
   #wake = () => {}; // ends the pause before the next keyframe
   #source = choice("Picture", SOURCES, () => this.#open(this.#source.value));
@@ -77,7 +80,7 @@ class TryOn {
 
   /** A camera that is not there leaves the sample portrait. */
   async #open(kind) {
-    this.#stage.note(kind === "camera" ? "Starting the camera …" : "");
+    this.#stage.note(kind === "camera" ? "Starting the camera …" : "Loading …");
     let note = "";
     try {
       await this.#fitting.open(kind);
@@ -89,8 +92,7 @@ class TryOn {
     }
     this.#studio.source = this.#fitting.source;
     this.#stage.open(this.#fitting.source);
-    this.#stage.note(note);
-    if (kind === "camera" && !note) this.#stage.note("Looking for you: the pose model loads once.");
+    this.#note = note;
   }
 
   async #wear() {
@@ -100,11 +102,13 @@ class TryOn {
 
   #draw() {
     if (!this.#shown) return;
-    const { source, overlay, landmarks, poseMs } = this.#fitting;
-    if (source) {
-      this.#stage.draw(source.element, overlay);
-      if (landmarks && poseMs !== null) this.#stage.note();
+    const { source, overlay, landmarks, fitted, poseMs } = this.#fitting;
+    if (source) this.#stage.draw(source.element, overlay);
+    if (fitted) {
+      this.#stage.note(landmarks ? this.#note : NOBODY);
       this.#readings.showPose(landmarks, poseMs);
+    } else if (source) {
+      this.#stage.note(source.landmarks ? "Sewing the jacket …" : LOOKING);
     }
     requestAnimationFrame(() => this.#draw());
   }
