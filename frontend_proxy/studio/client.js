@@ -73,7 +73,7 @@ export class LucyClient {
    * A photo of cloth as a material, its maps as data URIs.
    *
    * @param {Blob} photo
-   * @param options name, corners ([[x, y], …] of the photo's width and height, clockwise from the top left),
+   * @param options name, corners (four [x, y] in shares of the photo's width and height),
    *   fabric_class, size, physical_width_mm, format
    */
   scan(photo, options = {}, { signal } = {}) {

@@ -15,9 +15,11 @@ export class Fitting {
   #frame = document.createElement("canvas");
   #next = document.createElement("canvas");
   #overlay = document.createElement("canvas");
-  #running = false;
+  #running = null; // which run it is
   #stale = true;
   #fabric = null;
+  #wanted = null; // the kind of source
+  #last = Promise.resolve(); // the fit that was begun last
 
   /** The jacket's render for the frame that was fitted last, transparent. */
   get overlay() {
@@ -26,7 +28,12 @@ export class Fitting {
 
   /** Takes frames from there from now on: "camera", "portrait" or "clip". Throws an Error that says why not. */
   async open(kind) {
+    this.#wanted = kind;
     const source = await openSource(kind);
+    if (this.#wanted !== kind) {
+      source.close(); // another was chosen meanwhile
+      return;
+    }
     this.close();
     this.source = source;
     this.landmarks = null;
@@ -49,8 +56,13 @@ export class Fitting {
     this.#stale = true;
   }
 
-  /** Looks for the person in the present frame and draws the jacket on them. */
-  async fit() {
+  /** Looks for the person in the present frame and draws the jacket on them; one frame after the other. */
+  fit() {
+    this.#last = this.#last.catch(() => {}).then(() => this.#fit());
+    return this.#last;
+  }
+
+  async #fit() {
     const { source } = this;
     if (!this.#jacket) {
       const { Jacket } = await import("./jacket.js");
@@ -89,8 +101,8 @@ export class Fitting {
   /** Fits frame after frame until `stop`; rests as long as a fit takes, so that a slow machine stays usable. */
   async run(onError) {
     if (this.#running) return;
-    this.#running = true;
-    while (this.#running) {
+    const running = (this.#running = Symbol("running"));
+    while (running === this.#running) {
       const began = performance.now();
       if (this.source && (this.source.moving || this.#stale)) await this.fit().catch(onError);
       const took = performance.now() - began;
@@ -100,7 +112,7 @@ export class Fitting {
   }
 
   stop() {
-    this.#running = false;
+    this.#running = null;
   }
 
   /** The frame that was fitted last and its jacket, as a keyframe or a capture takes them. */

@@ -15,10 +15,11 @@ const byId = (id) => document.getElementById(id);
 
 const banner = {
   show(error) {
-    const text = error.retryAfter ? `${error.message} Try again in ${error.retryAfter} s.` : error.message;
+    const text = error.status === 401 ? keyText() : error.message;
+    const later = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
     const close = el("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => banner.hide() }, "✕");
     const key = error.status === 401 && el("button", { class: "quiet", onclick: askForKey }, "Enter the key");
-    byId("banner").replaceChildren(el("span", {}, text), key || "", close);
+    byId("banner").replaceChildren(el("span", {}, text + later), key || "", close);
     byId("banner").hidden = false;
   },
   hide() {
@@ -63,6 +64,10 @@ function onTabKey(event) {
 function openFromAddress() {
   const name = location.hash.slice(1);
   openTab(name in PANELS ? name : "tryon");
+}
+
+function keyText() {
+  return studio.client.apiKey ? "The server does not know this API key." : "This server asks for an API key.";
 }
 
 function askForKey() {

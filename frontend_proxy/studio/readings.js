@@ -10,7 +10,7 @@ const WHY = {
   deadline: "the model took too long",
   overloaded: "the server is overloaded",
 };
-const STATES = { connecting: "connecting …", open: "connected", waiting: "connecting again …", closed: "paused" };
+const STATES = { connecting: "connecting …", open: "connected", waiting: "connecting again …", closed: "none" };
 
 export class Readings {
   #values = {};

@@ -25,13 +25,16 @@ class TryOn {
   #readings = new Readings();
   #session = null;
   #shown = false;
-  #note = ""; // why it is the sample portrait
+  #paused = false;
+  #drawing = 0; // the animation frame's request
+  #note = ""; // what went wrong with the picture
   #opened = null; // a promise: the source is there
+  #since = 0; // Date.now() at the last change of jacket or picture
   #wake = () => {}; // ends the pause before the next keyframe
   #source = choice("Picture", SOURCES, () => this.#open(this.#source.value));
   #pace = choice("Keyframes", PACES, () => this.#wake());
   #protocol = choice("Sent as", PROTOCOLS, () => this.#connect());
-  #live = el("button", { class: "primary", "aria-pressed": "true", onclick: () => this.#toggle() }, "Pause");
+  #live = el("button", { class: "primary", onclick: () => this.#toggle() }, "Pause");
 
   constructor(root, studio) {
     this.#studio = studio;
@@ -66,6 +69,7 @@ class TryOn {
 
   hide() {
     this.#shown = false;
+    cancelAnimationFrame(this.#drawing);
     this.#fitting.stop();
     this.#disconnect();
   }
@@ -80,41 +84,58 @@ class TryOn {
 
   /** A camera that is not there leaves the sample portrait. */
   async #open(kind) {
-    this.#stage.note(kind === "camera" ? "Starting the camera …" : "Loading …");
-    let note = "";
+    this.#note = "";
     try {
       await this.#fitting.open(kind);
     } catch (error) {
       if (kind !== "camera") throw error;
-      note = `${error.message} This is the sample portrait.`;
+      this.#note = `${error.message} This is the sample portrait.`;
       this.#source.value = "portrait";
       await this.#fitting.open("portrait");
     }
     this.#studio.source = this.#fitting.source;
     this.#stage.open(this.#fitting.source);
-    this.#note = note;
+    this.#begin();
+    if (this.#shown) this.#fitting.run((error) => this.#fault(error));
   }
 
   async #wear() {
     const { fabric } = this.#studio;
-    if (fabric) await this.#fitting.setFabric(fabric).catch((error) => this.#fault(error));
+    if (!fabric) return;
+    try {
+      await this.#fitting.setFabric(fabric);
+      if (this.#fitting.fitted) await this.#fitting.fit();
+    } catch (error) {
+      this.#studio.fail(error);
+    }
+    this.#begin();
+  }
+
+  /** Answers to what was sent before now are of another jacket or another picture. */
+  #begin() {
+    this.#since = Date.now();
+    this.#stage.clear();
+    this.#wake();
   }
 
   #draw() {
-    if (!this.#shown) return;
     const { source, overlay, landmarks, fitted, poseMs } = this.#fitting;
     if (source) this.#stage.draw(source.element, overlay);
-    if (fitted) {
-      this.#stage.note(landmarks ? this.#note : NOBODY);
-      this.#readings.showPose(landmarks, poseMs);
-    } else if (source) {
-      this.#stage.note(source.landmarks ? "Sewing the jacket …" : LOOKING);
-    }
-    requestAnimationFrame(() => this.#draw());
+    if (fitted) this.#readings.showPose(landmarks, poseMs);
+    this.#stage.note(this.#note || this.#progress());
+    this.#drawing = requestAnimationFrame(() => this.#draw());
+  }
+
+  /** What is being waited for. */
+  #progress() {
+    const { source, landmarks, fitted } = this.#fitting;
+    if (!source) return "Loading …";
+    if (!fitted) return source.landmarks ? "Sewing the jacket …" : LOOKING;
+    return landmarks ? "" : NOBODY;
   }
 
   #connect() {
-    if (!this.#shown || this.#live.getAttribute("aria-pressed") !== "true") return;
+    if (!this.#shown || this.#paused) return;
     this.#disconnect();
     const session = this.#studio.client.connect({
       protocol: this.#protocol.value,
@@ -138,11 +159,10 @@ class TryOn {
   }
 
   #toggle() {
-    const live = this.#live.getAttribute("aria-pressed") !== "true";
-    this.#live.setAttribute("aria-pressed", String(live));
-    this.#live.textContent = live ? "Pause" : "Go on";
-    if (live) this.#connect();
-    else this.#disconnect();
+    this.#paused = !this.#paused;
+    this.#live.textContent = this.#paused ? "Go on" : "Pause";
+    if (this.#paused) this.#disconnect();
+    else this.#connect();
   }
 
   /** Keyframes at the chosen pace, as long as the session is the present one. */
@@ -150,8 +170,10 @@ class TryOn {
     while (session === this.#session) {
       const { source, landmarks } = this.#fitting;
       if (source && landmarks && !document.hidden) {
+        const timestamp = Date.now();
         const { cameraImage, overlayImage } = await this.#fitting.snapshot();
         session.send({
+          timestamp,
           camera_frame: cameraImage,
           jacket_render: overlayImage,
           pose: { landmarks },
@@ -166,7 +188,7 @@ class TryOn {
   }
 
   async #answer(result, session) {
-    await this.#stage.showResult(result.image);
+    if (result.timestamp >= this.#since) await this.#stage.showResult(result.image);
     this.#readings.showResult(result, session);
     if (this.#pace.value === "fast") this.#wake();
   }
@@ -183,7 +205,7 @@ class TryOn {
 
   #fault(error) {
     this.#fitting.stop();
-    this.#stage.note(error.message);
+    this.#note = error.message;
     this.#studio.fail(error);
   }
 }
