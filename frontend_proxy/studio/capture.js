@@ -23,7 +23,7 @@ class Capture {
   #overlay = el("img", { alt: "", class: "capture-overlay" });
   #preview = el("img", { alt: "What the model has of it so far", class: "capture-preview", hidden: true });
   #stage = el("figure", { class: "capture-stage", hidden: true }, this.#frame, this.#overlay, this.#preview);
-  #results = el("ul", { class: "capture-results", "aria-label": "Samples" });
+  #results = el("ul", { class: "capture-results", "aria-label": "Results" });
   #empty = el("p", { class: "note capture-empty" }, "The picture of “Try on” as it is when you press Capture, with more steps and at full size. It takes some seconds, and you watch it come.");
 
   constructor(root, studio) {

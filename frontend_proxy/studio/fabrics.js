@@ -7,7 +7,7 @@ import { FabricView } from "./fabric_view.js";
 export function mount(root, studio) {
   const view = new FabricView(studio);
   root.classList.add("fabrics");
-  root.append(new FabricScan(studio).element, view.element, new CatalogGrid(studio).element);
+  root.append(new FabricScan(studio).element, new CatalogGrid(studio).element, view.element);
   return {
     show() {
       view.shown = true;

@@ -14,9 +14,11 @@ import {
 
 const TILES = 3;
 const SIDE = 480; // pixels
-const FRAME_MS = 50; // the light moves slowly; drawn in software, each picture costs
+const FRAME_MS = 40; // the light moves slowly
 const TURN_MS = 7000; // of the light around the cloth
 const LIGHT = { radius: 0.9, height: 0.8, start: 2.2 }; // the cloth is 2 wide; radians
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class TileView {
   #renderer;
@@ -27,7 +29,7 @@ export class TileView {
   #maps = {};
   #wanted = null;
   #angle = LIGHT.start;
-  #timer = null;
+  #moving = false;
 
   /** Throws an Error where there is no WebGL. */
   constructor() {
@@ -58,13 +60,14 @@ export class TileView {
   }
 
   get moving() {
-    return this.#timer !== null;
+    return this.#moving;
   }
 
   /** Lets the light go round, or stops it where it is. */
   set moving(moving) {
-    clearInterval(this.#timer);
-    this.#timer = moving ? setInterval(() => requestAnimationFrame(() => this.#turn()), FRAME_MS) : null;
+    if (moving === this.#moving) return;
+    this.#moving = moving;
+    if (moving) this.#turn();
   }
 
   /** The light over one place of the cloth, its centre being (0, 0) and its corners (±1, ±1), up positive. */
@@ -73,10 +76,26 @@ export class TileView {
     this.#draw(x, y);
   }
 
-  #turn() {
-    if (!this.moving) return;
-    this.#angle -= (2 * Math.PI * FRAME_MS) / TURN_MS;
-    this.#draw();
+  /** Rests twice as long as a picture takes, so that a machine without a GPU stays usable. */
+  async #turn() {
+    while (this.#moving) {
+      const began = performance.now();
+      await new Promise(requestAnimationFrame);
+      this.#draw();
+      await this.#drawn();
+      const took = performance.now() - began;
+      await pause(Math.max(FRAME_MS - took, 2 * took));
+      this.#angle -= (2 * Math.PI * (performance.now() - began)) / TURN_MS;
+    }
+  }
+
+  async #drawn() {
+    const gl = this.#renderer.getContext();
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    do await pause(5);
+    while (!gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED);
+    gl.deleteSync(fence);
   }
 
   #draw(x = LIGHT.radius * Math.cos(this.#angle), y = LIGHT.radius * Math.sin(this.#angle)) {

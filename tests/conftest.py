@@ -1,4 +1,4 @@
-"""One stack for all end-to-end tests."""
+"""One stack for all tests that need a real one: tests/e2e and tests/studio."""
 
 import pytest
 

@@ -1,0 +1,47 @@
+"""The page as a whole: quick, usable without a mouse, and by a screen reader, wide and narrow."""
+
+import time
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.studio.conftest import DESKTOP, PHONE
+
+READY = {  # what each tab shows once it is filled
+    "tryon": ".stage.answered",
+    "capture": "#panel-capture form",
+    "fabrics": ".tile-stage canvas[data-fabric]",
+    "server": ".health.good",
+}
+SEVERE = {"serious", "critical"}
+
+
+@pytest.mark.parametrize(
+    ("name", "viewport", "colours"), [("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")]
+)
+def test_each_tab_by_keyboard_and_without_a_serious_finding(
+    open_studio, screenshot, record_property, name, viewport, colours
+):
+    began = time.monotonic()
+    page = open_studio(viewport=viewport, color_scheme=colours)
+    expect(page.get_by_role("radio").first).to_be_attached()  # the catalog's fabrics
+    # Only recorded: how busy the machine is says more than the page.
+    record_property("usable_s", round(time.monotonic() - began, 2))
+    print(f"the studio can be used after {time.monotonic() - began:.2f} s")
+    for tab, ready in READY.items():
+        expect(page.locator(f"#panel-{tab}")).to_be_visible()
+        expect(page.locator(ready)).to_be_visible()
+        assert severe_findings(page) == []
+        screenshot(page, f"{name}-{tab}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{tab} is too wide"
+        page.locator(f"#tab-{tab}").press("ArrowRight")
+    expect(page.locator("#panel-tryon")).to_be_visible()  # the tabs go round
+
+
+def severe_findings(page):
+    """Rule and element of each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (rule["id"], node["html"]) for rule in found if rule["impact"] in SEVERE for node in rule["nodes"]
+    ]
