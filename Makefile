@@ -83,6 +83,7 @@ bench-fabric: setup ## Measure the fabric scanner against ground truth and the o
 	$(BIN)/python -m benchmarks.fabric
 
 bench-picture: export ## Measure the picture on generated people with known truth; contact sheets to build/
+	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 \
 	PYTHONPATH=model_repository/preprocess/1:model_repository/postprocess/1 $(BIN)/python -m benchmarks.picture
 
 train-tiny: setup ## Make the default checkpoint anew: about 3 hours on 2 cores, less with a GPU

@@ -77,6 +77,10 @@ class TritonServer:
         environment["VIRTUAL_ENV"] = sys.prefix
         libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+        # By default glibc gives the memory of every picture back to the kernel, and faults it in again: a
+        # third of the time of `preprocess` and `postprocess`.
+        environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
+        environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**26))
         return environment
 
     def remove_shared_memory(self) -> None:

@@ -22,6 +22,9 @@ import numpy as np
 _FLOOR = 0.04
 # Rows of the frame that are worked on at a time: so many stay in the processor's cache.
 _STRIP = 64
+# In pixels: a Gaussian of this width is taken on a smaller copy where it is wider; what falls between the
+# copy's pixels is under a grey level.
+_SIGMA = 3
 # A garment's light is within these factors of the render's.
 _LARGEST_RATIO = np.log(4.0)
 
@@ -41,8 +44,17 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
         before, after = (np.median(p.reshape(-1, 3)[some], axis=0) for p in (composite, picture))
         picture = picture * (before / after)
     weight = mask[:, :, None] + 1e-4
-    light, start = (cv2.GaussianBlur(p * weight, (0, 0), sigma) for p in (picture, composite))
-    return cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
+    light, start = (_coarser(p * weight, sigma) for p in (picture, composite))
+    ratio = cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
+    return cv2.resize(ratio, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _coarser(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """What is coarser than sigma, on as few pixels as show it: sigma is from 3 to 6 of them."""
+    step = max(1, int(sigma / _SIGMA))
+    size = tuple(max(1, side // step) for side in picture.shape[1::-1])
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), sigma / step)
 
 
 def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:

@@ -110,3 +110,20 @@ def test_the_same_picture_again_changes_nothing():
     new, earlier = random.normal(0, 0.3, (2, 16, 16, 3)).astype(np.float32)
     once = steadied(new, known(earlier, 0.03))
     assert np.array_equal(steadied(new, known(once, 0.03)), once)
+
+
+@pytest.mark.parametrize("sigma", [6, 8, 12])
+def test_a_wide_gaussian_on_a_smaller_copy_is_the_same(scene, sigma):
+    """The copy is 1 / step of the size; a shift of half of one of its pixels shows at the garment's edge."""
+    composite, mask, target = scene
+    picture = target.astype(np.uint8)
+    found = relight(composite, light_ratio(picture, composite, mask, sigma), coverage(mask))
+    weight = mask[:, :, None] + 1e-4
+    light, start = (
+        cv2.GaussianBlur((p.astype(np.float32) / 255 + 0.04) * weight, (0, 0), sigma)
+        for p in (picture, composite)
+    )
+    expected = relight(composite, np.log(light / start), coverage(mask))
+    difference = np.abs(found.astype(int) - expected)[mask > 0]
+    assert difference.max() <= 2
+    assert difference.mean() < 0.2
