@@ -13,8 +13,10 @@ from frontend_proxy.settings import Settings
 
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
 PUBLIC = {"/", "/studio", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}
+# A page fetches dozens at once, each a file: they are not counted either.
+PAGE_FILES = ("/docs/assets/", "/studio/")
 # A result's id cannot be guessed: whoever has it may see it.
-PUBLIC_FOLDERS = ("/textures/", "/results/", "/docs/assets/", "/studio/")
+PUBLIC_FOLDERS = ("/textures/", "/results/")
 
 
 class Guard:
@@ -33,7 +35,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         credential = take_credential(scope)
-        if scope["path"] not in PROBES:  # they are neither counted nor asked for credentials
+        if not _is_free(scope["path"]):
             await self._admit(scope, credential)
         if scope["type"] == "http":
             receive = self._in_time(receive)
@@ -69,3 +71,8 @@ class Guard:
             return message
 
         return receive_in_time
+
+
+def _is_free(path: str) -> bool:
+    """Neither counted nor asked for credentials."""
+    return path in PROBES or path.startswith(PAGE_FILES)

@@ -71,6 +71,16 @@ async def test_a_page_loads_without_a_key(serve: Serve) -> None:
         assert (await client.get("/api/fabric/catalog")).status_code == 401
 
 
+async def test_the_page_s_files_are_not_counted(serve: Serve) -> None:
+    """It fetches thirty in its first second."""
+    async with (
+        serve(rate_limit_per_address="3/minute") as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        assert {(await client.get("/studio/main.js")).status_code for _ in range(6)} == {200}
+        assert [(await client.get("/studio")).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
 @pytest.mark.parametrize(
     ("accept", "html"),
     [
