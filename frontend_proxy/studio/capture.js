@@ -24,23 +24,26 @@ class Capture {
   #preview = el("img", { alt: "What the model has of it so far", class: "capture-preview", hidden: true });
   #stage = el("figure", { class: "capture-stage", hidden: true }, this.#frame, this.#overlay, this.#preview);
   #results = el("ul", { class: "capture-results", "aria-label": "Results" });
-  #empty = el("p", { class: "note capture-empty" }, "The picture of “Try on” as it is when you press Capture, with more steps and at full size. It takes some seconds, and you watch it come.");
 
   constructor(root, studio) {
     this.#studio = studio;
     const field = (input, label) => el("div", {}, el("label", { for: input.id }, label), input);
     const form = el("form", { class: "card capture-form", onsubmit: (event) => this.#submit(event) },
-      el("h2", {}, "Premium capture"),
+      el("div", {}, el("h2", {}, "Premium capture"),
+        el("p", { class: "note" }, "What “Try on” shows at this moment, with more steps and at full size. You watch it come.")),
       field(this.#samples, "Samples"),
       field(this.#seed, "Seed"),
       field(this.#strength, "Strength"),
       el("div", { class: "row" }, this.#start, this.#cancel), this.#bar, this.#state);
     root.classList.add("capture");
-    root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#empty, this.#stage, this.#results));
+    root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#stage, this.#results));
   }
 
-  show() {
+  /** With the picture that would be captured now; where there is none, the capture will say why. */
+  async show() {
     this.#problem.hidden = true;
+    const picture = await this.#studio.capture().catch(() => null);
+    if (picture && !this.#running && !this.#results.children.length) this.#showPicture(picture);
   }
 
   async #submit(event) {
@@ -51,6 +54,7 @@ class Capture {
     try {
       const picture = await this.#studio.capture();
       this.#showPicture(picture);
+      this.#say("Sent: waiting for the model …");
       const result = await this.#studio.client.capture(this.#request(picture), {
         onProgress: (progress) => this.#showProgress(progress),
         signal: running.signal,
@@ -91,10 +95,8 @@ class Capture {
     this.#urls.forEach((url) => URL.revokeObjectURL(url));
     this.#urls = [cameraImage, overlayImage].map((blob) => URL.createObjectURL(blob));
     [this.#frame.src, this.#overlay.src] = this.#urls;
-    this.#empty.hidden = true;
     this.#results.replaceChildren();
     this.#stage.hidden = false;
-    this.#say("Sent: waiting for the model …");
   }
 
   #showProgress({ step, steps, preview }) {
