@@ -17,7 +17,7 @@ from pictures import decode_frame, decode_render
 from pose import Pose
 
 RESOLUTION = (256, 256)
-RELIGHT_SIGMA = 3.0
+RELIGHT_SIGMA = 3.0  # the ideal model's: even its finer light is right
 
 # The crop of the composite, (1, 3, H, W) in −1…1 → the same of what a model would have made.
 Model = Callable[[np.ndarray, Crop], np.ndarray]
@@ -37,7 +37,11 @@ class Dressed:
 
 
 def dress(
-    camera_frame: np.ndarray, jacket_render: np.ndarray, landmarks: np.ndarray, model: Model
+    camera_frame: np.ndarray,
+    jacket_render: np.ndarray,
+    landmarks: np.ndarray,
+    model: Model,
+    relight_sigma: float = RELIGHT_SIGMA,
 ) -> Dressed:
     """A keyframe, from compressed bytes to the answer's JPEG; the model's own time is not counted."""
     steps: dict[str, float] = {}
@@ -59,7 +63,7 @@ def dress(
     start = timed("pixels", lambda: pixels(crop, drawn, painted, RESOLUTION, False))
     picture = model(start, crop)
     place = np.array([crop.x, crop.y, crop.width, crop.height])
-    answer, _ = timed("relight", lambda: relit(to_bgr(picture[0]), drawn, garment.mask, place, RELIGHT_SIGMA))
+    answer, _ = timed("relight", lambda: relit(to_bgr(picture[0]), drawn, garment.mask, place, relight_sigma))
     timed("encode JPEG", lambda: cv2.imencode(".jpg", answer, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])
     return Dressed(frame, garment, pose, drawn, crop, answer, steps)
 
