@@ -1,4 +1,4 @@
-"""A headless Chromium, whose camera shows a test picture, before the running stack."""
+"""A headless Chromium, whose camera shows the sample portrait, before the running stack."""
 
 import shutil
 from pathlib import Path
@@ -16,6 +16,7 @@ FLAGS = [
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 WITHIN_MS = 60_000  # on a machine that is busy with other things too
+PORTRAIT = Path("frontend_proxy/studio/portrait.jpg")
 SCREENSHOTS = Path("build/studio")
 
 expect.set_options(timeout=WITHIN_MS)
@@ -23,13 +24,16 @@ expect.set_options(timeout=WITHIN_MS)
 
 # Of a module: while it runs, this thread has an event loop, and no async test could run between.
 @pytest.fixture(scope="module")
-def browser():
+def browser(tmp_path_factory):
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if executable is None:
         pytest.skip("there is no Chromium on the PATH; `apt install chromium` brings one")
+    film = tmp_path_factory.mktemp("camera") / "portrait.mjpeg"  # one JPEG, again and again
+    film.write_bytes(PORTRAIT.read_bytes())
+    flags = [*FLAGS, f"--use-file-for-fake-video-capture={film}"]
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=executable, args=FLAGS) as browser,
+        playwright.chromium.launch(executable_path=executable, args=flags) as browser,
     ):
         yield browser
 
