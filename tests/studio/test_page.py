@@ -10,7 +10,7 @@ from tests.studio.conftest import DESKTOP, PHONE
 
 READY = {  # what each tab shows once it is filled
     "tryon": ".stage.answered",
-    "capture": "#panel-capture form",
+    "capture": ".capture-stage",
     "fabrics": ".tile-stage canvas[data-fabric]",
     "server": ".health.good",
 }

@@ -61,7 +61,6 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
     answers = [message for _, message in frames.received if message.get("mode") == "ai_enhanced"]
     assert {message["type"] for message in answers} == {"keyframe_result"}
     assert picture(answers[0]["image"]) == b"\xff\xd8"
-    screenshot(page, "tryon")
 
     slider = page.get_by_role("slider")
     for key, share in (("Home", 0), ("End", 100)):
@@ -73,10 +72,13 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
     assert picture(sent["camera_frame"]) == "data:image/jpeg;base64,"
 
     page.get_by_label("Keyframes").select_option("fast")
-    page.get_by_role("radio", name="Tan suede").check(force=True)
-    expect(page.locator(".chosen")).to_have_text("Tan suede")
-    frames.wait(page, lambda _, message: message["fabric_id"] == "suede-tan")
+    page.get_by_role("radio", name="Black leather").check(force=True)
+    expect(page.locator(".chosen")).to_have_text("Black leather")
+    frames.wait(page, lambda _, message: message["fabric_id"] == "leather-black")
     expect(page.locator("[data-reading=count]")).to_have_text(re.compile(r"^([4-9]|\d\d)"))
+    slider.fill("50")
+    expect(page.locator(".stage.answered")).to_be_visible()
+    screenshot(page, "tryon")
 
 
 def test_a_person_before_the_camera_is_found_and_dressed(open_studio, screenshot):
