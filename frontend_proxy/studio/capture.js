@@ -11,9 +11,27 @@ class Capture {
   #studio;
   #running = null; // an AbortController
   #urls = [];
-  #samples = el("select", { id: "capture-samples" }, [1, 2, 3, 4].map((count) => el("option", { value: count }, count)));
-  #seed = el("input", { id: "capture-seed", type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, placeholder: "another each time" });
-  #strength = el("input", { id: "capture-strength", type: "number", min: 0.05, max: 1, step: 0.05, placeholder: "the model's own" });
+  #samples = el(
+    "select",
+    { id: "capture-samples" },
+    [1, 2, 3, 4].map((count) => el("option", { value: count }, count)),
+  );
+  #seed = el("input", {
+    id: "capture-seed",
+    type: "number",
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    step: 1,
+    placeholder: "another each time",
+  });
+  #strength = el("input", {
+    id: "capture-strength",
+    type: "number",
+    min: 0.05,
+    max: 1,
+    step: 0.05,
+    placeholder: "the model's own",
+  });
   #start = el("button", { class: "primary" }, "Capture");
   #cancel = el("button", { type: "button", disabled: true, onclick: () => this.#running?.abort() }, "Cancel");
   #bar = el("progress", { id: "capture-progress", max: 1, value: 0, "aria-label": "Progress of the capture" });
@@ -28,13 +46,26 @@ class Capture {
   constructor(root, studio) {
     this.#studio = studio;
     const field = (input, label) => el("div", {}, el("label", { for: input.id }, label), input);
-    const form = el("form", { class: "card capture-form", onsubmit: (event) => this.#submit(event) },
-      el("div", {}, el("h2", {}, "Premium capture"),
-        el("p", { class: "note" }, "What “Try on” shows at this moment, with more steps and at full size. You watch it come.")),
+    const form = el(
+      "form",
+      { class: "card capture-form", onsubmit: (event) => this.#submit(event) },
+      el(
+        "div",
+        {},
+        el("h2", {}, "Premium capture"),
+        el(
+          "p",
+          { class: "note" },
+          "What “Try on” shows at this moment, with more steps and at full size. You watch it come.",
+        ),
+      ),
       field(this.#samples, "Samples"),
       field(this.#seed, "Seed"),
       field(this.#strength, "Strength"),
-      el("div", { class: "row" }, this.#start, this.#cancel), this.#bar, this.#state);
+      el("div", { class: "row" }, this.#start, this.#cancel),
+      this.#bar,
+      this.#state,
+    );
     root.classList.add("capture");
     root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#stage, this.#results));
   }
@@ -138,7 +169,23 @@ class Capture {
 
 function drawSample({ url, seed }, index) {
   const name = `capture-${seed}.${url.split(".").pop()}`;
-  return el("li", {}, el("figure", {},
-    el("img", { src: url, alt: `Sample ${index + 1}` }),
-    el("figcaption", {}, el("span", {}, `Seed ${seed}`), el("a", { class: "button", href: url, download: name, "aria-label": `Download sample ${index + 1}` }, "Download"))));
+  return el(
+    "li",
+    {},
+    el(
+      "figure",
+      {},
+      el("img", { src: url, alt: `Sample ${index + 1}` }),
+      el(
+        "figcaption",
+        {},
+        el("span", {}, `Seed ${seed}`),
+        el(
+          "a",
+          { class: "button", href: url, download: name, "aria-label": `Download sample ${index + 1}` },
+          "Download",
+        ),
+      ),
+    ),
+  );
 }

@@ -9,7 +9,12 @@ export const isOwn = (fabric) => fabric.tags?.includes("scanned");
 
 export class CatalogGrid {
   #studio;
-  #search = el("input", { type: "search", id: "fabric-search", placeholder: "denim, wool, red …", oninput: () => this.#soon() });
+  #search = el("input", {
+    type: "search",
+    id: "fabric-search",
+    placeholder: "denim, wool, red …",
+    oninput: () => this.#soon(),
+  });
   #tag = el("select", { id: "fabric-tag", onchange: () => this.#find() });
   #list = el("ul", { class: "fabric-grid" });
   #count = el("p", { class: "note", role: "status" });
@@ -20,19 +25,36 @@ export class CatalogGrid {
 
   constructor(studio) {
     this.#studio = studio;
-    this.#dialog = el("dialog", { "aria-labelledby": "delete-title" },
-      el("form", { method: "dialog" },
+    this.#dialog = el(
+      "dialog",
+      { "aria-labelledby": "delete-title" },
+      el(
+        "form",
+        { method: "dialog" },
         this.#question,
         el("p", {}, "Its maps are removed from this server. This cannot be undone."),
-        el("div", { class: "row end" },
+        el(
+          "div",
+          { class: "row end" },
           el("button", { class: "quiet", value: "keep" }, "Keep it"),
-          el("button", { class: "primary", value: "delete" }, "Delete it"))));
-    this.element = el("section", { class: "card fabric-catalog", "aria-labelledby": "catalog-title" },
+          el("button", { class: "primary", value: "delete" }, "Delete it"),
+        ),
+      ),
+    );
+    this.element = el(
+      "section",
+      { class: "card fabric-catalog", "aria-labelledby": "catalog-title" },
       el("h2", { id: "catalog-title" }, "Catalog"),
-      el("div", { class: "fields" },
+      el(
+        "div",
+        { class: "fields" },
         el("div", {}, el("label", { for: "fabric-search" }, "Search"), this.#search),
-        el("div", {}, el("label", { for: "fabric-tag" }, "Tag"), this.#tag)),
-      this.#count, this.#list, this.#dialog);
+        el("div", {}, el("label", { for: "fabric-tag" }, "Tag"), this.#tag),
+      ),
+      this.#count,
+      this.#list,
+      this.#dialog,
+    );
     studio.addEventListener("fabrics", () => this.#reload());
     studio.addEventListener("fabric", () => this.#mark());
     this.#reload();
@@ -41,7 +63,10 @@ export class CatalogGrid {
   #reload() {
     const tags = [...new Set(this.#studio.fabrics.flatMap((fabric) => fabric.tags ?? []))].sort();
     const chosen = this.#tag.value;
-    this.#tag.replaceChildren(el("option", { value: "" }, "any"), ...tags.map((tag) => el("option", { value: tag }, tag)));
+    this.#tag.replaceChildren(
+      el("option", { value: "" }, "any"),
+      ...tags.map((tag) => el("option", { value: tag }, tag)),
+    );
     this.#tag.value = tags.includes(chosen) ? chosen : "";
     return this.#find();
   }
@@ -69,12 +94,29 @@ export class CatalogGrid {
 
   #entry(fabric) {
     const about = fabric.weave ?? fabric.tags?.join(", ") ?? "";
-    return el("li", { "data-fabric": fabric.id },
-      el("button", { type: "button", class: "fabric", onclick: () => this.#studio.selectFabric(fabric) },
+    return el(
+      "li",
+      { "data-fabric": fabric.id },
+      el(
+        "button",
+        { type: "button", class: "fabric", onclick: () => this.#studio.selectFabric(fabric) },
         el("img", { src: fabric.thumbnail, alt: "", loading: "lazy", width: 256, height: 256 }),
-        el("strong", {}, fabric.name), el("span", {}, about)),
-      isOwn(fabric) && el("button", { type: "button", class: "fabric-delete", "aria-label": `Delete ${fabric.name}`,
-        title: "Delete", onclick: () => this.#delete(fabric) }, "✕"));
+        el("strong", {}, fabric.name),
+        el("span", {}, about),
+      ),
+      isOwn(fabric) &&
+        el(
+          "button",
+          {
+            type: "button",
+            class: "fabric-delete",
+            "aria-label": `Delete ${fabric.name}`,
+            title: "Delete",
+            onclick: () => this.#delete(fabric),
+          },
+          "✕",
+        ),
+    );
   }
 
   #mark() {

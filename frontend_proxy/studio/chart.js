@@ -21,10 +21,22 @@ export class Chart {
       const path = svg("path", { class: `line line-${index}`, fill: "none", "vector-effect": "non-scaling-stroke" });
       return { label, path, points: [] };
     });
-    const half = svg("line", { class: "chart-half", x1: 0, x2: WIDTH, y1: HEIGHT / 2, y2: HEIGHT / 2, "vector-effect": "non-scaling-stroke" });
+    const half = svg("line", {
+      class: "chart-half",
+      x1: 0,
+      x2: WIDTH,
+      y1: HEIGHT / 2,
+      y2: HEIGHT / 2,
+      "vector-effect": "non-scaling-stroke",
+    });
     this.#picture.append(half, ...this.#lines.map(({ path }) => path));
-    this.element = el("figure", { class: "card chart" },
-      el("figcaption", {}, name), this.#now, el("div", { class: "chart-plot" }, this.#top, this.#picture));
+    this.element = el(
+      "figure",
+      { class: "card chart" },
+      el("figcaption", {}, name),
+      this.#now,
+      el("div", { class: "chart-plot" }, this.#top, this.#picture),
+    );
     this.#draw();
   }
 
@@ -49,9 +61,14 @@ export class Chart {
     this.#top.textContent = highest ? this.#format(top) : "";
     const write = (value) => (value == null ? "–" : this.#format(value));
     const several = this.#lines.length > 1;
-    this.#now.replaceChildren(...this.#lines.map(({ label, points }, index) =>
-      el("span", { class: `key-${index}` }, several && el("small", {}, label, " "), write(points.at(-1)))));
-    const said = this.#lines.map(({ label, points }) => `${several ? `${label} ` : ""}${write(points.at(-1))}`).join(", ");
+    this.#now.replaceChildren(
+      ...this.#lines.map(({ label, points }, index) =>
+        el("span", { class: `key-${index}` }, several && el("small", {}, label, " "), write(points.at(-1))),
+      ),
+    );
+    const said = this.#lines
+      .map(({ label, points }) => `${several ? `${label} ` : ""}${write(points.at(-1))}`)
+      .join(", ");
     this.#picture.setAttribute("aria-label", `${this.#name}, last three minutes; now ${said}`);
   }
 }

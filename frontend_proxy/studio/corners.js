@@ -3,7 +3,12 @@
 import { el, svg } from "./dom.js";
 
 const NAMES = ["Top left", "Top right", "Bottom right", "Bottom left"];
-const WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]];
+const WHOLE = [
+  [0, 0],
+  [1, 0],
+  [1, 1],
+  [0, 1],
+];
 const STEP = 0.005; // of the photo's side; with Shift ten times that
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -20,9 +25,18 @@ export class Corners {
   /** `onChange` is called when somebody has moved a corner. */
   constructor(onChange) {
     this.#onChange = onChange;
-    const drawing = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" }, this.#outline);
-    this.element = el("div", { class: "corners", role: "group", "aria-label": "Corners of the cloth" },
-      this.#image, drawing, this.#handles);
+    const drawing = svg(
+      "svg",
+      { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+      this.#outline,
+    );
+    this.element = el(
+      "div",
+      { class: "corners", role: "group", "aria-label": "Corners of the cloth" },
+      this.#image,
+      drawing,
+      this.#handles,
+    );
   }
 
   /** [[x, y], …] of the photo's width and height, 0 to 1, clockwise from the top left. */

@@ -33,22 +33,56 @@ export class FabricScan {
     };
     const choose = file({ id: "scan-file", "aria-label": "A photo of the fabric" });
     const take = file({ id: "scan-camera", "aria-label": "Take a photo of the fabric", capture: "environment" });
-    this.#work = el("div", { class: "scan-work", hidden: true },
-      el("div", {}, this.#corners.element,
-        el("p", { class: "note", id: "corner-keys" }, "Drag the corners to the cloth's edges, or move one with the arrow keys (Shift: faster).")),
-      el("div", { class: "scan-form" },
+    this.#work = el(
+      "div",
+      { class: "scan-work", hidden: true },
+      el(
+        "div",
+        {},
+        this.#corners.element,
+        el(
+          "p",
+          { class: "note", id: "corner-keys" },
+          "Drag the corners to the cloth's edges, or move one with the arrow keys (Shift: faster).",
+        ),
+      ),
+      el(
+        "div",
+        { class: "scan-form" },
         el("div", {}, el("label", { for: "scan-name" }, "Name"), this.#name),
         el("div", {}, el("label", { for: "scan-cloth" }, "Kind of cloth"), this.#cloth),
         el("div", {}, el("label", { for: "scan-width" }, "Width of the piece, in mm"), this.#width),
-        el("div", { class: "row" }, this.#scan, this.#save), this.#state));
-    this.element = el("section", { class: "card fabric-scan", "aria-labelledby": "scan-title" },
-      el("div", { class: "scan-door" },
-        el("div", {}, el("h2", { id: "scan-title" }, "Scan a fabric"),
-          el("p", { class: "note" }, "A photo of cloth, held flat in even light, becomes a material. Drop it here, or:")),
-        el("div", { class: "row" },
+        el("div", { class: "row" }, this.#scan, this.#save),
+        this.#state,
+      ),
+    );
+    this.element = el(
+      "section",
+      { class: "card fabric-scan", "aria-labelledby": "scan-title" },
+      el(
+        "div",
+        { class: "scan-door" },
+        el(
+          "div",
+          {},
+          el("h2", { id: "scan-title" }, "Scan a fabric"),
+          el(
+            "p",
+            { class: "note" },
+            "A photo of cloth, held flat in even light, becomes a material. Drop it here, or:",
+          ),
+        ),
+        el(
+          "div",
+          { class: "row" },
           el("button", { type: "button", onclick: () => choose.click() }, "Choose a photo"),
-          el("button", { type: "button", onclick: () => take.click() }, "Take a photo")), choose, take),
-      this.#work);
+          el("button", { type: "button", onclick: () => take.click() }, "Take a photo"),
+        ),
+        choose,
+        take,
+      ),
+      this.#work,
+    );
     this.#acceptDrops();
   }
 
@@ -60,7 +94,12 @@ export class FabricScan {
     this.#work.hidden = false;
     URL.revokeObjectURL(this.#url);
     this.#url = URL.createObjectURL(photo);
-    await Promise.all([this.#listCloths(), this.#corners.load(this.#url).catch(() => this.#say("This browser cannot show the photo; the server may still read it."))]);
+    await Promise.all([
+      this.#listCloths(),
+      this.#corners
+        .load(this.#url)
+        .catch(() => this.#say("This browser cannot show the photo; the server may still read it.")),
+    ]);
     await this.#look();
   }
 
@@ -74,19 +113,25 @@ export class FabricScan {
 
   async #look() {
     const answer = await this.#run("Scanning …", (options, request) =>
-      this.#studio.client.scan(this.#photo, { ...options, size: QUICK_SIZE }, request));
+      this.#studio.client.scan(this.#photo, { ...options, size: QUICK_SIZE }, request),
+    );
     if (!answer) return;
     const { outline } = answer.quality;
     if (!this.#moved) this.#corners.points = outline;
     this.#scan.classList.remove("primary");
-    const found = this.#moved ? "Scanned within your corners." : outline ? "The cloth's corners were found." : "The cloth fills the photo.";
+    const found = this.#moved
+      ? "Scanned within your corners."
+      : outline
+        ? "The cloth's corners were found."
+        : "The cloth fills the photo.";
     this.#say(found);
     this.#studio.selectFabric({ ...answer, id: answer.fabric_id });
   }
 
   async #keep() {
     const answer = await this.#run("Saving …", (options, request) =>
-      this.#studio.client.saveFabric(this.#photo, { ...options, size: SAVED_SIZE }, request));
+      this.#studio.client.saveFabric(this.#photo, { ...options, size: SAVED_SIZE }, request),
+    );
     if (!answer) return;
     const fabrics = await this.#studio.reloadFabrics();
     this.#studio.selectFabric(fabrics.find(({ id }) => id === answer.fabric_id) ?? { ...answer, id: answer.fabric_id });

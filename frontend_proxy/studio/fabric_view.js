@@ -44,12 +44,23 @@ export class FabricView {
   constructor(studio) {
     this.#studio = studio;
     this.#stage.addEventListener("pointermove", (event) => this.#point(event));
-    this.element = el("section", { class: "card fabric-view", "aria-labelledby": "fabric-title", hidden: true },
-      this.#title, this.#about, this.#stage,
-      el("div", { class: "row" },
+    this.element = el(
+      "section",
+      { class: "card fabric-view", "aria-labelledby": "fabric-title", hidden: true },
+      this.#title,
+      this.#about,
+      this.#stage,
+      el(
+        "div",
+        { class: "row" },
         el("button", { type: "button", class: "primary", onclick: () => (location.hash = "tryon") }, "Try it on"),
-        this.#pause),
-      this.#advice, el("h3", {}, "Maps"), this.#maps, this.#figures);
+        this.#pause,
+      ),
+      this.#advice,
+      el("h3", {}, "Maps"),
+      this.#maps,
+      this.#figures,
+    );
     studio.addEventListener("fabric", () => this.#show());
     this.#label();
   }
@@ -66,14 +77,23 @@ export class FabricView {
     if (!fabric || !this.#shown) return;
     this.element.hidden = false;
     this.#title.textContent = fabric.name;
-    this.#about.textContent = fabric.description ?? fabric.tags?.join(", ") ?? "Not in the catalog yet. The jacket wears it already.";
-    this.#maps.replaceChildren(...Object.entries(MAPS).filter(([field]) => fabric[field]).map((map) => drawMap(fabric, map)));
-    this.#figures.replaceChildren(...figures(fabric).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+    this.#about.textContent =
+      fabric.description ?? fabric.tags?.join(", ") ?? "Not in the catalog yet. The jacket wears it already.";
+    this.#maps.replaceChildren(
+      ...Object.entries(MAPS)
+        .filter(([field]) => fabric[field])
+        .map((map) => drawMap(fabric, map)),
+    );
+    this.#figures.replaceChildren(
+      ...figures(fabric).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    );
     this.#advise(fabric.quality?.advice ?? []);
     try {
       await this.#draw(fabric);
     } catch (error) {
-      this.#stage.replaceChildren(el("p", { class: "note" }, error.message ?? "The fabric's maps could not be loaded."));
+      this.#stage.replaceChildren(
+        el("p", { class: "note" }, error.message ?? "The fabric's maps could not be loaded."),
+      );
     }
   }
 
@@ -95,8 +115,16 @@ export class FabricView {
   #advise(advice) {
     this.#advice.replaceChildren(
       ...(advice.length
-        ? [el("h3", {}, "For a better photo"), el("ul", {}, advice.map((said) => el("li", {}, said)))]
-        : [el("p", { class: "good" }, "A good photo: there is nothing to improve.")]));
+        ? [
+            el("h3", {}, "For a better photo"),
+            el(
+              "ul",
+              {},
+              advice.map((said) => el("li", {}, said)),
+            ),
+          ]
+        : [el("p", { class: "good" }, "A good photo: there is nothing to improve.")]),
+    );
     const { tags } = this.#studio.fabric; // a scan that is not saved has none
     this.#advice.hidden = tags !== undefined && !isOwn(this.#studio.fabric);
   }
@@ -115,13 +143,23 @@ export class FabricView {
   #point(event) {
     if (!this.#view || this.#wantsMotion) return; // a light that is stopped follows the pointer
     const box = this.#stage.getBoundingClientRect();
-    this.#view.lightAt((2 * (event.clientX - box.left)) / box.width - 1, 1 - (2 * (event.clientY - box.top)) / box.height);
+    this.#view.lightAt(
+      (2 * (event.clientX - box.left)) / box.width - 1,
+      1 - (2 * (event.clientY - box.top)) / box.height,
+    );
   }
 }
 
 function drawMap(fabric, [field, label]) {
   const name = `${fabric.name} ${label}`.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-  return el("li", {},
-    el("a", { href: fabric[field], download: name, title: `Download: ${label}` },
-      el("img", { src: fabric[field], alt: "", loading: "lazy" }), el("span", {}, label)));
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { href: fabric[field], download: name, title: `Download: ${label}` },
+      el("img", { src: fabric[field], alt: "", loading: "lazy" }),
+      el("span", {}, label),
+    ),
+  );
 }

@@ -24,10 +24,21 @@ class Server {
   #state = el("p", { class: "health", role: "status" });
   #facts = el("dl", { class: "figures" });
   #models = el("tbody");
-  #table = el("table", { class: "models", hidden: true },
+  #table = el(
+    "table",
+    { class: "models", hidden: true },
     el("caption", { class: "unseen" }, "Triton's models since it started"),
-    el("thead", {}, el("tr", {}, ["Model in Triton", "Executions", "Mean batch"].map((name) => el("th", { scope: "col" }, name)))),
-    this.#models);
+    el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        ["Model in Triton", "Executions", "Mean batch"].map((name) => el("th", { scope: "col" }, name)),
+      ),
+    ),
+    this.#models,
+  );
   #charts = {
     keyframes: new Chart("Keyframes answered", ["answered"], perSecond),
     latency: new Chart("Latency of a keyframe", ["p50", "p95"], milliseconds),
@@ -39,8 +50,20 @@ class Server {
     this.#client = studio.client;
     root.classList.add("server");
     root.append(
-      el("section", { class: "card server-health", "aria-labelledby": "health-title" }, el("h2", { id: "health-title" }, "Server"), this.#state, this.#facts, this.#table),
-      el("div", { class: "charts" }, Object.values(this.#charts).map((chart) => chart.element)));
+      el(
+        "section",
+        { class: "card server-health", "aria-labelledby": "health-title" },
+        el("h2", { id: "health-title" }, "Server"),
+        this.#state,
+        this.#facts,
+        this.#table,
+      ),
+      el(
+        "div",
+        { class: "charts" },
+        Object.values(this.#charts).map((chart) => chart.element),
+      ),
+    );
   }
 
   show() {
@@ -70,7 +93,11 @@ class Server {
   }
 
   #showHealth(health) {
-    const model = health.ai_model_loaded ? "ready" : health.ai_model_loading ? "loading" : (health.ai_model_error ?? "away");
+    const model = health.ai_model_loaded
+      ? "ready"
+      : health.ai_model_loading
+        ? "loading"
+        : (health.ai_model_error ?? "away");
     this.#say(health.status === "healthy" ? "Healthy" : "Degraded", health.status === "healthy" ? "good" : "warn");
     const facts = {
       Model: model,
@@ -79,7 +106,9 @@ class Server {
       "Open sessions": health.active_connections,
       "As of": new Date(health.timestamp).toLocaleTimeString(),
     };
-    this.#facts.replaceChildren(...Object.entries(facts).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+    this.#facts.replaceChildren(
+      ...Object.entries(facts).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    );
   }
 
   /** A screen reader is told of a change, not of every poll. */
@@ -91,11 +120,19 @@ class Server {
   #showModels(samples) {
     const models = samples.filter(({ name }) => name === "lucy_triton_rows_total").map(({ labels }) => labels.model);
     this.#table.hidden = models.length === 0;
-    this.#models.replaceChildren(...models.map((model) => {
-      const executions = total(samples, "lucy_triton_executions_total", { model });
-      const batch = executions ? total(samples, "lucy_triton_rows_total", { model }) / executions : 0;
-      return el("tr", {}, el("th", { scope: "row" }, model), el("td", {}, executions), el("td", {}, batch.toFixed(2)));
-    }));
+    this.#models.replaceChildren(
+      ...models.map((model) => {
+        const executions = total(samples, "lucy_triton_executions_total", { model });
+        const batch = executions ? total(samples, "lucy_triton_rows_total", { model }) / executions : 0;
+        return el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, model),
+          el("td", {}, executions),
+          el("td", {}, batch.toFixed(2)),
+        );
+      }),
+    );
   }
 
   #plot(samples) {
@@ -104,7 +141,10 @@ class Server {
     const { keyframes, latency, inFlight, dropped } = this.#charts;
     keyframes.add(history.rate("lucy_keyframes_total"));
     latency.add(history.quantile(0.5, "lucy_keyframe_seconds"), history.quantile(0.95, "lucy_keyframe_seconds"));
-    inFlight.add(total(samples, "lucy_in_flight", { mode: "keyframe" }), total(samples, "lucy_in_flight", { mode: "capture" }));
+    inFlight.add(
+      total(samples, "lucy_in_flight", { mode: "keyframe" }),
+      total(samples, "lucy_in_flight", { mode: "capture" }),
+    );
     dropped.add(history.rate("lucy_keyframes_dropped_total"));
   }
 }

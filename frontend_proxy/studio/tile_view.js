@@ -40,7 +40,11 @@ export class TileView {
     }
     this.#renderer.setSize(SIDE, SIDE, false);
     this.#camera.position.z = 3;
-    this.#scene.add(new Mesh(new PlaneGeometry(2, 2), this.#material), this.#light, new HemisphereLight(0xffffff, 0x9a938c, 1.4));
+    this.#scene.add(
+      new Mesh(new PlaneGeometry(2, 2), this.#material),
+      this.#light,
+      new HemisphereLight(0xffffff, 0x9a938c, 1.4),
+    );
   }
 
   get canvas() {
