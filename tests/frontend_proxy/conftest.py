@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import io
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,6 +32,28 @@ def encoded(mode: str, image_format: str, size: tuple[int, int] = (64, 48), colo
 
 FRAME = "data:image/jpeg;base64," + encoded("RGB", "JPEG")
 RENDER = "data:image/png;base64," + encoded("RGBA", "PNG", colour="red")
+CAPTURE: dict[str, Any] = {
+    "user_image": FRAME,
+    "jacket_render": RENDER,
+    "pose": None,
+    "fabric_id": "denim-blue",
+}
+PNG = "data:image/png;base64,"
+EVENTS = {"Accept": "text/event-stream"}
+
+
+def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for block in text.strip().split("\n\n"):
+        event, data = block.split("\n")
+        found.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+async def until(condition: Any, within_s: float = 5) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -86,3 +110,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def slow_steps(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause after each step, so that there is something to see between them."""
+    run = server.run
+
+    async def paced(job: Any, timeout_s: float) -> AsyncIterator[Any]:
+        async for response in run(job, timeout_s):
+            await asyncio.sleep(0.01)
+            yield response
+
+    monkeypatch.setattr(server, "run", paced)
