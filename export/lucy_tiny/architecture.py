@@ -110,6 +110,10 @@ def build_unet() -> UNet2DConditionModel:
 
     Untrained it answers v = −conditioning, which at the last timestep stands for the composite as it is: it
     learns only what the scene's light changes. From noise, hours go by before it can copy a picture.
+
+    The caption reaches it twice: word by word through cross attention, and as a whole, beside the timestep,
+    as scales and shifts of every block (Perez et al., 2018, arXiv:1709.07871). "From the left" is one thing
+    for the whole picture, and cross attention alone was slow to learn it.
     """
     unet = UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -122,6 +126,9 @@ def build_unet() -> UNet2DConditionModel:
         attention_head_dim=4,  # diffusers reads it as the number of heads
         cross_attention_dim=TEXT_WIDTH,
         norm_num_groups=8,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=8,
+        resnet_time_scale_shift="scale_shift",
     )
     _pass_conditioning(unet)
     return unet
@@ -192,7 +199,7 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
 
 
 # In pixels: the model paints the scene's light, and finer than this only blotches (postprocess/1/relight.py).
-RELIGHT_SIGMA = {"keyframe": 4.0, "capture": 2.0}
+RELIGHT_SIGMA = {"keyframe": 4.0, "capture": 6.0}
 
 
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:

@@ -17,7 +17,7 @@ def draw_flat(layers: list[Layer], size: tuple[int, int], rng: np.random.Generat
     Some frontends' meshes are smooth; most have folds sculpted into them, flatter than real cloth's.
     """
     buffer = GBuffer(size)
-    buffer.paint_all(layers, folded=0.0 if rng.random() < 0.3 else rng.uniform(0.3, 1.0))
+    buffer.paint_all(layers, folded=0.0 if rng.random() < 0.15 else rng.uniform(0.5, 1.0))
     ambient = rng.uniform(0.5, 0.85)
     light = np.array([rng.normal(0, 0.25), -rng.uniform(0.2, 0.7), 1.0])
     towards = (light / np.linalg.norm(light)).astype(np.float32)

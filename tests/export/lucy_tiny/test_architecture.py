@@ -81,6 +81,15 @@ def test_the_first_step_starts_from_pure_noise():
     assert scheduler.alphas_cumprod[-1] < 1e-6
 
 
+def test_the_untrained_unet_passes_its_conditioning_on(pipeline):
+    generator = torch.Generator().manual_seed(0)
+    noise, c = torch.randn(2, 2, 4, 32, 32, generator=generator)
+    text = embed(pipeline.tokenizer, pipeline.text_encoder, ["a wool jacket", "warm light"])
+    with torch.no_grad():
+        v = pipeline.unet(torch.cat([noise, torch.ones(2, 1, 32, 32), c], dim=1), 999, text).sample
+    torch.testing.assert_close(v, -c, atol=0.05, rtol=0)
+
+
 def test_each_word_of_the_language_is_one_token():
     tokenizer = build_tokenizer(corpus())
     for word in (*FABRICS, *COLOURS, "left", "warm", "jacket"):
