@@ -82,7 +82,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
             resource("/results/{id}/{name}", GET=captures.image),
             Mount("/textures", Textures(catalog)),
             *api_docs.routes(authenticator.required, settings.max_steps),
-            *studio.routes(),
+            *studio.routes(settings.public_url),
             WebSocketRoute("/ws", sockets.endpoint),
         ],
         middleware=[

@@ -37,6 +37,15 @@ async def test_it_may_compile_webassembly_and_run_no_inline_script(
     assert "camera=(self)" in headers["Permissions-Policy"]
 
 
+async def test_textures_from_the_public_address_are_seen(serve: Serve) -> None:
+    async with serve(public_url="https://cdn.example/lucy/") as address, httpx.AsyncClient() as client:
+        headers = (await client.get(f"http://{address}/studio")).headers
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    for kind in ("img-src", "connect-src"):
+        assert "https://cdn.example" in policy[kind].split(" ")
+    assert "cdn.example" not in policy["script-src"]
+
+
 @pytest.mark.parametrize("path", ["", *(f"/{name}" for name in SCRIPTS + MODEL)])
 async def test_a_browser_asks_anew_and_is_told_that_nothing_has_changed(
     client: httpx.AsyncClient, path: str
