@@ -81,7 +81,15 @@ export class LiveSession {
     const frameId = (this.#frameId += 1);
     this.#newest = null;
     this.#inFlight = { frameId, sentAt: performance.now() };
-    const message = await this.#codec.encode({ type: "keyframe", timestamp: Date.now(), ...keyframe, frame_id: frameId });
+    let message;
+    try {
+      message = await this.#codec.encode({ type: "keyframe", timestamp: Date.now(), ...keyframe, frame_id: frameId });
+    } catch (error) {
+      this.#inFlight = null; // one picture that cannot be read is no reason to stop
+      this.#listeners.onError?.(error);
+      this.#flush();
+      return;
+    }
     if (socket.readyState !== WebSocket.OPEN) return; // `#lost` has forgotten it
     socket.send(message);
     this.sent += 1;

@@ -89,6 +89,27 @@ def test_after_a_lost_connection_it_connects_again(run):
     assert socket.connections == 2
 
 
+def test_a_picture_that_cannot_be_read_does_not_stop_the_next(run):
+    results, errors = run(
+        """
+        const results = [], errors = [];
+        const session = new LucyClient().connect({
+          onResult: ({ timestamp }) => results.push(timestamp),
+          onError: ({ message }) => errors.push(message),
+        });
+        const until = async (holds) => { while (!holds()) await new Promise((done) => setTimeout(done, 5)); };
+        await until(() => session.state === "open");
+        session.send({ timestamp: 1, camera_frame: { toJSON() { throw new Error("no pixels"); } } });
+        session.send({ timestamp: 2, camera_frame: new Blob(["frame"]) });
+        await until(() => results.length === 1);
+        session.close();
+        return [results, errors];
+        """,
+        Socket(),
+    )
+    assert (results, errors) == ([2], ["no pixels"])
+
+
 def test_events_are_read_however_the_network_cuts_them(run):
     """A preview is larger than a packet."""
     events = run(
