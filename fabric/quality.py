@@ -27,12 +27,14 @@ class PhotoQuality:
     evenness: float
 
 
-def judge(photo: np.ndarray) -> PhotoQuality:
-    """Measure (H, W, 3) uint8 RGB. Raises FabricError INVALID_INPUT where there is no texture at all."""
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+def judge(photo: np.ndarray, grey: np.ndarray) -> PhotoQuality:
+    """Measure (H, W, 3) uint8 RGB, `grey` its luminance (H, W).
+
+    Raises FabricError INVALID_INPUT where there is no texture at all.
+    """
     small = shrink(grey, grey.shape[1] // 4, grey.shape[0] // 4)
     brightness = float(np.median(small)) / 255
-    fine = _deviation(grey, cv2.GaussianBlur(grey, (0, 0), 1))
+    fine = _deviation(grey, cv2.GaussianBlur(grey, (5, 5), 0))
     coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # of 6 in the photo's pixels
     coarse = cv2.resize(coarse, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = _deviation(grey, coarse)
@@ -50,7 +52,7 @@ def judge(photo: np.ndarray) -> PhotoQuality:
         sharpness=min(1.0, fine / contrast),
         contrast=contrast,
         brightness=brightness,
-        clipped=float(cv2.inRange(photo, (254, 254, 254), (255, 255, 255)).mean() / 255),
+        clipped=float(np.count_nonzero(grey >= 254) / grey.size),
         evenness=float(np.clip(1.25 - spread - chroma, 0, 1)),
     )
 

@@ -62,8 +62,8 @@ def gradient(height: Array) -> tuple[Array, Array]:
 def normal_map(height: Array) -> Array:
     """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z to the viewer."""
     dx, dy = gradient(height)
-    inverse = 1 / np.sqrt(dx * dx + dy * dy + 1)
-    return cv2.merge([-dx * inverse, dy * inverse, inverse])
+    inverse = 1 / cv2.sqrt(dx * dx + dy * dy + 1)
+    return cv2.merge([cv2.multiply(dx, inverse, scale=-1), dy * inverse, inverse])
 
 
 def occlusion_map(height: Array, strength: float = 1.0) -> Array:
@@ -77,18 +77,20 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
     distances = [max(1, round(half * d / 512)) for d in (1, 3, 7)]
     reach = distances[-1]
     wrapped = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_WRAP)
-    seen, slope = np.zeros_like(small), np.empty_like(small)
+    hidden, horizon, slope = np.zeros_like(small), np.empty_like(small), np.empty_like(small)
     for angle in range(8):
         x, y = np.cos(angle * np.pi / 4), np.sin(angle * np.pi / 4)
-        horizon = np.zeros_like(small)  # tangent of the horizon's elevation
+        horizon.fill(0)  # tangent of the horizon's elevation
         for distance in distances:
             dx, dy = round(x * distance), round(y * distance)
             there = wrapped[reach + dy : reach + dy + half, reach + dx : reach + dx + half]
             np.subtract(there, small, out=slope)
             np.maximum(horizon, np.multiply(slope, 1 / np.hypot(dx, dy), out=slope), out=horizon)
-        seen += 1 - horizon / np.sqrt(1 + horizon * horizon)
-    occlusion = 1 - strength * (1 - seen / 8)
-    return np.clip(_twice(occlusion), 0, 1)
+        np.multiply(horizon, horizon, out=slope)
+        slope += 1
+        hidden += np.divide(horizon, np.sqrt(slope, out=slope), out=slope)
+    occlusion = 1 - (strength / 8) * hidden
+    return cv2.min(cv2.max(_twice(occlusion), 0), 1)
 
 
 def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:
@@ -100,7 +102,8 @@ def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Arr
     if deviation < 1e-9:
         return np.full_like(height, roughness)
     hollows = np.tanh(-height / (2 * deviation))
-    return np.clip(roughness + 0.08 * strength * (hollows - hollows.mean()), 0.02, 1.0)
+    rough = np.float32(0.08 * strength) * hollows + np.float32(roughness - 0.08 * strength * hollows.mean())
+    return cv2.min(cv2.max(rough, 0.02), 1)
 
 
 def _twice(image: Array) -> Array:

@@ -60,10 +60,12 @@ def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
 def _shortest(correlation: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
     across, down = (_candidates(_wedge(matrix)) for matrix in (correlation, correlation.T))
     down = [Repeat((repeat.vector[1], repeat.vector[0]), repeat.confidence) for repeat in down]
-    pairs = [(across[i], down[j]) for i, j in np.argwhere(_skew(across, down) <= MAX_SKEW)]
     best = min(across + down, key=lambda repeat: repeat.period, default=None)
-    if pairs and best:
-        pair = min(pairs, key=lambda pair: pair[0].period + pair[1].period)
+    together = np.add.outer([repeat.period for repeat in across], [repeat.period for repeat in down])
+    together[_skew(across, down) > MAX_SKEW] = np.inf
+    if best and together.min(initial=np.inf) < np.inf:
+        i, j = np.unravel_index(together.argmin(), together.shape)
+        pair = across[i], down[j]
         if pair[0 if best in across else 1].period <= MAX_DETOUR * best.period:
             return pair
     return (best if best in across else None), (best if best in down else None)
@@ -173,7 +175,7 @@ def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) ->
         column = low + int(line.argmax())
         if line.max() < 0.85 * peak or column + 1 >= field.shape[1]:
             return vector
-        ridge.append((column + _vertex(*field[row + half, column - 1 : column + 2]), float(row)))
+        ridge.append((column + _vertex(*field[row + half, column - 1 : column + 2].tolist()), float(row)))
     return min(ridge, key=lambda point: np.hypot(*point))
 
 
@@ -194,8 +196,8 @@ def _refine(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[
             return x, y
         if field[peak_r, peak_c] < 0.3 * field[round(y) + half, round(x)]:
             return x, y
-        dx = _vertex(*field[peak_r, peak_c - 1 : peak_c + 2])
-        dy = _vertex(*field[peak_r - 1 : peak_r + 2, peak_c])
+        dx = _vertex(*field[peak_r, peak_c - 1 : peak_c + 2].tolist())
+        dy = _vertex(*field[peak_r - 1 : peak_r + 2, peak_c].tolist())
         x, y = (peak_c + dx) / step, (peak_r - half + dy) / step
         step *= 2
 

@@ -15,6 +15,7 @@ from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered, side_length, straighten
 from fabric.repeat import Repeat, find_repeats
 from fabric.seam import make_seamless, settle_border
+from fabric.shrink import shrink
 
 LIGHT_SIGMA = 0.08  # of the side
 MOTIF_SIGMA = 0.55  # of a print's period: a light that followed the motif would bleach it
@@ -94,7 +95,7 @@ def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B
         "ao": occlusion,
         "height": to_bytes(_unit(height)),
         "orm": cv2.merge([occlusion, rough_byte, np.zeros_like(occlusion)]),
-        "thumbnail": cv2.resize(diffuse, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
+        "thumbnail": shrink(diffuse, THUMBNAIL, THUMBNAIL),
     }
     red, green, blue, _ = cv2.mean(tile.albedo)
     return Scan(
@@ -116,9 +117,8 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     side = min(cloth.shape[:2])
     top, left = (cloth.shape[0] - side) // 2, (cloth.shape[1] - side) // 2
     square = cloth[top : top + side, left : left + side]
-    photo_quality = quality.judge(square)
-
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
+    photo_quality = quality.judge(square, grey)
     repeats = find_repeats(grey)
     frame = choose_frame(grey, repeats)
     linear = srgb_to_linear(cut_out(square, frame, size))

@@ -66,9 +66,11 @@ def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
     height, width = cost.shape
     total = np.full((height, width + 2), np.inf, np.float32)
     total[0, 1:-1] = cost[0]
+    best = np.empty(width, np.float32)
     for row in range(1, height):
         above = total[row - 1]
-        best = np.minimum(np.minimum(above[:-2], above[2:]), above[1:-1])
+        np.minimum(above[:-2], above[2:], out=best)
+        np.minimum(above[1:-1], best, out=best)
         np.add(cost[row], best, out=total[row, 1:-1])
     path = np.empty(height, np.intp)
     path[-1] = start if closed else total[-1, 1:-1].argmin()
