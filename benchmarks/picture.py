@@ -41,7 +41,7 @@ def measure(case: Case) -> tuple[dict[str, object], Dressed]:
         "reason": garment.reason,
         "fit": garment.registration.fit,
         "outside": metrics.changed_share(neutral.answer, neutral.frame, garment.mask == 0),
-        "discs": metrics.changed_share(neutral.answer, neutral.frame, neutral.pose.protected()),
+        "discs": metrics.changed_share(neutral.answer, neutral.frame, neutral.pose.protected),
     }
     if case.least_iou is None:
         figures["repainted"] = float((neutral.answer != neutral.frame).any(axis=2).mean())

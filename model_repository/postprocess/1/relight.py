@@ -22,9 +22,9 @@ import numpy as np
 _FLOOR = 0.04
 # Rows of the frame that are worked on at a time: so many stay in the processor's cache.
 _STRIP = 64
-# In pixels: a Gaussian of this width is taken on a smaller copy where it is wider; what falls between the
-# copy's pixels is under a grey level.
-_SIGMA = 3
+# In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by a
+# quarter of a grey level.
+_SIGMA = 2
 # A garment's light is within these factors of the render's.
 _LARGEST_RATIO = np.log(4.0)
 
@@ -50,7 +50,7 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
 
 
 def _coarser(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """What is coarser than sigma, on as few pixels as show it: sigma is from 3 to 6 of them."""
+    """What is coarser than sigma, on as few pixels as show it: sigma is from 2 to 4 of them."""
     step = max(1, int(sigma / _SIGMA))
     size = tuple(max(1, side // step) for side in picture.shape[1::-1])
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -82,7 +82,17 @@ def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) 
         move = Silhouettes(mask, pose).onto_body()
         video = move.after(video, size[0], "body")
         mask = cv2.warpAffine(mask, move.matrix(size[0]), size)
-    return Garment(mask, _times(video.warp(render, size), mask), "difference", video)
+    return Garment(mask, _laid(render, video, mask), "difference", video)
+
+
+def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarray:
+    """`render` as `video` lays it on the frame, times `mask`; worked out only where the mask is."""
+    colour = np.zeros((*mask.shape, 3), np.uint8)
+    x, y, width, height = cv2.boundingRect(mask)
+    if width:
+        window = np.s_[y : y + height, x : x + width]
+        colour[window] = _times(video.warp(render, mask.shape[::-1], (x, y, width, height)), mask[window])
+    return colour
 
 
 def _candidates(canvas: np.ndarray, size: tuple[int, int], render_fit: str) -> list[Registration]:
@@ -105,8 +115,9 @@ def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
     """The share of the torso that the garment covers, 0 to 1; None where no torso is in the frame."""
     if not pose.tracked:
         return None
-    torso = pose.torso() & ~pose.protected()
-    return round(float((mask[torso] > 127).mean()), 3) if torso.any() else None
+    torso = pose.torso() & ~pose.protected
+    pixels = np.count_nonzero(torso)
+    return round(np.count_nonzero(torso & (mask > 127)) / pixels, 3) if pixels else None
 
 
 def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -119,7 +130,7 @@ def _spare(garment: Garment, pose: Pose) -> Garment:
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    protected = pose.protected().view(np.uint8)
+    protected = pose.protected.view(np.uint8)
     if protected.any():
         # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
         x, y, width, height = cv2.boundingRect(protected)

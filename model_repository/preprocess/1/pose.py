@@ -5,6 +5,8 @@ A tracker invents what it does not see: hips of a head-and-shoulders picture com
 https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 """
 
+from functools import cached_property
+
 import cv2
 import numpy as np
 
@@ -102,6 +104,7 @@ class Pose:
             return np.array([0.0, 1.0])
         return spine / np.linalg.norm(spine)
 
+    @cached_property
     def protected(self) -> np.ndarray:
         """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
         width, height = self._size

@@ -29,11 +29,19 @@ class Registration:
     fit: str
     matrix: np.ndarray
 
-    def warp(self, canvas: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """`canvas` as it lies on a frame of `size` (width, height); 0 beside it."""
+    def warp(
+        self, canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int, int, int] | None = None
+    ) -> np.ndarray:
+        """`canvas` as it lies on a frame of `size` (width, height); 0 beside it.
+
+        window: (x, y, width, height), the only part of the frame that is wanted.
+        """
+        x, y, width, height = window or (0, 0, *size)
         if np.allclose(self.matrix, stretch(canvas.shape[1::-1], size).matrix, atol=1e-6):
-            return cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)  # the same in a third of the time
-        return cv2.warpAffine(canvas, self.matrix, size, flags=cv2.INTER_LINEAR)
+            laid = cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)  # the same in a third of the time
+            return laid[y : y + height, x : x + width]
+        matrix = self.matrix - [[0, 0, x], [0, 0, y]]
+        return cv2.warpAffine(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
     def rescaled(
         self,
@@ -107,7 +115,8 @@ def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
 def _alike(fit: Registration, render: np.ndarray, frame: np.ndarray) -> float:
     """The share of the frame's pixels that the laid-on render shows unchanged."""
     laid = fit.warp(render, frame.shape[1::-1])
-    return float((largest_channel(cv2.absdiff(laid, frame)) <= _ALIKE).mean())
+    difference = largest_channel(cv2.absdiff(laid, frame))
+    return np.count_nonzero(difference <= _ALIKE) / difference.size
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:

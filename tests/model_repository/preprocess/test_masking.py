@@ -70,7 +70,7 @@ def test_a_frame_that_comes_back_as_it_is_keeps_its_face(frame):
     """Head and hands were once cut out of the frame itself where no garment was found: black faces."""
     untouched = frame.copy()
     pose = Pose(landmarks(), FRAME_SIZE)
-    assert pose.protected().any()
+    assert pose.protected.any()
     garment = find_garment(np.full((480, 640, 4), (200, 30, 30, 255), np.uint8), frame, pose)
     assert garment.reason == "unusable_render"
     assert np.array_equal(composite(garment, frame), untouched)
@@ -101,7 +101,7 @@ def test_head_and_hands_are_never_painted_over(frame, kind):
     )
     render = transparent_render() if kind == "transparent" else opaque_render(frame, FRAME_SIZE)
     garment = find_garment(render, frame, pose)
-    protected = pose.protected()
+    protected = pose.protected
     assert (protected & outline()).sum() > 500, "the scene does not test what it should"
     assert not garment.mask[protected].any()
     assert np.array_equal(composite(garment, frame)[protected], frame[protected])
