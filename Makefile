@@ -19,7 +19,7 @@ WORKSPACE_GB ?=
 ENGINES ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-fabric bench-picture bench-load perf train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,8 +70,14 @@ build/venv-rtx/.installed:
 	build/venv-rtx/bin/pip install --quiet --disable-pip-version-check $(TENSORRT_RTX)
 	@touch $@
 
-bench: export bench-fabric bench-load ## Run the benchmarks
-	$(BIN)/python -m benchmarks.scheduling
+bench: export ## Measure Lucy Serve beside the old way, every load: an hour; writes benchmarks/README.md
+	$(BIN)/python -m benchmarks.sessions full
+
+bench-quick: export ## What bench's verdicts need, in three minutes
+	$(BIN)/python -m benchmarks.sessions quick
+
+bench-soak: export ## Sixteen sessions for ten minutes: whether all are served, whether memory stays level
+	$(BIN)/python -m benchmarks.sessions soak
 
 bench-load: setup ## Measure what the proxy costs and holds: 500 sockets before a stand-in for the model
 	$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json

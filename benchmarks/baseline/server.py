@@ -40,8 +40,10 @@ class Model:
         self._pipeline.set_progress_bar_config(disable=True)
 
     @torch.inference_mode()
-    def dress(self, camera_frame: bytes, jacket_render: bytes, mode: str, seed: int = 0) -> np.ndarray:
-        """The dressed frame, BGR uint8. mode: `keyframe` or `capture`."""
+    def dress(
+        self, camera_frame: bytes, jacket_render: bytes, mode: str, seed: int = 0, steps: int | None = None
+    ) -> np.ndarray:
+        """The dressed frame, BGR uint8. mode: `keyframe` or `capture`, which has its own number of steps."""
         frame = cv2.imdecode(np.frombuffer(camera_frame, np.uint8), cv2.IMREAD_COLOR)
         render = cv2.imdecode(np.frombuffer(jacket_render, np.uint8), cv2.IMREAD_UNCHANGED)
         render = cv2.resize(render, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -60,7 +62,7 @@ class Model:
             masked_image_latents=pixels,
             height=height,
             width=width,
-            num_inference_steps=round(recipe["steps"] / recipe["strength"]),
+            num_inference_steps=round((steps or recipe["steps"]) / recipe["strength"]),
             strength=recipe["strength"],
             guidance_scale=recipe["guidance_scale"],
             generator=torch.Generator().manual_seed(seed),
@@ -90,9 +92,9 @@ def make_app(checkpoint: Path) -> FastAPI:
     model = Model(checkpoint)
     one_at_a_time = ThreadPoolExecutor(1)
 
-    async def dress(frame: str, render: str, mode: str, suffix: str, seed: int = 0) -> str:
+    async def dress(frame: str, render: str, mode: str, suffix: str, **options: int | None) -> str:
         def work() -> str:
-            answer = model.dress(_decode(frame), _decode(render), mode, seed)
+            answer = model.dress(_decode(frame), _decode(render), mode, **options)
             data = cv2.imencode(suffix, answer)[1].tobytes()
             media_type = {".jpg": "image/jpeg", ".png": "image/png"}[suffix]
             return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
@@ -105,7 +107,7 @@ def make_app(checkpoint: Path) -> FastAPI:
 
     @app.post("/virtual-tryon")
     async def capture(body: Capture) -> dict[str, object]:
-        image = await dress(body.user_image, body.jacket_render, "capture", ".png", body.seed)
+        image = await dress(body.user_image, body.jacket_render, "capture", ".png", seed=body.seed)
         return {"success": True, "result_image": image}
 
     @app.post("/api/fabric/scan")
@@ -118,7 +120,8 @@ def make_app(checkpoint: Path) -> FastAPI:
         try:
             while True:
                 message = json.loads(await socket.receive_text())
-                image = await dress(message["camera_frame"], message["jacket_render"], "keyframe", ".jpg")
+                pictures = message["camera_frame"], message["jacket_render"]
+                image = await dress(*pictures, "keyframe", ".jpg", steps=message.get("steps"))
                 await socket.send_json(
                     {
                         "type": "keyframe_result",

@@ -1,0 +1,46 @@
+"""Sessions of keyframes on Lucy Serve and on the old way.
+
+    python -m benchmarks.sessions full      # every load, an hour
+    python -m benchmarks.sessions quick     # what the verdicts need, three minutes
+    python -m benchmarks.sessions soak      # sixteen sessions for ten minutes
+    python -m benchmarks.sessions report    # benchmarks/README.md again, from the newest measurements
+
+Each measures on servers of its own and writes benchmarks/results/<date>-<machine>.json, its plots, and
+benchmarks/README.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.sessions import report, side_by_side, soak, verdicts
+from benchmarks.sessions.record import FOLDER, Record
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sessions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=["full", "quick", "soak", "report"])
+    parser.add_argument("--sessions", type=int, default=16, help="of the soak (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the JSON and the plots")
+    parser.add_argument("--readme", type=Path, default=report.README, help="default: %(default)s")
+    args = parser.parse_args(argv)
+    record = Record.newest(args.results) if args.command == "report" else Record.of_today(args.results)
+    found = []
+    if args.command == "soak":
+        soak.measure(args.sessions, args.minutes, record)
+        found = verdicts.soak(record.sections["soak"])
+    elif args.command != "report":
+        side_by_side.measure(side_by_side.PLANS[args.command], record, args.command)
+        found = verdicts.side_by_side(record.sections["sessions"])
+    report.write(record, args.readme)
+    for verdict in found:
+        print(f"{'met    ' if verdict.met else 'NOT MET'}  {verdict.demand}: {verdict.found}")
+    print(f"{record.path}\n{args.readme}")
+
+
+if __name__ == "__main__":
+    main()

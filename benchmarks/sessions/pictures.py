@@ -1,0 +1,55 @@
+"""What the sessions send: the recorded keyframe, swaying, so that no answer can be kept for the next."""
+
+import base64
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+KEYFRAME = Path(__file__).resolve().parents[2] / "tests" / "data" / "keyframes" / "transparent_no_pose"
+SWAY = (0, 12, 24, 12, 0, -12, -24, -12)  # pixels of a 1280×720 frame, one position for each keyframe
+
+
+def swaying(height: int = 720) -> list[tuple[str, str]]:
+    """Camera frames and jacket renders as data URIs, `height` pixels high, one pair for each of SWAY."""
+    frame = cv2.imread(str(KEYFRAME / "camera_frame.jpg"), cv2.IMREAD_UNCHANGED)
+    render = cv2.imread(str(KEYFRAME / "jacket_render.png"), cv2.IMREAD_UNCHANGED)
+    scale = height / frame.shape[0]
+    return [
+        (
+            _uri("jpeg", _moved(frame, dx, scale), [cv2.IMWRITE_JPEG_QUALITY, 85]),
+            _uri("png", _moved(render, dx * render.shape[1] / frame.shape[1], scale), []),
+        )
+        for dx in SWAY
+    ]
+
+
+def _moved(picture: np.ndarray, dx: float, scale: float) -> np.ndarray:
+    size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    matrix = np.array([[scale, 0, dx * scale], [0, scale, 0]])
+    border = cv2.BORDER_REPLICATE if picture.shape[2] == 3 else cv2.BORDER_CONSTANT
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _uri(kind: str, picture: np.ndarray, options: list[int]) -> str:
+    data = cv2.imencode(f".{kind}", picture, options)[1].tobytes()
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+class Messages:
+    """Keyframe messages, written as JSON beforehand: a client's work is not the server's.
+
+    steps: asked for in each; None leaves them to the server.
+    """
+
+    def __init__(self, pairs: list[tuple[str, str]], steps: int | None = None):
+        fields = {"type": "keyframe", "pose": None, "fabric_id": "denim-blue"}
+        fields |= {"steps": steps} if steps else {}
+        self._ends = [
+            json.dumps({**fields, "camera_frame": frame, "jacket_render": render})[:-1]
+            for frame, render in pairs
+        ]
+
+    def __getitem__(self, timestamp: int) -> str:
+        return f'{self._ends[timestamp % len(self._ends)]}, "timestamp": {timestamp}}}'

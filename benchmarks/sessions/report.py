@@ -1,0 +1,176 @@
+"""benchmarks/README.md, written from a record: no figure in it is typed by hand."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.sessions import plots, verdicts
+from benchmarks.sessions.figures import figures
+from benchmarks.sessions.record import Record
+from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+OPENING = """# Measured: Lucy Serve beside the old way
+
+*Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
+
+The old way is [what Lucy Serve replaces](baseline/server.py), written anew: one process, FastAPI, one
+diffusers pipeline, one inference at a time. It has the same checkpoint, the same crop, as many steps, the
+number of torch's threads with which it is fastest, and it answers the same messages. So one client measures
+both, in turns (A B A B) within one run, on the same machine as the servers. The frames are 1280 × 720 and
+sway, so that no answer can be kept for the next keyframe. Machines are noisy: what counts are the ratios.
+
+| command | |
+|---|---|
+| `make bench` | all loads, an hour |
+| `make bench-quick` | those that the verdicts need, three minutes |
+| `make bench-soak` | sixteen sessions for ten minutes |
+| `make perf` | NVIDIA's perf_analyzer on the models |
+
+What was tried to make it fast, and what came of it, is in [docs/performance.md](../docs/performance.md).
+"""
+LEGEND = """Latencies in ms from sending a keyframe to having read its picture. *Unanswered* are
+keyframes that a newer one replaced (as it should be), that still waited at the end, or that got no picture by
+the model. *Slowest session* is the worst session beside the median one, by latency or by answers, in its
+worst turn. Under load Lucy Serve takes fewer *steps*. Processor seconds are of all the server's processes,
+and with captures beside they are in it; memory is the proportional set size, of all of them together.
+"""
+
+
+def write(record: Record, path: Path = README) -> None:
+    """Draws the plots and writes the page."""
+    drawn = {name: f"results/{file.name}" for name, file in plots.draw(record).items()}
+    parts = [OPENING.format(name=record.path.name)]
+    for name, part in (("sessions", side_by_side), ("soak", soak), ("perf", perf)):
+        if name in record.sections:
+            parts.append(part(record.sections[name], drawn))
+    path.write_text("\n".join(parts))
+
+
+def side_by_side(section: dict, drawn: dict[str, str]) -> str:
+    return "\n".join(
+        [
+            "## Side by side\n",
+            origin(section),
+            "### Verdicts\n",
+            verdict_table(verdicts.side_by_side(section)),
+            "### Latency and throughput\n",
+            f"![Latency]({drawn['latency']})\n\n![Throughput]({drawn['throughput']})\n",
+            LEGEND,
+            load_table(section),
+            "### Where a lone keyframe's time goes\n",
+            stage_table(section),
+            "### Start, and growth of cost\n",
+            starts(section),
+            f"![Growth]({drawn['growth']})\n",
+            growth_table(section),
+        ]
+    )
+
+
+def soak(section: dict, drawn: dict[str, str]) -> str:
+    title = f"## {section['load']['sessions']} sessions for {section['minutes']:g} minutes\n"
+    found = figures([section["load"]])
+    assert found
+    answers = (
+        f"{found.answers} pictures, {found.per_second:.1f} a second, p50 {found.percentile(50):.0f} ms, p99 "
+        f"{found.percentile(99):.0f} ms, {found.steps:.1f} steps in the mean.\n"
+    )
+    picture = f"![Latency and memory over time]({drawn['soak']})\n"
+    return "\n".join([title, origin(section), verdict_table(verdicts.soak(section)), answers, picture])
+
+
+def perf(section: dict, drawn: dict[str, str]) -> str:
+    return "\n".join(["## perf_analyzer\n", origin(section), table(section["columns"], section["rows"])])
+
+
+def origin(section: dict) -> str:
+    return (
+        f"`{section['command']}`, {section['began']}, commit {section['commit']}; {section['machine']}, "
+        f"load average {section['load_average']} before.\n"
+    )
+
+
+def verdict_table(found: list[verdicts.Verdict]) -> str:
+    rows = [(one.demand, one.found, "**met**" if one.met else "**not met**") for one in found]
+    return table(("wanted", "found", ""), rows)
+
+
+def load_table(section: dict) -> str:
+    columns = (
+        "load", "", "p50", "p90", "p99", "results/s", "unanswered", "slowest session", "steps",
+        "CPU s a result", "peak MB", "capture s",
+    )  # fmt: skip
+    rows = []
+    for kind in plots.kinds_of(section):
+        for server in (LUCY, BASELINE):
+            found = figures(section["loads"], server=server, **kind)
+            if found is None:
+                continue
+            rows.append(
+                (
+                    plots.describe(kind) if server == LUCY else "",
+                    plots.NAMES[server],
+                    *(_number(found.percentile(percent), "{:.0f}") for percent in (50, 90, 99)),
+                    f"{found.per_second:.2f}",
+                    f"{found.unanswered:.0%}",
+                    _number(found.slowest_session, "{:.2f}"),
+                    f"{found.steps:.1f}" if found.steps else "4",
+                    f"{found.cpu_s_per_answer:.2f}",
+                    f"{found.peak_memory_mb:.0f}",
+                    _number(found.capture_s, "{:.1f}"),
+                )
+            )
+    return table(columns, rows)
+
+
+def stage_table(section: dict) -> str:
+    lone = figures(section["loads"], server=LUCY, sessions=1, loop="closed", captures=0)
+    if lone is None or not lone.answers:
+        return "Not measured.\n"
+    stages = lone.stage_ms()
+    rest = lone.mean_ms - sum(stages.values())
+    rows = [
+        (f"`{name}`", f"{stages[name]:.1f}", f"{stages[name] / lone.mean_ms:.0%}")
+        for name in STAGES + PIXEL_WORK
+    ]
+    rows.append(
+        ("all else: socket, JSON, gRPC, between the models", f"{rest:.1f}", f"{rest / lone.mean_ms:.0%}")
+    )
+    rows.append(("**socket to socket, mean**", f"**{lone.mean_ms:.1f}**", ""))
+    return table(("model", "ms a keyframe", "share"), rows)
+
+
+def starts(section: dict) -> str:
+    lines = []
+    for server, seconds in section["ready_s"].items():
+        told = ", ".join(f"{s:.1f}" for s in seconds)
+        lines.append(f"- {plots.NAMES[server]}: ready {told} s after its command.")
+    if "export_s" in section:
+        lines.append(f"- `make export` takes {section['export_s']:.0f} s.")
+    threads = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in section["old_way_threads"].items())
+    lines.append(f"- The old way's best lone keyframe by torch's threads: {threads}.")
+    lines += [f"- Failed: {failure}" for failure in section["failures"]]
+    return "\n".join(lines) + "\n"
+
+
+def growth_table(section: dict) -> str:
+    rows = []
+    for variable, name in (("height", "frame of {:.0f} × {}"), ("steps", "{1} steps")):
+        ours, theirs = (plots.growth_of(section, server, variable) for server in (LUCY, BASELINE))
+        for value in ours:
+            rows.append(
+                (name.format(value * 16 / 9, value), f"{ours[value]:.0f}", f"{theirs.get(value, np.nan):.0f}")
+            )
+    return table(
+        ("a lone keyframe", f"{plots.NAMES[LUCY]}, p50 ms", f"{plots.NAMES[BASELINE]}, p50 ms"), rows
+    )
+
+
+def table(columns: tuple[str, ...] | list[str], rows: list) -> str:
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+
+
+def _number(value: float, form: str) -> str:
+    return form.format(value) if np.isfinite(value) else "–"

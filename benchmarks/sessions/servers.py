@@ -1,0 +1,128 @@
+"""The two servers that are compared, each on a port of its own, and what their processes take."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.stack import READY_WITHIN, free_ports, running_stack
+
+LUCY, BASELINE = "lucy", "old way"
+STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
+PIXEL_WORK = ("preprocess", "postprocess")
+
+
+@dataclass(frozen=True)
+class Server:
+    """ready_s: from the start of its command until it says that the model is loaded."""
+
+    name: str
+    url: str
+    process: psutil.Process
+    ready_s: float
+    triton_http: str | None = None
+
+    @property
+    def sockets(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/ws"
+
+    def cpu_s(self) -> float:
+        """Processor time of all its processes since they started."""
+        times = [process.cpu_times() for process in self._processes()]
+        return sum(t.user + t.system for t in times)
+
+    def memory_mb(self) -> float:
+        """Proportional set size of all its processes: what they share is counted once."""
+        total = 0
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_full_info().pss
+        return total / 1e6
+
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds that each model has computed since Triton started; nothing for a server without Triton."""
+        if self.triton_http is None:
+            return {}
+        with urllib.request.urlopen(f"{self.triton_http}/v2/models/stats", timeout=10) as response:
+            models = json.load(response)["model_stats"]
+        wanted = {*STAGES, *PIXEL_WORK}
+        return {
+            model["name"]: model["inference_stats"]["compute_infer"]["ns"] / 1e9
+            for model in models
+            if model["name"] in wanted
+        }
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+@contextmanager
+def lucy(folder: Path) -> Iterator[Server]:
+    """Lucy Serve as `make serve` runs it, with its default settings."""
+    began = time.perf_counter()
+    with running_stack(folder, LOG_LEVEL="warning") as stack:
+        stack.wait_until(lambda health: health["ai_model_loaded"])
+        ready_s = time.perf_counter() - began
+        yield Server(LUCY, stack.url, psutil.Process(stack.process.pid), ready_s, stack.triton_http)
+
+
+@contextmanager
+def baseline(folder: Path, threads: int) -> Iterator[Server]:
+    """The old way; `threads` of torch."""
+    (port,) = free_ports(1)
+    log = folder / "baseline.log"
+    command = [sys.executable, "-m", "benchmarks.baseline.server", f"--port={port}", f"--threads={threads}"]
+    began = time.perf_counter()
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/health", process, log)
+        yield Server(BASELINE, url, psutil.Process(process.pid), time.perf_counter() - began)
+    finally:
+        process.kill()  # it would answer all that waits first
+        process.wait()
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the old way does not answer:\n{log.read_text()[-2000:]}")
+
+
+class MemoryWatch:
+    """Samples a server's memory while a `with` block runs: seconds since its start, megabytes."""
+
+    def __init__(self, server: Server, interval_s: float = 2.0):
+        self._server, self._interval_s = server, interval_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.samples: list[tuple[float, float]] = []
+
+    def __enter__(self) -> "MemoryWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        began = time.perf_counter()
+        while True:
+            self.samples.append((time.perf_counter() - began, self._server.memory_mb()))
+            if self._over.wait(self._interval_s):
+                return

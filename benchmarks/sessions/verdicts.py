@@ -1,0 +1,138 @@
+"""What Lucy Serve has to show against the old way, judged from one run's measurements."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.sessions.figures import Figures, figures
+from benchmarks.sessions.servers import BASELINE, LUCY, STAGES
+
+STEADY_AFTER_S = 120  # by then every batch size has been met, and its memory allocated
+
+
+@dataclass(frozen=True)
+class Verdict:
+    demand: str
+    found: str
+    met: bool
+
+
+def side_by_side(section: dict) -> list[Verdict]:
+    """Verdicts on the section that `run` and `quick` write; demands without their measurement are absent."""
+    loads, verdicts = section["loads"], []
+    ours, theirs = (
+        figures(loads, server=name, sessions=1, loop="closed", captures=0) for name in (LUCY, BASELINE)
+    )
+    if ours and theirs:
+        p50, old = ours.percentile(50), theirs.percentile(50)
+        verdicts += [
+            _at_most(
+                "a lone keyframe, socket to socket: no slower than the old way", p50 / old, 1, _of(p50, old)
+            ),
+            Verdict("its p50 ≤ 300 ms", f"{p50:.0f} ms", p50 <= 300),
+            _stage_share(ours),
+        ]
+    ours, theirs = (
+        figures(loads, server=name, sessions=8, loop="closed", captures=0) for name in (LUCY, BASELINE)
+    )
+    if ours and theirs:
+        rate, old_rate = ours.per_second, theirs.per_second
+        p99, old = ours.percentile(99), theirs.percentile(99)
+        verdicts += [
+            Verdict(
+                "8 sessions: at least 1.5 times the old way's results a second",
+                f"{rate / old_rate:.2f} times: {rate:.1f} and {old_rate:.1f} a second{_turns(loads)}",
+                rate >= 1.5 * old_rate,
+            ),
+            _at_most("8 sessions: at most half the old way's p99", p99 / old, 0.5, _of(p99, old)),
+        ]
+    for name, most in ((LUCY, 1.6), (BASELINE, None)):
+        alone, beside = (
+            figures(loads, server=name, sessions=1, loop="closed", captures=count) for count in (0, 1)
+        )
+        if alone and beside and beside.answers:
+            ratio = beside.percentile(50) / alone.percentile(50)
+            found = f"{ratio:.2f} times: {_of(beside.percentile(50), alone.percentile(50))}"
+            if most:
+                demand = f"with a capture under way a keyframe's p50 grows at most {most} times"
+                verdicts.append(Verdict(demand, found, ratio <= most))
+            elif verdicts:
+                last = verdicts[-1]
+                verdicts[-1] = Verdict(
+                    last.demand, f"{last.found} (the old way: {ratio:.1f} times)", last.met
+                )
+    crowd = figures(loads, server=LUCY, sessions=16, loop="open", captures=0)
+    if crowd:
+        verdicts.append(_fair(crowd))
+    ready = section["ready_s"][LUCY]
+    verdicts.append(
+        Verdict(
+            "from the command to ready, with exported artefacts: under 15 s",
+            f"{max(ready):.1f} s (the old way: {max(section['ready_s'][BASELINE]):.1f} s)",
+            max(ready) < 15,
+        )
+    )
+    return verdicts
+
+
+def soak(section: dict) -> list[Verdict]:
+    """Verdicts on the section that `soak` writes."""
+    load = section["load"]
+    minutes = load["seconds"] / 60
+    verdicts = [_fair(Figures([load]), f", over {minutes:.0f} minutes")]
+    steady = np.array(
+        [(at, mb) for at, mb in load["memory_mb"] if at >= min(STEADY_AFTER_S, load["seconds"] / 2)]
+    )
+    if len(steady) > 3:
+        early, late = (np.median(part) for part in np.array_split(steady[:, 1], 4)[::3])
+        slope = np.polyfit(steady[:, 0] / 60, steady[:, 1], 1)[0]
+        verdicts.append(
+            Verdict(
+                f"16 sessions in open loop: memory level over {minutes:.0f} minutes (± 3 %, once warm)",
+                f"{early:.0f} MB, then {late:.0f} MB; {slope:+.1f} MB a minute",
+                bool(abs(late / early - 1) <= 0.03),
+            )
+        )
+    return verdicts
+
+
+def _of(ms: float, other: float) -> str:
+    return f"{ms:.0f} and {other:.0f} ms"
+
+
+def _at_most(demand: str, ratio: float, most: float, found: str) -> Verdict:
+    return Verdict(demand, f"{ratio:.2f} times: {found}", ratio <= most)
+
+
+def _stage_share(lone: Figures) -> Verdict:
+    stages = lone.stage_ms()
+    networks = sum(stages[name] for name in STAGES)
+    everything = sum(stages.values())
+    return Verdict(
+        "at least 85 % of its time inside the four stages",
+        f"{networks / lone.mean_ms:.0%} in the four networks ({networks:.0f} of {lone.mean_ms:.0f} ms), "
+        f"{everything / lone.mean_ms:.0%} with `preprocess` and `postprocess`",
+        networks >= 0.85 * lone.mean_ms,
+    )
+
+
+def _fair(crowd: Figures, over: str = "") -> Verdict:
+    worst = crowd.slowest_session
+    return Verdict(
+        f"16 sessions in open loop: the slowest within 1.5 times the median{over}",
+        f"{worst:.2f} times" if np.isfinite(worst) else "a session got no picture",
+        worst <= 1.5,
+    )
+
+
+def _turns(loads: list[dict]) -> str:
+    """The ratio in each turn, which shows how noisy the machine was."""
+    ratios = []
+    for turn in sorted({load["turn"] for load in loads}):
+        pair = [
+            figures(loads, server=name, sessions=8, loop="closed", captures=0, turn=turn)
+            for name in (LUCY, BASELINE)
+        ]
+        if all(pair) and pair[1].per_second:
+            ratios.append(f"{pair[0].per_second / pair[1].per_second:.2f}")
+    return f" (in turns: {', '.join(ratios)})" if len(ratios) > 1 else ""

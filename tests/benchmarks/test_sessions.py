@@ -1,0 +1,192 @@
+"""The load's client against a server of known behaviour, and what is made of its figures."""
+
+import asyncio
+import json
+import os
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import numpy as np
+import psutil
+import pytest
+from websockets.asyncio.server import serve
+
+from benchmarks.sessions import report, verdicts
+from benchmarks.sessions.figures import Figures, figures
+from benchmarks.sessions.load import Load, run
+from benchmarks.sessions.pictures import SWAY, Messages, swaying
+from benchmarks.sessions.record import Record
+from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES, Server
+
+
+@asynccontextmanager
+async def server_that(answer):
+    """A socket server; `answer(message)` is what it says to each."""
+
+    async def handle(socket):
+        async for text in socket:
+            await socket.send(json.dumps(await answer(json.loads(text))))
+
+    async with serve(handle, "127.0.0.1", 0, max_size=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield Server("fake", f"http://127.0.0.1:{port}", psutil.Process(os.getpid()), 1.0)
+
+
+async def dressed(message):
+    await asyncio.sleep(0.02)
+    return {"mode": "ai_enhanced", "timestamp": message["timestamp"], "steps": 4}
+
+
+@pytest.fixture(scope="module")
+def messages():
+    return Messages(swaying(90))
+
+
+async def test_closed_loop_asks_again_when_answered(messages):
+    async with server_that(dressed) as server:
+        result = await run(server, Load(3, "closed"), 0.5, messages, b"")
+    found = Figures([result])
+    assert [len(one) for one in result["latencies_ms"]] == result["sent"]
+    assert found.percentile(50) >= 20
+    assert 0 < found.per_second <= 3 / 0.02
+    assert found.steps == 4
+
+
+async def test_open_loop_sends_at_its_pace_and_counts_what_is_not_answered(messages, monkeypatch):
+    monkeypatch.setattr("benchmarks.sessions.load.INTERVAL_S", 0.1)
+
+    async def slow(message):
+        await asyncio.sleep(0.25)
+        return await dressed(message)
+
+    async with server_that(slow) as server:
+        result = await run(server, Load(2, "open"), 1.2, messages, b"")
+    assert all(10 <= sent <= 13 for sent in result["sent"])
+    assert Figures([result]).unanswered > 0.4
+
+
+async def test_an_answer_without_the_models_picture_is_no_result(messages):
+    async def fallen_back(message):
+        return {"mode": "fallback", "mode_reason": "deadline", "timestamp": message["timestamp"]}
+
+    async with server_that(fallen_back) as server:
+        result = await run(server, Load(1, "closed"), 0.2, messages, b"")
+    assert Figures([result]).answers == 0
+    assert result["other_answers"]["deadline"] == result["sent"][0]
+
+
+def test_no_two_keyframes_in_a_row_are_alike(messages):
+    """Lucy Serve answers a scene that stands still with the last picture, which would measure nothing."""
+    sent = [json.loads(messages[number]) for number in range(len(SWAY))]
+    for before, after in pairwise(sent):
+        assert before["camera_frame"] != after["camera_frame"]
+        assert before["jacket_render"] != after["jacket_render"]
+    assert [message["timestamp"] for message in sent] == list(range(len(SWAY)))
+
+
+def load(server=LUCY, sessions=1, loop="closed", captures=0, ms=100.0, count=40, turn=0, **fields):
+    latencies = [[ms] * count for _ in range(sessions)]
+    return {
+        "turn": turn, "server": server, "sessions": sessions, "loop": loop, "captures": captures,
+        "seconds": 5, "latencies_ms": latencies, "answered_at_s": [[1.0] * count] * sessions,
+        "sent": [count] * sessions, "steps": {"4": count * sessions}, "other_answers": {}, "capture_s": [],
+        "cpu_s": 2.0, "client_cpu_s": 0.1, "stage_s": dict.fromkeys(STAGES + PIXEL_WORK, 0.5),
+        "memory_mb": [[0.0, 900.0], [2.0, 1000.0]], **fields,
+    }  # fmt: skip
+
+
+def section(loads):
+    growth = [
+        {"server": server, variable: value, "latencies_ms": [100.0, 110.0], "cpu_s": 0.2}
+        for server in (LUCY, BASELINE)
+        for variable, value in (("height", 360), ("height", 1080), ("steps", 1), ("steps", 8))
+    ]
+    origin = {"command": "c", "began": "b", "commit": "0", "machine": "m", "load_average": 0.1}
+    return origin | {
+        "ready_s": {LUCY: [9.0], BASELINE: [5.0]},
+        "old_way_threads": {"1": 300.0},
+        "loads": loads,
+        "growth": growth,
+        "failures": [],
+    }
+
+
+def judged(found, demand):
+    (verdict,) = [one for one in found if demand in one.demand]
+    return verdict.met
+
+
+def test_a_verdict_turns_with_its_figures():
+    pair = [load(ms=200.0), load(BASELINE, ms=300.0)]
+    eight = [load(sessions=8, ms=900.0, count=20), load(BASELINE, sessions=8, ms=2000.0, count=10)]
+    found = verdicts.side_by_side(section([*pair, *eight, load(captures=1, ms=310.0)]))
+    assert judged(found, "no slower")
+    assert judged(found, "1.5 times the old way's results")
+    assert judged(found, "half the old way's p99")
+    assert judged(found, "capture under way")
+    slower = [load(ms=310.0), load(BASELINE, ms=300.0), *eight[::-1], load(captures=1, ms=510.0)]
+    slower[2] |= {"server": LUCY}
+    slower[3] |= {"server": BASELINE}
+    found = verdicts.side_by_side(section(slower))
+    assert not judged(found, "no slower")
+    assert not judged(found, "300 ms")
+    assert not judged(found, "1.5 times the old way's results")
+    assert not judged(found, "half the old way's p99")
+    assert not judged(found, "capture under way")
+
+
+def test_the_stages_share_is_of_the_whole_way():
+    lone = load(ms=100.0, stage_s={"unet": 40 * 0.06, "vae_decoder": 40 * 0.03, "preprocess": 40 * 0.005})
+    (share,) = [v for v in verdicts.side_by_side(section([lone, load(BASELINE)])) if "stages" in v.demand]
+    assert share.met
+    assert "90%" in share.found
+    assert "95%" in share.found
+
+
+def test_a_session_that_starves_is_seen_though_its_latencies_are_fine():
+    latencies = [[100.0] * 20, [100.0] * 20, [100.0] * 5]
+    assert Figures([load(latencies_ms=latencies, sessions=3)]).slowest_session == 4
+    assert Figures([load(latencies_ms=[[100.0], []], sessions=2)]).slowest_session == float("inf")
+
+
+@pytest.mark.parametrize(("growth", "level"), [(0, True), (20, False)])
+def test_memory_that_grows_through_the_soak_is_seen(growth, level):
+    at = np.arange(0, 600, 2.0)
+    memory = [[t, 2000 + growth * t / 60] for t in at]
+    found = verdicts.soak({"load": load(sessions=16, loop="open", seconds=600, memory_mb=memory)})
+    assert judged(found, "memory level") is level
+
+
+def test_the_turns_of_a_load_count_together():
+    loads = [load(ms=100.0, turn=0), load(ms=300.0, turn=1), load(BASELINE, ms=900.0)]
+    found = figures(loads, server=LUCY, sessions=1)
+    assert (found.answers, found.percentile(50)) == (80, 200.0)
+    assert figures(loads, server=LUCY, sessions=2) is None
+
+
+def test_the_page_and_the_plots_are_made_from_the_file(tmp_path):
+    record = Record.of_today(tmp_path)
+    crowd = load(sessions=16, loop="open", seconds=600, memory_mb=[[float(t), 2000.0] for t in range(600)])
+    nothing = load(BASELINE, sessions=16, loop="open", count=0)
+    record.sections["sessions"] = section([load(), load(BASELINE, ms=250.0), crowd, nothing])
+    record.begin("soak", minutes=10)["load"] = crowd
+    record.write()
+    again = Record.newest(tmp_path)
+    assert again.sections == json.loads(json.dumps(record.sections))
+    report.write(again, tmp_path / "README.md")
+    page = (tmp_path / "README.md").read_text()
+    assert "0.40 times: 100 and 250 ms" in page
+    assert "16 sessions for 10 minutes" in page
+    assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_measuring_one_section_anew_keeps_the_others(tmp_path):
+    record = Record.of_today(tmp_path)
+    record.begin("soak", minutes=10)
+    record.write()
+    record = Record.of_today(tmp_path)
+    record.begin("sessions", loads=[[1.5, 2.5]])
+    record.write()
+    assert set(Record.newest(tmp_path).sections) == {"soak", "sessions"}
+    with pytest.raises(FileNotFoundError, match="make bench-quick"):
+        Record.newest(tmp_path / "empty")
