@@ -104,6 +104,11 @@ lock: setup ## Pin the newest versions that fit pyproject.toml
 	    --no-emit-find-links | sed 's/+cpu$$//' > build/requirements.lock
 	mv build/requirements.lock requirements.lock
 
+# The same rules, as the Prometheus operator wants them.
+deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml
+	@{ echo "# Made by \`make $@\` from $<."; echo "apiVersion: monitoring.coreos.com/v1"; echo "kind: PrometheusRule"; \
+	    echo "metadata: { name: lucy }"; echo "spec:"; sed -n '/^groups:/,$$p' $< | sed 's/^\(.\)/  \1/'; } > $@
+
 clean: ## Remove what was built (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json} \

@@ -49,6 +49,13 @@ def queries():
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m")
 
 
+def scaling_queries():
+    """What KEDA asks Prometheus for."""
+    for path in (ROOT / "deploy" / "kubernetes" / "components" / "keda").glob("scaled-*.yaml"):
+        for trigger in yaml.safe_load(path.read_text())["spec"]["triggers"]:
+            yield trigger["metadata"]["query"]
+
+
 def metrics(query):
     """The metrics' names in a query: what is left without labels, durations, numbers and functions."""
     bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(?:by|without|on)\s*\([^)]*\)|\b\d[\w.]*', "", query)
@@ -197,7 +204,7 @@ def test_every_metric_of_the_rules_and_the_dashboard_is_scraped(prometheus):
     """A metric that was renamed leaves an alert that never fires, and nobody sees it."""
     known = set(prometheus.get("/label/__name__/values")) | {rule.get("record") for rule in RULES}
     asked = [rule["expr"] for rule in RULES] + [query for _, query in queries()]
-    wanted = {metric for query in asked for metric in metrics(query)}
+    wanted = {metric for query in [*asked, *scaling_queries()] for metric in metrics(query)}
     assert wanted - known == GPU_METRICS
     for query in asked:
         for metric, labels in selectors(query):

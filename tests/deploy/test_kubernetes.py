@@ -1,0 +1,353 @@
+"""deploy/kubernetes: no cluster runs here, so all that a manifest names is looked up where it must be."""
+
+import functools
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from export.__main__ import parser as export_parser
+from frontend_proxy.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+SCHEMAS = json.loads((ROOT / "tests" / "data" / "kubernetes" / "schemas.json").read_text())
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
+MADE_ELSEWHERE = {"proxy-secrets", "hub-token"}  # Secrets, which README.md tells how to make
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("kubectl"), reason="no kubectl here: its Kustomize builds what is tested"
+)
+
+
+@functools.cache
+def build(overlay):
+    """The documents of an overlay, as `kubectl apply -k` would send them."""
+    return rendered(KUBERNETES / "overlays" / overlay)
+
+
+def rendered(folder):
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def of_kind(documents, *kinds):
+    return [document for document in documents if document["kind"] in kinds]
+
+
+def named(documents, kind, name):
+    return next(it for it in of_kind(documents, kind) if it["metadata"]["name"] == name)
+
+
+def pods(documents):
+    """(name, labels, pod's spec) of all that starts pods; KServe's are put together as KServe does."""
+    for workload in of_kind(documents, *WORKLOADS):
+        template = workload["spec"]["template"]
+        yield workload["metadata"]["name"], template["metadata"]["labels"], template["spec"]
+    for service in of_kind(documents, "InferenceService"):
+        predictor = service["spec"]["predictor"]
+        runtime = named(documents, "ServingRuntime", predictor["model"]["runtime"])["spec"]
+        yield service["metadata"]["name"], predictor["labels"], {**runtime, **predictor}
+
+
+def containers(pod):
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def selected(documents, selector):
+    wanted = selector.get("matchLabels", {}) if "matchLabels" in selector or not selector else selector
+    return [(name, pod) for name, labels, pod in pods(documents) if wanted.items() <= labels.items()]
+
+
+def port_names(pod):
+    return {port["name"] for container in pod["containers"] for port in container.get("ports", [])}
+
+
+def inside(value, key):
+    """Every value under `key`, however deep."""
+    if isinstance(value, list):
+        for one in value:
+            yield from inside(one, key)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if name == key:
+                yield one
+            yield from inside(one, key)
+
+
+def check(document):
+    """Raises ValidationError where the cluster would refuse `document`, or drop a field of it."""
+    kind = f"{document['apiVersion']}/{document['kind']}"
+    schema = {"$ref": f"#/$defs/{SCHEMAS['kinds'][kind]}", "$defs": SCHEMAS["$defs"]}
+    jsonschema_rs.validator_for(schema).validate(document)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_document_is_as_its_schema_says(overlay):
+    for document in build(overlay):
+        check(document)
+
+
+def test_the_ingress_variant_is_as_its_schema_says(tmp_path):
+    def path(part):
+        return os.path.relpath(KUBERNETES / part, tmp_path)
+
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [path("overlays/cpu")],
+        "components": [path("components/ingress")],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    documents = rendered(tmp_path)
+    (ingress,) = of_kind(documents, "Ingress")
+    check(ingress)
+    for backend in inside(ingress, "backend"):
+        service = named(documents, "Service", backend["service"]["name"])
+        assert backend["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+@pytest.mark.parametrize(
+    "kind", ["Deployment", "ScaledObject", "ServiceMonitor", "HTTPRoute", "PrometheusRule"]
+)
+def test_the_schemas_find_a_field_that_is_not_there(kind):
+    document = of_kind(build("gpu"), kind)[0]
+    with pytest.raises(jsonschema_rs.ValidationError):
+        check({**document, "spec": {**document["spec"], "replica": 1}})
+
+
+def test_the_schemas_find_a_fault_in_kserves_pods():
+    (service,) = of_kind(build("kserve"), "InferenceService")
+    predictor = {**service["spec"]["predictor"], "nodeSelectors": {}}
+    with pytest.raises(jsonschema_rs.ValidationError):
+        check({**service, "spec": {"predictor": predictor}})
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_has_no_rights_that_it_does_not_need(overlay):
+    for name, _, pod in pods(build(overlay)):
+        assert pod["securityContext"]["runAsNonRoot"], name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        for container in containers(pod):
+            rights = container["securityContext"]
+            assert rights["readOnlyRootFilesystem"]
+            assert rights["allowPrivilegeEscalation"] is False
+            assert rights["capabilities"] == {"drop": ["ALL"]}
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+            assert "memory" in container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_images_are_those_of_compose_and_volumes_are_there(overlay):
+    documents = build(overlay)
+    claims = {claim["metadata"]["name"] for claim in of_kind(documents, "PersistentVolumeClaim")}
+    images = {service["image"] for service in COMPOSE.values()}
+    for name, _, pod in pods(documents):
+        volumes = {volume["name"] for volume in pod.get("volumes", [])}
+        for workload in of_kind(documents, "StatefulSet"):
+            if workload["metadata"]["name"] == name:
+                volumes |= {claim["metadata"]["name"] for claim in workload["spec"]["volumeClaimTemplates"]}
+        assert set(inside(pod.get("volumes", []), "claimName")) <= claims
+        for container in containers(pod):
+            assert container["image"] in images
+            assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
+    for service in of_kind(documents, "InferenceService"):
+        assert service["spec"]["predictor"]["model"]["storageUri"].removeprefix("pvc://") in claims
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_config_maps_are_there_and_secrets_are_told_of(overlay):
+    documents = build(overlay)
+    maps = {it["metadata"]["name"] for it in of_kind(documents, "ConfigMap")}
+    readme = (ROOT / "deploy" / "README.md").read_text()
+    assert not of_kind(documents, "Secret"), "secrets are not for a repository"
+    for _, _, pod in pods(documents):
+        for reference in inside(pod, "configMapRef"):
+            assert reference["name"] in maps
+        for reference in [*inside(pod, "secretRef"), *inside(pod, "secretKeyRef")]:
+            assert reference["name"] in MADE_ELSEWHERE
+            assert reference["optional"]
+            assert f"secret generic {reference['name']}" in readme
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_selector_selects_something_and_ports_have_their_names(overlay):
+    documents = build(overlay)
+    for service in of_kind(documents, "Service"):
+        found = selected(documents, service["spec"]["selector"])
+        assert found, service["metadata"]["name"]
+        for port in service["spec"]["ports"]:
+            assert all(port["targetPort"] in port_names(pod) for _, pod in found)
+    for budget in of_kind(documents, "PodDisruptionBudget"):
+        assert selected(documents, budget["spec"]["selector"])
+    for policy in of_kind(documents, "NetworkPolicy"):
+        targets = selected(documents, policy["spec"]["podSelector"])
+        assert targets
+        for rule in policy["spec"].get("ingress", []):
+            for port in rule["ports"]:
+                assert all(port["port"] in port_names(pod) for _, pod in targets)
+        for rule in policy["spec"].get("egress", []):
+            for peer in rule.get("to", []):
+                if "namespaceSelector" not in peer:
+                    found = selected(documents, peer["podSelector"])
+                    assert found
+                    for port in rule["ports"]:
+                        assert all(port["port"] in port_names(pod) for _, pod in found)
+    for _, labels, pod in pods(documents):
+        for spread in pod.get("topologySpreadConstraints", []):
+            assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+        for probe in inside(pod, "httpGet"):
+            assert probe["port"] in port_names(pod)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_scales_watches_or_routes_finds_its_target(overlay):
+    documents = build(overlay)
+    services = {service["metadata"]["name"]: service for service in of_kind(documents, "Service")}
+    for scaler in of_kind(documents, "HorizontalPodAutoscaler", "ScaledObject"):
+        target = named(documents, "Deployment", scaler["spec"]["scaleTargetRef"]["name"])
+        assert "replicas" not in target["spec"], "each apply would fight the autoscaler"
+    for scaler in of_kind(documents, "ScaledObject"):
+        target = scaler["spec"]["scaleTargetRef"]["name"]
+        for query in inside(scaler, "query"):
+            (pattern,) = set(re.findall(r'pod=~"([^"]*)"', query))
+            assert re.fullmatch(pattern, f"{target}-6d4cf56db6-x2x2x")
+    for monitor in of_kind(documents, "ServiceMonitor"):
+        labels = monitor["spec"]["selector"]["matchLabels"]
+        (service,) = (it for it in services.values() if labels.items() <= it["metadata"]["labels"].items())
+        ports = {port["name"] for port in service["spec"]["ports"]}
+        assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+        assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] in ("proxy", "triton")
+    for reference in inside(of_kind(documents, "HTTPRoute"), "backendRefs"):
+        for backend in reference:
+            assert backend["port"] in {port["port"] for port in services[backend["name"]]["spec"]["ports"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_proxy_takes_every_setting_and_ends_within_its_time(overlay, monkeypatch):
+    documents = build(overlay)
+    pod = named(documents, "Deployment", "proxy")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    reference = container["envFrom"][0]["configMapRef"]["name"]
+    variables = named(documents, "ConfigMap", reference)["data"]
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    host, port = re.fullmatch(r"dns:///([\w-]+):(\d+)", settings.triton_url).groups()
+    service = named(documents, "Service", host)
+    assert service["spec"]["clusterIP"] == "None", "gRPC shares jobs out among addresses that it sees"
+    assert int(port) in {one["port"] for one in service["spec"]["ports"]}
+    assert container["ports"][0]["containerPort"] == settings.port
+    assert pod["terminationGracePeriodSeconds"] > settings.shutdown_delay_s + settings.shutdown_timeout_s + 2
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    for folder in (settings.catalog_dir, settings.results_dir):
+        assert any(folder.is_relative_to(mount) for mount in mounts), "the root file system is read-only"
+    if settings.rate_limit_storage.startswith("redis://"):
+        assert named(documents, "Service", "redis")["spec"]["ports"][0]["port"] == 6379
+    for route in of_kind(documents, "HTTPRoute"):
+        seconds = int(route["spec"]["rules"][-1]["timeouts"]["request"].removesuffix("s"))
+        assert seconds > settings.body_timeout_s + settings.capture_timeout_s
+
+
+def tritons():
+    for overlay in OVERLAYS:
+        for name, labels, pod in pods(build(overlay)):
+            if labels["app.kubernetes.io/name"] == "triton":
+                yield f"{overlay}: {name}", pod
+
+
+def python_instances(profile):
+    """Processes of Python models that Triton starts under a profile's configurations."""
+    count = 0
+    for model in (ROOT / "model_repository").iterdir():
+        config = model / "configs" / f"{profile}.pbtxt"
+        config = config if config.exists() else model / "config.pbtxt"
+        if config.exists() and model.name != "unet_fast":  # only some exports have it
+            text = config.read_text()
+            if 'backend: "python"' in text:
+                count += sum(map(int, re.findall(r"\bcount: (\d+)", text.split("instance_group")[-1])))
+    return count
+
+
+def options(pod):
+    return dict(word.split("=", 1) for word in pod["containers"][0]["args"] if "=" in word)
+
+
+def test_triton_knows_every_option():
+    """Asked of the real binary, the one in the wheel."""
+    package = Path(importlib.util.find_spec("pytriton").submodule_search_locations[0])
+    binary = package / "tritonserver" / "bin" / "tritonserver"
+    told = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60)
+    for name, pod in tritons():
+        program, *words = pod["containers"][0]["args"]
+        assert program == "tritonserver"
+        for word in words:
+            assert f"{word.split('=')[0]} <" in told.stdout + told.stderr, (name, word)
+
+
+def test_triton_has_what_compose_gives_it_and_time_to_end():
+    for name, pod in tritons():
+        given = options(pod)
+        profile = given["--model-config-name"]
+        compose = COMPOSE["triton" if profile == "cpu" else "triton-gpu"]["command"]
+        ours = set(pod["containers"][0]["args"])
+        assert {
+            o for o in compose if o.startswith(("--cache-c", "--backend-c", "--rate", "--pinned"))
+        } <= ours
+        hook = next(inside(pod, "preStop"), {"sleep": {"seconds": 0}})
+        seconds = hook["sleep"]["seconds"] + int(given["--exit-timeout-secs"])
+        assert pod["terminationGracePeriodSeconds"] > seconds, name
+        # A proxy that is told to connect anew may first end the captures that it has there.
+        assert (
+            int(given["--grpc-max-connection-age-grace"]) / 1000 > Settings(_env_file=None).capture_timeout_s
+        )
+        (command,) = inside(pod["containers"][0]["livenessProbe"], "command")
+        assert f"-ge {python_instances(profile)}" in command[-1], name
+        if profile == "gpu":
+            assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+            assert pod["nodeSelector"]["nvidia.com/gpu.product"]
+
+
+def test_the_liveness_probe_counts_the_processes_that_there_are(stack):
+    stubs = [
+        child for child in stack.triton.children() if child.exe().endswith("/triton_python_backend_stub")
+    ]
+    assert len(stubs) == python_instances("cpu")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_export_fills_the_volume_that_its_tritons_read(overlay):
+    documents = build(overlay)
+    readers = {}
+    for name, labels, pod in pods(documents):
+        if labels["app.kubernetes.io/name"] == "triton":
+            claim = next(inside(pod.get("volumes", []), "claimName"), None)
+            readers[claim or pod["model"]["storageUri"].removeprefix("pvc://")] = (name, pod)
+    for job in of_kind(documents, "Job"):
+        pod = job["spec"]["template"]["spec"]
+        args = export_parser().parse_args(pod["containers"][0]["args"])
+        assert (ROOT / args.checkpoint.replace("/app", ".", 1) / "model_index.json").exists()
+        name, reader = readers.pop(next(inside(pod["volumes"], "claimName")))
+        assert options(reader)["--model-config-name"] == args.profile, name
+        assert pod.get("nodeSelector") == reader.get("nodeSelector"), "engines fit the GPUs they are built on"
+    assert not readers
+
+
+def test_the_rules_are_those_of_prometheus():
+    """The operator wants them inside a document of its own; `make` writes it."""
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text())
+    assert named(build("gpu"), "PrometheusRule", "lucy")["spec"] == rules, (
+        "run `make -B deploy/kubernetes/components/monitoring/rules.yaml`"
+    )
