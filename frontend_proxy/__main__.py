@@ -1,5 +1,6 @@
 """`python -m frontend_proxy`: the proxy alone, before a Triton that runs elsewhere."""
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -37,6 +38,15 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
     )
 
 
+def spare_the_garbage_collector() -> None:
+    """Collecting garbage stops every socket, for 150 ms where it looks through all that is imported. That is
+    never garbage; nor do requests leave any that is worth looking for often: their memory goes with them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(2_000, 500, 10)
+
+
 def main() -> None:
     try:
         settings = CliApp.run(Settings, cli_exit_on_error=True)
@@ -51,7 +61,9 @@ def main() -> None:
     shutdown = Shutdown()
 
     def app() -> Starlette:
-        return create_app(settings, Triton(settings.triton_url), shutdown)
+        application = create_app(settings, Triton(settings.triton_url), shutdown)
+        spare_the_garbage_collector()
+        return application
 
     Server(server_config(settings, app), settings, shutdown).run()
     end_tracing()

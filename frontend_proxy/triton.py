@@ -1,7 +1,6 @@
-"""Triton as a `ModelServer`: the one place that knows gRPC, tensors and Triton's errors."""
+"""Triton as a `ModelServer`: the one place that knows gRPC and Triton's errors."""
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -10,11 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
-import numpy as np
-from pydantic import ValidationError
-from tritonclient.grpc import InferRequestedOutput
-from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferResult
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from frontend_proxy.errors import (
     DeadlineExceeded,
@@ -26,23 +21,15 @@ from frontend_proxy.errors import (
     UndecodableImage,
 )
 from frontend_proxy.jobs import Job, ModelHealth, Progress, Result
-from frontend_proxy.schemas import Report
+from frontend_proxy.tensors import MODEL, infer_request, read_response
 from frontend_proxy.tracing import outgoing_headers
 
 logger = logging.getLogger(__name__)
 
-MODEL = "tryon"
-OUTPUTS = (
-    "progress",
-    "preview",
-    "image",
-    "report",
-)  # it has more, for tests; without a choice it would send them all
 DEVICE_MODEL = "unet"  # where it runs is what one means by the device
 HEALTH_TIMEOUT_S = 2.0
 
-# The client's `channel_args` replace all its defaults, so the message sizes are among them.
-CHANNEL_ARGS = [
+CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", 2**31 - 1),
     ("grpc.max_receive_message_length", 2**31 - 1),
     # A peer that vanished without closing is noticed within a minute. More pings than these, or pings on
@@ -80,7 +67,8 @@ class Triton:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = InferenceServerClient(url, channel_args=CHANNEL_ARGS)
+        self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._device = "unknown"
         self._model_died = False
 
@@ -89,24 +77,20 @@ class Triton:
         if timeout_s <= 0:  # gRPC would begin the call, and now and then trip over its own cancelling
             raise DeadlineExceeded("the request's time was over before the model could begin")
 
-        async def request() -> AsyncIterator[dict[str, Any]]:
-            yield {
-                "model_name": MODEL,
-                "inputs": job_tensors(job),
-                "outputs": [InferRequestedOutput(name) for name in OUTPUTS],
-                "request_id": job.request_id,
-            }
+        async def request() -> AsyncIterator[service_pb2.ModelInferRequest]:
+            yield infer_request(job)
 
         deadline = time.monotonic() + timeout_s
-        stream = self._client.stream_infer(request(), stream_timeout=timeout_s, headers=outgoing_headers())
+        metadata = tuple(outgoing_headers().items())
+        stream = self._stub.ModelStreamInfer(request(), timeout=timeout_s, metadata=metadata)
         try:
             with translated_errors():
-                async for result, error in stream:
-                    if error is not None:
-                        self._model_died = bool(_PROCESS_DIED.search(error.message()))
-                        raise error
-                    self._model_died = False
-                    response = read_response(result)
+                # An iteration that is not run to its end is garbage in a circle, the picture with it.
+                while (message := await stream.read()) is not grpc.aio.EOF:
+                    self._model_died = bool(_PROCESS_DIED.search(message.error_message))
+                    if message.error_message:
+                        raise translate(message.error_message, None)
+                    response = read_response(message.infer_response)
                     yield response
                     if isinstance(response, Result):
                         return
@@ -125,14 +109,18 @@ class Triton:
         """See `ModelServer.health`."""
         try:
             with translated_errors():
-                return await self._health({"client_timeout": HEALTH_TIMEOUT_S})
+                return await self._health()
         except ProxyError as away:
             self._model_died = False  # the server that comes back starts all its models
             return ModelHealth(False, False, str(away), self._device)
 
-    async def _health(self, timeout: dict[str, float]) -> ModelHealth:
-        if not await self._client.is_model_ready(MODEL, **timeout):
-            index = await self._client.get_model_repository_index(**timeout)
+    async def _health(self) -> ModelHealth:
+        ready = await self._stub.ModelReady(
+            service_pb2.ModelReadyRequest(name=MODEL), timeout=HEALTH_TIMEOUT_S
+        )
+        if not ready.ready:
+            request = service_pb2.RepositoryIndexRequest()
+            index = await self._stub.RepositoryIndex(request, timeout=HEALTH_TIMEOUT_S)
             state, reason = next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
             if state in ("LOADING", "UNKNOWN"):
                 return ModelHealth(False, True, None, self._device)
@@ -141,7 +129,8 @@ class Triton:
         if self._model_died:
             return ModelHealth(False, False, f"the process of model {MODEL} died", self._device)
         if self._device == "unknown":
-            response = await self._client.get_model_config(DEVICE_MODEL, **timeout)
+            request = service_pb2.ModelConfigRequest(name=DEVICE_MODEL)
+            response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
             self._device = device_of(response.config)
         return ModelHealth(True, False, None, self._device)
 
@@ -149,7 +138,8 @@ class Triton:
         """See `ModelServer.executions`."""
         try:
             with translated_errors():
-                statistics = await self._client.get_inference_statistics(client_timeout=HEALTH_TIMEOUT_S)
+                request = service_pb2.ModelStatisticsRequest()
+                statistics = await self._stub.ModelStatistics(request, timeout=HEALTH_TIMEOUT_S)
         except ProxyError:
             return {}
         return {
@@ -159,7 +149,7 @@ class Triton:
         }
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._channel.close()
 
 
 def device_of(config: Any) -> str:
@@ -168,52 +158,12 @@ def device_of(config: Any) -> str:
     return "cuda" if "KIND_GPU" in kinds else "cpu"
 
 
-def job_tensors(job: Job) -> list[InferInput]:
-    """The inputs of `tryon`, as model_repository/README.md has them; what is None is left out."""
-    tensors = {
-        "camera_frame": np.frombuffer(job.camera_frame, np.uint8),
-        "jacket_render": np.frombuffer(job.jacket_render, np.uint8),
-        "mode": _text(job.mode),
-        "pose": job.pose,
-        "client_mask": None if job.mask is None else np.frombuffer(job.mask, np.uint8),
-        "render_fit": None if job.render_fit is None else _text(job.render_fit),
-        "fabric": None if job.fabric is None else _text(job.fabric),
-        "steps": None if job.steps is None else np.array([job.steps], np.int32),
-        "strength": None if job.strength is None else np.array([job.strength], np.float32),
-        "guidance_scale": None if job.guidance_scale is None else np.array([job.guidance_scale], np.float32),
-        "seed": np.array([job.seed], np.int64),
-        "output_format": _text(job.output_format),
-        "preview_interval": None
-        if job.preview_interval is None
-        else np.array([job.preview_interval], np.int32),
-        "session": None if job.session is None else _text(job.session),
-    }
-    return [_input(name, array) for name, array in tensors.items() if array is not None]
-
-
-def read_response(result: InferResult) -> Progress | Result:
-    """Raises InferenceFailed for a response that is neither."""
-    image = result.as_numpy("image")
-    if image is None:
-        progress = result.as_numpy("progress")
-        if progress is None:
-            raise InferenceFailed("the model sent neither a picture nor progress")
-        preview = result.as_numpy("preview")
-        return Progress(int(progress[0]), int(progress[1]), None if preview is None else preview.tobytes())
-    try:
-        return Result(image.tobytes(), Report.model_validate(json.loads(result.as_numpy("report")[0])))
-    except (TypeError, ValueError, ValidationError) as error:
-        raise InferenceFailed("the model sent a picture with an unreadable report") from error
-
-
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """gRPC's and Triton's errors leave as ours."""
+    """gRPC's errors leave as ours."""
     try:
         yield
-    except InferenceServerException as error:
-        raise translate(error.message() or "", error.status()) from error
-    except grpc.RpcError as error:  # what a stream raises
+    except grpc.aio.AioRpcError as error:
         raise translate(error.details() or "", str(error.code())) from error
 
 
@@ -237,13 +187,3 @@ def translate(message: str, status: str | None) -> ProxyError:
     if _NOT_READY.search(message):
         return ModelUnavailable("the model is not ready; try again in a few seconds")
     return InferenceFailed("the model failed on this request")
-
-
-def _text(value: str) -> np.ndarray:
-    return np.array([value.encode()], np.object_)
-
-
-def _input(name: str, array: np.ndarray) -> InferInput:
-    tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
-    tensor.set_data_from_numpy(array)
-    return tensor

@@ -1,0 +1,90 @@
+"""A job as the message that `tryon` takes, and what `tryon` answers.
+
+Messages are made here and not by `tritonclient`'s `InferInput` and `stream_infer`: those copy every picture
+twice and leave a class behind for each call, which at hundreds of keyframes a second stops the event loop
+for 150 ms again and again while the garbage is collected.
+https://github.com/kserve/kserve/blob/master/docs/predict-api/v2/required_api.md#grpc
+"""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import ValidationError
+from tritonclient.grpc import InferResult, service_pb2
+from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
+
+from frontend_proxy.errors import InferenceFailed
+from frontend_proxy.jobs import Job, Progress, Result
+from frontend_proxy.schemas import Report
+
+MODEL = "tryon"
+# It has more, for tests; without a choice it would send them all.
+OUTPUTS = ("progress", "preview", "image", "report")
+
+
+def infer_request(job: Job) -> service_pb2.ModelInferRequest:
+    """The inputs as model_repository/README.md has them; what is None is left out."""
+    given = [(name, value) for name, value in _values(job) if value is not None]
+    return service_pb2.ModelInferRequest(
+        model_name=MODEL,
+        id=job.request_id,
+        inputs=[_tensor(name, value) for name, value in given],
+        raw_input_contents=[_content(value) for _, value in given],
+        outputs=[service_pb2.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in OUTPUTS],
+    )
+
+
+def read_response(response: service_pb2.ModelInferResponse) -> Progress | Result:
+    """Raises InferenceFailed for a response that is neither."""
+    result = InferResult(response)
+    image = result.as_numpy("image")
+    if image is None:
+        progress = result.as_numpy("progress")
+        if progress is None:
+            raise InferenceFailed("the model sent neither a picture nor progress")
+        preview = result.as_numpy("preview")
+        return Progress(int(progress[0]), int(progress[1]), None if preview is None else preview.tobytes())
+    try:
+        return Result(image.tobytes(), Report.model_validate(json.loads(result.as_numpy("report")[0])))
+    except (TypeError, ValueError, ValidationError) as error:
+        raise InferenceFailed("the model sent a picture with an unreadable report") from error
+
+
+def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:
+    """Bytes are a tensor of uint8."""
+    yield "camera_frame", job.camera_frame
+    yield "jacket_render", job.jacket_render
+    yield "mode", _text(job.mode)
+    yield "pose", job.pose
+    yield "client_mask", job.mask
+    yield "render_fit", _text(job.render_fit)
+    yield "fabric", _text(job.fabric)
+    yield "steps", _number(job.steps, np.int32)
+    yield "strength", _number(job.strength, np.float32)
+    yield "guidance_scale", _number(job.guidance_scale, np.float32)
+    yield "seed", _number(job.seed, np.int64)
+    yield "output_format", _text(job.output_format)
+    yield "preview_interval", _number(job.preview_interval, np.int32)
+    yield "session", _text(job.session)
+
+
+def _text(value: str | None) -> np.ndarray | None:
+    return None if value is None else np.array([value.encode()], np.object_)
+
+
+def _number(value: float | None, kind: type[np.generic]) -> np.ndarray | None:
+    return None if value is None else np.array([value], kind)
+
+
+def _tensor(name: str, value: bytes | np.ndarray) -> service_pb2.ModelInferRequest.InferInputTensor:
+    array = np.frombuffer(value, np.uint8) if isinstance(value, bytes) else value
+    return service_pb2.ModelInferRequest.InferInputTensor(
+        name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape
+    )
+
+
+def _content(value: bytes | np.ndarray) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return serialize_byte_tensor(value).item() if value.dtype == np.object_ else value.tobytes()
