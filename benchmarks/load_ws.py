@@ -4,8 +4,8 @@
     python -m benchmarks.load_ws --repository model_repository --sockets 4 --closed --captures 1
 
 `benchmarks/stand_in` is a model `tryon` that waits instead of computing, so that what is measured is the
-proxy. Load generator, proxy and Triton share the machine: an idle one with few cores measures the generator,
-too.
+proxy. It has the last core to itself; Triton and the load generator share the others. Where there are few,
+the clients' latencies are the generator's, too; the loop's lag is the proxy's own.
 """
 
 import argparse
@@ -64,11 +64,14 @@ def serving(repository, folder):
                 "LOG_LEVEL": "warning", "MAX_KEYFRAMES": "1000", "CATALOG_DIR": str(folder)}  # fmt: skip
     with ExitStack() as stack:
         log = stack.enter_context((folder / "load.log").open("w"))
-        for command, environment in (
-            (server.command(), server.environment()),
-            ([sys.executable, "-m", "frontend_proxy"], {**os.environ, **settings}),
+        *others, last = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, others or [last])
+        for command, environment, cores in (
+            (server.command(), server.environment(), others or [last]),
+            ([sys.executable, "-m", "frontend_proxy"], {**os.environ, **settings}, [last]),
         ):
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            psutil.Process(process.pid).cpu_affinity(cores)
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
         stack.callback(server.remove_shared_memory)

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -191,6 +192,20 @@ async def test_a_deadline_in_mid_send_is_a_deadline(triton: Triton, fake: FakeTr
     ]
     assert set(found) <= {"late", "in time"}
     assert "late" in found
+
+
+async def test_a_job_leaves_nothing_to_the_garbage_collector(triton: Triton, fake: FakeTriton) -> None:
+    """An iteration over a stream that is left before its end holds the call, and the picture, in a circle."""
+    fake.script = [(1, 2), b"picture"]
+    gc.collect()
+    gc.disable()
+    try:
+        await run_to_result(triton, JOB, 5)
+        await asyncio.sleep(0.1)  # gRPC's own tasks end
+        left = [found for found in gc.get_objects() if isinstance(found, grpc.aio.StreamStreamCall)]
+    finally:
+        gc.enable()
+    assert not left
 
 
 async def test_cancelling_the_task_cancels_the_job_at_the_server(triton: Triton, fake: FakeTriton) -> None:
