@@ -61,7 +61,8 @@ def serving(repository, folder):
     server = TritonServer(repository.resolve(), "cpu", grpc, http, metrics, folder)
     address = f"127.0.0.1:{port}"
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "TRITON_URL": f"127.0.0.1:{grpc}",
-                "LOG_LEVEL": "warning", "MAX_KEYFRAMES": "1000", "CATALOG_DIR": str(folder)}  # fmt: skip
+                "LOG_LEVEL": "warning", "MAX_KEYFRAMES": "1000",
+                "MAX_SOCKETS_PER_ADDRESS": "10000", "CATALOG_DIR": str(folder)}  # fmt: skip
     with ExitStack() as stack:
         log = stack.enter_context((folder / "load.log").open("w"))
         *others, last = sorted(os.sched_getaffinity(0))

@@ -8,7 +8,8 @@ from frontend_proxy.auth import Authenticator, take_credential
 from frontend_proxy.cors import check_origin
 from frontend_proxy.errors import RequestTooSlow
 from frontend_proxy.health import PROBES
-from frontend_proxy.rate_limits import RateLimits
+from frontend_proxy.limit import LimitEach
+from frontend_proxy.rate_limits import RateLimits, network
 from frontend_proxy.settings import Settings
 
 # What a page or a texture loader fetches, and cannot send a header with. Any other path needs credentials.
@@ -29,6 +30,7 @@ class Guard:
         self._limits = RateLimits(
             settings.rate_limit_per_address, settings.rate_limit_per_key, settings.rate_limit_storage
         )
+        self._sockets = LimitEach(settings.max_sockets_per_address, "sockets of this address")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -38,15 +40,17 @@ class Guard:
         if not _is_free(scope["path"]):
             await self._admit(scope, credential)
         if scope["type"] == "http":
-            receive = self._in_time(receive)
-        await self.app(scope, receive, send)
+            await self.app(scope, self._in_time(receive), send)
+        else:
+            with self._sockets.held(network(_address(scope))):
+                await self.app(scope, receive, send)
 
     async def _admit(self, scope: Scope, credential: str | None) -> None:
         """Raises Forbidden, Unauthorized, TooManyRequests."""
         if scope["type"] == "websocket":
             check_origin(scope, self._settings.cors_origins)
         # Before the credentials are looked at, so that they cannot be guessed at full speed.
-        await self._limits.count_address(scope["client"][0] if scope["client"] else "")
+        await self._limits.count_address(_address(scope))
         path = scope["path"]
         if self._authenticator.required and path not in PUBLIC and not path.startswith(PUBLIC_FOLDERS):
             scope["client_name"] = self._authenticator.identify(credential)
@@ -71,6 +75,10 @@ class Guard:
             return message
 
         return receive_in_time
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope["client"] else ""
 
 
 def _is_free(path: str) -> bool:

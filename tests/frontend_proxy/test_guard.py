@@ -71,6 +71,21 @@ async def test_pages_of_other_origins_open_no_socket(serve: Serve) -> None:
             assert json.loads(refused.value.response.body)["code"] == "FORBIDDEN"
 
 
+async def test_one_address_cannot_hold_all_sockets(serve: Serve) -> None:
+    async with serve(max_sockets_per_address=2) as address:
+        url = f"ws://{address}/ws"
+        async with connect(url):
+            async with connect(url):
+                with pytest.raises(InvalidStatus) as refused:
+                    await connect(url)
+                assert refused.value.response.status_code == 429
+                assert refused.value.response.headers["Retry-After"]
+                assert json.loads(refused.value.response.body)["code"] == "OVERLOADED"
+            await asyncio.sleep(0.1)
+            async with connect(url):
+                pass
+
+
 async def test_too_many_requests_of_an_address(serve: Serve) -> None:
     async with (
         serve(rate_limit_per_address="3/minute") as address,
