@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     # Limits
     max_connections: int = Field(2000, ge=1, description="open connections, sockets included; beyond: 503")
     max_sockets_per_address: int = Field(
-        200, ge=1, description="of them, sockets of one address; beyond: 429"
+        500, ge=1, description="of them, sockets of one address; beyond: 429"
     )
     head_timeout_s: float = Field(10.0, gt=0, description="seconds that a request's head may take to arrive")
     body_timeout_s: float = Field(60.0, gt=0, description="seconds that a request's body may take to arrive")

@@ -16,8 +16,12 @@ def test_one_more_than_allowed_is_refused_and_room_comes_back_after_an_error() -
 
 def test_one_owner_s_limit_is_not_another_s() -> None:
     limit = LimitEach(1, "sockets")
-    with limit.held("one"), limit.held("other"):
-        with pytest.raises(Overloaded, match="1 sockets"), limit.held("one"):
-            pytest.fail("a second one came in")
+    with (
+        limit.held("one"),
+        limit.held("other"),
+        pytest.raises(Overloaded, match="1 sockets"),
+        limit.held("one"),
+    ):
+        pytest.fail("a second one came in")
     with limit.held("one"):
         pass
