@@ -15,7 +15,7 @@ from frontend_proxy.auth import Authenticator
 from frontend_proxy.http_protocol import http_protocol
 from frontend_proxy.settings import Settings
 from frontend_proxy.shutdown import Server, Shutdown
-from frontend_proxy.triton import Triton
+from frontend_proxy.tritons import Tritons
 
 
 def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
@@ -61,7 +61,9 @@ def main() -> None:
     shutdown = Shutdown()
 
     def app() -> Starlette:
-        application = create_app(settings, Triton(settings.triton_url), shutdown)
+        addresses = settings.triton_urls or [settings.triton_url]
+        tritons = Tritons(addresses, settings.triton_slow_start_s)
+        application = create_app(settings, tritons, shutdown)
         spare_the_garbage_collector()
         return application
 

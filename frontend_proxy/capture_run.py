@@ -1,6 +1,7 @@
 """One capture under way: its samples' jobs at the model, and how far they are."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -38,14 +39,16 @@ class CaptureRun:
         """All samples; one that fails ends the others. Raises what `ModelServer.run` raises."""
         began = time.monotonic()
         deadline = began + timeout_s
-        while True:
+        for attempt in itertools.count(1):
             try:
                 results = await self._attempt(server, deadline - time.monotonic())
                 break
             except ModelUnavailable:
-                if not self.detached or time.monotonic() + RETRY_S >= deadline:
+                # Whoever waits waits for no server, but one that dies in the middle is not the last one.
+                again = self.detached or (attempt == 1 and self._samples)
+                if not again or time.monotonic() + RETRY_S >= deadline:
                     raise
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(RETRY_S if self.detached else 0)
         total_s = time.monotonic() - began
         for result in results:
             result.report.latency_ms = latency_ms(result.report.latency_ms, total_s)

@@ -68,6 +68,10 @@ class ModelHealth:
     device: str
 
 
+# How often a model ran on batches of one size: by server, model and size.
+Execution = tuple[str, str, int]
+
+
 class ModelServer(Protocol):
     """What the proxy needs of Triton; a test passes a fake."""
 
@@ -83,10 +87,10 @@ class ModelServer(Protocol):
         """Never raises: a server that does not answer is what it reports."""
         ...
 
-    async def executions(self) -> Mapping[tuple[str, int], int]:
-        """How often each model ran on a batch of each size, since the server's start, by (model, size).
+    async def executions(self) -> Mapping[Execution, int]:
+        """How often each model ran on a batch of each size, since its server's start.
 
-        Empty where the server does not answer.
+        Nothing of a server that does not answer.
         """
         ...
 

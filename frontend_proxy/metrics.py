@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from frontend_proxy.jobs import ModelServer
+from frontend_proxy.jobs import Execution, ModelServer
 from frontend_proxy.schemas import ErrorMessage, KeyframeResult, Report
 
 _SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
@@ -47,6 +47,13 @@ JOBS = Counter("lucy_jobs", "Ended jobs at Triton", ["mode", "outcome"])
 STAGE_SECONDS = Histogram("lucy_stage_seconds", "Stages of a job", ["mode", "stage"], buckets=_SECONDS)
 SOCKETS = Gauge("lucy_sockets", "Open WebSockets", multiprocess_mode="livesum")
 IN_FLIGHT = Gauge("lucy_in_flight", "Jobs at Triton", ["mode"], multiprocess_mode="livesum")
+SERVER_READY = Gauge(
+    "lucy_server_ready", "1: the Triton takes jobs", ["server"], multiprocess_mode="livemostrecent"
+)
+SERVER_IN_FLIGHT = Gauge(
+    "lucy_server_in_flight", "Jobs at one Triton", ["server"], multiprocess_mode="livesum"
+)
+SERVER_JOBS = Counter("lucy_server_jobs", "Ended jobs of one Triton", ["server", "outcome"])
 LOOP_LAG = Histogram(
     "lucy_event_loop_lag_seconds",
     "How late a timer of the event loop is",
@@ -113,19 +120,23 @@ class _Executions(Collector):
     Rows by executions is the mean batch: how full the batches are.
     """
 
-    def __init__(self, executions: Mapping[tuple[str, int], int]) -> None:
+    def __init__(self, executions: Mapping[Execution, int]) -> None:
         self._executions = executions
 
     def collect(self) -> Iterator[Metric]:
         executions = CounterMetricFamily(
-            "lucy_triton_executions", "Executions of a model in Triton", labels=["model", "batch_size"]
+            "lucy_triton_executions",
+            "Executions of a model in Triton",
+            labels=["server", "model", "batch_size"],
         )
-        rows = CounterMetricFamily("lucy_triton_rows", "Rows in all these batches", labels=["model"])
-        by_model: dict[str, int] = defaultdict(int)
-        for (model, batch_size), count in sorted(self._executions.items()):
-            executions.add_metric([model, str(batch_size)], count)
-            by_model[model] += batch_size * count
-        for model, count in by_model.items():
-            rows.add_metric([model], count)
+        rows = CounterMetricFamily(
+            "lucy_triton_rows", "Rows in all these batches", labels=["server", "model"]
+        )
+        by_model: dict[tuple[str, str], int] = defaultdict(int)
+        for (server, model, batch_size), count in sorted(self._executions.items()):
+            executions.add_metric([server, model, str(batch_size)], count)
+            by_model[server, model] += batch_size * count
+        for labels, count in by_model.items():
+            rows.add_metric(labels, count)
         yield executions
         yield rows

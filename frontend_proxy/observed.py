@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 from frontend_proxy.errors import ProxyError
-from frontend_proxy.jobs import Job, ModelHealth, ModelServer, Progress, Result
+from frontend_proxy.jobs import Execution, Job, ModelHealth, ModelServer, Progress, Result
 from frontend_proxy.metrics import IN_FLIGHT, JOBS, count_stages
 
 
@@ -39,7 +39,7 @@ class Observed:
     async def health(self) -> ModelHealth:
         return await self._server.health()
 
-    async def executions(self) -> Mapping[tuple[str, int], int]:
+    async def executions(self) -> Mapping[Execution, int]:
         return await self._server.executions()
 
     async def close(self) -> None:

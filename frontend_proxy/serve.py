@@ -143,7 +143,7 @@ class Stack:
     def _proxy_environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "TRITON_URL": f"127.0.0.1:{self._server.grpc_port}",
+            "TRITON_URLS": f"127.0.0.1:{self._server.grpc_port}",
             "TRITON_STATE_FILE": str(self._state_file),
         }
 

@@ -9,6 +9,7 @@ from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from frontend_proxy.triton_addresses import check_address
 from frontend_proxy.webhook_signature import webhook_key
 
 
@@ -43,6 +44,8 @@ def _signing_secret(value: SecretStr) -> SecretStr:
 
 Rates = Annotated[str | None, AfterValidator(_rates)]
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Address = Annotated[str, AfterValidator(check_address)]
+Addresses = Annotated[list[Address], NoDecode, BeforeValidator(_split)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 
 
@@ -106,7 +109,13 @@ class Settings(BaseSettings):
     )
 
     # Triton
-    triton_url: str = Field("127.0.0.1:8001", description="Triton's gRPC address, host:port")
+    triton_url: Address = Field("127.0.0.1:8001", description="Triton's gRPC address, host:port")
+    triton_urls: Addresses = Field(
+        [], description="of several Tritons, by commas, or dns:///name:port; goes before TRITON_URL"
+    )
+    triton_slow_start_s: float = Field(
+        10.0, ge=0, description="seconds in which a Triton that comes back gets less than its share"
+    )
     triton_state_file: Path | None = Field(
         None, description="where `frontend_proxy.serve` says that Triton is starting"
     )

@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -20,7 +20,7 @@ from frontend_proxy.errors import (
     ProxyError,
     UndecodableImage,
 )
-from frontend_proxy.jobs import Job, ModelHealth, Progress, Result
+from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
 from frontend_proxy.tensors import MODEL, infer_request, read_response
 from frontend_proxy.tracing import outgoing_headers
 
@@ -42,8 +42,6 @@ CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Several addresses behind one name share the jobs.
-    ("grpc.lb_policy_name", "round_robin"),
 ]
 
 TOO_LATE = "the model took longer than this request may take"
@@ -55,7 +53,8 @@ _MODEL_CODES = {
 }
 _MODEL_ERROR = re.compile(rf"\b({'|'.join(_MODEL_CODES)}): ([^\n]*)")
 _NOT_READY = re.compile(
-    r"is not ready|not at ready state|unknown model|stub process|unavailable", re.IGNORECASE
+    r"is not ready|not at ready state|unknown model|stub process|unavailable|server is stopping",
+    re.IGNORECASE,
 )
 # Triton goes on calling a decoupled model ready whose Python process is dead, and does not restart it.
 _PROCESS_DIED = re.compile(r"stub process .* is not healthy", re.IGNORECASE)
@@ -63,7 +62,8 @@ _QUEUE_FULL = re.compile(r"exceeds maximum queue size|request timeout expired", 
 
 
 class Triton:
-    """One client for the whole process; each job has its own stream, so cancelling it ends that job only."""
+    """One server. One client for the whole process; each job has its own stream, so cancelling it ends that
+    job only."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -108,7 +108,7 @@ class Triton:
     async def health(self) -> ModelHealth:
         """See `ModelServer.health`."""
         try:
-            with translated_errors():
+            with translated_errors(logging.DEBUG):  # `Tritons` asks every second, and logs what is news
                 return await self._health()
         except ProxyError as away:
             self._model_died = False  # the server that comes back starts all its models
@@ -129,12 +129,13 @@ class Triton:
         if self._model_died:
             return ModelHealth(False, False, f"the process of model {MODEL} died", self._device)
         if self._device == "unknown":
-            request = service_pb2.ModelConfigRequest(name=DEVICE_MODEL)
-            response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
-            self._device = device_of(response.config)
+            with suppress(grpc.aio.AioRpcError):  # a server without that model
+                request = service_pb2.ModelConfigRequest(name=DEVICE_MODEL)
+                response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
+                self._device = device_of(response.config)
         return ModelHealth(True, False, None, self._device)
 
-    async def executions(self) -> dict[tuple[str, int], int]:
+    async def executions(self) -> dict[Execution, int]:
         """See `ModelServer.executions`."""
         try:
             with translated_errors():
@@ -143,7 +144,7 @@ class Triton:
         except ProxyError:
             return {}
         return {
-            (model.name, batch.batch_size): batch.compute_infer.count
+            (self._url, model.name, batch.batch_size): batch.compute_infer.count
             for model in statistics.model_stats
             for batch in model.batch_stats
         }
@@ -159,22 +160,22 @@ def device_of(config: Any) -> str:
 
 
 @contextmanager
-def translated_errors() -> Iterator[None]:
-    """gRPC's errors leave as ours."""
+def translated_errors(level: int = logging.WARNING) -> Iterator[None]:
+    """gRPC's errors leave as ours, logged at `level`."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        raise translate(error.details() or "", str(error.code())) from error
+        raise translate(error.details() or "", str(error.code()), level) from error
 
 
-def translate(message: str, status: str | None) -> ProxyError:
+def translate(message: str, status: str | None, level: int = logging.WARNING) -> ProxyError:
     """`message` as Triton or gRPC gave it; `status` like `StatusCode.UNAVAILABLE`, None within a stream.
 
     Only the pipeline's own messages reach the client: the others name internals.
     """
     if match := _MODEL_ERROR.search(message):
         return _MODEL_CODES[match[1]](match[2])
-    logger.warning("Triton: %s %s", status or "", message)
+    logger.log(level, "Triton: %s %s", status or "", message)
     match status:
         case "StatusCode.DEADLINE_EXCEEDED":
             return DeadlineExceeded(TOO_LATE)

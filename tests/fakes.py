@@ -10,7 +10,7 @@ import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from frontend_proxy.errors import DeadlineExceeded, ProxyError
-from frontend_proxy.jobs import Job, ModelHealth, Progress, Result
+from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
 from frontend_proxy.schemas import Report
 
 
@@ -57,8 +57,8 @@ class FakeServer:
     async def health(self) -> ModelHealth:
         return self.state
 
-    async def executions(self) -> dict[tuple[str, int], int]:
-        return {("unet", 1): 3, ("unet", 4): 2}
+    async def executions(self) -> dict[Execution, int]:
+        return {("gpu-1:8001", "unet", 1): 3, ("gpu-1:8001", "unet", 4): 2}
 
     async def close(self) -> None:
         self.closed = True

@@ -129,7 +129,7 @@ def _of_trace(spans):
 def test_the_metrics_have_triton_s_batches(operated):
     stack, _, _ = operated
     text = httpx.get(f"{stack.url}/metrics", headers={"X-API-Key": KEY}).text
-    assert 'lucy_triton_executions_total{batch_size="1",model="tryon"}' in text
+    assert 'lucy_triton_executions_total{batch_size="1",model="tryon",server="' in text
     assert 'lucy_jobs_total{mode="capture",outcome="done"}' in text
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -169,3 +170,23 @@ async def test_the_output_format_is_the_client_s(client: httpx.AsyncClient, serv
     assert server.finished[0].output_format == "jpeg"
     assert body["result_image"].startswith("data:image/jpeg;base64,")
     assert (await client.get(body["images"][0]["url"])).headers["Content-Type"] == "image/jpeg"
+
+
+async def test_a_capture_whose_server_dies_begins_anew(
+    client: httpx.AsyncClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: where the other one dies, too, whoever waits is told."""
+    run, deaths = server.run, 1
+
+    async def dying(job: Any, timeout_s: float) -> AsyncIterator[Any]:
+        async for response in run(job, timeout_s):
+            yield response
+            if len(server.started) <= deaths:
+                raise ModelUnavailable("its server died")
+
+    monkeypatch.setattr(server, "run", dying)
+    assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
+    assert len(server.started) == 2
+    deaths = 100
+    assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 503
+    assert len(server.started) == 4

@@ -67,8 +67,9 @@ async def test_an_unknown_path_makes_no_series_of_its_own(serve: Serve) -> None:
 async def test_triton_s_batches_are_told_by_size(serve: Serve) -> None:
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         found = await scraped(client)
-    assert found[("lucy_triton_executions_total", ("batch_size", "4"), ("model", "unet"))] == 2
-    assert found[("lucy_triton_rows_total", ("model", "unet"))] == 3 * 1 + 2 * 4
+    unet = (("model", "unet"), ("server", "gpu-1:8001"))
+    assert found[("lucy_triton_executions_total", ("batch_size", "4"), *unet)] == 2
+    assert found[("lucy_triton_rows_total", *unet)] == 3 * 1 + 2 * 4
 
 
 async def test_the_loop_s_lag_is_measured() -> None:
