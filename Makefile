@@ -19,7 +19,7 @@ WORKSPACE_GB ?=
 ENGINES ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load perf train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ bench-load: setup ## Measure what the proxy costs and holds: 500 sockets before 
 
 perf: export ## Sweep the pipeline's models with NVIDIA's perf_analyzer
 	$(BIN)/python -m benchmarks.perf
+
+bench-capacity: export ## Simulate how many users a GPU carries, checked against this machine's stack
+	-$(BIN)/python -m benchmarks.capacity check
+	$(BIN)/python -m benchmarks.capacity table
 
 bench-fabric: setup ## Measure the fabric scanner against ground truth and the one before it
 	$(BIN)/python -m benchmarks.fabric

@@ -1,0 +1,257 @@
+"""How many users a GPU carries: a simulation, fed with measured stage times and checked against a real load.
+
+    python -m benchmarks.capacity check     # measures this machine's stack, simulates it, compares: 4 minutes
+    python -m benchmarks.capacity table     # simulates GPUs (capacity_gpus.json): 2 minutes
+
+Both write their part of benchmarks/results/capacity.json; `table` prints its table, and draws
+benchmarks/results/capacity.png. `check` ends with status 1 where p50 or p99 is off by more than 20 %.
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import capacity_stack
+from benchmarks.capacity_load import Load, Tally, percentile, simulate, users_within
+from benchmarks.capacity_server import Configuration, Machine, Recipe, Stage
+from benchmarks.stack import ready_stack
+
+RESULTS = Path(__file__).parent / "results" / "capacity.json"
+GPUS = Path(__file__).with_name("capacity_gpus.json")
+TOLERANCE = 0.2
+LIMIT_S = 0.5
+FLEETS = (1, 2, 4, 8, 16)  # simulated; larger ones from the last
+LARGER = (32, 100, 1000)
+# Loads within what two cores carry and just beyond: (name, users, load).
+CHECKS = (
+    ("1 user", 1, Load(captures=0)),
+    ("4 users", 4, Load(captures=0)),
+    ("8 users", 8, Load(captures=0)),
+    ("4 users, a capture each 10 s", 4, Load(captures=1 / 40)),
+    ("1 user, closed loop", 1, Load(interval=0, captures=0)),
+    ("2 users, closed loop", 2, Load(interval=0, captures=0)),
+    ("4 users, closed loop", 4, Load(interval=0, captures=0)),
+)
+
+
+async def compare(address: str, triton: Any, seconds: float) -> dict:
+    """Each load on the stack and in the simulation. The stages are measured before and after."""
+    machine = await capacity_stack.measure(address, triton)
+    measured = [await capacity_stack.drive(address, users, load, seconds, 0) for _, users, load in CHECKS]
+    after = await capacity_stack.measure(address, triton)
+    machine = mean(machine, after)
+    rows = []
+    for (name, users, load), real in zip(CHECKS, measured, strict=True):
+        # Shoppers' phases are chance: the simulation's figure is of many crowds, reality's of one.
+        crowds = [simulate(machine, users, load, seconds=seconds, seed=seed) for seed in range(20)]
+        together = Tally([second for crowd in crowds for second in crowd.keyframes])
+        row = {"load": name, "keyframes": len(real.keyframes)}
+        for share in (0.5, 0.99):
+            found, simulated = (1000 * tally.percentile(share) for tally in (real, together))
+            row[f"p{100 * share:.0f}"] = {"measured_ms": round(found), "simulated_ms": round(simulated)}
+        row["rows_a_call"] = {
+            "measured": round(real.rows_a_call, 2),
+            "simulated": round(sum(crowd.rows_a_call for crowd in crowds) / len(crowds), 2),
+        }
+        row["dropped"] = {"measured": real.dropped, "simulated": sum(c.dropped for c in crowds) / len(crowds)}
+        rows.append(row)
+    return {"machine": capacity_stack.as_json(machine), "seconds_each": seconds, "loads": rows}
+
+
+def mean(one: Machine, other: Machine) -> Machine:
+    """The mean of two measurements of one machine."""
+    stages = {
+        name: Stage(
+            {rows: (seconds + other.stages[name].times[rows]) / 2 for rows, seconds in stage.times.items()},
+            min(one.cores, (stage.cores + other.stages[name].cores) / 2),
+            [*stage.spread, *other.stages[name].spread],
+        )
+        for name, stage in one.stages.items()
+    }
+    return replace(one, stages=stages, overhead=(one.overhead + other.overhead) / 2)
+
+
+def deviations(checked: dict) -> list[tuple[str, str, float]]:
+    """(load, percentile, simulated by measured, less 1)."""
+    return [
+        (row["load"], name, row[name]["simulated_ms"] / row[name]["measured_ms"] - 1)
+        for row in checked["loads"]
+        for name in ("p50", "p99")
+    ]
+
+
+def gpu(document: dict, gpu: dict, here: Machine) -> Machine:
+    """A GPU's server: networks as assumed, processor stages as measured on this machine."""
+    stages = {stage: here.stages[stage] for stage in ("preprocess", "postprocess")}
+    for stage, tflop in document["tflop_per_row"].items():
+        a_row = tflop / (gpu["tflops"] * gpu["utilization"])
+        stages[stage] = Stage(
+            {rows: gpu["floor_ms"] / 1000 + rows * a_row for rows in document["batch_sizes"]}, cores=0
+        )
+    return Machine(gpu["name"], gpu["cores"], stages, here.overhead, document["batch_sizes"])
+
+
+def table(document: dict, here: Machine) -> dict:
+    """For each GPU: users within the limit for fleets of each size, captures, cost."""
+    load = Load(
+        keyframe=Recipe(live=True, **document["keyframe"]), capture=Recipe(live=False, **document["capture"])
+    )
+    only_captures = Load(interval=0, captures=0, keyframe=load.capture)
+    kinds = []
+    for one in document["gpus"]:
+        machine = gpu(document, one, here)
+        alone = simulate(machine, Configuration.read().max_rows // load.capture.rows, only_captures)
+        a_minute = 60 / 54 * len(alone.keyframes)  # of 60 s a tenth is warming up
+        fleets = []
+        for servers in FLEETS:
+            users = users_within(LIMIT_S, machine, load, servers=servers, seconds=40)
+            tally = simulate(machine, max(1, users), load, servers=servers, seconds=40)
+            fleets.append(
+                {
+                    "gpus": servers,
+                    "users": users,
+                    "simulated": True,
+                    "p99_ms": round(1000 * tally.percentile(0.99)),
+                    "capture_p50_s": round(percentile(tally.captures, 0.5), 2),
+                    "rows_a_call": round(tally.rows_a_call, 1),
+                }
+            )
+            print(one["name"], fleets[-1], flush=True)
+        each = fleets[-1]["users"] / FLEETS[-1]
+        fleets += [{"gpus": n, "users": math.floor(n * each), "simulated": False} for n in LARGER]
+        for fleet in fleets:
+            fleet["captures_a_minute_beside"] = round(60 * load.captures * fleet["users"], 1)
+            hourly = one["usd_per_hour"] * fleet["gpus"]
+            fleet["usd_per_1000_user_hours"] = (
+                round(1000 * hourly / fleet["users"], 1) if fleet["users"] else None
+            )
+        kinds.append(
+            {
+                "gpu": one["name"],
+                "captures_a_minute_alone": round(a_minute, 1),
+                "usd_per_1000_captures_alone": round(1000 * one["usd_per_hour"] / (60 * a_minute), 2),
+                "fleets": fleets,
+            }
+        )
+    return {"assumptions": document, "processor_stages_of": here.name, "kinds": kinds}
+
+
+def as_markdown(found: dict) -> str:
+    head = ("GPU", "GPUs", "users, p99 ≤ 500 ms", "a GPU", "their captures a minute",
+            "captures a minute alone", "$ for 1,000 captures alone", "$ for 1,000 user-hours")  # fmt: skip
+    rows = [head, ("---",) * len(head)]
+    for kind in found["kinds"]:
+        for fleet in kind["fleets"]:
+            count, users = fleet["gpus"], fleet["users"]
+            rows.append(
+                (
+                    kind["gpu"],
+                    f"{count:,}{'' if fleet['simulated'] else ' *'}",
+                    f"{users:,}",
+                    f"{users / count:.1f}",
+                    f"{fleet['captures_a_minute_beside']:,}",
+                    f"{count * kind['captures_a_minute_alone']:,.0f}",
+                    kind["usd_per_1000_captures_alone"],
+                    fleet["usd_per_1000_user_hours"],
+                )
+            )
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def draw(results: dict, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for kind in results["table"]["kinds"]:
+        counts = [fleet["gpus"] for fleet in kind["fleets"] if fleet["simulated"]]
+        each = [fleet["users"] / fleet["gpus"] for fleet in kind["fleets"] if fleet["simulated"]]
+        left.plot(counts, each, "o-", label=kind["gpu"])
+    left.set(
+        xscale="log",
+        xlabel="GPUs",
+        ylabel="users a GPU, p99 ≤ 500 ms",
+        title="GPUs: assumed times, simulated",
+    )
+    left.set_xticks(FLEETS, [str(count) for count in FLEETS])
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False)
+    loads = results["check"]["loads"]
+    for name, marker in (("p50", "o"), ("p99", "^")):
+        points = [(row[name]["measured_ms"], row[name]["simulated_ms"]) for row in loads]
+        right.scatter(*zip(*points, strict=True), marker=marker, label=name)
+    most = 1.1 * max(max(row["p99"].values()) for row in loads)
+    right.plot([0, most], [0, most], "k-", lw=0.8)
+    right.fill_between([0, most], [0, 0.8 * most], [0, 1.2 * most], alpha=0.12, label="± 20 %")
+    right.set(
+        xlabel="measured, ms", ylabel="simulated, ms", title="This machine's stack: measured and simulated"
+    )
+    right.set_xlim(0, most)
+    right.set_ylim(0, most)
+    right.legend(frameon=False)
+    figure.savefig(path, dpi=90)
+
+
+def context() -> dict:
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    load = os.getloadavg()[0]
+    return {
+        "commit": commit.stdout.strip(),
+        "machine": platform.machine(),
+        "load_average_before": round(load, 2),
+    }
+
+
+def keep(part: str, found: dict) -> dict:
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[part] = found
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return results
+
+
+def check(seconds: float) -> int:
+    before = context()
+    with ready_stack() as stack:
+        found = before | asyncio.run(compare(stack.triton_grpc, stack.triton, seconds))
+    keep("check", found)
+    off = [one for one in deviations(found) if abs(one[2]) > TOLERANCE]
+    print(f"{'load':<30}{'':>5}{'measured':>10}{'simulated':>11}{'off by':>9}")
+    for row, (load, name, deviation) in zip(
+        [row for row in found["loads"] for _ in range(2)], deviations(found), strict=True
+    ):
+        both = row[name]
+        print(f"{load:<30}{name:>5}{both['measured_ms']:>7} ms{both['simulated_ms']:>8} ms{deviation:>+9.0%}")
+    print(f"{len(off)} of {2 * len(CHECKS)} figures are off by more than {TOLERANCE:.0%}")
+    return 1 if off else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser("check", help="compare the simulation with this machine's stack")
+    checking.add_argument("--seconds", type=float, default=30, help="of each load (default: %(default)s)")
+    commands.add_parser("table", help="simulate the GPUs of capacity_gpus.json")
+    args = parser.parse_args()
+    if args.command == "check":
+        return check(args.seconds)
+    if not RESULTS.exists():
+        raise SystemExit("nothing is measured yet: run `python -m benchmarks.capacity check` first")
+    here = capacity_stack.from_json(json.loads(RESULTS.read_text())["check"]["machine"])
+    results = keep("table", table(json.loads(GPUS.read_text()), here))
+    draw(results, RESULTS.with_suffix(".png"))
+    print(as_markdown(results["table"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

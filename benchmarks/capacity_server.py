@@ -1,0 +1,275 @@
+"""A Triton in simulated time: its stages, what they share, and the real stepper's choice of rows.
+
+Executions on the processor share its cores evenly (processor sharing). Executions on the GPU take turns, as
+they do under `--rate-limit=execution_count`.
+"""
+
+import random
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import simpy
+
+REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+
+
+def _module(path: Path) -> Any:
+    """A module that stands beside a model.py, where only Triton finds it by name."""
+    spec = spec_from_file_location(path.stem, path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+Stepper = _module(REPOSITORY / "tryon" / "1" / "stepper.py").Stepper
+padded_size = _module(REPOSITORY / "tryon" / "1" / "batch.py").padded_size
+
+
+@dataclass(frozen=True)
+class Stage:
+    """
+    times: seconds of one execution by its rows; between these on a straight line.
+    cores: that it keeps busy meanwhile; 0: it runs on the GPU.
+    spread: single executions' times beside their mean, drawn from evenly.
+    """
+
+    times: Mapping[int, float]
+    cores: float
+    spread: Sequence[float] = (1.0,)
+
+    def seconds(self, rows: int) -> float:
+        """Beyond the largest measured batch as from the last two."""
+        known = sorted(self.times)
+        if rows in self.times or len(known) == 1:
+            return self.times.get(rows, self.times[known[0]] * rows / known[0])
+        above = next((size for size in known if size > rows), known[-1])
+        below = known[max(0, known.index(above) - 1)]
+        slope = (self.times[above] - self.times[below]) / (above - below)
+        return self.times[below] + slope * (rows - below)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """
+    stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
+    overhead: seconds of a job that no stage accounts for, on one core.
+    batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
+    """
+
+    name: str
+    cores: int
+    stages: Mapping[str, Stage]
+    overhead: float = 0.0
+    batch_sizes: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a job asks of the UNet. live: a keyframe."""
+
+    live: bool
+    steps: int
+    rows: int = 1
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What model_repository's config.pbtxt files say."""
+
+    max_rows: int
+    capture_interval: int
+    max_encoding: int
+    instances: Mapping[str, int]
+    max_batch: Mapping[str, int]
+
+    @classmethod
+    def read(cls, capture_interval: int | None = None) -> "Configuration":
+        def text(model: str) -> str:
+            return (REPOSITORY / model / "config.pbtxt").read_text()
+
+        def parameter(name: str) -> int:
+            pattern = rf'key: "{name}"\s+value {{ string_value: "(\d+)"'
+            return int(re.search(pattern, text("tryon"))[1])
+
+        def number(model: str, pattern: str) -> int:
+            return int(re.search(pattern, text(model))[1])
+
+        return cls(
+            parameter("max_rows"),
+            capture_interval or parameter("capture_interval"),
+            parameter("max_encoding"),
+            {
+                model: number(model, r"kind: KIND_\w+\s+count: (\d+)")
+                for model in ("preprocess", "postprocess")
+            },
+            {model: number(model, r"max_batch_size: (\d+)") for model in ("vae_encoder", "vae_decoder")},
+        )
+
+
+class Cores:
+    """Shared evenly: while more cores are asked for than there are, everything takes as much longer."""
+
+    def __init__(self, env: simpy.Environment, count: float):
+        self._env, self._count = env, count
+        self._running: dict[simpy.Event, list[float]] = {}  # event: [seconds left when alone, cores]
+        self._since = env.now
+        self._round = 0
+
+    def run(self, seconds: float, cores: float) -> simpy.Event:
+        self._advance()
+        done = self._env.event()
+        self._running[done] = [seconds, cores]
+        self._plan()
+        return done
+
+    def _rate(self) -> float:
+        wanted = sum(cores for _, cores in self._running.values())
+        return min(1.0, self._count / wanted) if wanted else 1.0
+
+    def _advance(self) -> None:
+        gone = (self._env.now - self._since) * self._rate()
+        for task in self._running.values():
+            task[0] -= gone
+        self._since = self._env.now
+
+    def _plan(self) -> None:
+        self._round += 1
+        if self._running:
+            least = max(0.0, min(left for left, _ in self._running.values()))
+            timeout = self._env.timeout(least / self._rate(), self._round)
+            timeout.callbacks.append(self._finish)
+
+    def _finish(self, timeout: simpy.Event) -> None:
+        if timeout.value != self._round:  # something came in between, and planned anew
+            return
+        self._advance()
+        for done in [done for done, (left, _) in self._running.items() if left <= 1e-9]:
+            del self._running[done]
+            done.succeed()
+        self._plan()
+
+
+class Server:
+    """One Triton on one machine."""
+
+    def __init__(
+        self, env: simpy.Environment, machine: Machine, configuration: Configuration, chance: random.Random
+    ):
+        self.env, self._machine, self._chance = env, machine, chance
+        self._cores = Cores(env, machine.cores)
+        self._gpu = simpy.Resource(env)
+        self._encoders = simpy.Resource(env, configuration.max_encoding)
+        self._pools = {
+            stage: _Pool(
+                self, stage, configuration.instances.get(stage, 1), configuration.max_batch.get(stage, 1)
+            )
+            for stage in ("preprocess", "vae_encoder", "vae_decoder", "postprocess")
+        }
+        self._steps = _Steps(self, configuration)
+        self.calls = 0  # of the UNet
+        self.rows = 0  # in them, without padding
+
+    def dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
+        """One job, as `tryon` takes it through."""
+        with self._encoders.request() as place:
+            yield place
+            yield self._pools["preprocess"].run()
+            yield self._pools["vae_encoder"].run()
+        yield self._cores.run(self._machine.overhead, 1)
+        yield self._steps.run(recipe)
+        yield self._pools["vae_decoder"].run()
+        yield self._pools["postprocess"].run()
+
+    def execute(self, name: str, rows: int) -> Generator[simpy.Event, Any, None]:
+        stage = self._machine.stages[name]
+        seconds = stage.seconds(rows) * self._chance.choice(stage.spread)
+        if stage.cores:
+            yield self._cores.run(seconds, stage.cores)
+        else:
+            with self._gpu.request() as turn:
+                yield turn
+                yield self.env.timeout(seconds)
+
+    def predict(self, rows: int) -> Generator[simpy.Event, Any, None]:
+        self.calls += 1
+        self.rows += rows
+        yield from self.execute("unet", padded_size(rows, self._machine.batch_sizes))
+
+
+class _Pool:
+    """A model's instances: each takes what waits, up to a batch, as Triton's dynamic batcher does."""
+
+    def __init__(self, server: Server, stage: str, instances: int, max_batch: int):
+        self._server, self._stage, self._max_batch = server, stage, max_batch
+        self._waiting = simpy.Store(server.env)
+        for _ in range(instances):
+            server.env.process(self._work())
+
+    def run(self) -> simpy.Event:
+        done = self._server.env.event()
+        self._waiting.put(done)
+        return done
+
+    def _work(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            batch = [(yield self._waiting.get())]
+            while self._waiting.items and len(batch) < self._max_batch:
+                batch.append(self._waiting.items.pop(0))
+            yield from self._server.execute(self._stage, len(batch))
+            for done in batch:
+                done.succeed()
+
+
+@dataclass
+class _Job:
+    """As the stepper sees it."""
+
+    live: bool
+    rows: int
+    left: int
+
+    @property
+    def done(self) -> bool:
+        return self.left <= 0
+
+
+@dataclass
+class _Ticket:
+    job: _Job
+    finished: simpy.Event
+    last_tick: int = field(default=-1)
+
+
+class _Steps(Stepper):
+    """The real stepper's choice of who advances (`_pick`); only time passes otherwise."""
+
+    def __init__(self, server: Server, configuration: Configuration):
+        super().__init__(None, configuration.max_rows, configuration.capture_interval)
+        self._server = server
+        self._running = False
+
+    def run(self, recipe: Recipe) -> simpy.Event:
+        job = _Job(recipe.live, recipe.rows, recipe.steps)
+        ticket = _Ticket(job, self._server.env.event())
+        self._tickets.append(ticket)
+        if not self._running:
+            self._running = True
+            self._server.env.process(self._tick_while_jobs())
+        return ticket.finished
+
+    def _tick_while_jobs(self) -> Generator[simpy.Event, Any, None]:
+        while self._tickets:
+            picked = self._pick()
+            yield from self._server.predict(sum(ticket.job.rows for ticket in picked))
+            for ticket in picked:
+                ticket.last_tick = self._tick
+                ticket.job.left -= 1
+                if ticket.job.done:
+                    self._tickets.remove(ticket)
+                    ticket.finished.succeed()
+            self._tick += 1
+        self._running = False

@@ -1,0 +1,158 @@
+"""The simulation where the answer is known without it, and its parts against what they stand for."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import simpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import capacity, capacity_stack
+from benchmarks.capacity_load import Load, percentile, simulate, users_within
+from benchmarks.capacity_server import Configuration, Cores, Machine, Recipe, Server, Stage
+
+CPU = Machine(
+    "two cores",
+    2,
+    {
+        "preprocess": Stage({1: 0.010}, 1),
+        "vae_encoder": Stage({1: 0.013, 4: 0.050}, 2),
+        "unet": Stage({1: 0.015, 8: 0.100}, 2),
+        "vae_decoder": Stage({1: 0.030, 4: 0.120}, 2),
+        "postprocess": Stage({1: 0.012}, 1),
+    },
+    overhead=0.02,
+)
+NETWORKS = ("vae_encoder", "unet", "vae_decoder")
+GPU = replace(
+    CPU,
+    cores=8,
+    stages=CPU.stages | {name: replace(CPU.stages[name], cores=0) for name in NETWORKS},
+    batch_sizes=(1, 2, 3, 4, 6, 8, 12, 16),
+)
+ALONE = 0.010 + 0.013 + 4 * 0.015 + 0.030 + 0.012 + 0.02
+
+
+@pytest.mark.parametrize("machine", [CPU, GPU])
+def test_a_user_alone_waits_for_the_sum_of_the_stages(machine):
+    tally = simulate(machine, 1, Load(captures=0))
+    assert tally.keyframes == pytest.approx([ALONE] * len(tally.keyframes))
+    assert tally.rows_a_call == 1
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    users=st.integers(1, 60),
+    servers=st.integers(1, 3),
+    interval=st.sampled_from([0, 0.3, 1.5]),
+    seed=st.integers(0, 9),
+)
+def test_every_job_ends_once(users, servers, interval, seed):
+    tally = simulate(GPU, users, Load(interval, captures=1 / 5), servers=servers, seconds=5, seed=seed)
+    assert tally.sent == tally.answered + tally.dropped
+    assert tally.captures_sent == tally.captures_answered
+    assert len(tally.keyframes) <= tally.answered
+    assert all(second >= ALONE - 1e-9 for second in tally.keyframes)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_more_servers_are_never_worse(share):
+    found = [
+        simulate(CPU, 40, Load(captures=0), servers=n, seconds=40).percentile(share) for n in (1, 2, 4, 8, 40)
+    ]
+    assert found == sorted(found, reverse=True)
+    assert found[0] > 2 * found[-1]
+
+
+def test_users_who_come_at_once_share_the_unets_calls():
+    alone, together = (simulate(GPU, users, Load(interval=0, captures=0)) for users in (1, 8))
+    assert together.rows_a_call > 2
+    assert len(together.keyframes) > 1.5 * len(alone.keyframes)
+
+
+def test_keyframes_that_come_later_end_before_a_capture():
+    """The choice is the real stepper's: where all advanced alike, captures would hold keyframes up."""
+    env = simpy.Environment()
+    server = Server(env, CPU, Configuration.read(), random.Random(0))
+    ended = {}
+
+    def job(name, recipe, after):
+        yield env.timeout(after)
+        yield from server.dress(recipe)
+        ended[name] = env.now
+
+    env.process(job("capture", Recipe(live=False, steps=25), 0))
+    for number in range(3):
+        env.process(job(f"keyframe {number}", Recipe(live=True, steps=4), 0.2))
+    env.run()
+    assert ended["capture"] > max(ended[f"keyframe {number}"] for number in range(3))
+    assert server.rows == 25 + 3 * 4
+
+
+def test_rows_are_padded_to_the_captured_batches():
+    """Five rows cost as much as six where those have a CUDA graph."""
+    env = simpy.Environment()
+    server = Server(env, GPU, Configuration.read(), random.Random(0))
+    env.process(server.predict(5))
+    env.run()
+    assert env.now == pytest.approx(GPU.stages["unet"].seconds(6))
+
+
+def test_cores_are_shared():
+    """Two tasks that each keep both cores busy take twice as long; two of one core each do not."""
+    env, ended = simpy.Environment(), {}
+    cores = Cores(env, 2)
+
+    def task(name, seconds, wanted, after):
+        yield env.timeout(after)
+        yield cores.run(seconds, wanted)
+        ended[name] = env.now
+
+    env.process(task("long", 2.0, 2, 0))
+    env.process(task("short", 0.5, 2, 1))
+    env.process(task("later", 1.0, 1, 10))
+    env.process(task("beside", 1.0, 1, 10))
+    env.run()
+    assert ended == pytest.approx({"short": 2.0, "long": 2.5, "later": 11.0, "beside": 11.0})
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(1, 1.0), (2, 1.5), (3, 2.0), (5, 4.0), (7, 6.0)])
+def test_a_stage_is_read_between_and_beyond_what_was_measured(rows, seconds):
+    assert Stage({1: 1.0, 3: 2.0, 5: 4.0}, 0).seconds(rows) == pytest.approx(seconds)
+
+
+def test_the_limit_is_found():
+    load = Load(captures=0)
+    users = users_within(0.5, CPU, load, seconds=30)
+    assert simulate(CPU, users, load, seconds=30).percentile(0.99) <= 0.5
+    assert simulate(CPU, users + 1, load, seconds=30).percentile(0.99) > 0.5
+    assert users_within(ALONE / 2, CPU, load) == 0
+
+
+def test_percentiles():
+    assert [percentile([3, 1, 2, 4], share) for share in (0.25, 0.5, 0.99)] == [1, 2, 4]
+
+
+def test_a_measured_machine_is_read_as_it_was_written():
+    written = capacity_stack.as_json(CPU)
+    assert capacity_stack.as_json(capacity_stack.from_json(json.loads(json.dumps(written)))) == written
+
+
+def test_the_gpus_are_marked_as_assumed_and_become_machines():
+    document = json.loads(capacity.GPUS.read_text())
+    assert document["assumed"]
+    for one in document["gpus"]:
+        machine = capacity.gpu(document, one, CPU)
+        assert machine.stages["unet"].cores == 0
+        assert machine.stages["unet"].seconds(2) > machine.stages["unet"].seconds(1) > 0
+        assert machine.stages["postprocess"] == CPU.stages["postprocess"]
+        assert one["usd_per_hour"] > 0
+
+
+def test_the_configuration_is_that_of_the_repository():
+    read = Configuration.read()
+    assert (read.max_rows, read.capture_interval) == (16, 3)
+    assert read.instances == {"preprocess": 2, "postprocess": 2}
+    assert read.max_batch == {"vae_encoder": 8, "vae_decoder": 8}
