@@ -2,15 +2,18 @@
 
 import base64
 import json
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 KEYFRAME = Path(__file__).resolve().parents[2] / "tests" / "data" / "keyframes" / "transparent_no_pose"
-SWAY = (0, 12, 24, 12, 0, -12, -24, -12)  # pixels of a 1280×720 frame, one position for each keyframe
+# Pixels of a 1280×720 frame, one position for each keyframe: there and back, nowhere twice.
+SWAY = (*range(-32, 32, 8), *range(28, -32, -8))
 
 
+@cache
 def swaying(height: int = 720) -> list[tuple[str, str]]:
     """Camera frames and jacket renders as data URIs, `height` pixels high, one pair for each of SWAY."""
     frame = cv2.imread(str(KEYFRAME / "camera_frame.jpg"), cv2.IMREAD_UNCHANGED)
