@@ -5,7 +5,7 @@
     python -m benchmarks.perf --models unet decode
 
 Sweeps concurrency over `tryon` (a keyframe), `encode` and `decode`, and the batch size over `unet`. Writes
-each sweep's CSV and a table to build/perf/.
+each sweep's CSV to build/perf/, and all of them and a table to benchmarks/results and benchmarks/README.md.
 """
 
 import argparse
@@ -20,7 +20,9 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import np_to_triton_dtype
 
-from benchmarks.perf_analyzer import PerfAnalyzer, locate
+from benchmarks.perf_analyzer import PerfAnalyzer, Unstable, locate
+from benchmarks.sessions import report
+from benchmarks.sessions.record import Record
 from benchmarks.stack import ready_stack
 from tests.tryon_client import keyframe
 
@@ -28,7 +30,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TOKENIZER = ROOT / "model_repository" / "tryon" / "1" / "tokenizer.json"
 PIPELINE = ROOT / "model_repository" / "tryon" / "1" / "pipeline.json"
 BATCHES = (1, 2, 4, 8, 16)
-CONCURRENCY = "1:8:1"
 TABLE = ("model", "batch", "concurrency", "inferences/s", "p50 ms", "p90 ms", "p99 ms")
 
 
@@ -82,32 +83,52 @@ async def _infer(client: InferenceServerClient, model: str, inputs: dict) -> dic
     return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 
 
-def sweep(analyzer: PerfAnalyzer, inputs: dict, models: list[str], folder: Path) -> list[tuple]:
-    """The table's rows; each sweep's CSV goes to `folder`."""
+def sweep(
+    analyzer: PerfAnalyzer, inputs: dict, models: list[str], concurrency: str, folder: Path
+) -> list[dict[str, str]]:
+    """perf_analyzer's own rows, each with its `model` and `batch`; each sweep's CSV goes to `folder`.
+
+    What did not settle is told and left out.
+    """
     rows = []
     for model in models:
         for batch in BATCHES if model == "unet" else (1,):
             print(f"perf_analyzer: {model}, batch {batch} …", flush=True)
             path = folder / f"{model}-{batch}.csv"
-            analyzer.run(
-                model,
-                inputs[model],
-                path,
-                batch=batch if model == "unet" else None,
-                concurrency="1" if model == "unet" else CONCURRENCY,
-                streaming=model == "tryon",
-            )
-            with path.open() as file:
-                for row in sorted(csv.DictReader(file), key=lambda row: int(row["Concurrency"])):
-                    percentiles = [f"{float(row[f'p{p} latency']) / 1000:.1f}" for p in (50, 90, 99)]
-                    throughput = f"{float(row['Inferences/Second']):.1f}"
-                    rows.append((model, batch, row["Concurrency"], throughput, *percentiles))
+            try:
+                analyzer.run(
+                    model,
+                    inputs[model],
+                    path,
+                    batch=batch if model == "unet" else None,
+                    concurrency="1" if model == "unet" else concurrency,
+                    streaming=model == "tryon",
+                )
+            except Unstable as error:
+                print(error, flush=True)
+            if path.exists():
+                with path.open() as file:
+                    found = sorted(csv.DictReader(file), key=lambda row: int(row["Concurrency"]))
+                rows += [{"model": model, "batch": str(batch), **row} for row in found]
     return rows
 
 
-def as_table(rows: list[tuple]) -> str:
-    lines = [TABLE, ("---",) * len(TABLE), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+def in_brief(row: dict[str, str]) -> list[str]:
+    """A row of the table."""
+    percentiles = [f"{float(row[f'p{percent} latency']) / 1000:.1f}" for percent in (50, 90, 99)]
+    throughput = f"{float(row['Inferences/Second']):.1f}"
+    return [row["model"], row["batch"], row["Concurrency"], throughput, *percentiles]
+
+
+def keep(rows: list[dict[str, str]], record: Record) -> None:
+    """All of it as CSV beside the record, the table in it."""
+    record.sections["perf"]["rows"] = [in_brief(row) for row in rows]
+    record.write()
+    names = dict.fromkeys(name for row in rows for name in row)
+    with record.path.with_name(f"{record.path.stem}-perf.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def main() -> None:
@@ -115,6 +136,7 @@ def main() -> None:
     parser.add_argument("--triton", help="gRPC address of a running Triton; by default a stack is started")
     parser.add_argument("--output", type=Path, default=Path("build/perf"), help="default: %(default)s")
     models = ("tryon", "encode", "unet", "decode")
+    parser.add_argument("--concurrency", default="1:8:1", help="first:last:step (default: %(default)s)")
     parser.add_argument("--models", nargs="+", choices=models, default=models, metavar="MODEL")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
@@ -122,12 +144,15 @@ def main() -> None:
         command = locate(args.output / "tool")
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(f"perf_analyzer could not be installed: {error}") from error
+    record = Record.of_today()
+    record.begin("perf", columns=TABLE)
     with ready_stack(triton_grpc=args.triton) as stack:
         inputs = asyncio.run(real_inputs(stack.triton_grpc))
-        rows = sweep(PerfAnalyzer(command, stack.triton_grpc), inputs, args.models, args.output)
-    table = as_table(rows)
-    (args.output / "table.md").write_text(table)
-    print(table)
+        analyzer = PerfAnalyzer(command, stack.triton_grpc)
+        rows = sweep(analyzer, inputs, args.models, args.concurrency, args.output)
+    keep(rows, record)
+    report.write(record)
+    print(report.table(TABLE, record.sections["perf"]["rows"]))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 
 _WHEELS = ("tritonclient==2.50.0", "nvidia-cuda-runtime-cu12==12.9.79")
 _DEBIAN = "libb64-0d"
+_TRIALS = 6
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ def _libraries(folder: Path) -> list[Path]:
     return [next(folder.rglob(name)) for name in ("libb64.so.0d", "libcudart.so.12")]
 
 
+class Unstable(Exception):
+    """No two windows of a measurement agreed: the machine had other work."""
+
+
 class PerfAnalyzer:
     def __init__(self, command: Command, address: str):
         self._command, self._address = command, address
@@ -75,13 +80,15 @@ class PerfAnalyzer:
 
         batch: rows of a request for a model that batches (its inputs have a leading axis of 1), else None.
         concurrency: `first:last:step` requests under way at once.
+        Raises Unstable where the figures did not settle; `csv` then has those that did, if any.
         """
+        csv.unlink(missing_ok=True)
         data = csv.with_suffix(".json")
         data.write_text(json.dumps({"data": [_document(inputs, batched=batch is not None)]}))
         arguments = [
             *("-m", model, "-u", self._address, "-i", "grpc", "--input-data", data, "-f", csv),
             *("--concurrency-range", concurrency, "--measurement-interval", "4000"),
-            *("--stability-percentage", "50", "--max-trials", "6", "--percentile", "50"),
+            *("--stability-percentage", "50", "--max-trials", str(_TRIALS), "--percentile", "50"),
             *(("-b", str(batch)) if batch else ()),
             *(("--streaming",) if streaming else ("--async",)),
         ]
@@ -93,6 +100,8 @@ class PerfAnalyzer:
             text=True,
             timeout=600,
         )
+        if "Failed to obtain stable measurement" in done.stdout:
+            raise Unstable(f"{model}: not stable within {_TRIALS} windows")
         if done.returncode:
             raise SystemExit(f"perf_analyzer failed on {model}:\n{done.stdout[-3000:]}")
 

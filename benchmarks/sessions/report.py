@@ -81,7 +81,8 @@ def soak(section: dict, drawn: dict[str, str]) -> str:
 
 
 def perf(section: dict, drawn: dict[str, str]) -> str:
-    return "\n".join(["## perf_analyzer\n", origin(section), table(section["columns"], section["rows"])])
+    origin_and_table = origin(section), table(section["columns"], section["rows"])
+    return "\n".join(["## perf_analyzer\n", "Straight to Triton, without the proxy.\n", *origin_and_table])
 
 
 def origin(section: dict) -> str:

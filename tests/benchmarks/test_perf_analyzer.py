@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.perf_analyzer import Command, PerfAnalyzer
+from benchmarks.perf_analyzer import Command, PerfAnalyzer, Unstable
 
 
 @pytest.fixture
@@ -39,3 +39,12 @@ def test_a_string_is_written_as_text(program, tmp_path):
 def test_its_own_words_are_shown_where_it_fails(program, tmp_path):
     with pytest.raises(SystemExit, match="no such model"):
         PerfAnalyzer(Command(program), "localhost:1").run("broken", {}, tmp_path / "b.csv")
+
+
+def test_figures_that_do_not_settle_are_told_apart_from_a_failure(program, tmp_path):
+    """One unstable batch size on a busy machine ended the whole of `make perf`."""
+    program.write_text('#!/bin/sh\necho "Failed to obtain stable measurement."\nexit 2\n')
+    (tmp_path / "unet.csv").write_text("of the last run")
+    with pytest.raises(Unstable, match="unet"):
+        PerfAnalyzer(Command(program), "localhost:1").run("unet", {}, tmp_path / "unet.csv")
+    assert not (tmp_path / "unet.csv").exists()
