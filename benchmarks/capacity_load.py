@@ -1,17 +1,17 @@
 """Shoppers before simulated servers, and how many of them the servers carry."""
 
-import itertools
 import math
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import simpy
 
 from benchmarks.capacity_server import Configuration, Machine, Recipe, Server
+from frontend_proxy.balancer import Balancer
 
-USERS_A_PROXY = 500  # each proxy shares its jobs out in turn, and knows nothing of the others'
+USERS_A_PROXY = 500
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 class _Shopper:
     """One socket: while a keyframe is in the works, the next ones replace each other (session.py)."""
 
-    def __init__(self, crowd: "_Crowd", proxy: int):
-        self._crowd, self._proxy = crowd, proxy
+    def __init__(self, crowd: "_Crowd", proxy: "_Proxy", session: str):
+        self._crowd, self._proxy, self._session = crowd, proxy, session
         self._waiting: float | None = None
         self._busy = False
         crowd.env.process(self._camera())
@@ -86,7 +86,7 @@ class _Shopper:
 
     def _answer(self, arrived: float) -> Generator[simpy.Event, Any, None]:
         crowd = self._crowd
-        yield from crowd.server(self._proxy).dress(crowd.load.keyframe)
+        yield from self._proxy.dress(self._session, crowd.load.keyframe, crowd.env.now)
         crowd.tally.answered += 1
         if arrived >= crowd.warm:
             crowd.tally.keyframes.append(crowd.env.now - arrived)
@@ -102,26 +102,45 @@ class _Shopper:
 
     def _capture(self) -> Generator[simpy.Event, Any, None]:
         crowd, arrived = self._crowd, self._crowd.env.now
-        yield from crowd.server(self._proxy).dress(crowd.load.capture)
+        yield from self._proxy.dress(None, crowd.load.capture, crowd.env.now)
         crowd.tally.captures_answered += 1
         if arrived >= crowd.warm:
             crowd.tally.captures.append(crowd.env.now - arrived)
 
 
-class _Crowd:
-    def __init__(self, env, servers, users, load, until, warm, chance):
-        self.env, self.load, self.until, self.warm, self.chance = env, load, until, warm, chance
-        self.tally = Tally()
-        # Each proxy goes round the servers from a place of its own.
-        self._turns = [
-            itertools.cycle(servers[start:] + servers[:start])
-            for start in (chance.randrange(len(servers)) for _ in range(math.ceil(users / USERS_A_PROXY)))
-        ]
-        for user in range(users):
-            _Shopper(self, user % len(self._turns))
+class _Proxy:
+    """The real balancer's choice of a server, by what this proxy alone knows."""
 
-    def server(self, proxy: int) -> Server:
-        return next(self._turns[proxy])
+    def __init__(self, servers: Mapping[str, Server]):
+        self._servers = servers
+        self._balancer = Balancer(slow_start_s=0)
+        for name in servers:
+            self._balancer.add(name, late=False)
+            self._balancer.see(name, True, 0)
+
+    def dress(self, session: str | None, recipe: Recipe, now: float) -> Generator[simpy.Event, Any, None]:
+        name = self._balancer.choose(session, (), now)
+        account = self._balancer.servers[name]
+        account.in_flight += 1
+        yield from self._servers[name].dress(recipe)
+        account.in_flight -= 1
+
+
+class _Crowd:
+    def __init__(
+        self,
+        env: simpy.Environment,
+        servers: Mapping[str, Server],
+        users: int,
+        load: Load,
+        until: float,
+        seed: int,
+    ):
+        self.env, self.load, self.until, self.warm = env, load, until, until / 10
+        self.chance, self.tally = random.Random(seed), Tally()
+        proxies = [_Proxy(servers) for _ in range(math.ceil(users / USERS_A_PROXY))]
+        for user in range(users):
+            _Shopper(self, proxies[user % len(proxies)], f"session {seed} {user}")
 
 
 def simulate(
@@ -140,11 +159,13 @@ def simulate(
     """
     env, chance = simpy.Environment(), random.Random(seed)
     configuration = configuration or Configuration.read()
-    fleet = [Server(env, machine, configuration, chance) for _ in range(servers)]
-    crowd = _Crowd(env, fleet, users, load, seconds, seconds / 10, chance)
+    fleet = {
+        f"10.0.{n // 256}.{n % 256}:8001": Server(env, machine, configuration, chance) for n in range(servers)
+    }
+    crowd = _Crowd(env, fleet, users, load, seconds, seed)
     env.run()
-    calls = sum(server.calls for server in fleet)
-    crowd.tally.rows_a_call = sum(server.rows for server in fleet) / calls if calls else 0.0
+    calls = sum(server.calls for server in fleet.values())
+    crowd.tally.rows_a_call = sum(server.rows for server in fleet.values()) / calls if calls else 0.0
     return crowd.tally
 
 

@@ -1,0 +1,151 @@
+"""deploy/systemd: what systemd itself says of the units, and the real Triton under a stand-in for systemd."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from frontend_proxy.settings import Settings
+from tests.stack import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = {path.name: path.read_text() for path in (ROOT / "deploy" / "systemd").glob("*.service")}
+# The scale of `systemd-analyze security`: 10 is no protection, 0 is all there is.
+MOST_EXPOSED = {"lucy-triton.service": 2.0, "lucy-proxy.service": 1.5}
+
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="no systemd-analyze here: apt-get install systemd"
+)
+
+
+def section(unit, name):
+    """A unit's section: each directive's values in order, continued lines joined."""
+    found = {}
+    text = re.sub(r"\\\n\s*", "", UNITS[unit])
+    for line in text.split(f"[{name}]")[1].split("\n[")[0].splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def environment(unit):
+    words = [word for line in section(unit, "Service").get("Environment", []) for word in shlex.split(line)]
+    return dict(word.split("=", 1) for word in words)
+
+
+def verified(folder, units):
+    """What `systemd-analyze verify` has to say, with this checkout where /opt/lucy-serve would be."""
+    for name, text in units.items():
+        text = text.replace("/opt/lucy-serve/.venv/bin/python", sys.executable)
+        text = text.replace("/opt/lucy-serve", str(ROOT)).replace("/usr/bin/docker", "/bin/true")
+        (folder / name).write_text(text)
+    (folder / "docker.service").write_text("[Service]\nExecStart=/bin/true\n")
+    command = ["systemd-analyze", "verify", "--man=no", *(folder / name for name in units)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "lucy" in line)
+
+
+@needs_systemd
+def test_systemd_finds_no_fault(tmp_path):
+    assert verified(tmp_path, UNITS) == ""
+
+
+@needs_systemd
+def test_systemd_would_find_one(tmp_path):
+    broken = UNITS["lucy-proxy.service"].replace("ProtectHome=yes", "ProtectHomes=yes")
+    assert "ProtectHomes" in verified(tmp_path, {"lucy-proxy.service": broken})
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", MOST_EXPOSED)
+def test_a_service_is_hardened(unit):
+    path = ROOT / "deploy" / "systemd" / unit
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", path]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", told)[1])
+    assert exposure <= MOST_EXPOSED[unit]
+
+
+def test_the_proxy_takes_every_setting_and_ends_within_its_time(monkeypatch):
+    variables = {k: v for k, v in environment("lucy-proxy.service").items() if k != "PYTHONUNBUFFERED"}
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    service = section("lucy-proxy.service", "Service")
+    assert int(service["TimeoutStopSec"][0]) > settings.shutdown_delay_s + settings.shutdown_timeout_s + 2
+    assert int(service["LimitNOFILE"][0]) > settings.max_connections + 500
+    for folder in (settings.catalog_dir, settings.results_dir):
+        assert folder.is_relative_to(Path("/var/lib") / service["StateDirectory"][0])
+
+
+def test_the_container_has_the_options_of_compose():
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    service = section("lucy-triton-container.service", "Service")
+    words = shlex.split(service["ExecStart"][0])
+    image = compose["services"]["triton-gpu"]["image"]
+    ours = words[words.index(image) + 1 :]
+    theirs = [
+        re.sub(r"\$\{\w+:-(\w+)\}", r"\1", word) for word in compose["services"]["triton-gpu"]["command"]
+    ]
+    assert sorted(ours) == sorted(theirs)
+    assert "lucy-models:/models:ro" in words
+
+
+@contextmanager
+def under_systemd(folder):
+    """The watcher as the unit starts it, its notifications, and its ports."""
+    grpc, http, metrics = free_ports(3)
+    address = folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(address))
+        process = subprocess.Popen(
+            [sys.executable, "deploy/systemd/triton_service.py", "--repository", "model_repository",
+             "--profile", "cpu", "--build", folder / "build",
+             "--grpc-port", str(grpc), "--http-port", str(http), "--metrics-port", str(metrics)],
+            cwd=ROOT,
+            env={**os.environ, "NOTIFY_SOCKET": str(address)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def hear(wanted, within=120):
+            deadline = time.monotonic() + within
+            while True:
+                channel.settimeout(max(0.1, deadline - time.monotonic()))
+                if wanted in channel.recv(4096).decode():
+                    return
+
+        try:
+            yield process, hear
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def test_the_watchdog_hears_of_a_models_death_and_triton_ends_when_told(tmp_path):
+    """Triton itself goes on saying that it is ready."""
+    with under_systemd(tmp_path) as (process, hear):
+        hear("READY=1")
+        hear("WATCHDOG=1")
+        children = psutil.Process(process.pid).children(recursive=True)
+        model = next(child for child in children if child.exe().endswith("/triton_python_backend_stub"))
+        model.send_signal(signal.SIGKILL)
+        hear("STATUS=The process of a model died")
+        process.terminate()
+        hear("STOPPING=1")
+        assert process.wait(30) == 0
+        assert not [child for child in children if child.is_running() and child.status() != "zombie"]
