@@ -11,7 +11,7 @@ from starlette.routing import Mount, WebSocketRoute
 from catalog import Catalog
 from frontend_proxy import api_docs, metrics, request_id, studio
 from frontend_proxy.auth import Authenticator
-from frontend_proxy.capture_runs import CaptureRuns
+from frontend_proxy.capture_runs import CaptureRuns, Runs
 from frontend_proxy.captures import Captures
 from frontend_proxy.cors import Cors
 from frontend_proxy.errors import EXCEPTION_HANDLERS
@@ -33,6 +33,15 @@ from frontend_proxy.websocket import Sockets
 from frontend_proxy.worker import Worker
 
 
+def capture_runs(settings: Settings, server: ModelServer) -> Runs:
+    """With a Redis it is imported, and not without."""
+    if settings.redis_url is None:
+        return CaptureRuns(settings, server)
+    from frontend_proxy.queued_captures import QueuedCaptures
+
+    return QueuedCaptures(settings, server)
+
+
 def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | None = None) -> Starlette:
     """The application; it closes `server` when it ends.
 
@@ -49,7 +58,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(Keyframes(settings, server, jobs, compositor), shutdown)
     fabrics = Fabrics(settings, catalog)
-    runs = CaptureRuns(settings, server)
+    runs = capture_runs(settings, server)
     captures = Captures(settings, jobs, runs, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, shutdown, lambda: sockets.active, settings.triton_state_file)

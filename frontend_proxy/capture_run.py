@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
-from frontend_proxy.errors import ModelUnavailable, ProxyError
+from frontend_proxy.errors import ModelUnavailable, NotFound, ProxyError, internal_error
 from frontend_proxy.jobs import Job, ModelServer, Progress, Result, latency_ms, run_to_result
 from frontend_proxy.results import Record
 from frontend_proxy.schemas import CaptureProgress
@@ -34,6 +34,28 @@ class CaptureRun:
         self._samples: dict[int, Progress] = {}
         self._preview: bytes | None = None  # the newest that the follower has not seen
         self._news = asyncio.Event()
+
+    async def complete(
+        self,
+        server: ModelServer,
+        timeout_s: float,
+        keep: Callable[[Record, list[bytes]], Awaitable[None]],
+    ) -> None:
+        """Make it and `keep` its record and pictures. `keep` raises FileNotFoundError where the capture was
+        removed meanwhile."""
+        try:
+            results = await self.make(server, timeout_s)
+            images = [result.image for result in results]
+            record = self.record.model_copy()  # nobody is told of it before all of it is kept
+            record.succeed([result.report for result in results])
+            await keep(record, images)
+            self.record, self.image = record, images[0]
+        except FileNotFoundError:
+            self.error = NotFound("the capture was removed while it was made")
+        except ProxyError as error:
+            self.error = error
+        except Exception as error:
+            self.error = internal_error(error)
 
     async def make(self, server: ModelServer, timeout_s: float) -> list[Result]:
         """All samples; one that fails ends the others. Raises what `ModelServer.run` raises."""
@@ -70,13 +92,17 @@ class CaptureRun:
         def tell(progress: Progress) -> None:
             self._samples[sample] = progress
             step = min(self._samples[n].step if n in self._samples else 0 for n in range(len(self._jobs)))
-            self.progress = CaptureProgress(step=step, steps=progress.steps)
-            self._preview = progress.preview or self._preview
-            self._news.set()
+            self.show(CaptureProgress(step=step, steps=progress.steps, preview=progress.preview))
             if not self._wanted():
                 self.cancel()
 
         return tell
+
+    def show(self, progress: CaptureProgress) -> None:
+        """For whoever follows."""
+        self._preview = progress.preview or self._preview
+        self.progress = progress.model_copy(update={"preview": None})
+        self._news.set()
 
     async def follow(self, silence_s: float) -> AsyncIterator[CaptureProgress | None]:
         """Its progress until it has ended, the newest where there are several; None after `silence_s`

@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from functools import partial
+from typing import Protocol
 
 from frontend_proxy.capture_answers import webhook_message
 from frontend_proxy.capture_run import CaptureRun
-from frontend_proxy.errors import Interrupted, NotFound, ProxyError, internal_error, log_error
+from frontend_proxy.errors import Interrupted, NotFound, ProxyError, log_error
 from frontend_proxy.idempotency import IdempotencyKey, IdempotencyKeys
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.limit import Limit
-from frontend_proxy.results import Ownership, Record, Results, new_result_id
+from frontend_proxy.results import Ownership, Record, Results
 from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
 from frontend_proxy.webhooks import Webhooks
@@ -22,6 +22,31 @@ logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 60.0
 DRAIN_S = 1.0  # for captures that nobody waits for, when the proxy ends
+
+
+class Runs(Protocol):
+    """What `/virtual-tryon` needs: `CaptureRuns` in one process, `QueuedCaptures` in several."""
+
+    webhooks: Webhooks
+
+    async def accept(
+        self,
+        jobs: list[Job],
+        base_url: str,
+        detached: bool,
+        webhook_url: str | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> CaptureRun | Record: ...
+
+    async def progress(self, result_id: str) -> CaptureProgress | None: ...
+
+    async def find(self, result_id: str) -> Record: ...
+
+    async def image(self, result_id: str, name: str) -> bytes | None: ...
+
+    async def remove(self, result_id: str) -> None: ...
+
+    def running(self) -> AbstractAsyncContextManager[None]: ...
 
 
 class CaptureRuns:
@@ -54,18 +79,7 @@ class CaptureRuns:
         """
         if key and (known := await asyncio.to_thread(self.keys.find, key)):
             return known
-        now = datetime.now(UTC)
-        lifetime = self._settings.capture_timeout_s + self._settings.results_lifetime_s
-        record = Record(
-            result_id=new_result_id(),
-            request_id=jobs[0].request_id,
-            base_url=base_url,
-            output_format=jobs[0].output_format,
-            created_at=now,
-            expires_at=now + timedelta(seconds=lifetime),
-            webhook_url=webhook_url,
-            webhook_pending=webhook_url is not None,
-        )
+        record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s)
         create = partial(self.results.create, record)
         with ExitStack() as slots:
             for _ in jobs:
@@ -79,7 +93,7 @@ class CaptureRuns:
             self._runs[record.result_id] = run
         return run
 
-    def progress(self, result_id: str) -> CaptureProgress | None:
+    async def progress(self, result_id: str) -> CaptureProgress | None:
         """None where the capture does not run, or runs in another process."""
         run = self._runs.get(result_id)
         return run.progress if run else None
@@ -92,6 +106,13 @@ class CaptureRuns:
         if record is None:
             raise NotFound(f"there is no capture {result_id!r}, or no longer")
         return record
+
+    async def image(self, result_id: str, name: str) -> bytes | None:
+        """A sample, like `0.png`; None where there is none, or its time is over."""
+        path = await asyncio.to_thread(self.results.image, result_id, name)
+        with suppress(FileNotFoundError):
+            return await asyncio.to_thread(path.read_bytes) if path else None
+        return None
 
     async def remove(self, result_id: str) -> None:
         """Forget a capture. One that runs is cancelled, in another process at its next step.
@@ -121,24 +142,15 @@ class CaptureRuns:
                 ownership.release()
 
     async def _make(self, run: CaptureRun) -> None:
-        try:
-            results = await run.make(self._server, self._settings.capture_timeout_s)
-            images = [result.image for result in results]
-            record = run.record.model_copy()  # nobody is told of it before all of it is kept
-            record.succeed([result.report for result in results])
-            await asyncio.to_thread(self.results.save_images, record, images)
-            await asyncio.to_thread(self.results.save, record)
-            run.record, run.image = record, images[0]
-        except FileNotFoundError:
-            run.error = NotFound("the capture was removed while it was made")
-        except ProxyError as error:
-            run.error = error
-        except Exception as error:
-            run.error = internal_error(error)
+        await run.complete(self._server, self._settings.capture_timeout_s, self._keep)
         if run.error is not None:
             if run.detached:  # otherwise whoever waits does that
                 log_error(run.error)
             await self._end_badly(run)
+
+    async def _keep(self, record: Record, images: list[bytes]) -> None:
+        await asyncio.to_thread(self.results.save_images, record, images)
+        await asyncio.to_thread(self.results.save, record)
 
     async def _end_badly(self, run: CaptureRun) -> None:
         """A failure is kept for the client who asks later; whoever waits hears it now."""

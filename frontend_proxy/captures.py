@@ -1,7 +1,6 @@
 """`/virtual-tryon`: a picture at the model's best, waited for, watched, or fetched later."""
 
 import asyncio
-import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from frontend_proxy import capture_answers
 from frontend_proxy.body import FORM, read_form, read_object
 from frontend_proxy.capture_run import CaptureRun
-from frontend_proxy.capture_runs import CaptureRuns
+from frontend_proxy.capture_runs import Runs
 from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
 from frontend_proxy.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events
 from frontend_proxy.idempotency import HEADER, IdempotencyKey
@@ -33,7 +32,7 @@ class Captures:
     """`base_url` is that of a request's URLs."""
 
     def __init__(
-        self, settings: Settings, jobs: JobFactory, runs: CaptureRuns, base_url: Callable[[Request], str]
+        self, settings: Settings, jobs: JobFactory, runs: Runs, base_url: Callable[[Request], str]
     ) -> None:
         self._settings = settings
         self._jobs = jobs
@@ -80,7 +79,7 @@ class Captures:
         """`GET /virtual-tryon/{id}`: its `CaptureStatus`. Raises NotFound."""
         result_id = request.path_params["id"]
         record = await self._runs.find(result_id)
-        progress = self._runs.progress(result_id)
+        progress = await self._runs.progress(result_id)
         image = await self._first_image(record) if record.state == "succeeded" else None
         headers = {"Retry-After": "1"} if record.state == "running" else {}
         return _json(capture_answers.status(record, progress, image), headers=headers)
@@ -133,10 +132,9 @@ class Captures:
         return await self._read_image(record.result_id, f"0.{record.output_format}")
 
     async def _read_image(self, result_id: str, name: str) -> bytes:
-        path = await asyncio.to_thread(self._runs.results.image, result_id, name)
-        if path is not None:
-            with contextlib.suppress(FileNotFoundError):
-                return await asyncio.to_thread(path.read_bytes)
+        image = await self._runs.image(result_id, name)
+        if image is not None:
+            return image
         raise NotFound(f"there is no image {name!r} of capture {result_id!r}, or no longer")
 
 

@@ -5,7 +5,7 @@ comes from outside, each in one place. Tracebacks go to the logs, never to a cli
 """
 
 import logging
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -17,6 +17,15 @@ from frontend_proxy.request_id import current_request_id
 logger = logging.getLogger(__name__)
 
 
+class Failure(Protocol):
+    """An error as it is kept, `schemas.CaptureFailure`."""
+
+    error: str
+    code: str
+    status: int
+    retry_after: int | None
+
+
 class ProxyError(Exception):
     """An error for the client: `code` is stable and for programs, the message is for people.
 
@@ -26,6 +35,13 @@ class ProxyError(Exception):
     code = "INTERNAL"
     status = 500
     retry_after: int | None = None
+
+    @classmethod
+    def of(cls, failure: "Failure") -> "ProxyError":
+        """One that happened elsewhere, or before."""
+        error = cls(failure.error)
+        error.code, error.status, error.retry_after = failure.code, failure.status, failure.retry_after
+        return error
 
     @property
     def headers(self) -> dict[str, str]:
@@ -100,6 +116,12 @@ class InsufficientStorage(ProxyError):
     """The disk is full or read-only, or as many fabrics are saved as may be (RFC 4918, section 11.5)."""
 
     code, status = "INSUFFICIENT_STORAGE", 507
+
+
+class StorageUnavailable(ProxyError):
+    """Redis or the object store is away; nothing that was accepted is lost."""
+
+    code, status, retry_after = "STORAGE_UNAVAILABLE", 503, 2
 
 
 class BodyTooLarge(ProxyError):

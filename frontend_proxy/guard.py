@@ -28,7 +28,7 @@ class Guard:
         self._settings = settings
         self._authenticator = authenticator
         self._limits = RateLimits(
-            settings.rate_limit_per_address, settings.rate_limit_per_key, settings.rate_limit_storage
+            settings.rate_limit_per_address, settings.rate_limit_per_key, settings.rate_limit_url
         )
         self._sockets = LimitEach(settings.max_sockets_per_address, "sockets of this address")
 

@@ -38,9 +38,20 @@ class IdempotencyKey:
         return cls(hashlib.sha256(f"{client}\n{key}".encode()).hexdigest(), fingerprint)
 
 
-class _Claim(BaseModel):
+class Claim(BaseModel):
+    """What a key stands for."""
+
     fingerprint: str
     result_id: str
+
+    def of(self, key: IdempotencyKey, record: Record | None) -> Record | None:
+        """The capture that the key stands for, if its record says so. Raises KeyReused if that was another
+        request's."""
+        if record is None or record.state == "failed":
+            return None
+        if self.fingerprint != key.fingerprint:
+            raise KeyReused(f"this {HEADER} was sent with another request; choose a new one for each")
+        return record
 
 
 class IdempotencyKeys:
@@ -53,15 +64,10 @@ class IdempotencyKeys:
     def find(self, key: IdempotencyKey) -> Record | None:
         """The capture that the key stands for. Raises KeyReused if that was another request's."""
         try:
-            claim = _Claim.model_validate_json((self._directory / key.name).read_bytes())
+            claim = Claim.model_validate_json((self._directory / key.name).read_bytes())
         except (OSError, ValueError):
             return None
-        record = self._results.load(claim.result_id)
-        if record is None or record.state == "failed":
-            return None
-        if claim.fingerprint != key.fingerprint:
-            raise KeyReused(f"this {HEADER} was sent with another request; choose a new one for each")
-        return record
+        return claim.of(key, self._results.load(claim.result_id))
 
     def claim(
         self, key: IdempotencyKey, result_id: str, create: Callable[[], Ownership]
@@ -74,7 +80,7 @@ class IdempotencyKeys:
             if record := self.find(key):
                 return record
             created = create()
-            claim = _Claim(fingerprint=key.fingerprint, result_id=result_id)
+            claim = Claim(fingerprint=key.fingerprint, result_id=result_id)
             with contextlib.suppress(OSError):  # a full disk: the capture goes on, its repeat is not known
                 (self._directory / key.name).write_text(claim.model_dump_json())
             return created
@@ -86,7 +92,7 @@ class IdempotencyKeys:
         with self._locked():
             for path in self._directory.iterdir():
                 try:
-                    claim = _Claim.model_validate_json(path.read_bytes())
+                    claim = Claim.model_validate_json(path.read_bytes())
                 except (OSError, ValueError):
                     claim = None
                 if path.name != ".lock" and (claim is None or not self._results.exists(claim.result_id)):

@@ -17,13 +17,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Literal
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from frontend_proxy.errors import InsufficientStorage, Interrupted, ProxyError
+from frontend_proxy.jobs import Job
 from frontend_proxy.schemas import CaptureFailure, Report
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -45,6 +46,21 @@ class Record(BaseModel):
     failure: CaptureFailure | None = None
     webhook_url: str | None = None
     webhook_pending: bool = False
+
+    @classmethod
+    def begin(cls, job: Job, base_url: str, webhook_url: str | None, lifetime_s: float) -> "Record":
+        """Of a capture that is accepted now; `base_url` is of the URLs that its client gets."""
+        now = datetime.now(UTC)
+        return cls(
+            result_id=new_result_id(),
+            request_id=job.request_id,
+            base_url=base_url,
+            output_format=job.output_format,
+            created_at=now,
+            expires_at=now + timedelta(seconds=lifetime_s),
+            webhook_url=webhook_url,
+            webhook_pending=webhook_url is not None,
+        )
 
     def succeed(self, reports: list[Report]) -> None:
         self.state, self.reports, self.finished_at = "succeeded", reports, datetime.now(UTC)

@@ -1,12 +1,13 @@
 """Every setting of the proxy: a flag of `python -m frontend_proxy`, the environment, or `.env`."""
 
+import importlib.util
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from limits import parse_many
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from frontend_proxy.triton_addresses import check_address
@@ -27,12 +28,24 @@ def _rates(value: str | None) -> str | None:
     return value
 
 
-def _storage(value: str) -> str:
+def _storage(value: str | None) -> str | None:
     """Raises ValueError for a storage that the `limits` library does not know, or whose client is missing."""
+    if value is None:
+        return None
     try:
         storage_from_string(f"async+{value}", implementation="redispy")
     except ConfigurationError as error:
         raise ValueError(f"{error} (for Redis: pip install lucy-serve[redis])") from error
+    return value
+
+
+def _redis(value: SecretStr) -> SecretStr:
+    """Raises ValueError for what is no Redis, or where its client is missing."""
+    url = value.get_secret_value()
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it must begin with redis://, rediss:// or unix://")
+    if any(importlib.util.find_spec(package) is None for package in ("redis", "obstore")):
+        raise ValueError("its client is missing: pip install lucy-serve[redis]")
     return value
 
 
@@ -46,6 +59,7 @@ Rates = Annotated[str | None, AfterValidator(_rates)]
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Address = Annotated[str, AfterValidator(check_address)]
 Addresses = Annotated[list[Address], NoDecode, BeforeValidator(_split)]
+RedisURL = Annotated[SecretStr, AfterValidator(_redis)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 
 
@@ -104,8 +118,8 @@ class Settings(BaseSettings):
         None, description="requests that one address may send, like 20/second; 1000/hour"
     )
     rate_limit_per_key: Rates = Field(None, description="requests that one API key or token may send")
-    rate_limit_storage: Annotated[str, AfterValidator(_storage)] = Field(
-        "memory://", description="where they are counted; redis://host:6379 for several proxies together"
+    rate_limit_storage: Annotated[str | None, AfterValidator(_storage)] = Field(
+        None, description="where they are counted, like redis://host:6379; by default REDIS_URL or in memory"
     )
 
     # Triton
@@ -149,6 +163,15 @@ class Settings(BaseSettings):
     # Storage
     catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
     results_dir: Path = Field(Path("data/results"), description="the folder that keeps captures' results")
+    results_url: str | None = Field(
+        None, pattern=r"^(s3|gs|az|file)://", description="a bucket for their pictures, with REDIS_URL"
+    )
+    redis_url: RedisURL | None = Field(
+        None, description="where several proxies share captures, keys and rate limits, redis://host:6379"
+    )
+    max_queued_captures: int = Field(
+        200, ge=1, description="captures that wait in Redis or are being made; beyond: 429"
+    )
     results_lifetime_s: float = Field(3600.0, gt=0, description="seconds that a capture's result is kept")
 
     # Webhooks
@@ -158,6 +181,22 @@ class Settings(BaseSettings):
     webhook_inside_hosts: CommaSeparated = Field(
         [], description="hosts of webhooks that may lie inside, and be plain http, by commas"
     )
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.results_url and not self.redis_url:
+            raise ValueError("results_url: is for proxies that share their captures; set REDIS_URL, too")
+        return self
+
+    @property
+    def kept_s(self) -> float:
+        """Seconds that a capture is kept from its acceptance on."""
+        return self.capture_timeout_s + self.results_lifetime_s
+
+    @property
+    def rate_limit_url(self) -> str:
+        shared = self.redis_url.get_secret_value() if self.redis_url else "memory://"
+        return self.rate_limit_storage or shared
 
     @property
     def max_message_bytes(self) -> int:

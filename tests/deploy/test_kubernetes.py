@@ -257,7 +257,7 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(overlay, monkeyp
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     for folder in (settings.catalog_dir, settings.results_dir):
         assert any(folder.is_relative_to(mount) for mount in mounts), "the root file system is read-only"
-    if settings.rate_limit_storage.startswith("redis://"):
+    if settings.rate_limit_url.startswith("redis://"):
         assert named(documents, "Service", "redis")["spec"]["ports"][0]["port"] == 6379
     for route in of_kind(documents, "HTTPRoute"):
         seconds = int(route["spec"]["rules"][-1]["timeouts"]["request"].removesuffix("s"))

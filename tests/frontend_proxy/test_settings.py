@@ -51,6 +51,9 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
         ("MAX_CAPTURES", "0"),
         ("RATE_LIMIT_PER_KEY", "many"),
         ("RATE_LIMIT_STORAGE", "cupboard://"),
+        ("TRITON_URLS", "gpu-1:8001,gpu-2"),
+        ("REDIS_URL", "memory://"),
+        ("RESULTS_URL", "s3://bucket"),
     ],
 )
 def test_a_wrong_value_is_refused_at_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
