@@ -17,9 +17,11 @@ LORAS ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
+# FULL=1: `make check-tensorrt` for networks of SD1.5's and SDXL's size too, with 20 GB of memory.
+FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test test-full-size check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ demo: export ## Dress the sample portrait through a running stack; writes build/
 test: export ## Run all tests, the end-to-end ones on a real Triton
 	$(BIN)/pytest
 
+test-full-size: setup ## A checkpoint of SD1.5's size, random weights, through the real server (14 GB of memory)
+	$(BIN)/pytest -s -m full_size tests/full_size
+
 check: setup ## Format, lint, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -63,6 +68,10 @@ doctor: setup ## Say what would keep this machine from serving, and what to do
 check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
 	$(BIN)/python -m export.tensorrt_check prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
 	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt
+ifeq ($(FULL),1)
+	$(BIN)/python -m export.tensorrt_check prepare-full-size build/check-tensorrt-full
+	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt-full
+endif
 
 # TensorRT-RTX is 800 MB and nothing else needs it: it has an environment of its own.
 build/venv-rtx/.installed:
@@ -116,5 +125,5 @@ deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml
 clean: ## Remove what was built (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json} \
-	    model_repository/manifest.json model_repository/unet_fast
+	    model_repository/manifest.json model_repository/unet_fast model_repository/*/configs/gpu.pbtxt
 	rm -f model_repository/tryon/1/{pipeline,scheduler_config,tokenizer}.json

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from export.tensorrt_engine import (
     BatchRange,
     BuildOptions,
     BuildProgress,
+    Shapes,
     build_engine,
     describe_layers,
     refit_engine,
@@ -47,14 +49,22 @@ class Engines:
         """What of this decides whether old engines will do."""
         return [self.trt.__version__, self.gpu.compute_capability, str(self.refittable)]
 
-    def make(self, onnx: Path, served: Path, batch: BatchRange, on_progress: BuildProgress) -> dict[str, Any]:
+    def make(
+        self,
+        onnx: Path,
+        served: Path,
+        batch: BatchRange,
+        buckets: Sequence[Shapes],
+        on_progress: BuildProgress,
+    ) -> dict[str, Any]:
         """Write `model.plan`, its stamp and layers' report beside `onnx`; returns what the manifest keeps.
 
+        buckets: the inputs' shapes without the batch, once for each resolution.
         served: the folder with the engine of the export before, if any; it is only read.
         Raises ExportError.
         """
         began = time.perf_counter()
-        wanted = Stamp.of(self.trt.__version__, self.gpu, onnx, batch, self.refittable)
+        wanted = Stamp.of(self.trt.__version__, self.gpu, onnx, batch, buckets, self.refittable)
         old = _old_stamp(served)
         if old is not None and old.fits(wanted):
             how, kept = "kept", old
@@ -66,7 +76,7 @@ class Engines:
             if old is not None and old.can_be_refitted(wanted):
                 how, plan = "refitted", refit_engine(self.trt, (served / "model.plan").read_bytes(), onnx)
             else:
-                how, plan = "built", build_engine(self.trt, onnx, batch, self._options(on_progress))
+                how, plan = "built", build_engine(self.trt, onnx, batch, buckets, self._options(on_progress))
             onnx.with_name("model.plan").write_bytes(plan)
             onnx.with_name(LAYERS).write_text(describe_layers(self.trt, plan))
         kept.write(onnx.parent)

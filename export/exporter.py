@@ -8,12 +8,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export import manifest, unet_fast
+from export import engine_config, manifest, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
 from export.engines import GRAPH_BATCHES, Engines, batch_range
 from export.errors import ExportError
@@ -64,7 +64,7 @@ def export(
         with Staging(repository) as staging:
             on_progress("checkpoint", "load")
             loaded = load(folder)
-            config = read_config(folder, loaded.unet.config.sample_size).with_unets(bool(loras))
+            config = read_config(folder, loaded.unet.config.sample_size).resolved(bool(loras))
             described, fused = _describe(loaded, config, loras)
             stages = {}
             for stage in described:
@@ -75,6 +75,7 @@ def export(
                         staging.folder(stage.name) / "model.onnx",
                         repository / stage.name / "1",
                         batch_range(repository, stage.name),
+                        stage.buckets,
                         on_build,
                     )
             _write_pipeline(loaded, config, profile, staging.folder("tryon"))
@@ -90,6 +91,9 @@ def export(
                 "files": manifest.describe_files(repository, staging.publish()),
             }
         (unet_fast.write if loras else unet_fast.remove)(repository)
+        if profile == "gpu":
+            for stage in described:
+                engine_config.write(repository / stage.name, stage.buckets)
         beside = repository / "manifest.json.partial"
         beside.write_text(json.dumps(written, indent=2) + "\n")
         os.replace(beside, repository / "manifest.json")
@@ -107,15 +111,15 @@ def _describe(
 ) -> tuple[list[Stage], list[Fused]]:
     """The stages to export, with `unet_fast` where there are LoRAs, and what became of those."""
     from export.lora import fuse
-    from export.stages import Stage, UNet, describe_stages
+    from export.stages import UNet, describe_stages
 
-    stages = describe_stages(loaded, config.resolution)
+    stages = describe_stages(loaded, config.resolutions)
     if not loras:
         return stages, []
     unet = copy.deepcopy(loaded.unet)
     fused = fuse(unet, loras)
     like = next(stage for stage in stages if stage.name == "unet")
-    return [*stages, Stage(unet_fast.NAME, UNet(unet), like.example, like.outputs)], fused
+    return [*stages, replace(like, name=unet_fast.NAME, module=UNet(unet))], fused
 
 
 def _export_stage(
@@ -142,7 +146,7 @@ def _export_stage(
     )
     return entry | {
         "opset": OPSET,
-        "inputs": {name: ["batch", *tensor.shape[1:]] for name, tensor in stage.example.items()},
+        "buckets": [{name: list(shape) for name, shape in bucket.items()} for bucket in stage.buckets],
         "outputs": list(stage.outputs),
         "parity": asdict(parity),
         "seconds": round(time.perf_counter() - began, 1),

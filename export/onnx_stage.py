@@ -28,11 +28,19 @@ class OnnxStage:
         return dict(zip(self.outputs, self._session.run(self.outputs, dict(inputs)), strict=True))
 
     def warm_up(self) -> None:
-        """Run once on zeros: the first call plans the memory, and nobody should wait for that."""
+        """Run once on zeros: the first call plans the memory, and nobody should wait for that.
+
+        A side that is dynamic is as long as the shortest that the graph takes.
+        """
         kinds = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
         self.run(
-            {
-                spec.name: np.zeros([1, *spec.shape[1:]], kinds[spec.type])
-                for spec in self._session.get_inputs()
-            }
+            {spec.name: np.zeros(_least(spec.shape), kinds[spec.type]) for spec in self._session.get_inputs()}
         )
+
+
+def _least(shape: list[int | str]) -> list[int]:
+    """Of a dynamic shape like ["batch", 3, "64*height_steps", "64*width_steps"]: [1, 3, 64, 64]."""
+    return [
+        side if isinstance(side, int) else int(side.split("*")[0]) if side[:1].isdigit() else 1
+        for side in shape
+    ]

@@ -4,13 +4,20 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from export.errors import ExportError
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+# (height, width) in pixels
+Resolution = tuple[Annotated[int, Field(ge=64, multiple_of=8)], Annotated[int, Field(ge=64, multiple_of=8)]]
+# Several resolutions share one graph, whose height and width are then dynamic in steps of what every
+# public UNet halves: 8 latents, 64 pixels.
+STEP = 64
 
 
 class ModeConfig(_Strict):
@@ -22,6 +29,9 @@ class ModeConfig(_Strict):
     guidance_scale: float = Field(ge=0, le=30, description="classifier-free guidance; none at 1 or below")
     relight_sigma: float = Field(
         0, ge=0, le=64, description="take only light coarser than so many pixels; 0: the picture as it is"
+    )
+    resolution: Resolution | None = Field(
+        None, description="the networks' for this mode; by default the file's"
     )
     unet: Literal["unet", "unet_fast"] | None = Field(
         None, description="`unet_fast` has the LoRAs; by default keyframes use it where there are any"
@@ -40,23 +50,41 @@ class ModeConfig(_Strict):
 class PipelineConfig(_Strict):
     """The whole file.
 
-    resolution: (height, width) in pixels of the square or rectangle that the networks work on.
+    resolution: (height, width) in pixels of the square or rectangle that the networks work on, unless a mode
+        has its own.
     conditioning: `masked`: the conditioning image has the masked region removed, as public inpainting
         checkpoints expect; `composite`: it is the render composited on the frame.
     prompt: `{fabric}` in it stands for the fabric's name.
     """
 
-    resolution: tuple[
-        Annotated[int, Field(ge=64, multiple_of=8)], Annotated[int, Field(ge=64, multiple_of=8)]
-    ]
+    resolution: Resolution
     conditioning: Literal["masked", "composite"]
     prompt: str
     negative_prompt: str = ""
     keyframe: ModeConfig
     capture: ModeConfig
 
-    def with_unets(self, fast: bool) -> "PipelineConfig":
-        """Each mode with its UNet named. Raises ExportError where one wants LoRAs and there are none."""
+    @property
+    def resolutions(self) -> list[Resolution]:
+        """The modes', each once: the networks' resolution buckets."""
+        return list(
+            dict.fromkeys(mode.resolution or self.resolution for mode in (self.keyframe, self.capture))
+        )
+
+    @model_validator(mode="after")
+    def _several_resolutions_fit_one_graph(self) -> "PipelineConfig":
+        odd = [side for resolution in self.resolutions for side in resolution if side % STEP]
+        if len(self.resolutions) > 1 and odd:
+            raise ValueError(
+                f"with a resolution for each mode, every side is a multiple of {STEP}, and {odd[0]} is not"
+            )
+        return self
+
+    def resolved(self, fast: bool) -> "PipelineConfig":
+        """Each mode with its UNet and its resolution named.
+
+        fast: whether there is a UNet with LoRAs. Raises ExportError where a mode wants one and there is none.
+        """
         named = {}
         for mode, default in (("keyframe", "unet_fast" if fast else "unet"), ("capture", "unet")):
             config = getattr(self, mode)
@@ -64,7 +92,9 @@ class PipelineConfig(_Strict):
                 raise ExportError(
                     f"pipeline.json's {mode} wants unet_fast, the UNet with LoRAs: give LORAS=path:weight"
                 )
-            named[mode] = config.model_copy(update={"unet": config.unet or default})
+            named[mode] = config.model_copy(
+                update={"unet": config.unet or default, "resolution": config.resolution or self.resolution}
+            )
         return self.model_copy(update=named)
 
 
@@ -94,5 +124,5 @@ def read_config(checkpoint: Path, sample_size: int) -> PipelineConfig:
         raise ExportError(f"{path} is not JSON: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "resolution"
         raise ExportError(f"{path}: {where}: {first['msg']}") from error

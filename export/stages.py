@@ -5,13 +5,15 @@ the pipeline around it is the same for every profile. The VAE's scaling factor l
 `latents` are always the UNet's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from export.checkpoint import Checkpoint
+from export.tensorrt_engine import Shapes
 
 
 class TextEncoder(nn.Module):
@@ -77,16 +79,43 @@ class Stage:
 
     example: inputs of batch 2 by name; every first dimension is the batch and stays dynamic.
     outputs: the names of what it returns.
+    further: examples at further resolutions; a side in which they differ stays dynamic too.
     """
 
     name: str
     module: nn.Module
     example: dict[str, Tensor]
     outputs: tuple[str, ...]
+    further: tuple[dict[str, Tensor], ...] = ()
+
+    @property
+    def examples(self) -> tuple[dict[str, Tensor], ...]:
+        """One for each resolution."""
+        return self.example, *self.further
+
+    @property
+    def buckets(self) -> tuple[Shapes, ...]:
+        """The inputs' shapes without their batch at each resolution."""
+        return tuple(
+            {name: tuple(tensor.shape[1:]) for name, tensor in example.items()} for example in self.examples
+        )
+
+    def dynamic_sides(self, name: str) -> set[int]:
+        """The dimensions of the input `name` that differ between the buckets."""
+        shapes = [bucket[name] for bucket in self.buckets]
+        return {i + 1 for i, sides in enumerate(zip(*shapes, strict=True)) if len(set(sides)) > 1}
 
 
-def describe_stages(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
-    """The checkpoint's four stages at `resolution` (height, width), with seeded example inputs."""
+def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
+    """The checkpoint's four stages for the `resolutions` (height, width), with seeded example inputs."""
+    first, *others = (_at(checkpoint, resolution) for resolution in resolutions)
+    return [
+        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
+        for stage, *same in zip(first, *others, strict=True)
+    ]
+
+
+def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
     height, width = resolution
     latent = (height // 8, width // 8)
     tokens = checkpoint.tokenizer.model_max_length

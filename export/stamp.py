@@ -6,12 +6,13 @@ that out when it loads, in words that name neither; the stamp lets `make export`
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.errors import ExportError
 from export.gpu import Gpu
-from export.tensorrt_engine import BatchRange
+from export.tensorrt_engine import BatchRange, Shapes
 
 NAME = "model.plan.json"
 
@@ -21,7 +22,8 @@ class Stamp:
     """
     onnx_sha256: of model.onnx and model.onnx.data.
     graph_sha256: of the graph without its weights: equal graphs can be refitted.
-    batch: the optimization profile's rows: least, best, most.
+    batch: the optimization profiles' rows: least, best, most.
+    buckets: the inputs' shapes without the batch, for each optimization profile.
     """
 
     tensorrt: str
@@ -31,10 +33,19 @@ class Stamp:
     onnx_sha256: str
     graph_sha256: str
     batch: tuple[int, int, int]
+    buckets: list[dict[str, list[int]]]
     refittable: bool
 
     @classmethod
-    def of(cls, tensorrt: str, gpu: Gpu, onnx: Path, batch: BatchRange, refittable: bool) -> "Stamp":
+    def of(
+        cls,
+        tensorrt: str,
+        gpu: Gpu,
+        onnx: Path,
+        batch: BatchRange,
+        buckets: Sequence[Shapes],
+        refittable: bool,
+    ) -> "Stamp":
         return cls(
             tensorrt=tensorrt,
             gpu=gpu.name,
@@ -43,6 +54,7 @@ class Stamp:
             onnx_sha256=onnx_sha256(onnx),
             graph_sha256=graph_sha256(onnx),
             batch=(batch.least, batch.best, batch.most),
+            buckets=[{name: list(shape) for name, shape in bucket.items()} for bucket in buckets],
             refittable=refittable,
         )
 
@@ -58,7 +70,8 @@ class Stamp:
         return self.refittable and self._but_weights() == wanted._but_weights()
 
     def _but_weights(self) -> tuple[object, ...]:
-        return self.tensorrt, self.compute_capability, self.graph_sha256, self.batch, self.refittable
+        built = self.tensorrt, self.compute_capability, self.refittable
+        return *built, self.graph_sha256, self.batch, self.buckets
 
     def fault(self, tensorrt: str | None, gpu: Gpu | None) -> str | None:
         """Why this machine cannot run the plan, or None. None for what is not known."""

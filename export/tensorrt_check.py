@@ -1,37 +1,85 @@
 """`make check-tensorrt`: every stage parsed and compiled ahead of time by TensorRT-RTX, without a GPU.
 
 It proves that the ONNX holds only operators that TensorRT's parser and builder take, that the types inside
-are consistent under strong typing, and that the serving batch ranges fit the graph, for GPUs of compute
-capability 8.6 and 8.9. It proves nothing about speed, memory or numbers, and TensorRT-RTX is another product
-than the TensorRT that serves: nothing has run on TensorRT here.
+are consistent under strong typing, and that the serving batch ranges and resolutions fit the graph, for GPUs
+of compute capability 8.6 and 8.9. It proves nothing about speed, memory or numbers, and TensorRT-RTX is
+another product than the TensorRT that serves: nothing has run on TensorRT here.
 
 Two halves, since TensorRT-RTX has a virtual environment of its own:
 
-    python -m export.tensorrt_check prepare FOLDER    ONNX in fp32 and fp16, and graphs that must fail
+    python -m export.tensorrt_check prepare FOLDER    ONNX, and graphs that must fail
     python -m export.tensorrt_check compile FOLDER    in TensorRT-RTX's environment
 """
 
 import argparse
+import gc
+import json
+import shutil
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from export.engines import batch_range
 from export.errors import ExportError
-from export.tensorrt_engine import BuildOptions, build_engine
+from export.tensorrt_engine import BuildOptions, Shapes, build_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPABILITIES = ("SM86", "SM89")
 MUST_FAIL = "must-fail"
+# SDXL's UNet takes 10 GB in single precision; in half it is what would be served.
+FULL_SIZE = (("sd15", "fp16"), ("sd15", "fp32"), ("sdxl", "fp16"))
 
 
 def prepare(folder: Path, checkpoint: str) -> None:
-    """Write `folder`/fp32, `folder`/fp16 (a repository each) and `folder`/must-fail/*.onnx."""
+    """Write repositories `folder`/fp32, fp16 and "fp16, two resolutions", and graphs that must fail."""
     from export.exporter import export
 
     for precision in ("fp32", "fp16"):
         export(checkpoint, folder / precision, "gpu", precision)
+    export(
+        str(_with_two_resolutions(checkpoint, folder / "checkpoint")), folder / "fp16, two resolutions", "gpu"
+    )
     write_controls(folder / "fp16" / "unet" / "1" / "model.onnx", folder / MUST_FAIL)
+
+
+def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
+    """The checkpoint, with captures half as high again as keyframes."""
+    from export.checkpoint import locate
+    from export.pipeline_config import STEP, read_config
+
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(locate(checkpoint), copy)
+    unet = json.loads((copy / "unet" / "config.json").read_text())
+    config = read_config(copy, unet["sample_size"])
+    height, width = config.resolution
+    config.capture.resolution = (height * 3 // 2 // STEP * STEP, width)
+    (copy / "pipeline.json").write_text(config.model_dump_json())
+    return copy
+
+
+def prepare_full_size(folder: Path) -> None:
+    """Write the VAEs and UNets of SD1.5 and SDXL, random weights, each network alone in memory."""
+    import torch
+
+    from export.full_size import describe_stage
+    from export.onnx_export import write_onnx
+
+    for name, precision in FULL_SIZE:
+        repository = folder / f"{name} {precision}"
+        stages = {}
+        for stage in ("vae_encoder", "vae_decoder", "unet"):
+            print(f"{name} {precision} {stage}", flush=True)
+            place = repository / stage / "1"
+            place.mkdir(parents=True, exist_ok=True)
+            dtype = torch.float16 if precision == "fp16" else torch.float32
+            described = describe_stage(name, stage, dtype)
+            stages[stage] = {"buckets": described.buckets}
+            write_onnx(described, place)
+            del described
+            gc.collect()
+        (repository / "manifest.json").write_text(json.dumps({"stages": stages}))
 
 
 def write_controls(unet: Path, folder: Path) -> None:
@@ -61,41 +109,67 @@ def write_controls(unet: Path, folder: Path) -> None:
     onnx.save(channels, folder / "wrong_channels.onnx")
 
 
+@dataclass(frozen=True)
+class Graph:
+    """One to compile, and whether it must be refused."""
+
+    name: str
+    onnx: Path
+    stage: str
+    buckets: list[Shapes]
+    must_fail: bool = False
+
+
+def find_graphs(folder: Path) -> Iterator[Graph]:
+    """What was prepared, the controls last."""
+    for path in sorted(folder.glob("*/manifest.json")):
+        for stage, entry in json.loads(path.read_text())["stages"].items():
+            onnx = path.parent / stage / "1" / "model.onnx"
+            yield Graph(f"{path.parent.name} {stage}", onnx, stage, entry["buckets"])
+    if (folder / MUST_FAIL).is_dir():
+        stages = json.loads((folder / "fp16" / "manifest.json").read_text())["stages"]
+        [bucket] = stages["unet"]["buckets"]
+        for onnx in sorted((folder / MUST_FAIL).glob("*.onnx")):
+            fault = {"sample": [8, *bucket["sample"][1:]]} if onnx.stem == "wrong_channels" else {}
+            yield Graph(onnx.stem, onnx, "unet", [bucket | fault], must_fail=True)
+
+
 def compile_all(folder: Path) -> int:
-    """Print a line for each stage, precision and capability; returns how many were not as they must be."""
+    """Print a line for each graph and capability; returns how many were not as they must be."""
     import tensorrt_rtx as trt
 
     wrong = 0
-    for capability in CAPABILITIES:
-        for onnx in sorted(folder.glob("*/*/1/model.onnx")) + sorted(folder.glob(f"{MUST_FAIL}/*.onnx")):
-            control = onnx.parent.name == MUST_FAIL
-            name = onnx.stem if control else f"{onnx.parts[-4]} {onnx.parts[-3]}"
-            batch = batch_range(ROOT / "model_repository", "unet" if control else onnx.parts[-3])
+    for graph in find_graphs(folder):
+        batch = batch_range(ROOT / "model_repository", graph.stage)
+        for capability in CAPABILITIES:
             began = time.perf_counter()
+            options = BuildOptions(compute_capability=capability)
             try:
-                plan = build_engine(trt, onnx, batch, BuildOptions(compute_capability=capability))
-                said, failed = (
-                    f"compiled, {len(plan) / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s",
-                    False,
-                )
+                plan = build_engine(trt, graph.onnx, batch, graph.buckets, options)
+                failed = False
+                said = f"compiled, {len(plan) / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
             except ExportError as error:
-                said, failed = f"refused: {str(error).removeprefix(f'{onnx}: ')}", True
-            wrong += failed != control
-            print(f"{'  ' if failed == control else '!!'} {capability}  {name:<22} {said:.200}", flush=True)
+                failed, said = True, f"refused: {str(error).removeprefix(f'{graph.onnx}: ')}"
+            wrong += failed != graph.must_fail
+            mark = "  " if failed == graph.must_fail else "!!"
+            print(f"{mark} {capability}  {graph.name:<38} {said:.160}", flush=True)
     print(f"TensorRT-RTX {trt.__version__}: {wrong or 'nothing'} not as it must be")
     return wrong
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export.tensorrt_check", description=__doc__)
-    parser.add_argument("half", choices=["prepare", "compile"])
+    parser.add_argument("half", choices=["prepare", "prepare-full-size", "compile"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", default=str(ROOT / "export" / "checkpoints" / "lucy-tiny"))
     args = parser.parse_args(argv)
     if args.half == "prepare":
         prepare(args.folder, args.checkpoint)
-        return 0
-    return min(compile_all(args.folder), 1)
+    elif args.half == "prepare-full-size":
+        prepare_full_size(args.folder)
+    else:
+        return min(compile_all(args.folder), 1)
+    return 0
 
 
 if __name__ == "__main__":

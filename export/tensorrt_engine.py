@@ -5,7 +5,7 @@ Written for the Python API that TensorRT 10 and TensorRT-RTX share: the caller h
 nothing but the standard library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from export.errors import ExportError
 
 # Told how far a phase of the build has come: its name, steps done, steps in all.
 BuildProgress = Callable[[str, int, int], None]
+# An input's shape by its name, without the batch.
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,18 @@ class BuildOptions:
     on_progress: BuildProgress = field(default=lambda phase, done, steps: None)
 
 
-def build_engine(trt: Any, onnx: Path, batch: BatchRange, options: BuildOptions = BuildOptions()) -> bytes:
+def build_engine(
+    trt: Any,
+    onnx: Path,
+    batch: BatchRange,
+    buckets: Sequence[Shapes],
+    options: BuildOptions = BuildOptions(),
+) -> bytes:
     """The serialized engine for `onnx`, whose every first dimension is the batch.
 
     trt: the module `tensorrt`, or `tensorrt_rtx`.
+    buckets: the inputs' shapes, once for each resolution. Each becomes an optimization profile in which only
+        the batch varies, so that TensorRT tunes for static heights and widths.
     Raises ExportError in one sentence: a graph that TensorRT does not parse, a shape that does not fit the
     batch range, too little GPU memory.
     """
@@ -64,12 +74,14 @@ def build_engine(trt: Any, onnx: Path, batch: BatchRange, options: BuildOptions 
         raise ExportError(f"{onnx}: TensorRT does not take the node {where}: {first.desc()}")
 
     config = builder.create_builder_config()
-    profile = builder.create_optimization_profile()
-    for name, shape in _inputs(network).items():
-        _check_dynamic_batch(onnx, name, shape)
-        tail = shape[1:]
-        profile.set_shape(name, *((rows, *tail) for rows in (batch.least, batch.best, batch.most)))
-    config.add_optimization_profile(profile)
+    for bucket in buckets:
+        profile = builder.create_optimization_profile()
+        for name, shape in _inputs(network).items():
+            _check_shape(onnx, name, shape, bucket)
+            profile.set_shape(
+                name, *((rows, *bucket[name]) for rows in (batch.least, batch.best, batch.most))
+            )
+        config.add_optimization_profile(profile)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # names and tactics for the inspector
     config.progress_monitor = _progress_monitor(trt, options.on_progress)
     if options.workspace_bytes is not None:
@@ -135,11 +147,16 @@ def _inputs(network: Any) -> Mapping[str, tuple[int, ...]]:
     return {tensor.name: tuple(tensor.shape) for tensor in tensors}
 
 
-def _check_dynamic_batch(onnx: Path, name: str, shape: tuple[int, ...]) -> None:
+def _check_shape(onnx: Path, name: str, shape: tuple[int, ...], bucket: Shapes) -> None:
     if not shape or shape[0] != -1:
         raise ExportError(f"{onnx}: the batch of {name} is fixed in its shape {shape}, and must be dynamic")
-    if -1 in shape[1:]:
-        raise ExportError(f"{onnx}: {name} has the shape {shape}, and only its batch may be dynamic")
+    wanted = bucket.get(name)
+    if wanted is None:
+        raise ExportError(f"{onnx}: it has an input {name}, of which the export knows nothing")
+    if len(wanted) != len(shape) - 1 or any(
+        side not in (-1, it) for side, it in zip(shape[1:], wanted, strict=True)
+    ):
+        raise ExportError(f"{onnx}: {name} has the shape {shape}, and {wanted} is wanted beside the batch")
 
 
 def _explain(onnx: Path, errors: list[str]) -> str:

@@ -139,7 +139,8 @@ class TritonServer:
                 "the gpu profile needs the Triton container, and there is no tritonserver on this machine: "
                 "use `docker compose --profile gpu up`, or PROFILE=cpu"
             )
-        return Path(binary), []
+        # The configurations that the export wrote; the VAE and the UNet take turns (unet/config.pbtxt).
+        return Path(binary), ["--model-config-name=gpu", "--rate-limit=execution_count"]
 
 
 def _loads(library: str) -> bool:

@@ -34,24 +34,22 @@ def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
         norm_num_groups=8,
         cross_attention_dim=32,
     )
-    alphabet = sorted(ByteLevel.alphabet())
-    words = [*alphabet, *(letter + "</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = byte_tokenizer()
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(words),
+            vocab_size=len(tokenizer),
             hidden_size=32,
             intermediate_size=64,
             num_hidden_layers=2,
             num_attention_heads=4,
-            bos_token_id=len(words) - 2,
-            eos_token_id=len(words) - 1,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
         )
     )
     pipeline = StableDiffusionInpaintPipeline(
         vae=vae,
         text_encoder=text_encoder,
-        tokenizer=CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77),
+        tokenizer=tokenizer,
         unet=unet,
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
         safety_checker=None,
@@ -60,6 +58,14 @@ def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def byte_tokenizer() -> CLIPTokenizer:
+    """CLIP's, with a vocabulary of single bytes."""
+    alphabet = sorted(ByteLevel.alphabet())
+    words = [*alphabet, *(letter + "</w>" for letter in alphabet), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
 def write(folder: Path, in_channels: int = 9, conditioning: str = "composite") -> Path:

@@ -8,7 +8,7 @@ import pytest
 from export import doctor
 from export.doctor import Machine, examine, main, show
 from export.stamp import Stamp
-from tests.export.test_stamp import A10G, BATCH, write_onnx
+from tests.export.test_stamp import A10G, BATCH, BUCKETS, write_onnx
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
@@ -22,7 +22,7 @@ def write_repository(folder, profile, plans=()):
         files[f"{stage}/1/model.onnx"] = {"bytes": onnx.stat().st_size}
         if stage in plans:
             (folder / stage / "1" / "model.plan").write_bytes(b"plan")
-            Stamp.of("10.15.1.29", A10G, onnx, BATCH, False).write(folder / stage / "1")
+            Stamp.of("10.15.1.29", A10G, onnx, BATCH, BUCKETS, False).write(folder / stage / "1")
     manifest = {
         "profile": profile,
         "precision": "fp16",

@@ -7,7 +7,7 @@ from export import engines
 from export.engines import Engines, batch_range, find_engines
 from export.errors import ExportError
 from export.tensorrt_engine import BatchRange
-from tests.export.test_stamp import A10G, write_onnx
+from tests.export.test_stamp import A10G, BUCKETS, write_onnx
 
 BATCH = BatchRange(1, 4, 16)
 
@@ -33,7 +33,7 @@ def maker(tmp_path):
 
 def make(maker, folder, served, weights=1.0):
     folder.mkdir()
-    entry = maker.make(write_onnx(folder / "model.onnx", weights), served, BATCH, lambda *_: None)
+    entry = maker.make(write_onnx(folder / "model.onnx", weights), served, BATCH, BUCKETS, lambda *_: None)
     return entry["how"], (folder / "model.plan").read_bytes()
 
 

@@ -43,7 +43,9 @@ def test_the_manifest_says_what_was_exported_and_how_well(exported):
     for stage in manifest["stages"].values():
         assert stage["opset"] == 20
         assert 0 <= stage["parity"]["error"] <= stage["parity"]["tolerance"]
-    assert manifest["stages"]["unet"]["inputs"]["sample"] == ["batch", 9, 8, 8]
+    assert manifest["stages"]["unet"]["buckets"] == [
+        {"sample": [9, 8, 8], "timestep": [], "prompt_embeds": [77, 32]}
+    ]
     assert manifest["profile"] == "cpu"
     for name, entry in manifest["files"].items():
         assert (exported / name).stat().st_size == entry["bytes"]
@@ -176,6 +178,19 @@ def test_loras_become_a_second_unet_for_keyframes(checkpoint, tmp_path, quick_st
     assert not (repository / "unet_fast").exists()
 
 
+def test_a_resolution_for_each_mode_reaches_the_stages_and_the_server(checkpoint, tmp_path, quick_stages):
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    pipeline = json.loads((copy / "pipeline.json").read_text())
+    pipeline["capture"]["resolution"] = [128, 64]
+    (copy / "pipeline.json").write_text(json.dumps(pipeline))
+    manifest, _ = export(str(copy), tmp_path / "repository")
+    buckets = manifest["stages"]["unet"]["buckets"]
+    assert [bucket["sample"] for bucket in buckets] == [[9, 8, 8], [9, 16, 8]]
+    assert len(manifest["stages"]["text_encoder"]["buckets"]) == 1
+    exported = json.loads((tmp_path / "repository" / "tryon" / "1" / "pipeline.json").read_text())
+    assert [exported[mode]["resolution"] for mode in ("keyframe", "capture")] == [[64, 64], [128, 64]]
+
+
 def test_a_decoder_that_would_overflow_in_half_precision_is_exported_in_single(
     checkpoint, tmp_path, quick_stages
 ):
@@ -202,7 +217,7 @@ class FakeEngines:
         self.fails_at = fails_at
         self.batches = {}
 
-    def make(self, onnx, served, batch, on_progress):
+    def make(self, onnx, served, batch, buckets, on_progress):
         assert onnx.stat().st_size
         stage = served.parent.name
         if stage == self.fails_at:
@@ -232,6 +247,7 @@ def test_engines_are_made_for_the_batches_that_triton_is_told(checkpoint, config
     assert (configured / "unet" / "1" / "model.plan").read_text() == "plan of unet"
     pipeline = json.loads((configured / "tryon" / "1" / "pipeline.json").read_text())
     assert pipeline["batch_sizes"][-1] == 16
+    assert "model_warmup" in (configured / "unet" / "configs" / "gpu.pbtxt").read_text()
 
 
 def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configured, quick_stages):

@@ -29,6 +29,7 @@ def test_the_checkpoints_own_file_wins(tmp_path):
         ({"keyframe": GOOD["keyframe"] | {"scheduler": "NoSuchScheduler"}}, "NoSuchScheduler"),
         ({"keyframe": GOOD["keyframe"] | {"steps": 0}}, "keyframe.steps"),
         ({"capture": GOOD["capture"] | {"strength": 2}}, "capture.strength"),
+        ({"capture": GOOD["capture"] | {"resolution": [768, 1032]}}, "multiple of 64, and 1032 is not"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, change, said):
@@ -45,9 +46,9 @@ def test_a_file_that_is_not_json_is_said_so(tmp_path):
 
 def test_keyframes_use_the_unet_with_the_loras_where_there_are_any():
     config = default_config(64)
-    assert config.with_unets(fast=False).keyframe.unet == "unet"
-    assert config.with_unets(fast=True).keyframe.unet == "unet_fast"
-    assert config.with_unets(fast=True).capture.unet == "unet"
+    assert config.resolved(fast=False).keyframe.unet == "unet"
+    assert config.resolved(fast=True).keyframe.unet == "unet_fast"
+    assert config.resolved(fast=True).capture.unet == "unet"
 
 
 def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
@@ -57,9 +58,18 @@ def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
     }
     (tmp_path / "pipeline.json").write_text(json.dumps(chosen))
     config = read_config(tmp_path, 64)
-    assert [config.with_unets(True).keyframe.unet, config.with_unets(True).capture.unet] == [
+    assert [config.resolved(True).keyframe.unet, config.resolved(True).capture.unet] == [
         "unet",
         "unet_fast",
     ]
     with pytest.raises(ExportError, match=r"capture wants unet_fast.* give LORAS"):
-        config.with_unets(False)
+        config.resolved(False)
+
+
+def test_a_mode_has_the_files_resolution_or_its_own(tmp_path):
+    assert default_config(64).resolutions == [(512, 512)]
+    chosen = GOOD | {"capture": GOOD["capture"] | {"resolution": [768, 1024]}}
+    (tmp_path / "pipeline.json").write_text(json.dumps(chosen))
+    config = read_config(tmp_path, 64).resolved(fast=False)
+    assert (config.keyframe.resolution, config.capture.resolution) == ((512, 512), (768, 1024))
+    assert config.resolutions == [(512, 512), (768, 1024)]

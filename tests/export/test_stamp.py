@@ -13,6 +13,7 @@ from export.tensorrt_engine import BatchRange
 
 A10G = Gpu(0, "NVIDIA A10G", "8.6", "590.48.01", 23028, 22500)
 BATCH = BatchRange(1, 4, 16)
+BUCKETS = [{"x": (4,)}]
 
 
 def write_onnx(path, weights=1.0, operator="Mul"):
@@ -25,18 +26,17 @@ def write_onnx(path, weights=1.0, operator="Mul"):
 
 @pytest.fixture
 def old(tmp_path):
-    return Stamp.of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx"), BATCH, True)
+    return Stamp.of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx"), BATCH, BUCKETS, True)
 
 
 def test_the_same_export_fits_whatever_the_driver(tmp_path, old):
-    wanted = Stamp.of(
-        "10.15.1.29", replace(A10G, driver="600.1", name="NVIDIA A40"), tmp_path / "model.onnx", BATCH, True
-    )
+    other = replace(A10G, driver="600.1", name="NVIDIA A40")
+    wanted = Stamp.of("10.15.1.29", other, tmp_path / "model.onnx", BATCH, BUCKETS, True)
     assert old.fits(wanted)
 
 
 def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_path, old):
-    wanted = Stamp.of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCH, True)
+    wanted = Stamp.of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCH, BUCKETS, True)
     assert not old.fits(wanted)
     assert old.can_be_refitted(wanted)
     assert not replace(old, refittable=False).can_be_refitted(wanted)
@@ -48,14 +48,15 @@ def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_
         {"tensorrt": "10.14.1.48"},
         {"gpu": replace(A10G, compute_capability="8.9")},
         {"batch": BatchRange(1, 1, 8)},
+        {"buckets": [{"x": (4,)}, {"x": (6,)}]},
         {"refittable": False},
         {"operator": "Add"},
     ],
 )
 def test_anything_else_is_built_anew(tmp_path, old, change):
     path = write_onnx(tmp_path / "model.onnx", 2.0, change.pop("operator", "Mul"))
-    options = {"tensorrt": "10.15.1.29", "gpu": A10G, "onnx": path, "batch": BATCH, "refittable": True}
-    wanted = Stamp.of(**options | change)
+    options = {"tensorrt": "10.15.1.29", "gpu": A10G, "onnx": path, "batch": BATCH, "buckets": BUCKETS}
+    wanted = Stamp.of(**options | {"refittable": True} | change)
     assert not old.fits(wanted)
     assert not old.can_be_refitted(wanted)
 

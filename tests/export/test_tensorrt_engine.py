@@ -36,7 +36,7 @@ class FakeTensorRT:
 
         class Config:
             def add_optimization_profile(self, profile):
-                told["profile"] = profile.shapes
+                told.setdefault("profiles", []).append(profile.shapes)
 
             def set_memory_pool_limit(self, pool, limit):
                 told[pool] = limit
@@ -82,12 +82,19 @@ class FakeTensorRT:
 
 ONNX = Path("unet/model.onnx")
 BATCH = BatchRange(1, 4, 16)
+BUCKETS = [{"sample": (9, 8, 8)}]
 
 
-def test_a_profile_has_the_batches_and_the_graphs_own_shape():
+def test_a_profile_has_the_batches_and_the_buckets_shape():
     trt = FakeTensorRT()
-    assert build_engine(trt, ONNX, BATCH) == b"plan"
-    assert trt.told == {"profile": {"sample": ((1, 9, 8, 8), (4, 9, 8, 8), (16, 9, 8, 8))}}
+    assert build_engine(trt, ONNX, BATCH, BUCKETS) == b"plan"
+    assert trt.told == {"profiles": [{"sample": ((1, 9, 8, 8), (4, 9, 8, 8), (16, 9, 8, 8))}]}
+
+
+def test_every_resolution_has_a_profile_with_static_sides():
+    trt = FakeTensorRT(shape=(-1, 9, -1, 8))
+    build_engine(trt, ONNX, BATCH, [{"sample": (9, 8, 8)}, {"sample": (9, 12, 8)}])
+    assert [profile["sample"][2] for profile in trt.told["profiles"]] == [(16, 9, 8, 8), (16, 9, 12, 8)]
 
 
 def test_every_option_reaches_tensorrt(tmp_path):
@@ -96,8 +103,8 @@ def test_every_option_reaches_tensorrt(tmp_path):
     options = BuildOptions("SM86", 1 << 30, True, cache, lambda *step: seen.append(step))
     for known in (b"", b"timings"):
         trt = FakeTensorRT()
-        build_engine(trt, ONNX, BATCH, options)
-        assert trt.told.pop("profile")
+        build_engine(trt, ONNX, BATCH, BUCKETS, options)
+        assert trt.told.pop("profiles")
         assert trt.told == {
             "workspace": 1 << 30, "refit": True, "capability": "sm86", "known timings": known,
         }  # fmt: skip
@@ -109,7 +116,11 @@ def test_every_option_reaches_tensorrt(tmp_path):
     [
         (FakeTensorRT(parses=False), "does not take the node Det node_7: no such operator"),
         (FakeTensorRT(shape=(2, 9, 8, 8)), "the batch of sample is fixed"),
-        (FakeTensorRT(shape=(-1, 9, -1, -1)), "only its batch may be dynamic"),
+        (
+            FakeTensorRT(shape=(-1, 9, 8, 16)),
+            r"sample has the shape \(-1, 9, 8, 16\), and \(9, 8, 8\) is wanted",
+        ),
+        (FakeTensorRT(shape=(-1, 9, 8)), r"sample has the shape \(-1, 9, 8\), and \(9, 8, 8\) is wanted"),
         (FakeTensorRT(fails_with="Cuda Runtime (out of memory)"), "too little memory .* WORKSPACE_GB"),
         (FakeTensorRT(fails_with="Requested amount of GPU memory: Insufficient memory"), "too little memory"),
         (FakeTensorRT(fails_with="no kernel"), "cannot build it: no kernel"),
@@ -117,13 +128,15 @@ def test_every_option_reaches_tensorrt(tmp_path):
 )
 def test_what_cannot_be_built_is_said_in_one_sentence(fake, said):
     with pytest.raises(ExportError, match=f"^unet/model.onnx: .*{said}") as error:
-        build_engine(fake, ONNX, BATCH)
+        build_engine(fake, ONNX, BATCH, BUCKETS)
     assert "\n" not in str(error.value)
 
 
 def test_a_failed_build_leaves_the_timings_alone(tmp_path):
     with pytest.raises(ExportError):
-        build_engine(FakeTensorRT(fails_with="x"), ONNX, BATCH, BuildOptions(timing_cache=tmp_path / "t"))
+        build_engine(
+            FakeTensorRT(fails_with="x"), ONNX, BATCH, BUCKETS, BuildOptions(timing_cache=tmp_path / "t")
+        )
     assert not (tmp_path / "t").exists()
 
 

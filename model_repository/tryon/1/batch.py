@@ -37,12 +37,12 @@ class Batch:
         return list(model_output[: sum(self.counts)].split(self.counts))
 
 
-def by_unet(jobs: Sequence[Rows]) -> dict[str, list[int]]:
-    """The positions of the jobs that each UNet serves."""
-    groups: dict[str, list[int]] = {}
+def alike(jobs: Sequence[Rows]) -> list[list[int]]:
+    """The positions of the jobs that can share a batch: of one UNet, and of one resolution."""
+    groups: dict[tuple[str, torch.Size], list[int]] = {}
     for position, job in enumerate(jobs):
-        groups.setdefault(job.unet, []).append(position)
-    return groups
+        groups.setdefault((job.unet, job.sample.shape[2:]), []).append(position)
+    return list(groups.values())
 
 
 def padded_size(rows: int, sizes: Sequence[int]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
-from batch import by_unet, stack
+from batch import alike, stack
 from lights import NO_LIGHT, Lights, View
 from previews import Previews, shrink
 from sampling import Denoising, Recipe, make_scheduler
@@ -42,7 +42,6 @@ class TritonPythonModel:
         for recipe in self._recipes.values():
             self._scheduler(recipe).set_timesteps(recipe.steps)  # imports what is lazy, before anyone waits
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
-        self._resolution = np.array(pipeline["resolution"], np.int32)
         self._masked = np.array([pipeline["conditioning"] == "masked"])
         self._batch_sizes = pipeline.get("batch_sizes", ())
         parameters = json.loads(args["model_config"])["parameters"]
@@ -142,24 +141,24 @@ class TritonPythonModel:
             pb_utils.get_input_tensor_by_name(request, "client_mask")
             or pb_utils.Tensor("client_mask", np.zeros(1, np.uint8)),
             _string("render_fit", order.render_fit),
-            pb_utils.Tensor("resolution", self._resolution),
+            pb_utils.Tensor("resolution", np.array(order.recipe.resolution, np.int32)),
             pb_utils.Tensor("masked", self._masked),
         ]
 
     async def _predict(self, jobs):
-        """The predictions for the next step of every job: one call for each UNet, side by side."""
+        """The predictions for the next step of every job: one call for all that are alike, side by side."""
         jobs = [job.denoising for job in jobs]
         predictions = [None] * len(jobs)
 
-        async def call(unet, positions):
+        async def call(positions):
             batch = stack([jobs[position] for position in positions], self._batch_sizes)
             inputs = [pb_utils.Tensor.from_dlpack(name, tensor) for name, tensor in batch.inputs.items()]
-            outputs = await _call(unet, inputs, ["model_output"])
+            outputs = await _call(jobs[positions[0]].unet, inputs, ["model_output"])
             parts = batch.split(torch.from_dlpack(outputs["model_output"]))
             for position, part in zip(positions, parts, strict=True):
                 predictions[position] = part
 
-        await asyncio.gather(*(call(unet, positions) for unet, positions in by_unet(jobs).items()))
+        await asyncio.gather(*(call(positions) for positions in alike(jobs)))
         return predictions
 
     def _scheduler(self, recipe):

@@ -26,6 +26,7 @@ class Recipe:
     steps: executed steps.
     strength: 0 to 1, the share of the schedule that runs; at 1 the composite gives no first latents.
     guidance_scale: of classifier-free guidance (Ho & Salimans, 2022); at 1 or below there is none.
+    resolution: (height, width) of the networks, in pixels.
     relight_sigma: what `postprocess` takes of the picture; see its relight.py.
     unet: the Triton model that predicts: `unet`, or `unet_fast`, which has the export's LoRAs.
     """
@@ -34,6 +35,7 @@ class Recipe:
     steps: int
     strength: float
     guidance_scale: float
+    resolution: tuple[int, int] = (512, 512)
     relight_sigma: float = 0.0
     unet: str = "unet"
 

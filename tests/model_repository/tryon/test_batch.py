@@ -2,14 +2,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from batch import by_unet, padded_size, stack
+from batch import alike, padded_size, stack
 
 
-def job(rows, value, unet="unet"):
+def job(rows, value, unet="unet", side=2):
     return SimpleNamespace(
         rows=rows,
         unet=unet,
-        sample=torch.full((rows, 9, 2, 2), value),
+        sample=torch.full((rows, 9, 2, side), value),
         timestep=torch.full((rows,), 10 * value),
         prompt_embeds=torch.full((rows, 3, 4), 100 * value),
     )
@@ -37,6 +37,6 @@ def test_without_sizes_nothing_is_padded():
     assert len(stack([job(1, 1.0), job(2, 2.0)], ()).inputs["sample"]) == 3
 
 
-def test_jobs_of_two_unets_do_not_share_a_batch():
-    jobs = [job(1, 1.0, "unet_fast"), job(2, 2.0), job(1, 3.0, "unet_fast")]
-    assert by_unet(jobs) == {"unet_fast": [0, 2], "unet": [1]}
+def test_jobs_of_two_unets_or_two_resolutions_do_not_share_a_batch():
+    jobs = [job(1, 1.0, "unet_fast"), job(2, 2.0), job(1, 3.0, "unet_fast"), job(1, 4.0, side=3)]
+    assert alike(jobs) == [[0, 2], [1], [3]]

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from export import engine_config
+
+REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
+UNET = {"sample": (9, 64, 64), "timestep": (), "prompt_embeds": (77, 768)}
+WIDE = UNET | {"sample": (9, 96, 128)}
+BUCKETS = {
+    "text_encoder": [{"input_ids": (77,)}],
+    "vae_encoder": [{"pixels": (3, 512, 512)}, {"pixels": (3, 768, 1024)}],
+    "unet": [UNET, WIDE],
+    "vae_decoder": [{"latents": (4, 64, 64)}, {"latents": (4, 96, 128)}],
+}
+
+
+def parse(text):
+    return text_format.Parse(text, ModelConfig())
+
+
+@pytest.mark.parametrize("stage", BUCKETS)
+def test_nothing_but_profiles_and_warm_ups_is_added(stage):
+    plain = parse((REPOSITORY / stage / "config.pbtxt").read_text())
+    extended = parse(engine_config.extend((REPOSITORY / stage / "config.pbtxt").read_text(), BUCKETS[stage]))
+    [group] = extended.instance_group
+    profiles = ["0", "1"] if len(BUCKETS[stage]) == 2 else []
+    assert list(group.profile) == profiles
+    assert len(extended.model_warmup) == len(BUCKETS[stage])
+    del group.profile[:]
+    extended.ClearField("model_warmup")
+    assert extended == plain
+
+
+@pytest.mark.parametrize("stage", BUCKETS)
+def test_a_warm_up_is_a_request_that_the_model_takes(stage):
+    config = parse(engine_config.extend((REPOSITORY / stage / "config.pbtxt").read_text(), BUCKETS[stage]))
+    for warmup in config.model_warmup:
+        assert set(warmup.inputs) == {tensor.name for tensor in config.input}
+        for tensor in config.input:
+            given = warmup.inputs[tensor.name]
+            assert given.data_type == tensor.data_type
+            assert len(given.dims) == len(tensor.dims)
+            assert all(want in (-1, got) for want, got in zip(tensor.dims, given.dims, strict=True))
+
+
+def test_an_export_for_a_gpu_writes_it_beside_the_hand_written_ones(tmp_path):
+    (tmp_path / "config.pbtxt").write_text((REPOSITORY / "unet" / "config.pbtxt").read_text())
+    engine_config.write(tmp_path, [UNET, WIDE])
+    assert "profile: [" in (tmp_path / "configs" / "gpu.pbtxt").read_text()
