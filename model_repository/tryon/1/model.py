@@ -38,7 +38,8 @@ class TritonPythonModel:
                 f"{error.filename} is missing: run `make export` first"
             ) from error
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._recipes = {mode: Recipe(**pipeline[mode]) for mode in _FORMATS}
+        same = {"resolution": pipeline["resolution"]}
+        self._recipes = {mode: Recipe(**same | pipeline[mode]) for mode in _FORMATS}
         for recipe in self._recipes.values():
             self._scheduler(recipe).set_timesteps(recipe.steps)  # imports what is lazy, before anyone waits
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
