@@ -3,8 +3,8 @@
     python -m benchmarks.capacity check     # measures this machine's stack, simulates it, compares: 4 minutes
     python -m benchmarks.capacity table     # simulates GPUs (capacity_gpus.json): 2 minutes
 
-Both write their part of benchmarks/results/capacity.json; `table` prints its table, and draws
-benchmarks/results/capacity.png. `check` ends with status 1 where p50 or p99 is off by more than 20 %.
+Both write their part of benchmarks/results/capacity.json. `table` writes capacity.md from it, and draws
+capacity.png beside. `check` ends with status 1 where p50 or p99 is off by more than 20 %.
 """
 
 import argparse
@@ -15,18 +15,18 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import capacity_stack
-from benchmarks.capacity_load import Load, Tally, percentile, simulate, users_within
+from benchmarks import capacity_report, capacity_stack
+from benchmarks.capacity_load import Load, Tally, enough, percentile, simulate, users_within
 from benchmarks.capacity_server import Configuration, Machine, Recipe, Stage
 from benchmarks.stack import ready_stack
 
 RESULTS = Path(__file__).parent / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("capacity_gpus.json")
-TOLERANCE = 0.2
 LIMIT_S = 0.5
 FLEETS = (1, 2, 4, 8, 16)  # simulated; larger ones from the last
 LARGER = (32, 100, 1000)
@@ -68,24 +68,16 @@ async def compare(address: str, triton: Any, seconds: float) -> dict:
 
 def mean(one: Machine, other: Machine) -> Machine:
     """The mean of two measurements of one machine."""
-    stages = {
-        name: Stage(
-            {rows: (seconds + other.stages[name].times[rows]) / 2 for rows, seconds in stage.times.items()},
-            min(one.cores, (stage.cores + other.stages[name].cores) / 2),
-            [*stage.spread, *other.stages[name].spread],
-        )
-        for name, stage in one.stages.items()
-    }
+
+    def means(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[int, float]:
+        return {rows: (seconds + theirs[rows]) / 2 for rows, seconds in ours.items()}
+
+    stages = {}
+    for name, ours in one.stages.items():
+        theirs = other.stages[name]
+        times, busy = means(ours.times, theirs.times), means(ours.busy, theirs.busy)
+        stages[name] = Stage(times, busy, [*ours.spread, *theirs.spread])
     return replace(one, stages=stages, overhead=(one.overhead + other.overhead) / 2)
-
-
-def deviations(checked: dict) -> list[tuple[str, str, float]]:
-    """(load, percentile, simulated by measured, less 1)."""
-    return [
-        (row["load"], name, row[name]["simulated_ms"] / row[name]["measured_ms"] - 1)
-        for row in checked["loads"]
-        for name in ("p50", "p99")
-    ]
 
 
 def gpu(document: dict, gpu: dict, here: Machine) -> Machine:
@@ -94,9 +86,9 @@ def gpu(document: dict, gpu: dict, here: Machine) -> Machine:
     for stage, tflop in document["tflop_per_row"].items():
         a_row = tflop / (gpu["tflops"] * gpu["utilization"])
         stages[stage] = Stage(
-            {rows: gpu["floor_ms"] / 1000 + rows * a_row for rows in document["batch_sizes"]}, cores=0
+            {rows: gpu["floor_ms"] / 1000 + rows * a_row for rows in document["batch_sizes"]}, busy=None
         )
-    return Machine(gpu["name"], gpu["cores"], stages, here.overhead, document["batch_sizes"])
+    return Machine(gpu["name"], gpu["cores"], stages, here.overhead, document["batch_sizes"], "gpu")
 
 
 def table(document: dict, here: Machine) -> dict:
@@ -108,12 +100,13 @@ def table(document: dict, here: Machine) -> dict:
     kinds = []
     for one in document["gpus"]:
         machine = gpu(document, one, here)
-        alone = simulate(machine, Configuration.read().max_rows // load.capture.rows, only_captures)
+        alone = simulate(machine, Configuration.read("gpu").max_rows // load.capture.rows, only_captures)
         a_minute = 60 / 54 * len(alone.keyframes)  # of 60 s a tenth is warming up
         fleets = []
         for servers in FLEETS:
-            users = users_within(LIMIT_S, machine, load, servers=servers, seconds=40)
-            tally = simulate(machine, max(1, users), load, servers=servers, seconds=40)
+            users = users_within(LIMIT_S, machine, load, servers)
+            some = max(1, users)
+            tally = simulate(machine, some, load, servers=servers, seconds=enough(some, load))
             fleets.append(
                 {
                     "gpus": servers,
@@ -144,64 +137,6 @@ def table(document: dict, here: Machine) -> dict:
     return {"assumptions": document, "processor_stages_of": here.name, "kinds": kinds}
 
 
-def as_markdown(found: dict) -> str:
-    head = ("GPU", "GPUs", "users, p99 ≤ 500 ms", "a GPU", "their captures a minute",
-            "captures a minute alone", "$ for 1,000 captures alone", "$ for 1,000 user-hours")  # fmt: skip
-    rows = [head, ("---",) * len(head)]
-    for kind in found["kinds"]:
-        for fleet in kind["fleets"]:
-            count, users = fleet["gpus"], fleet["users"]
-            rows.append(
-                (
-                    kind["gpu"],
-                    f"{count:,}{'' if fleet['simulated'] else ' *'}",
-                    f"{users:,}",
-                    f"{users / count:.1f}",
-                    f"{fleet['captures_a_minute_beside']:,}",
-                    f"{count * kind['captures_a_minute_alone']:,.0f}",
-                    kind["usd_per_1000_captures_alone"],
-                    fleet["usd_per_1000_user_hours"],
-                )
-            )
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
-
-
-def draw(results: dict, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for kind in results["table"]["kinds"]:
-        counts = [fleet["gpus"] for fleet in kind["fleets"] if fleet["simulated"]]
-        each = [fleet["users"] / fleet["gpus"] for fleet in kind["fleets"] if fleet["simulated"]]
-        left.plot(counts, each, "o-", label=kind["gpu"])
-    left.set(
-        xscale="log",
-        xlabel="GPUs",
-        ylabel="users a GPU, p99 ≤ 500 ms",
-        title="GPUs: assumed times, simulated",
-    )
-    left.set_xticks(FLEETS, [str(count) for count in FLEETS])
-    left.set_ylim(bottom=0)
-    left.legend(frameon=False)
-    loads = results["check"]["loads"]
-    for name, marker in (("p50", "o"), ("p99", "^")):
-        points = [(row[name]["measured_ms"], row[name]["simulated_ms"]) for row in loads]
-        right.scatter(*zip(*points, strict=True), marker=marker, label=name)
-    most = 1.1 * max(max(row["p99"].values()) for row in loads)
-    right.plot([0, most], [0, most], "k-", lw=0.8)
-    right.fill_between([0, most], [0, 0.8 * most], [0, 1.2 * most], alpha=0.12, label="± 20 %")
-    right.set(
-        xlabel="measured, ms", ylabel="simulated, ms", title="This machine's stack: measured and simulated"
-    )
-    right.set_xlim(0, most)
-    right.set_ylim(0, most)
-    right.legend(frameon=False)
-    figure.savefig(path, dpi=90)
-
-
 def context() -> dict:
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
     load = os.getloadavg()[0]
@@ -224,15 +159,8 @@ def check(seconds: float) -> int:
     with ready_stack() as stack:
         found = before | asyncio.run(compare(stack.triton_grpc, stack.triton, seconds))
     keep("check", found)
-    off = [one for one in deviations(found) if abs(one[2]) > TOLERANCE]
-    print(f"{'load':<30}{'':>5}{'measured':>10}{'simulated':>11}{'off by':>9}")
-    for row, (load, name, deviation) in zip(
-        [row for row in found["loads"] for _ in range(2)], deviations(found), strict=True
-    ):
-        both = row[name]
-        print(f"{load:<30}{name:>5}{both['measured_ms']:>7} ms{both['simulated_ms']:>8} ms{deviation:>+9.0%}")
-    print(f"{len(off)} of {2 * len(CHECKS)} figures are off by more than {TOLERANCE:.0%}")
-    return 1 if off else 0
+    print(capacity_report.comparison(found))
+    return 0 if capacity_report.agrees(found) else 1
 
 
 def main() -> int:
@@ -248,8 +176,8 @@ def main() -> int:
         raise SystemExit("nothing is measured yet: run `python -m benchmarks.capacity check` first")
     here = capacity_stack.from_json(json.loads(RESULTS.read_text())["check"]["machine"])
     results = keep("table", table(json.loads(GPUS.read_text()), here))
-    draw(results, RESULTS.with_suffix(".png"))
-    print(as_markdown(results["table"]))
+    capacity_report.draw(results, RESULTS.with_suffix(".png"))
+    RESULTS.with_suffix(".md").write_text(capacity_report.as_markdown(results))
     return 0
 
 

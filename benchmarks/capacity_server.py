@@ -31,25 +31,34 @@ padded_size = _module(REPOSITORY / "tryon" / "1" / "batch.py").padded_size
 
 @dataclass(frozen=True)
 class Stage:
-    """
-    times: seconds of one execution by its rows; between these on a straight line.
-    cores: that it keeps busy meanwhile; 0: it runs on the GPU.
+    """Of one execution, by its rows.
+
+    times: seconds that it takes alone.
+    busy: processor seconds, more than `times` where it keeps several cores busy; none: it runs on the GPU.
     spread: single executions' times beside their mean, drawn from evenly.
     """
 
     times: Mapping[int, float]
-    cores: float
+    busy: Mapping[int, float] | None
     spread: Sequence[float] = (1.0,)
 
     def seconds(self, rows: int) -> float:
-        """Beyond the largest measured batch as from the last two."""
-        known = sorted(self.times)
-        if rows in self.times or len(known) == 1:
-            return self.times.get(rows, self.times[known[0]] * rows / known[0])
-        above = next((size for size in known if size > rows), known[-1])
-        below = known[max(0, known.index(above) - 1)]
-        slope = (self.times[above] - self.times[below]) / (above - below)
-        return self.times[below] + slope * (rows - below)
+        return _between(self.times, rows)
+
+    def cores(self, rows: int) -> float:
+        """That it keeps busy; 0 on the GPU."""
+        return _between(self.busy, rows) / self.seconds(rows) if self.busy else 0.0
+
+
+def _between(known: Mapping[int, float], rows: int) -> float:
+    """On straight lines between what is known, and on from the last two; in proportion to a single one."""
+    sizes = sorted(known)
+    if rows in known or len(sizes) == 1:
+        return known.get(rows, known[sizes[0]] * rows / sizes[0])
+    above = next((size for size in sizes if size > rows), sizes[-1])
+    below = sizes[max(0, sizes.index(above) - 1)]
+    slope = (known[above] - known[below]) / (above - below)
+    return known[below] + slope * (rows - below)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class Machine:
     stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
     overhead: seconds of a job that no stage accounts for, on one core.
     batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
+    profile: of the model repository's configurations that it runs under.
     """
 
     name: str
@@ -65,6 +75,7 @@ class Machine:
     stages: Mapping[str, Stage]
     overhead: float = 0.0
     batch_sizes: Sequence[int] = ()
+    profile: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What model_repository's config.pbtxt files say."""
+    """What model_repository's configurations say. max_batch: where Triton batches requests by itself."""
 
     max_rows: int
     capture_interval: int
@@ -87,26 +98,28 @@ class Configuration:
     max_batch: Mapping[str, int]
 
     @classmethod
-    def read(cls, capture_interval: int | None = None) -> "Configuration":
+    def read(cls, profile: str) -> "Configuration":
         def text(model: str) -> str:
-            return (REPOSITORY / model / "config.pbtxt").read_text()
-
-        def parameter(name: str) -> int:
-            pattern = rf'key: "{name}"\s+value {{ string_value: "(\d+)"'
-            return int(re.search(pattern, text("tryon"))[1])
+            own = REPOSITORY / model / "configs" / f"{profile}.pbtxt"
+            return (own if own.exists() else REPOSITORY / model / "config.pbtxt").read_text()
 
         def number(model: str, pattern: str) -> int:
             return int(re.search(pattern, text(model))[1])
 
+        def parameter(name: str) -> int:
+            return number("tryon", rf'key: "{name}"\s+value {{ string_value: "(\d+)"')
+
+        processes, networks = ("preprocess", "postprocess"), ("vae_encoder", "vae_decoder")
         return cls(
             parameter("max_rows"),
-            capture_interval or parameter("capture_interval"),
+            parameter("capture_interval"),
             parameter("max_encoding"),
+            {model: number(model, r"kind: KIND_\w+\s+count: (\d+)") for model in processes},
             {
-                model: number(model, r"kind: KIND_\w+\s+count: (\d+)")
-                for model in ("preprocess", "postprocess")
+                model: number(model, r"max_batch_size: (\d+)")
+                for model in networks
+                if re.search(r"^dynamic_batching", text(model), re.MULTILINE)
             },
-            {model: number(model, r"max_batch_size: (\d+)") for model in ("vae_encoder", "vae_decoder")},
         )
 
 
@@ -187,8 +200,8 @@ class Server:
     def execute(self, name: str, rows: int) -> Generator[simpy.Event, Any, None]:
         stage = self._machine.stages[name]
         seconds = stage.seconds(rows) * self._chance.choice(stage.spread)
-        if stage.cores:
-            yield self._cores.run(seconds, stage.cores)
+        if cores := stage.cores(rows):
+            yield self._cores.run(seconds, cores)
         else:
             with self._gpu.request() as turn:
                 yield turn

@@ -41,7 +41,8 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
         for name, sizes in ROWS.items():
             one = {size: await probe.stage(name, name, _repeated(rows_of[name], size)) for size in sizes}
             times = {size: stage.times[1] for size, stage in one.items()}
-            stages[name] = Stage(times, one[1].cores, one[1].spread)
+            busy = {size: stage.busy[1] for size, stage in one.items()}
+            stages[name] = Stage(times, busy, one[1].spread)
         for name, ensemble in ENSEMBLES.items():
             stages[name] = await probe.stage(name, ensemble, inputs[ensemble])
 
@@ -55,7 +56,8 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
     ticks = statistics.fmean(report["latency_ms"]["denoise"] for report in reports) / 1000 / steps
     tick = max(0.0, ticks - stages["unet"].times[1])
     unet = stages["unet"]
-    stages["unet"] = Stage({size: t + tick for size, t in unet.times.items()}, unet.cores, unet.spread)
+    times, busy = ({size: t + tick for size, t in known.items()} for known in (unet.times, unet.busy))
+    stages["unet"] = Stage(times, busy, unet.spread)
     known = sum(stage.times[1] * (steps if name == "unet" else 1) for name, stage in stages.items())
     overhead = max(0.0, statistics.fmean(seconds) - known)
     return Machine("this machine", os.cpu_count() or 1, stages, overhead)
@@ -81,10 +83,10 @@ class _Probe:
             await self._client.infer(called, tensors)
             seconds.append(time.perf_counter() - began)
         after = await self._computed(model)
-        cores = (self._cpu_seconds() - busy) / sum(seconds)
         mean = (after[1] - before[1]) / (after[0] - before[0])
-        spread = [each / statistics.fmean(seconds) for each in seconds]
-        return Stage({1: mean}, 1.0 if called != model else cores, spread)
+        # `preprocess` and `postprocess` are on one core; the ensemble's other part is not.
+        busy = mean if called != model else (self._cpu_seconds() - busy) / ROUNDS
+        return Stage({1: mean}, {1: busy}, [each / statistics.fmean(seconds) for each in seconds])
 
     async def _computed(self, model: str) -> tuple[int, float]:
         """(executions, seconds that they took) so far."""
@@ -184,7 +186,9 @@ def as_json(machine: Machine) -> dict:
         "stages": {
             name: {
                 "ms_by_rows": {str(rows): round(1000 * t, 2) for rows, t in sorted(stage.times.items())},
-                "cores": round(stage.cores, 2),
+                "processor_ms_by_rows": {
+                    str(rows): round(1000 * t, 2) for rows, t in sorted((stage.busy or {}).items())
+                },
                 "spread": _quantiles(stage.spread),
             }
             for name, stage in machine.stages.items()
@@ -198,12 +202,11 @@ def _quantiles(values: Sequence[float]) -> list[float]:
 
 
 def from_json(document: dict) -> Machine:
+    def seconds(by_rows: dict[str, float]) -> dict[int, float]:
+        return {int(rows): ms / 1000 for rows, ms in by_rows.items()}
+
     stages = {
-        name: Stage(
-            {int(rows): ms / 1000 for rows, ms in stage["ms_by_rows"].items()},
-            stage["cores"],
-            stage["spread"],
-        )
+        name: Stage(seconds(stage["ms_by_rows"]), seconds(stage["processor_ms_by_rows"]), stage["spread"])
         for name, stage in document["stages"].items()
     }
     return Machine(document["name"], document["cores"], stages, document["overhead_ms"] / 1000)

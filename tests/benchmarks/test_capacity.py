@@ -2,7 +2,6 @@
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 import simpy
@@ -10,27 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import capacity, capacity_stack
-from benchmarks.capacity_load import Load, percentile, simulate, users_within
+from benchmarks.capacity_load import Load, enough, percentile, simulate, users_within
 from benchmarks.capacity_server import Configuration, Cores, Machine, Recipe, Server, Stage
 
-CPU = Machine(
-    "two cores",
-    2,
-    {
-        "preprocess": Stage({1: 0.010}, 1),
-        "vae_encoder": Stage({1: 0.013, 4: 0.050}, 2),
-        "unet": Stage({1: 0.015, 8: 0.100}, 2),
-        "vae_decoder": Stage({1: 0.030, 4: 0.120}, 2),
-        "postprocess": Stage({1: 0.012}, 1),
-    },
+NETWORKS = {
+    "vae_encoder": {1: 0.013, 4: 0.050},
+    "unet": {1: 0.015, 8: 0.100},
+    "vae_decoder": {1: 0.030, 4: 0.120},
+}
+PROCESSES = {"preprocess": Stage({1: 0.010}, {1: 0.010}), "postprocess": Stage({1: 0.012}, {1: 0.012})}
+BOTH_CORES = {name: Stage(t, {rows: 2 * s for rows, s in t.items()}) for name, t in NETWORKS.items()}
+CPU = Machine("two cores", 2, PROCESSES | BOTH_CORES, overhead=0.02)
+GPU = Machine(
+    "a GPU",
+    8,
+    PROCESSES | {name: Stage(times, None) for name, times in NETWORKS.items()},
     overhead=0.02,
-)
-NETWORKS = ("vae_encoder", "unet", "vae_decoder")
-GPU = replace(
-    CPU,
-    cores=8,
-    stages=CPU.stages | {name: replace(CPU.stages[name], cores=0) for name in NETWORKS},
     batch_sizes=(1, 2, 3, 4, 6, 8, 12, 16),
+    profile="gpu",
 )
 ALONE = 0.010 + 0.013 + 4 * 0.015 + 0.030 + 0.012 + 0.02
 
@@ -75,7 +71,7 @@ def test_users_who_come_at_once_share_the_unets_calls():
 def test_keyframes_that_come_later_end_before_a_capture():
     """The choice is the real stepper's: where all advanced alike, captures would hold keyframes up."""
     env = simpy.Environment()
-    server = Server(env, CPU, Configuration.read(), random.Random(0))
+    server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
     ended = {}
 
     def job(name, recipe, after):
@@ -94,7 +90,7 @@ def test_keyframes_that_come_later_end_before_a_capture():
 def test_rows_are_padded_to_the_captured_batches():
     """Five rows cost as much as six where those have a CUDA graph."""
     env = simpy.Environment()
-    server = Server(env, GPU, Configuration.read(), random.Random(0))
+    server = Server(env, GPU, Configuration.read("gpu"), random.Random(0))
     env.process(server.predict(5))
     env.run()
     assert env.now == pytest.approx(GPU.stages["unet"].seconds(6))
@@ -120,15 +116,18 @@ def test_cores_are_shared():
 
 @pytest.mark.parametrize(("rows", "seconds"), [(1, 1.0), (2, 1.5), (3, 2.0), (5, 4.0), (7, 6.0)])
 def test_a_stage_is_read_between_and_beyond_what_was_measured(rows, seconds):
-    assert Stage({1: 1.0, 3: 2.0, 5: 4.0}, 0).seconds(rows) == pytest.approx(seconds)
+    stage = Stage({1: 1.0, 3: 2.0, 5: 4.0}, {1: 2.0, 5: 4.0})
+    assert stage.seconds(rows) == pytest.approx(seconds)
+    assert stage.cores(5) == 1
 
 
 def test_the_limit_is_found():
     load = Load(captures=0)
-    users = users_within(0.5, CPU, load, seconds=30)
-    assert simulate(CPU, users, load, seconds=30).percentile(0.99) <= 0.5
-    assert simulate(CPU, users + 1, load, seconds=30).percentile(0.99) > 0.5
-    assert users_within(ALONE / 2, CPU, load) == 0
+    users = users_within(0.5, CPU, load, keyframes=400)
+    seconds = [enough(crowd, load, 400) for crowd in (users, users + 1)]
+    assert simulate(CPU, users, load, seconds=seconds[0]).percentile(0.99) <= 0.5
+    assert simulate(CPU, users + 1, load, seconds=seconds[1]).percentile(0.99) > 0.5
+    assert users_within(ALONE / 2, CPU, load, keyframes=400) == 0
 
 
 def test_percentiles():
@@ -145,14 +144,15 @@ def test_the_gpus_are_marked_as_assumed_and_become_machines():
     assert document["assumed"]
     for one in document["gpus"]:
         machine = capacity.gpu(document, one, CPU)
-        assert machine.stages["unet"].cores == 0
+        assert machine.stages["unet"].cores(1) == 0
         assert machine.stages["unet"].seconds(2) > machine.stages["unet"].seconds(1) > 0
         assert machine.stages["postprocess"] == CPU.stages["postprocess"]
         assert one["usd_per_hour"] > 0
 
 
 def test_the_configuration_is_that_of_the_repository():
-    read = Configuration.read()
-    assert (read.max_rows, read.capture_interval) == (16, 3)
-    assert read.instances == {"preprocess": 2, "postprocess": 2}
-    assert read.max_batch == {"vae_encoder": 8, "vae_decoder": 8}
+    gpu, cpu = (Configuration.read(profile) for profile in ("gpu", "cpu"))
+    assert (gpu.max_rows, gpu.capture_interval, gpu.max_encoding) == (16, 3, 4)
+    assert gpu.instances == cpu.instances == {"preprocess": 2, "postprocess": 2}
+    assert gpu.max_batch == {"vae_encoder": 8, "vae_decoder": 8}
+    assert cpu.max_batch == {}, "a batch of pictures costs more a row on a CPU"
