@@ -7,7 +7,7 @@ COPY pyproject.toml requirements.lock /tmp/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -c "import tomllib; print(*tomllib.load(open('/tmp/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
     > /tmp/packages.txt && \
-    /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/packages.txt redis opentelemetry-exporter-otlp-proto-http -c /tmp/requirements.lock
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/packages.txt redis obstore opentelemetry-exporter-otlp-proto-http -c /tmp/requirements.lock
 
 FROM python:3.12.11-slim-bookworm
 RUN useradd --uid 10001 --create-home lucy && mkdir -p /app/data && chown lucy /app/data
