@@ -21,7 +21,7 @@ ENGINES ?=
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test test-full-size check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test: export ## Run all tests, the end-to-end ones on a real Triton
 
 test-full-size: setup ## A checkpoint of SD1.5's size, random weights, through the real server (14 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
+
+test-faults: export ## Kill and cut off servers under load; needs Debian's nginx-light, redis-server and iproute2
+	$(BIN)/pytest -m faults tests/faults -s
 
 check: setup ## Format, lint, types and the import rules
 	$(BIN)/ruff format --check .

@@ -12,11 +12,32 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from frontend_proxy.triton_server import TritonServer
 from tests.stack import free_ports
 
 ROOT = Path(__file__).parents[1]
 STAND_IN = ROOT / "benchmarks" / "stand_in"
+NGINX = """
+daemon off; pid {folder}/pid; worker_processes 1;
+events {{ worker_connections 2048; }}
+http {{
+  access_log off; client_max_body_size 64m;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
+  upstream lucy {{ {servers} }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://lucy; proxy_http_version 1.1; proxy_read_timeout 1h; proxy_connect_timeout 2s;
+      proxy_next_upstream error timeout http_503; proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+    }}
+  }}
+}}
+"""
 
 
 class Process:
@@ -76,17 +97,17 @@ class Cluster:
     def __exit__(self, *error):
         self._stack.close()
 
-    def triton(self, repository, wrap=lambda command: command):
-        """(process, gRPC address). `wrap` puts a command before Triton's own, like `ip netns exec`."""
+    def triton(self, repository, wrap=lambda command: command, host="127.0.0.1"):
+        """(process, gRPC address). `wrap` changes Triton's command, where it is to live elsewhere."""
         grpc, http, metrics = free_ports(3)
         folder = self.folder / f"triton-{grpc}"
         server = TritonServer(repository, "cpu", grpc, http, metrics, folder)
         self._stack.callback(server.remove_shared_memory)
-        url = f"http://127.0.0.1:{http}/v2/models/tryon/ready"
+        url = f"http://{host}:{http}/v2/models/tryon/ready"
         process = self._start(
             Process(folder.name, wrap(server.command()), server.environment(), folder / "log", url)
         )
-        return process, f"127.0.0.1:{grpc}"
+        return process, f"{host}:{grpc}"
 
     def proxy(self, **settings):
         """`settings` by their names in the environment."""
@@ -111,6 +132,23 @@ class Cluster:
                 f"{url}/health/ready",
             )
         )
+        process.base = url
+        return process
+
+    def nginx(self, proxies):
+        """A load balancer before the proxies, of Debian's package."""
+        binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+        if binary is None:
+            pytest.skip("no nginx here: apt-get install nginx-light")
+        (port,) = free_ports(1)
+        folder = self.folder / f"nginx-{port}"
+        folder.mkdir()
+        addresses = [proxy.base.removeprefix("http://") for proxy in proxies]
+        servers = "".join(f"server {address} max_fails=1 fail_timeout=1s;" for address in addresses)
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, servers=servers))
+        command = [binary, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "log")]
+        url = f"http://127.0.0.1:{port}"
+        process = self._start(Process("nginx", command, os.environ, folder / "log", f"{url}/health/ready"))
         process.base = url
         return process
 

@@ -1,0 +1,106 @@
+"""Many clients at once: sessions of keyframes, and captures that are fetched later."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.frontend_proxy.conftest import CAPTURE, FRAME, RENDER
+
+
+@dataclass
+class Sessions:
+    """Clients that send a keyframe, wait for its answer, and `pause_s` later send the next.
+
+    Each keyframe takes 3, 4 or 5 steps: in step with each other they would be counted in lumps.
+    modes: how many answers were of each mode, fallbacks with their reasons. closes: of each close code.
+    """
+
+    base: str
+    pause_s: float = 0.0
+    modes: Counter = field(default_factory=Counter)
+    closes: Counter = field(default_factory=Counter)
+
+    async def run(self, clients, seconds):
+        return await self.run_until(asyncio.create_task(asyncio.sleep(seconds)), clients)
+
+    async def run_until(self, end, clients):
+        """`end` is a task."""
+        await asyncio.gather(*(self._client(end) for _ in range(clients)))
+        return self
+
+    @property
+    def answers(self):
+        return self.modes.total()
+
+    @property
+    def fallbacks(self):
+        return self.answers - self.modes["ai_enhanced"]
+
+    async def _client(self, end):
+        while not end.done():
+            try:
+                async with connect(f"{self.base.replace('http', 'ws')}/ws", max_size=None) as socket:
+                    await self._converse(socket, end)
+            except ConnectionClosed as closed:
+                self.closes[closed.rcvd.code if closed.rcvd else 1006] += 1
+            except (OSError, InvalidStatus, EOFError):  # nobody there just now; a browser tries again, too
+                self.closes["refused"] += 1
+                await asyncio.sleep(0.2)
+
+    async def _converse(self, socket, end):
+        for number in itertools.count():
+            if end.done():
+                return
+            message = {"type": "keyframe", "timestamp": number, "seed": number, "camera_frame": FRAME,
+                       "jacket_render": RENDER, "pose": None, "steps": 3 + number % 3}  # fmt: skip
+            await socket.send(json.dumps(message))
+            answer = json.loads(await socket.recv())
+            self.modes[answer.get("mode_reason") or answer.get("mode") or answer["code"]] += 1
+            await asyncio.sleep(self.pause_s)
+
+
+async def accepted(base, count, every_s=0.0):
+    """`count` captures that were accepted, by their URLs' paths. What is not accepted is sent again, with its
+    key, as a client would."""
+
+    async def one(client, number):
+        await asyncio.sleep(number * every_s)
+        headers = {"Prefer": "respond-async", "Idempotency-Key": str(uuid.uuid4())}
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await client.post(
+                    "/virtual-tryon", json={**CAPTURE, "seed": number}, headers=headers
+                )
+                if answer.status_code == 202:
+                    return f"/virtual-tryon/{answer.json()['result_id']}"
+                assert answer.status_code in (429, 502, 503, 504), answer.text
+            await asyncio.sleep(0.2)
+
+    async with httpx.AsyncClient(base_url=base, timeout=20) as client:
+        return await asyncio.gather(*(one(client, number) for number in range(count)))
+
+
+async def ends(base, paths, within_s):
+    """How many of the captures ended how: `succeeded`, or a failure's code; `lost` where none knows them."""
+
+    async def one(client, path):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await client.get(path)
+                if answer.status_code == 404:
+                    return "lost"
+                if answer.status_code == 200 and answer.json()["state"] != "running":
+                    failure = answer.json()["failure"]
+                    return failure["code"] if failure else "succeeded"
+            await asyncio.sleep(0.3)
+
+    async with asyncio.timeout(within_s), httpx.AsyncClient(base_url=base, timeout=20) as client:
+        return Counter(await asyncio.gather(*(one(client, path) for path in paths)))
