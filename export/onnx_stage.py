@@ -20,6 +20,8 @@ class OnnxStage:
         # The stages of a pipeline take turns on the same cores: a thread that spins while it waits for
         # work takes a core from the stage that has some.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A pattern is a block of memory kept for every batch size that was ever seen, for no speed.
+        options.enable_mem_pattern = False
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.outputs = [output.name for output in self._session.get_outputs()]
 

@@ -129,7 +129,7 @@ async def run(server: Server, load: Load, seconds: float, messages: Messages, ca
             seconds + SETTLED_WITHIN_S,
         )
         cpu_s, own_s = server.cpu_s() - cpu_s, sum(own.cpu_times()[:2]) - own_s
-        stages = {name: value - stages[name] for name, value in server.stage_seconds().items()}
+        stages = {name: value - stages.get(name, 0) for name, value in server.stage_seconds().items()}
     for task in capturing:
         if task.done():
             task.result()  # one that failed says so

@@ -38,8 +38,11 @@ class Server:
 
     def cpu_s(self) -> float:
         """Processor time of all its processes since they started."""
-        times = [process.cpu_times() for process in self._processes()]
-        return sum(t.user + t.system for t in times)
+        total = 0.0
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(process.cpu_times()[:2])
+        return total
 
     def memory_mb(self) -> float:
         """Proportional set size of all its processes: what they share is counted once."""
@@ -50,11 +53,14 @@ class Server:
         return total / 1e6
 
     def stage_seconds(self) -> dict[str, float]:
-        """Seconds that each model has computed since Triton started; nothing for a server without Triton."""
+        """Seconds that each model has computed since Triton started; nothing where no Triton answers."""
         if self.triton_http is None:
             return {}
-        with urllib.request.urlopen(f"{self.triton_http}/v2/models/stats", timeout=10) as response:
-            models = json.load(response)["model_stats"]
+        try:
+            with urllib.request.urlopen(f"{self.triton_http}/v2/models/stats", timeout=10) as response:
+                models = json.load(response)["model_stats"]
+        except OSError:  # it is being started again: a long measurement goes on
+            return {}
         wanted = {*STAGES, *PIXEL_WORK}
         return {
             model["name"]: model["inference_stats"]["compute_infer"]["ns"] / 1e9
