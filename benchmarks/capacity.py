@@ -28,7 +28,7 @@ from benchmarks.stack import ready_stack
 RESULTS = Path(__file__).parent / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("capacity_gpus.json")
 LIMIT_S = 0.5
-FLEETS = (1, 2, 4, 8, 16)  # simulated; larger ones from the last
+FLEETS = (1, 2, 4, 8)  # simulated; larger ones from the last
 LARGER = (32, 100, 1000)
 # Loads within what two cores carry and just beyond: (name, users, load).
 CHECKS = (

@@ -168,12 +168,12 @@ def simulate(
     return crowd.tally
 
 
-def enough(users: int, load: Load, keyframes: int = 4000) -> float:
+def enough(users: int, load: Load, keyframes: int = 2000) -> float:
     """Seconds in which so many keyframes come that their 99th percentile says something; 20 at least."""
     return max(20.0, keyframes * load.interval / users)
 
 
-def users_within(limit: float, machine: Machine, load: Load, servers: int = 1, keyframes: int = 4000) -> int:
+def users_within(limit: float, machine: Machine, load: Load, servers: int = 1, keyframes: int = 2000) -> int:
     """The most users of whose keyframes 99 in 100 are answered within `limit` seconds.
 
     A dropped one is not. With many servers, to an eighth of a user a server. 0 if one user is too many.

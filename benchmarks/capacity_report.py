@@ -34,7 +34,8 @@ that costs. Fleets with a * are the largest simulated one, enlarged.
 ## The simulation beside the stack
 
 At commit {checked["commit"]} on {checked["machine"]["cores"]} cores without a GPU, load average
-{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load.
+{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load. On a machine that does other
+things, too, this says nothing: the simulation knows of no others.
 
 {comparison(checked)}
 """
@@ -114,7 +115,8 @@ def draw(results: dict, path: Path) -> None:
         title="GPUs: assumed times, simulated",
     )
     left.set_xticks(counts, [str(count) for count in counts])
-    left.set_ylim(bottom=0)
+    left.set_yscale("log")
+    left.yaxis.set_major_formatter("{x:g}")
     left.legend(frameon=False)
     loads = results["check"]["loads"]
     for name, marker in (("p50", "o"), ("p99", "^")):
