@@ -34,8 +34,8 @@ that costs. Fleets with a * are the largest simulated one, enlarged.
 ## The simulation beside the stack
 
 At commit {checked["commit"]} on {checked["machine"]["cores"]} cores without a GPU, load average
-{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load. On a machine that does other
-things, too, this says nothing: the simulation knows of no others.
+{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load. On a machine that does
+other things, too, this says nothing: the simulation knows of no others.
 
 {comparison(checked)}
 """

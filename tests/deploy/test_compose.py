@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -115,6 +116,20 @@ def test_the_supervisor_and_compose_tell_triton_the_same_limits():
     for option in SERVICES["triton"]["command"]:
         if option.startswith(("--cache-config", "--backend-config")):
             assert option in ours
+
+
+def test_the_supervisor_and_the_image_tell_glibc_the_same(monkeypatch):
+    """Compose, Kubernetes and systemd's container run the image, `make serve` the supervisor."""
+    from frontend_proxy.triton_server import TritonServer
+
+    for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+        monkeypatch.delenv(name)
+    server = TritonServer(Path("/models"), "cpu", 8001, 8000, 8002, ROOT / "build" / "tests" / "compose")
+    wanted = {f"{k}={v}" for k, v in server.environment().items() if k.startswith("MALLOC_")}
+    lines = instructions("deploy/docker/triton.Dockerfile")
+    given = {word for instruction, rest in lines if instruction == "ENV" for word in rest.split()}
+    assert wanted
+    assert wanted <= given
 
 
 def test_prometheus_asks_services_that_are_there():
