@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1.7
 # Triton, and what exports a checkpoint for it. A TensorRT engine is read only by the version that wrote
 # it, so one image does both. Triton 26.02: CUDA 13.1, Python 3.12, TensorRT 10.15.1.
+# By tag: its digest could not be looked up (docs/gpu.md says how).
 ARG TRITON=nvcr.io/nvidia/tritonserver:26.02-py3
 
 FROM ${TRITON} AS packages

@@ -1,0 +1,77 @@
+"""benchmarks/gpu.py where there is no GPU: with the least networks, on the engines that a CPU has."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import gpu
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """On a busy machine two threads wait for each other longer than these networks take."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+SWEEP = ["--tiny", "--batches=1,2", "--users=1", "--resolutions=64x64", "--budget=0"]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    output = tmp_path_factory.mktemp("gpu") / "gpu.json"
+    gpu.main([*SWEEP, "--engines=eager,cuda_graph,tensorrt", f"--output={output}"])
+    assert output.with_suffix(".png").stat().st_size > 10_000
+    return json.loads(output.read_text())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are more engines with a GPU")
+def test_what_is_missing_is_said_and_the_rest_is_measured(report):
+    assert set(report["skipped"]) == {"cuda_graph", "tensorrt"}
+    measured = [(it["stage"], it["batch"]) for it in report["stages"]]
+    assert measured == [(stage, n) for stage in ("vae_encoder", "unet", "vae_decoder") for n in (1, 2)]
+    assert [it["mode"] for it in report["end_to_end"]] == list(gpu.MODES)
+    assert all(it["ms"] > 0 for it in report["stages"] + report["end_to_end"])
+    assert "mean nothing" in report["device"]["networks"]
+
+
+def test_a_floor_is_the_flops_and_bytes_of_the_layer():
+    """On a layer whose both are known: 2·n·m FLOPs a row; weights, input and output once."""
+    layer = torch.nn.Linear(64, 32, bias=False)
+    rates = {"flops_per_s": 1e3, "bytes_per_s": 1e6}
+    least = gpu.floor(layer, {"input": torch.zeros(4, 64)}, rates)
+    assert least["compute_ms"] == pytest.approx(1e3 * 4 * 2 * 64 * 32 / 1e3)
+    assert least["memory_ms"] == pytest.approx(1e3 * 4 * (64 * 32 + 4 * 64 + 4 * 32) / 1e6)
+    assert least["floor_ms"] == least["compute_ms"]
+
+
+def test_the_engines_give_the_same_picture(tmp_path):
+    """A time of another result would be a time of nothing."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        networks = gpu.make_networks(True, "cpu", torch.float32)
+        encoder = networks["vae_encoder"]
+        inputs = gpu.make_inputs("vae_encoder", encoder, (64, 64), 2)
+        first, second = (
+            engine(encoder, inputs, tmp_path).bind(inputs)() for engine in (gpu.Eager, gpu.OnnxRuntime)
+        )
+    assert torch.allclose(first, second, atol=1e-4)
+
+
+def test_out_of_memory_is_a_hole_and_not_the_end():
+    def bind():
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 7")
+
+    assert gpu.attempt(bind, None) == (None, None)
+    with pytest.raises(RuntimeError, match="something else"):
+        gpu.attempt(lambda: (_ for _ in ()).throw(RuntimeError("something else")), None)
+
+
+def test_without_a_gpu_the_real_networks_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        gpu.main([])
+    assert "--tiny" in capsys.readouterr().err
