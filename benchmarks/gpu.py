@@ -184,7 +184,7 @@ class OnnxRuntime:
         self.network = network
 
     def bind(self, inputs: Inputs) -> Run:
-        output = torch.empty_like(self.network(**inputs))
+        output = contiguous_output(self.network, inputs)
         binding = self.session.io_binding()
         [output_name] = [it.name for it in self.session.get_outputs()]
         for name, tensor in {**inputs, output_name: output}.items():
@@ -225,7 +225,7 @@ class TensorRT:
         self.network = network
 
     def bind(self, inputs: Inputs) -> Run:
-        output = torch.empty_like(self.network(**inputs))
+        output = contiguous_output(self.network, inputs)
         context = self.engine.create_execution_context()
         for name, tensor in inputs.items():
             context.set_input_shape(name, tuple(tensor.shape))
@@ -246,6 +246,11 @@ ENGINES: dict[str, Any] = {
     "onnxruntime": OnnxRuntime,
     "tensorrt": TensorRT,
 }
+
+
+def contiguous_output(network: nn.Module, inputs: Inputs) -> Tensor:
+    """A place for the output, row by row, as engines write; torch's own may be permuted in memory."""
+    return torch.empty_like(network(**inputs), memory_format=torch.contiguous_format)
 
 
 def write_onnx(network: nn.Module, largest: Inputs, folder: Path) -> str:
