@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3.11
+PYTHON312 ?= python3.12
 VENV ?= .venv
 BIN := $(VENV)/bin
 
@@ -24,7 +25,7 @@ TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 .PHONY: help setup export serve demo test test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make .venv with everything pinned in requirements.lock
 
@@ -54,6 +55,19 @@ test-full-size: setup ## A checkpoint of SD1.5's size, random weights, through t
 
 test-faults: export ## Kill and cut off servers under load; needs Debian's nginx-light, redis-server and iproute2
 	$(BIN)/pytest -m faults tests/faults -s
+
+# torch is left out, and with it the tests of two modules of `tryon`: 1 GB for what is the same on both.
+test-312: ## Test the code that runs in Triton under the container's Python, 3.12 (PYTHON312=)
+	@if ! $(PYTHON312) --version >/dev/null 2>&1; then \
+	    echo "skipped: $(PYTHON312) does not run here; install Python 3.12 or say make test-312 PYTHON312=…"; \
+	else set -e; \
+	    test -x build/venv-312/bin/pytest || { $(PYTHON312) -m venv build/venv-312; \
+	        build/venv-312/bin/pip install --quiet --disable-pip-version-check -c requirements.lock \
+	            numpy opencv-python-headless scipy pillow scikit-image pytest pytest-asyncio pytest-timeout hypothesis psutil; }; \
+	    build/venv-312/bin/python -m compileall -q export model_repository; \
+	    build/venv-312/bin/pytest -q tests/model_repository/preprocess tests/model_repository/postprocess \
+	        tests/model_repository/tryon/test_{stepper,lights,previews}.py; \
+	fi
 
 check: setup ## Format, lint, types and the import rules
 	$(BIN)/ruff format --check .
