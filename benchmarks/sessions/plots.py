@@ -109,11 +109,13 @@ def soak(section: dict) -> plt.Figure:
     for times, latencies in zip(load["answered_at_s"], load["latencies_ms"], strict=True):
         minutes, medians = _running_median(np.array(times), np.array(latencies))
         above.plot(minutes, medians, color=COLOURS[LUCY], linewidth=0.8, alpha=0.6)
-    above.set_ylabel(f"latency, ms\n(median of {WINDOW_S} s, a line a session)")
-    above.set_title(f"{load['sessions']} sessions, a keyframe each 1.5 s")
+    above.set_ylabel("latency, ms")
+    above.set_title(
+        f"{load['sessions']} sessions, a keyframe each 1.5 s: medians of {WINDOW_S} s, a line a session"
+    )
     at, memory = np.array(load["memory_mb"]).T
     below.plot(at / 60, memory, color=COLOURS[LUCY])
-    below.set_ylabel("memory of all processes, MB")
+    below.set_ylabel("memory, all processes, MB")
     below.set_xlabel("minutes")
     for axes in (above, below):
         axes.set_ylim(bottom=0)
