@@ -10,6 +10,8 @@ benchmarks/README.md.
 """
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 from benchmarks.sessions import report, side_by_side, soak, verdicts
@@ -29,12 +31,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--readme", type=Path, default=report.README, help="default: %(default)s")
     args = parser.parse_args(argv)
     record = Record.newest(args.results) if args.command == "report" else Record.of_today(args.results)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end, too
     found = []
     if args.command == "soak":
         soak.measure(args.sessions, args.minutes, record)
         found = verdicts.soak(record.sections["soak"])
     elif args.command != "report":
-        side_by_side.measure(side_by_side.PLANS[args.command], record, args.command)
+        try:
+            side_by_side.measure(side_by_side.PLANS[args.command], record, args.command)
+        finally:
+            if record.sections["sessions"]["loads"]:  # what a run that was cut off has is shown
+                report.write(record, args.readme)
         found = verdicts.side_by_side(record.sections["sessions"])
     report.write(record, args.readme)
     for verdict in found:

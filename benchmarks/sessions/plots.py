@@ -85,6 +85,8 @@ def growth(section: dict) -> plt.Figure:
     for axes, (variable, label) in zip(panels, labels.items(), strict=True):
         for server in (LUCY, BASELINE):
             medians = growth_of(section, server, variable)
+            if not medians:
+                continue  # the run was cut off before
             axes.plot(*zip(*medians.items(), strict=True), "o-", color=COLOURS[server])
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
