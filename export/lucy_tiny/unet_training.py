@@ -5,6 +5,12 @@ x_0   latents of the photograph          c   latents of the composite
 z_t = sqrt(ᾱ_t)·x_0 + sqrt(1 − ᾱ_t)·ε
 v   = sqrt(ᾱ_t)·ε − sqrt(1 − ᾱ_t)·x_0              Salimans & Ho (2022), arXiv:2202.00512
 loss = (0.15 + m)·|UNet([z_t, m, c], t, text) − v|²
+
+A network that has only seen noised photographs takes each z_t at its word, and over many steps its first
+errors grow (exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t are made of what the UNet
+itself guesses from pure noise, x̂_0 = −v̂, as at the second step of sampling; of those the loss is
+
+    (0.15 + m)·|sqrt(ᾱ_t)·z_t − sqrt(1 − ᾱ_t)·UNet([z_t, m, c], t, text) − x_0|²
 """
 
 import copy
@@ -21,7 +27,9 @@ from export.lucy_tiny.text_training import learn_captions
 
 # Shares of the batch at the timesteps of a keyframe's four steps; the rest is uniform. The first, pure
 # noise, decides most.
-_KEYFRAME_STEPS = {999: 0.375, 749: 0.125, 499: 0.125, 249: 0.125}
+_KEYFRAME_STEPS = {999: 0.3125, 749: 0.125, 499: 0.125, 249: 0.125}
+_PURE_NOISE = 999
+_OWN_GUESSES = 0.5
 _OUTSIDE = 0.15
 _LEARNING_RATE = 8e-4
 
@@ -91,13 +99,20 @@ class Training:
             self._alphas[t].sqrt()[:, None, None, None],
             (1 - self._alphas[t]).sqrt()[:, None, None, None],
         )
-        z_t = signal * x_0 + spread * noise
-        v = signal * noise - spread * x_0
-        sample = torch.cat([z_t, m, c], dim=1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+        with self._autocast():
             text = self.networks["text_encoder"](self._input_ids[rows])[0]
-            predicted = self.networks["unet"](sample, t, text, return_dict=False)[0]
-        loss = ((_OUTSIDE + m) * (predicted.float() - v) ** 2).mean()
+        chance = torch.rand(len(rows), device=self.device, generator=self._generator)
+        own = (chance < _OWN_GUESSES) & (t < _PURE_NOISE)
+        start = x_0.clone()
+        if own.any():
+            with torch.no_grad():
+                pure = torch.full_like(t[own], _PURE_NOISE)
+                start[own] = -self._predict(noise[own], pure, m[own], c[own], text[own])
+        z_t = signal * start + spread * noise
+        error = signal * z_t - spread * self._predict(z_t, t, m, c, text) - x_0
+        # An error of x_0 is one of v, times `spread`.
+        error /= torch.where(own[:, None, None, None], torch.ones_like(spread), spread)
+        loss = ((_OUTSIDE + m) * error**2).mean()
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
@@ -105,6 +120,16 @@ class Training:
         self._follow()
         if self.step % 20 == 0:  # reading it waits for the device
             self.loss = loss.item()
+
+    def _predict(self, z_t: Tensor, t: Tensor, m: Tensor, c: Tensor, text: Tensor) -> Tensor:
+        """v, float32."""
+        sample = torch.cat([z_t, m, c], dim=1).contiguous(memory_format=torch.channels_last)
+        with self._autocast():
+            v: Tensor = self.networks["unet"](sample, t, text, return_dict=False)[0]
+        return v.float()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._half)
 
     @torch.no_grad()
     def _follow(self) -> None:
