@@ -18,7 +18,7 @@ LORAS ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
-# FULL=1: `make check-tensorrt` for networks of SD1.5's and SDXL's size too, with 20 GB of memory.
+# FULL=1: `make check-tensorrt` for networks of SD1.5's and SDXL's size too: 18 GB of memory, half an hour or so.
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
@@ -86,8 +86,7 @@ check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with Tens
 	$(BIN)/python -m export.tensorrt_check prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
 	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt
 ifeq ($(FULL),1)
-	$(BIN)/python -m export.tensorrt_check prepare-full-size build/check-tensorrt-full
-	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt-full
+	$(BIN)/python -m export.full_size_check check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
 endif
 
 # TensorRT-RTX is 800 MB and nothing else needs it: it has an environment of its own.

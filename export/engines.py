@@ -1,5 +1,6 @@
 """TensorRT engines for the exported stages: built, refitted, or kept where the old one still fits."""
 
+import logging
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from export.tensorrt_engine import (
     describe_layers,
     refit_engine,
 )
+
+logger = logging.getLogger(__name__)
 
 LAYERS = "model.plan.layers.json"
 # For which batches the engines are tuned: the UNet's rows are those of several users.
@@ -73,14 +76,23 @@ class Engines:
                     shutil.copyfile(served / name, onnx.with_name(name))
         else:
             kept = wanted
+            plan: bytes | None = None
             if old is not None and old.can_be_refitted(wanted):
-                how, plan = "refitted", refit_engine(self.trt, (served / "model.plan").read_bytes(), onnx)
-            else:
+                how, plan = "refitted", self._refit(served / "model.plan", onnx)
+            if plan is None:
                 how, plan = "built", build_engine(self.trt, onnx, batch, buckets, self._options(on_progress))
             onnx.with_name("model.plan").write_bytes(plan)
             onnx.with_name(LAYERS).write_text(describe_layers(self.trt, plan))
         kept.write(onnx.parent)
         return {"how": how, "seconds": round(time.perf_counter() - began, 1), **asdict(kept)}
+
+    def _refit(self, plan: Path, onnx: Path) -> bytes | None:
+        """None where TensorRT does not do it."""
+        try:
+            return refit_engine(self.trt, plan.read_bytes(), onnx)
+        except ExportError as error:
+            logger.warning("%s; the engine is built anew", error)
+            return None
 
     def _options(self, on_progress: BuildProgress) -> BuildOptions:
         # Timings hold for one GPU and one TensorRT; another's would be refused.

@@ -46,6 +46,8 @@ UNET: dict[str, dict[str, Any]] = {
         "projection_class_embeddings_input_dim": 2816,
     },
 }
+# Two of the deepest blocks' ten transformer layers, which are all alike.
+UNET["sdxl-shallow"] = {**UNET["sdxl"], "transformer_layers_per_block": (1, 2, 2)}
 TOKENS = 77
 
 
@@ -71,7 +73,7 @@ class SdxlUNet(nn.Module):
 
 
 def unet(name: str, dtype: torch.dtype = torch.float32) -> Any:
-    """name: "sd15" or "sdxl". The weights are made in `dtype`: half precision takes half the memory."""
+    """name: "sd15", "sdxl" or "sdxl-shallow". Weights made in half precision take half the memory."""
     from diffusers import UNet2DConditionModel
 
     return _random(UNet2DConditionModel, UNET[name], dtype)
@@ -94,8 +96,8 @@ def _random(network: Any, config: dict[str, Any], dtype: torch.dtype) -> Any:
 
 
 def describe_stage(name: str, stage: str, dtype: torch.dtype) -> Stage:
-    """One stage of "sd15" or "sdxl": "vae_encoder", "unet" or "vae_decoder"."""
-    side = VAE[name]["sample_size"]
+    """One stage, "vae_encoder", "unet" or "vae_decoder"; "sdxl-shallow" is of UNets alone."""
+    side = VAE[name.removesuffix("-shallow")]["sample_size"]
     latent = (side // 8, side // 8)
     if stage == "vae_encoder":
         pixels = {"pixels": torch.zeros(2, 3, side, side)}

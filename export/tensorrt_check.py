@@ -12,7 +12,6 @@ Two halves, since TensorRT-RTX has a virtual environment of its own:
 """
 
 import argparse
-import gc
 import json
 import shutil
 import sys
@@ -20,16 +19,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from export.engines import batch_range
 from export.errors import ExportError
-from export.tensorrt_engine import BuildOptions, Shapes, build_engine
+from export.tensorrt_engine import BuildOptions, BuildProgress, Shapes, build_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPABILITIES = ("SM86", "SM89")
 MUST_FAIL = "must-fail"
-# SDXL's UNet takes 10 GB in single precision; in half it is what would be served.
-FULL_SIZE = (("sd15", "fp16"), ("sd15", "fp32"), ("sdxl", "fp16"))
+PROGRESS_EVERY_S = 20.0
 
 
 def prepare(folder: Path, checkpoint: str) -> None:
@@ -59,27 +58,9 @@ def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
     return copy
 
 
-def prepare_full_size(folder: Path) -> None:
-    """Write the VAEs and UNets of SD1.5 and SDXL, random weights, each network alone in memory."""
-    import torch
-
-    from export.full_size import describe_stage
-    from export.onnx_export import write_onnx
-
-    for name, precision in FULL_SIZE:
-        repository = folder / f"{name} {precision}"
-        stages = {}
-        for stage in ("vae_encoder", "vae_decoder", "unet"):
-            print(f"{name} {precision} {stage}", flush=True)
-            place = repository / stage / "1"
-            place.mkdir(parents=True, exist_ok=True)
-            dtype = torch.float16 if precision == "fp16" else torch.float32
-            described = describe_stage(name, stage, dtype)
-            stages[stage] = {"buckets": described.buckets}
-            write_onnx(described, place)
-            del described
-            gc.collect()
-        (repository / "manifest.json").write_text(json.dumps({"stages": stages}))
+def write_manifest(repository: Path, stages: dict[str, Any]) -> None:
+    """As much of an export's manifest as `find_graphs` reads."""
+    (repository / "manifest.json").write_text(json.dumps({"stages": stages}))
 
 
 def write_controls(unet: Path, folder: Path) -> None:
@@ -143,11 +124,14 @@ def compile_all(folder: Path) -> int:
         batch = batch_range(ROOT / "model_repository", graph.stage)
         for capability in CAPABILITIES:
             began = time.perf_counter()
-            options = BuildOptions(compute_capability=capability)
+            options = BuildOptions(
+                compute_capability=capability, on_progress=_now_and_then(f"{capability}  {graph.name}")
+            )
             try:
-                plan = build_engine(trt, graph.onnx, batch, graph.buckets, options)
+                # Its size alone: gigabytes must not be held while the next is built.
+                size = len(build_engine(trt, graph.onnx, batch, graph.buckets, options))
                 failed = False
-                said = f"compiled, {len(plan) / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
+                said = f"compiled, {size / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
             except ExportError as error:
                 failed, said = True, f"refused: {str(error).removeprefix(f'{graph.onnx}: ')}"
             wrong += failed != graph.must_fail
@@ -157,18 +141,28 @@ def compile_all(folder: Path) -> int:
     return wrong
 
 
+def _now_and_then(what: str) -> BuildProgress:
+    """A line where a build takes long."""
+    told = time.perf_counter()
+
+    def tell(phase: str, done: int, steps: int) -> None:
+        nonlocal told
+        if time.perf_counter() - told > PROGRESS_EVERY_S:
+            told = time.perf_counter()
+            print(f"   {what}: {phase}, {done} of {steps}", flush=True)
+
+    return tell
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export.tensorrt_check", description=__doc__)
-    parser.add_argument("half", choices=["prepare", "prepare-full-size", "compile"])
+    parser.add_argument("half", choices=["prepare", "compile"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", default=str(ROOT / "export" / "checkpoints" / "lucy-tiny"))
     args = parser.parse_args(argv)
-    if args.half == "prepare":
-        prepare(args.folder, args.checkpoint)
-    elif args.half == "prepare-full-size":
-        prepare_full_size(args.folder)
-    else:
+    if args.half == "compile":
         return min(compile_all(args.folder), 1)
+    prepare(args.folder, args.checkpoint)
     return 0
 
 

@@ -5,12 +5,15 @@ Written for the Python API that TensorRT 10 and TensorRT-RTX share: the caller h
 nothing but the standard library.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError
+
+logger = logging.getLogger(__name__)
 
 # Told how far a phase of the build has come: its name, steps done, steps in all.
 BuildProgress = Callable[[str, int, int], None]
@@ -63,11 +66,11 @@ def build_engine(
     Raises ExportError in one sentence: a graph that TensorRT does not parse, a shape that does not fit the
     batch range, too little GPU memory.
     """
-    logger = _logger(trt)
-    builder = trt.Builder(logger)
+    log = _logger(trt)
+    builder = trt.Builder(log)
     # Strongly typed: the precision is what the ONNX says, TensorRT changes none of it.
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
+    parser = trt.OnnxParser(network, log)
     if not parser.parse_from_file(str(onnx)):
         first = parser.get_error(0)
         where = f"{first.node_operator()} {first.node_name()}".strip()
@@ -93,14 +96,16 @@ def build_engine(
         config.set_compute_capability(getattr(trt.ComputeCapability, options.compute_capability), 0)
     if options.timing_cache is not None:
         known = options.timing_cache.read_bytes() if options.timing_cache.exists() else b""
-        config.set_timing_cache(config.create_timing_cache(known), ignore_mismatch=False)
+        # None where the file is broken: then all is measured anew.
+        timings = config.create_timing_cache(known) or config.create_timing_cache(b"")
+        config.set_timing_cache(timings, ignore_mismatch=False)
 
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ExportError(_explain(onnx, logger.errors))
+        raise ExportError(_explain(onnx, log.errors))
     if options.timing_cache is not None:
-        options.timing_cache.parent.mkdir(parents=True, exist_ok=True)
-        options.timing_cache.write_bytes(config.get_timing_cache().serialize())
+        _keep_timings(options.timing_cache, config.get_timing_cache().serialize())
+    del parser, network  # gigabytes, which need not be there while the plan is copied
     return bytes(plan)
 
 
@@ -116,28 +121,28 @@ def refit_engine(trt: Any, plan: bytes, onnx: Path) -> bytes:
 
     Raises ExportError where the engine was not built `refittable`, or the graph differs in more than weights.
     """
-    logger = _logger(trt)
+    log = _logger(trt)
     engine = _load(trt, plan)
     if not engine.refittable:
         raise ExportError("the engine was built without REFIT=1, so its weights are fixed; build it anew")
-    refitter = trt.Refitter(engine, logger)
-    parser = trt.OnnxParserRefitter(refitter, logger)
+    refitter = trt.Refitter(engine, log)
+    parser = trt.OnnxParserRefitter(refitter, log)
     if not parser.refit_from_file(str(onnx)):
         raise ExportError(f"{onnx} does not fit the engine: {parser.get_error(0).desc()}")
     if missing := refitter.get_missing_weights():
         raise ExportError(f"{onnx} lacks {len(missing)} of the engine's weights, the first {missing[0]}")
     if not refitter.refit_cuda_engine():
-        raise ExportError(_explain(onnx, logger.errors))
+        raise ExportError(_explain(onnx, log.errors))
     config = engine.create_serialization_config()
     config.clear_flag(trt.SerializationFlag.EXCLUDE_WEIGHTS)
     return bytes(engine.serialize_with_config(config))
 
 
 def _load(trt: Any, plan: bytes) -> Any:
-    logger = _logger(trt)
-    engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
+    log = _logger(trt)
+    engine = trt.Runtime(log).deserialize_cuda_engine(plan)
     if engine is None:
-        reason = logger.errors[0] if logger.errors else "no reason given"
+        reason = log.errors[0] if log.errors else "no reason given"
         raise ExportError(f"TensorRT does not load the engine that it built: {reason}")
     return engine
 
@@ -157,6 +162,15 @@ def _check_shape(onnx: Path, name: str, shape: tuple[int, ...], bucket: Shapes) 
         side not in (-1, it) for side, it in zip(shape[1:], wanted, strict=True)
     ):
         raise ExportError(f"{onnx}: {name} has the shape {shape}, and {wanted} is wanted beside the batch")
+
+
+def _keep_timings(cache: Path, timings: bytes) -> None:
+    """Where they cannot be kept, the engine is there all the same, and the next build takes longer."""
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_bytes(timings)
+    except OSError as error:
+        logger.warning("TensorRT's timings are not kept in %s: %s", cache, error.strerror)
 
 
 def _explain(onnx: Path, errors: list[str]) -> str:

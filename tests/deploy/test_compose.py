@@ -85,6 +85,14 @@ def test_the_export_takes_its_arguments_and_the_checkpoint_is_mounted(name):
     assert (ROOT / args.checkpoint.replace(inside, host, 1) / "model_index.json").exists()
 
 
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("export")])
+def test_what_the_export_keeps_lies_in_a_volume(name):
+    """Its home folder is read-only, and is no place for the hub's downloads and TensorRT's timings."""
+    volumes = [filled(volume).split(":")[1] for volume in SERVICES[name]["volumes"]]
+    for variable in ("HF_HOME", "XDG_CACHE_HOME"):
+        assert SERVICES[name]["environment"][variable] in volumes
+
+
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("triton")])
 def test_triton_knows_every_option(name):
     """Asked of the real binary, the one in the wheel."""

@@ -48,7 +48,7 @@ class FakeTensorRT:
                 told["capability"] = capability
 
             def create_timing_cache(self, known):
-                return known
+                return None if known == b"broken" else known
 
             def set_timing_cache(self, cache, ignore_mismatch):
                 told["known timings"] = cache
@@ -130,6 +130,21 @@ def test_what_cannot_be_built_is_said_in_one_sentence(fake, said):
     with pytest.raises(ExportError, match=f"^unet/model.onnx: .*{said}") as error:
         build_engine(fake, ONNX, BATCH, BUCKETS)
     assert "\n" not in str(error.value)
+
+
+def test_timings_that_cannot_be_kept_cost_no_engine(tmp_path, caplog):
+    """The image's file system is read-only: a home folder is no place for them."""
+    (tmp_path / "file").touch()
+    options = BuildOptions(timing_cache=tmp_path / "file" / "timings")
+    assert build_engine(FakeTensorRT(), ONNX, BATCH, BUCKETS, options) == b"plan"
+    assert "timings are not kept" in caplog.text
+
+
+def test_broken_timings_are_measured_anew(tmp_path):
+    (tmp_path / "timings").write_bytes(b"broken")
+    trt = FakeTensorRT()
+    build_engine(trt, ONNX, BATCH, BUCKETS, BuildOptions(timing_cache=tmp_path / "timings"))
+    assert trt.told["known timings"] == b""
 
 
 def test_a_failed_build_leaves_the_timings_alone(tmp_path):
