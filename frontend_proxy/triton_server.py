@@ -83,6 +83,8 @@ class TritonServer:
         environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**26))
         # And it keeps free memory apart for every thread: under a crowd the processes grew for minutes.
         environment.setdefault("MALLOC_ARENA_MAX", "2")
+        # One Triton for each GPU (docs/scaling.md): the others are other Tritons'.
+        environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
         return environment
 
     def remove_shared_memory(self) -> None:

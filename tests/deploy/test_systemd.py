@@ -1,5 +1,6 @@
 """deploy/systemd: what systemd itself says of the units, and the real Triton under a stand-in for systemd."""
 
+import itertools
 import os
 import re
 import shlex
@@ -22,7 +23,7 @@ from tests.stack import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = {path.name: path.read_text() for path in (ROOT / "deploy" / "systemd").glob("*.service")}
 # The scale of `systemd-analyze security`: 10 is no protection, 0 is all there is.
-MOST_EXPOSED = {"lucy-triton.service": 2.0, "lucy-proxy.service": 1.5}
+MOST_EXPOSED = {"lucy-triton@.service": 2.0, "lucy-proxy.service": 1.5}
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="no systemd-analyze here: apt-get install systemd"
@@ -93,7 +94,7 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(monkeypatch):
 
 def test_the_container_has_the_options_of_compose():
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    service = section("lucy-triton-container.service", "Service")
+    service = section("lucy-triton-container@.service", "Service")
     words = shlex.split(service["ExecStart"][0])
     image = compose["services"]["triton-gpu"]["image"]
     ours = words[words.index(image) + 1 :]
@@ -102,6 +103,24 @@ def test_the_container_has_the_options_of_compose():
     ]
     assert sorted(ours) == sorted(theirs)
     assert "lucy-models:/models:ro" in words
+
+
+def test_each_gpu_has_a_triton_and_the_first_is_where_the_proxy_looks():
+    """A GPU that two Tritons see, or a port that two want, shows only on a host with several."""
+    ports = {}
+    for number in "01":
+        directives = section("lucy-triton@.service", "Service")
+        command = shlex.split(directives["ExecStart"][0].replace("%i", number))
+        given = dict(itertools.pairwise(command))
+        ports[number] = [int(given[f"--{name}-port"]) for name in ("http", "grpc", "metrics")]
+        assert f"CUDA_VISIBLE_DEVICES={number}" in directives["Environment"][0].replace("%i", number)
+        started = section("lucy-triton-container@.service", "Service")["ExecStart"][0].replace("%i", number)
+        inside = (8000, 8001, 8002)
+        for port, published in zip(ports[number], inside, strict=True):
+            assert f"--publish 127.0.0.1:{port}:{published} " in started
+        assert f"--gpus device={number} " in started
+    assert len({port for found in ports.values() for port in found}) == 6
+    assert environment("lucy-proxy.service")["TRITON_URL"] == f"127.0.0.1:{ports['0'][1]}"
 
 
 @contextmanager
