@@ -40,6 +40,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "data" / "keyframes" / "transparent_no_pose"  # 1280×720
 FRAME, RENDER = ((FOLDER / name).read_bytes() for name in ("camera_frame.jpg", "jacket_render.png"))
 
+POSE = {"landmarks": [{"x": 0.5, "y": i / 40, "z": -0.1, "visibility": 0.95} for i in range(33)]}
+
 
 @dataclass(frozen=True)
 class Served:
@@ -99,7 +101,8 @@ class Client:
     def __init__(self, socket, binary):
         self.socket, self._binary = socket, binary
         frame, render = (FRAME, RENDER) if binary else map(_text, (FRAME, RENDER))
-        self._message = {"type": "keyframe", "camera_frame": frame, "jacket_render": render, "pose": None}
+        self._message = {"type": "keyframe", "camera_frame": frame, "jacket_render": render, "pose": POSE,
+                         "fabric_id": "denim-blue"}  # fmt: skip
 
     @classmethod
     @asynccontextmanager

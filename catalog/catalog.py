@@ -33,7 +33,7 @@ class Catalog:
     """
 
     def __init__(self, own: Path | None = None, max_own: int | None = None) -> None:
-        self._built_in = read_built_in()
+        self.built_in = read_built_in()
         self._own = Store(own, max_own) if own else None
         self._lock = threading.Lock()
         self._stamp: object = None
@@ -54,8 +54,13 @@ class Catalog:
         ]
 
     def get(self, fabric_id: str) -> Fabric | None:
-        """The fabric, or None for an id that is not there: clients send ids of their own making."""
-        return self._current()[0].get(fabric_id)
+        """The fabric, or None for an id that is not there: clients send ids of their own making.
+
+        Takes as long with a thousand own fabrics as with one.
+        """
+        if fabric := self.built_in.get(fabric_id):
+            return fabric
+        return self._own.get(fabric_id) if self._own else None
 
     @property
     def version(self) -> str:
@@ -79,7 +84,7 @@ class Catalog:
         Raises CatalogError: INVALID_INPUT for maps that do not do, READ_ONLY without an own folder,
         STORAGE.
         """
-        return self._writable().add(details, maps, frozenset(self._built_in))
+        return self._writable().add(details, maps, frozenset(self.built_in))
 
     def replace(self, fabric_id: str, details: FabricDetails, maps: Maps | None = None) -> Fabric:
         """Give an own fabric other details, and other textures unless `maps` is None.
@@ -93,7 +98,7 @@ class Catalog:
         self._writable(fabric_id).delete(fabric_id)
 
     def _writable(self, fabric_id: str | None = None) -> Store:
-        if fabric_id in self._built_in:
+        if fabric_id in self.built_in:
             raise CatalogError("READ_ONLY", f"{fabric_id!r} is built in; save a copy under another name")
         if self._own is None:
             if fabric_id is not None:
@@ -106,7 +111,7 @@ class Catalog:
         stamp = self._own.stamp() if self._own else ()
         with self._lock:
             if stamp != self._stamp:
-                self._fabrics = {**(self._own.read() if self._own and stamp else {}), **self._built_in}
+                self._fabrics = {**(self._own.read() if self._own and stamp else {}), **self.built_in}
                 self._version = _hash(self._fabrics)
                 self._stamp = stamp
             return self._fabrics, self._version

@@ -1,5 +1,6 @@
 """What the catalog knows of a fabric."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
@@ -9,6 +10,7 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail")
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 # Without these a client has nothing to show.
 REQUIRED_ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "thumbnail")
 
@@ -64,7 +66,7 @@ class FabricDetails(BaseModel):
 class Fabric(FabricDetails):
     """A fabric of the catalog; the URLs are server-relative paths."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    id: str = Field(pattern=f"^{ID.pattern}$")
     textures: dict[Role, Texture]
 
     def _url(self, role: Role) -> str | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from catalog.errors import CatalogError
-from catalog.schema import EXTENSIONS, REQUIRED_ROLES, ROLES, Fabric, FabricDetails, Role, Texture
+from catalog.schema import EXTENSIONS, ID, REQUIRED_ROLES, ROLES, Fabric, FabricDetails, Role, Texture
 
 log = logging.getLogger(__name__)
 
@@ -52,17 +52,12 @@ class Store:
 
     def read(self) -> dict[str, Fabric]:
         """All fabrics by id, in the order of their ids; a file damaged by hand is logged and left out."""
-        fabrics = {}
-        for path in sorted(self._fabrics.glob("*.json")):
-            try:
-                fabric = Fabric.model_validate_json(path.read_bytes())
-            except FileNotFoundError:
-                continue  # deleted meanwhile
-            except ValidationError as error:
-                log.error("%s is not a fabric; correct or remove it: %s", path, error)
-                continue
-            fabrics[path.stem] = fabric
-        return fabrics
+        found = ((path.stem, _load(path)) for path in sorted(self._fabrics.glob("*.json")))
+        return {fabric_id: fabric for fabric_id, fabric in found if fabric}
+
+    def get(self, fabric_id: str) -> Fabric | None:
+        """One fabric, whose file alone is looked at; None for what is none, whatever the id looks like."""
+        return _load(self._fabrics / f"{fabric_id}.json") if ID.fullmatch(fabric_id) else None
 
     def add(
         self, details: FabricDetails, maps: Maps, taken: frozenset[str], fabric_id: str | None = None
@@ -139,6 +134,17 @@ class Store:
         used = {texture.filename for fabric in self.read().values() for texture in fabric.textures.values()}
         for filename in {texture.filename for texture in textures} - used:
             (self.textures / filename).unlink(missing_ok=True)
+
+
+def _load(path: Path) -> Fabric | None:
+    """None where it is gone, or damaged, which the log tells."""
+    try:
+        return Fabric.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValidationError as error:
+        log.error("%s is not a fabric; correct or remove it: %s", path, error)
+        return None
 
 
 def not_found(fabric_id: str) -> CatalogError:

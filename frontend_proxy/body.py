@@ -8,9 +8,22 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from frontend_proxy.errors import BodyTooLarge, InvalidInput
-from frontend_proxy.schemas import parse_object
+from frontend_proxy.parsing import beside_the_loop
+from frontend_proxy.schemas import Model, parse_object, validate
 
 FORM = "multipart/form-data"
+MAX_FORM_FIELDS_BYTES = 2**20  # of all that is no file
+
+
+async def read_model(
+    request: Request, model: type[Model], max_json_bytes: int, max_files_bytes: int, max_files: int
+) -> Model:
+    """The body as a `model`, sent as JSON or as a form. Raises what `read_object` and `read_form` raise."""
+    if request.headers.get("Content-Type", "").lower().startswith(FORM):
+        fields = await read_form(request, max_files_bytes + MAX_FORM_FIELDS_BYTES, max_files)
+        return validate(model, fields)
+    data = await _whole(request, max_json_bytes)
+    return await beside_the_loop(len(data), lambda: validate(model, parse_object(data)))
 
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -19,7 +32,7 @@ async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     Raises BodyTooLarge as soon as it is over `max_bytes` (at once if its Content-Length says so),
     InvalidInput if it is no JSON object.
     """
-    return parse_object(b"".join([chunk async for chunk in _chunks(request, max_bytes)]))
+    return parse_object(await _whole(request, max_bytes))
 
 
 async def read_form(request: Request, max_bytes: int, max_files: int = 1) -> dict[str, str | bytes]:
@@ -39,6 +52,10 @@ async def read_form(request: Request, max_bytes: int, max_files: int = 1) -> dic
     parts = {name: await _content(value) for name, value in form.multi_items()}
     await form.close()
     return {name: value for name, value in parts.items() if value}
+
+
+async def _whole(request: Request, max_bytes: int) -> bytes:
+    return b"".join([chunk async for chunk in _chunks(request, max_bytes)])
 
 
 async def _content(value: str | UploadFile) -> str | bytes:

@@ -53,7 +53,7 @@ class CaptureRun:
         except FileNotFoundError:
             self.error = NotFound("the capture was removed while it was made")
         except ProxyError as error:
-            self.error = error
+            self.error = error.with_traceback(None)  # whose frames hold this run
         except Exception as error:
             self.error = internal_error(error)
 

@@ -13,6 +13,7 @@ from frontend_proxy.errors import Interrupted, NotFound, ProxyError, log_error
 from frontend_proxy.idempotency import IdempotencyKey, IdempotencyKeys
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.limit import Limit
+from frontend_proxy.quota import Quota
 from frontend_proxy.results import Ownership, Record, Results
 from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
@@ -58,7 +59,7 @@ class CaptureRuns:
         self._limit = Limit(settings.max_captures, "captures")
         self._runs: dict[str, CaptureRun] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
-        self.results = Results(settings.results_dir)
+        self.results = Results(settings.results_dir, Quota(settings.results_dir, settings.max_results_bytes))
         self.keys = IdempotencyKeys(self.results)
         self.webhooks = Webhooks(settings)
 

@@ -4,14 +4,13 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from frontend_proxy import capture_answers
-from frontend_proxy.body import FORM, read_form, read_object
+from frontend_proxy.body import read_model
 from frontend_proxy.capture_run import CaptureRun
 from frontend_proxy.capture_runs import Runs
 from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
@@ -19,12 +18,12 @@ from frontend_proxy.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode,
 from frontend_proxy.idempotency import HEADER, IdempotencyKey
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory, samples
+from frontend_proxy.parsing import beside_the_loop
 from frontend_proxy.results import Record
-from frontend_proxy.schemas import Capture, CaptureDeleted, validate
+from frontend_proxy.schemas import Capture, CaptureDeleted
 from frontend_proxy.settings import Settings
 
 PREVIEW_INTERVAL = 5  # steps
-MAX_FORM_FIELDS_BYTES = 2**20
 _IMAGE_NAME = re.compile(r"[0-3]\.(png|jpeg)")
 
 
@@ -57,7 +56,7 @@ class Captures:
             if not detached:
                 raise InvalidInput("webhook_url: is for captures that are sent with `Prefer: respond-async`")
             await self._runs.webhooks.check(capture.webhook_url)
-        job = self._jobs.capture(capture, PREVIEW_INTERVAL if events else None)
+        job = await self._jobs.capture(capture, PREVIEW_INTERVAL if events else None)
         accepted = await self._runs.accept(
             samples(job, capture.num_samples),
             self._base_url(request),
@@ -68,7 +67,7 @@ class Captures:
         record = accepted if isinstance(accepted, Record) else accepted.record
         if detached:
             headers = {"Location": capture_answers.status_url(record), "Preference-Applied": "respond-async"}
-            return _json(capture_answers.status(record), 202, headers)
+            return await _json(0, lambda: capture_answers.status(record), 202, headers)
         if isinstance(accepted, Record):
             return await self._repeat(accepted, events)
         if events:
@@ -82,13 +81,14 @@ class Captures:
         progress = await self._runs.progress(result_id)
         image = await self._first_image(record) if record.state == "succeeded" else None
         headers = {"Retry-After": "1"} if record.state == "running" else {}
-        return _json(capture_answers.status(record, progress, image), headers=headers)
+        size = len(image or b"")
+        return await _json(size, lambda: capture_answers.status(record, progress, image), headers=headers)
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /virtual-tryon/{id}`: cancel it if it runs, and forget it. Raises NotFound."""
         result_id = request.path_params["id"]
         await self._runs.remove(result_id)
-        return _json(CaptureDeleted(result_id=result_id))
+        return await _json(0, lambda: CaptureDeleted(result_id=result_id))
 
     async def image(self, request: Request) -> Response:
         """`GET /results/{id}/{name}`: a sample of a capture that succeeded. Raises NotFound."""
@@ -100,12 +100,10 @@ class Captures:
         return Response(image, headers={"Cache-Control": "private, no-store"}, media_type=media_type)
 
     async def _read(self, request: Request) -> Capture:
-        if request.headers.get("Content-Type", "").lower().startswith(FORM):
-            max_bytes = 2 * self._settings.max_image_bytes + MAX_FORM_FIELDS_BYTES
-            fields: dict[str, Any] = await read_form(request, max_bytes, max_files=2)
-        else:
-            fields = await read_object(request, self._settings.max_message_bytes)
-        capture = validate(Capture, fields)
+        max_files_bytes = 2 * self._settings.max_image_bytes
+        capture = await read_model(
+            request, Capture, self._settings.max_message_bytes, max_files_bytes, max_files=2
+        )
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         read_header(capture.user_image, "user_image", *limits)
         read_header(capture.jacket_render, "jacket_render", *limits)
@@ -119,12 +117,12 @@ class Captures:
         """The answer to a request whose Idempotency-Key stands for a capture already."""
         if record.state == "running":
             raise Conflict("the request with this Idempotency-Key is being answered; try again in a moment")
-        result = capture_answers.result(record, await self._first_image(record))
+        image = await self._first_image(record)
         if not events:
-            return _json(result)
+            return await _json(len(image), lambda: capture_answers.result(record, image))
 
         async def only_result() -> AsyncIterator[bytes]:
-            yield encode("result", result)
+            yield await _result_event(record, image)
 
         return EventStream(only_result(), lambda: None)
 
@@ -151,7 +149,7 @@ async def _answer_while_connected(request: Request, run: CaptureRun) -> Response
         await asyncio.gather(run.task, leaving, return_exceptions=True)
     if run.error is not None:
         raise run.error
-    return _json(capture_answers.result(run.record, run.image))
+    return await _json(len(run.image), lambda: capture_answers.result(run.record, run.image))
 
 
 async def _disconnect(request: Request) -> None:
@@ -163,11 +161,15 @@ async def _events(run: CaptureRun) -> AsyncIterator[bytes]:
     async for progress in run.follow(KEEP_ALIVE_S):
         yield KEEP_ALIVE if progress is None else encode("progress", progress)
     if run.error is None:
-        yield encode("result", capture_answers.result(run.record, run.image))
+        yield await _result_event(run.record, run.image)
     else:
         log_error(run.error)
         assert run.record.failure is not None
         yield encode("error", run.record.failure)
+
+
+async def _result_event(record: Record, image: bytes) -> bytes:
+    return await beside_the_loop(len(image), lambda: encode("result", capture_answers.result(record, image)))
 
 
 def _prefers_async(request: Request) -> bool:
@@ -191,7 +193,9 @@ def _fingerprint(capture: Capture) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def _json(answer: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        answer.model_dump_json(), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
-    )
+async def _json(
+    size: int, answer: Callable[[], BaseModel], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """`size`: bytes of the picture that `answer()` holds."""
+    body = await beside_the_loop(size, lambda: answer().model_dump_json().encode())
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

@@ -10,9 +10,8 @@ import msgpack
 from pydantic import BaseModel
 
 from frontend_proxy.errors import InvalidInput
+from frontend_proxy.parsing import parse_msgpack
 from frontend_proxy.schemas import parse_object
-
-MAX_ELEMENTS = 4096  # of one array or map; a pose has 33 landmarks
 
 
 class Codec(Protocol):
@@ -43,7 +42,7 @@ class Json:
 
 
 class MessagePack:
-    """https://github.com/msgpack/msgpack/blob/master/spec.md; the messages are JSON's, images are `bin`."""
+    """The messages are JSON's, images are `bin`."""
 
     subprotocol = "lucy.msgpack.v1"
 
@@ -51,7 +50,7 @@ class MessagePack:
         if isinstance(frame, str):
             raise InvalidInput(f"send binary frames of MessagePack: this is {self.subprotocol}")
         try:
-            value = msgpack.unpackb(frame, max_array_len=MAX_ELEMENTS, max_map_len=MAX_ELEMENTS)
+            value = parse_msgpack(frame)
         except ValueError as error:  # msgpack's own exceptions are ValueErrors, too
             raise InvalidInput(f"not MessagePack: {error or type(error).__name__}") from error
         if not isinstance(value, dict):

@@ -1,8 +1,10 @@
 """A client's request to the model's job: what the settings and the catalog add to it."""
 
+import asyncio
 import dataclasses
 import hashlib
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from catalog import Catalog
@@ -15,6 +17,7 @@ from frontend_proxy.settings import Settings
 
 # Denoising steps of a keyframe, where its quality is not the usual one.
 STEPS = {"low": 2, "high": 8}
+LOOK_UP_S = 1.0  # for a fabric's name; without it the prompt says less
 
 
 class JobFactory:
@@ -24,7 +27,7 @@ class JobFactory:
         self._settings = settings
         self._catalog = catalog
 
-    def keyframe(
+    async def keyframe(
         self, keyframe: Keyframe, jacket_render: bytes, connection: str, connection_seed: int
     ) -> Job:
         """
@@ -43,10 +46,10 @@ class JobFactory:
             seed=seed,
             mask=keyframe.mask,
             session=f"{connection}/{keyframe.session_id}/{keyframe.fabric_id}",
-            **self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
+            **await self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
         )
 
-    def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
+    async def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
         """A capture that names no seed gets a random one."""
         return Job(
             mode="capture",
@@ -54,23 +57,31 @@ class JobFactory:
             jacket_render=capture.jacket_render,
             output_format=capture.output_format,
             seed=random_seed() if capture.seed is None else capture.seed,
-            **self._options(capture, self._settings.quality_inference_steps),
+            **await self._options(capture, self._settings.quality_inference_steps),
             preview_interval=preview_interval,
         )
 
-    def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
+    async def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
         if request.steps is not None and request.steps > self._settings.max_steps:
             raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {request.steps}")
-        fabric = self._catalog.get(request.fabric_id) if request.fabric_id else None
         return {
             "request_id": current_request_id(),
             "pose": pose_tensor(request.pose.points()) if request.pose else None,
-            "fabric": fabric.name if fabric else None,
+            "fabric": await self._name(request.fabric_id) if request.fabric_id else None,
             "render_fit": request.render_fit,
             "steps": request.steps or default_steps,
             "strength": request.strength,
             "guidance_scale": request.guidance_scale,
         }
+
+    async def _name(self, fabric_id: str) -> str | None:
+        """Saved fabrics lie on a disk, which a socket's keyframe must not make all others wait for."""
+        fabric = self._catalog.built_in.get(fabric_id)
+        if fabric is None:
+            with suppress(TimeoutError):  # a disk that hangs
+                async with asyncio.timeout(LOOK_UP_S):
+                    fabric = await asyncio.to_thread(self._catalog.get, fabric_id)
+        return fabric.name if fabric else None
 
 
 def samples(job: Job, count: int) -> list[Job]:

@@ -90,7 +90,7 @@ class Keyframes:
         if keyframe.mask is not None:
             read_header(keyframe.mask, "mask", *limits)
 
-        job = self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.name, memory.seed)
+        job = await self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.name, memory.seed)
         scene = await self._look(job, keyframe.fabric_id, memory.last)
         if held := memory.last.answer(scene, time.monotonic()):
             return _result(arrival, held.model_copy(update={"latency_ms": {}}), held.image, reused=True)

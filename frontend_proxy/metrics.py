@@ -110,7 +110,8 @@ class Metrics:
             multiprocess.MultiProcessCollector(ours)
         tritons = CollectorRegistry()
         tritons.register(_Executions(await self._server.executions()))
-        text = generate_latest(ours) + generate_latest(tritons)
+        # In a thread: with several proxies it reads the files of all of them.
+        text = await asyncio.to_thread(lambda: generate_latest(ours) + generate_latest(tritons))
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 

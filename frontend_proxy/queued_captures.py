@@ -25,6 +25,7 @@ from frontend_proxy.errors import (
 from frontend_proxy.idempotency import IdempotencyKey
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.pictures import Pictures
+from frontend_proxy.quota import Quota
 from frontend_proxy.results import Record
 from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
@@ -48,6 +49,10 @@ class QueuedCaptures:
         self._server = server
         self._queue = CaptureQueue(settings.redis_url.get_secret_value(), settings.max_queued_captures)
         self._pictures = Pictures(settings.results_url, settings.results_dir)
+        # A bucket's is its owner's affair.
+        self._quota = (
+            None if settings.results_url else Quota(settings.results_dir, settings.max_results_bytes)
+        )
         self._makers: set[asyncio.Task[None]] = set()
         self._waits: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(settings.max_captures)
@@ -62,6 +67,8 @@ class QueuedCaptures:
         key: IdempotencyKey | None = None,
     ) -> CaptureRun | Record:
         """See `CaptureRuns.accept`. Raises StorageUnavailable too."""
+        if self._quota:
+            await asyncio.to_thread(self._quota.check)
         record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s)
         known = await self._queue.put(record, jobs, key)
         if known is not None or detached:
@@ -228,6 +235,8 @@ class QueuedCaptures:
 
     async def _keep(self, record: Record, images: list[bytes]) -> None:
         await self._persist(lambda: self._pictures.save(record, images))
+        if self._quota:
+            self._quota.add(sum(map(len, images)))
         try:
             await self._persist(lambda: self._queue.save(record))
         except FileNotFoundError:

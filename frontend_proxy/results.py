@@ -25,6 +25,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from frontend_proxy.errors import InsufficientStorage, Interrupted, ProxyError
 from frontend_proxy.jobs import Job
+from frontend_proxy.quota import Quota
 from frontend_proxy.schemas import CaptureFailure, Report
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -100,12 +101,15 @@ def new_result_id() -> str:
 class Results:
     """All methods block for as long as the disk takes: call them in a thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, quota: Quota | None = None) -> None:
         self.directory = directory
+        self._quota = quota
 
     def create(self, record: Record) -> Ownership:
         """Begin to keep a capture. Raises InsufficientStorage."""
         with storage_errors():
+            if self._quota:
+                self._quota.check()
             folder = self._folder(record.result_id)
             folder.mkdir(mode=0o700, parents=True)
             with contextlib.ExitStack() as undo:
@@ -124,6 +128,8 @@ class Results:
         """Raises as `save` does."""
         for sample, image in enumerate(images):
             self._write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
+            if self._quota:
+                self._quota.add(len(image))
 
     def load(self, result_id: str) -> Record | None:
         """None where there is none, or its time is over."""

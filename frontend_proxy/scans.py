@@ -3,22 +3,19 @@
 import asyncio
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog import Catalog, FabricDetails
 from fabric import Scan, ScanOptions, scan
-from frontend_proxy.body import FORM, read_form, read_object
+from frontend_proxy.body import read_model
 from frontend_proxy.errors import ImageTooLarge
 from frontend_proxy.fabrics import URL_FIELDS, Fabrics, translated_errors
 from frontend_proxy.images import to_data_uri
-from frontend_proxy.schemas import ScanRequest, ScanResult, validate
+from frontend_proxy.schemas import ScanRequest, ScanResult
 from frontend_proxy.settings import Settings
 from frontend_proxy.worker import Worker
-
-MAX_FORM_FIELDS_BYTES = 2**16
 
 
 class Scans:
@@ -33,7 +30,13 @@ class Scans:
 
         Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage.
         """
-        wanted = validate(ScanRequest, await self._read(request))
+        wanted = await read_model(
+            request,
+            ScanRequest,
+            self._settings.max_message_bytes,
+            self._settings.max_image_bytes,
+            max_files=1,
+        )
         if len(wanted.image) > self._settings.max_image_bytes:
             raise ImageTooLarge(
                 f"image: has {len(wanted.image)} bytes; send at most {self._settings.max_image_bytes}"
@@ -46,11 +49,6 @@ class Scans:
             else:
                 answer = await self._worker.run(scan_to_json, wanted.image, options, name)
         return Response(answer, media_type="application/json")
-
-    async def _read(self, request: Request) -> dict[str, Any]:
-        if request.headers.get("Content-Type", "").lower().startswith(FORM):
-            return await read_form(request, self._settings.max_image_bytes + MAX_FORM_FIELDS_BYTES)
-        return await read_object(request, self._settings.max_message_bytes)
 
     async def _scan_and_save(
         self, request: Request, wanted: ScanRequest, options: ScanOptions, name: str

@@ -16,12 +16,12 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import from_json
 
 from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES
 from frontend_proxy.errors import ErrorBody, InvalidInput
 from frontend_proxy.images import from_base64, to_data_uri
+from frontend_proxy.parsing import parse_json
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
 MAX_ID = 128  # characters
@@ -47,7 +47,7 @@ def _image_or_unusable(value: object) -> object:
 
 def _json(value: object) -> object:
     """A form has no lists; it sends them as JSON."""
-    return from_json(value) if isinstance(value, str) else value
+    return parse_json(value) if isinstance(value, str) else value
 
 
 IMAGE_SCHEMA = {
@@ -265,12 +265,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """A JSON object (RFC 8259, and NaN and Infinity as Python clients send them).
+    """A JSON object.
 
-    Raises InvalidInput for what is not JSON, or is JSON but no object.
+    Raises InvalidInput for what `parse_json` does not read, or is JSON but no object.
     """
     try:
-        value = from_json(text)
+        value = parse_json(text)
     except ValueError as error:
         raise InvalidInput(f"not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -172,6 +172,9 @@ class Settings(BaseSettings):
     max_queued_captures: int = Field(
         200, ge=1, description="captures that wait in Redis or are being made; beyond: 429"
     )
+    max_results_bytes: int = Field(
+        10 * 2**30, ge=1, description="bytes that RESULTS_DIR may hold; beyond, captures get 507"
+    )
     results_lifetime_s: float = Field(3600.0, gt=0, description="seconds that a capture's result is kept")
 
     # Webhooks

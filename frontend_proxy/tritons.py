@@ -61,10 +61,14 @@ class Tritons:
                 self._see(name, False, str(error))
                 if delivered:
                     raise
-                failure = error
+                failure = error.with_traceback(None)
             finally:
                 await responses.aclose()
-        raise failure
+        try:
+            raise failure
+        finally:
+            # Else it and this frame hold each other, and the job's pictures, until garbage is looked for.
+            del failure
 
     async def _run_at(self, name: str, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         server, account = self._servers[name], self._balancer.servers[name]

@@ -13,6 +13,7 @@ from frontend_proxy.codec import Codec, chosen
 from frontend_proxy.errors import ProxyError, internal_error, log_error
 from frontend_proxy.keyframes import Arrival, Keyframes, Memory
 from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
+from frontend_proxy.parsing import beside_the_loop
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, validate
 from frontend_proxy.session import Session
@@ -85,9 +86,10 @@ class Connection:
         set_request_id(f"{self._id}-{self._received}")
         fields: dict[str, Any] = {}
         try:
-            fields = self._codec.decode(message["bytes"] if message.get("text") is None else message["text"])
+            frame = message["bytes"] if message.get("text") is None else message["text"]
+            fields = await beside_the_loop(len(frame), self._codec.decode, frame)
             if fields.get("type") == "keyframe":
-                keyframe = validate(Keyframe, fields)
+                keyframe = await beside_the_loop(len(frame), validate, Keyframe, fields)
                 if self._session.submit(Arrival(keyframe, time.monotonic(), current_request_id())):
                     DROPPED.inc()
         except ProxyError as error:
@@ -95,13 +97,13 @@ class Connection:
 
     async def _answer(self, arrival: Arrival) -> KeyframeResult | ErrorMessage:
         set_request_id(arrival.request_id)
+        keyframe = arrival.keyframe
         try:
             return await self._keyframes.answer(arrival, self._memory)
         except ProxyError as error:
-            failure = error
+            return error_message(error, keyframe.timestamp, keyframe.frame_id)
         except Exception as error:
-            failure = internal_error(error)
-        return error_message(failure, arrival.keyframe.timestamp, arrival.keyframe.frame_id)
+            return error_message(internal_error(error), keyframe.timestamp, keyframe.frame_id)
 
     async def _deliver(self, answer: KeyframeResult | ErrorMessage) -> None:
         count_keyframe(answer)

@@ -137,6 +137,47 @@ async def test_200_idle_sockets(stack):
 
 
 @pytest.mark.usefixtures("steady")
+async def test_slow_heads_hold_nobody_up_and_are_cut_off(stack):
+    """A slowloris: 50 requests whose heads come a byte at a time."""
+    host, port = stack.url.removeprefix("http://").split(":")
+
+    async def slow():
+        reader, writer = await asyncio.open_connection(host, int(port))
+        rest = asyncio.create_task(reader.read())
+        writer.write(b"POST /virtual-tryon HTTP/1.1\r\nX-Slow: ")
+        while not rest.done():
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"x")
+            await asyncio.wait({rest}, timeout=0.5)
+        writer.close()
+        return rest.result()
+
+    slow_ones = [asyncio.create_task(slow()) for _ in range(50)]
+    async with dial(stack) as socket:
+        await socket.send(keyframe())
+        assert (await answer(socket))["mode"] == "ai_enhanced"
+    for cut in await asyncio.wait_for(asyncio.gather(*slow_ones), 30):
+        assert cut.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.usefixtures("steady")
+async def test_messages_of_millions_of_values_hold_nobody_up(stack):
+    """Each took the proxy seconds to read, in which no socket was served."""
+    wide = '{"type": "keyframe", "pose": [' + "[]," * 3 * MEBIBYTE + "0]}"
+    address = stack.url.replace("http", "ws") + "/ws"
+    async with dial(stack) as other, connect(address, max_size=None) as greedy:
+        for _ in range(10):
+            await greedy.send(wide)
+        began = time.monotonic()
+        await other.send(keyframe())
+        assert (await answer(other))["mode"] == "ai_enhanced"
+        assert time.monotonic() - began < 5
+        for _ in range(10):
+            error = json.loads(await asyncio.wait_for(greedy.recv(), 10))
+            assert (error["code"], "values" in error["error"]) == ("INVALID_INPUT", True)
+
+
+@pytest.mark.usefixtures("steady")
 @pytest.mark.parametrize("whole", [True, False], ids=["one frame", "fragments"])
 async def test_100_mb_frames_end_their_own_connection_only(stack, whole):
     before = stack.proxy.memory_info().rss

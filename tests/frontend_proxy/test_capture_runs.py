@@ -274,6 +274,24 @@ async def test_a_full_disk_is_said_and_frees_the_slot(
     assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
 
 
+async def test_results_take_no_more_of_the_disk_than_they_may(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend_proxy.quota.MEASURED_FOR_S", 0)
+    async with (
+        serve(max_results_bytes=500) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        kept = (await client.post("/virtual-tryon", json=CAPTURE)).json()
+        refused = await client.post("/virtual-tryon", json=CAPTURE)
+        assert (refused.status_code, refused.json()["code"]) == (507, "INSUFFICIENT_STORAGE")
+        assert "all they may" in refused.json()["error"]
+        assert len(server.started) == 1  # before the model has spent its time
+        assert (await client.get(f"/virtual-tryon/{kept['result_id']}")).status_code == 200
+        await client.delete(f"/virtual-tryon/{kept['result_id']}")
+        assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
+
+
 async def test_a_disk_that_fills_meanwhile_ends_in_an_error(
     client: httpx.AsyncClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,17 @@ def test_base64_comes_back_with_any_prefix_padding_and_line_breaks(data: bytes, 
     assert from_base64(prefix + "\r\n".join(text[i : i + 7] for i in range(0, len(text), 7))) == data
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+def test_what_is_longer_than_a_piece_comes_back_whole(size: int) -> None:
+    data = bytes(range(256)) * 2**12 * 3 + bytes(size)
+    text = to_data_uri(data, "image/png")
+    assert text == "data:image/png;base64," + base64.b64encode(data).decode()
+    assert from_base64(text) == data
+    assert from_base64(text.rstrip("=")) == data
+    with pytest.raises(ValueError, match="base64"):
+        from_base64(text[:-9] + "!" + text[-8:])
+
+
 @given(st.text(max_size=50))
 def test_other_text_is_a_value_error_at_worst(text: str) -> None:
     with contextlib.suppress(ValueError):

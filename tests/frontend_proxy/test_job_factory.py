@@ -1,6 +1,11 @@
+import asyncio
+import threading
+from pathlib import Path
+
 import pytest
 
-from catalog import Catalog
+from catalog import Catalog, Fabric, FabricDetails
+from catalog.schema import REQUIRED_ROLES
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.schemas import Capture, Keyframe, validate
@@ -13,51 +18,89 @@ def factory(**settings: object) -> JobFactory:
     return JobFactory(Settings(_env_file=None, **settings), Catalog(None))
 
 
-def test_steps_are_the_client_s_else_the_settings_else_the_model_s() -> None:
+async def test_steps_are_the_client_s_else_the_settings_else_the_model_s() -> None:
     keyframe, capture = validate(Keyframe, FIELDS), validate(Capture, FIELDS)
     asking = validate(Capture, {**FIELDS, "steps": 9})
     configured = factory(fast_inference_steps=2, quality_inference_steps=30)
-    assert factory().keyframe(keyframe, b"bar", "connection", 1).steps is None
-    assert configured.keyframe(keyframe, b"bar", "connection", 1).steps == 2
-    assert configured.capture(capture).steps == 30
-    assert configured.capture(asking).steps == 9
+    assert (await factory().keyframe(keyframe, b"bar", "connection", 1)).steps is None
+    assert (await configured.keyframe(keyframe, b"bar", "connection", 1)).steps == 2
+    assert (await configured.capture(capture)).steps == 30
+    assert (await configured.capture(asking)).steps == 9
 
 
-def test_more_steps_than_allowed_are_refused() -> None:
+async def test_more_steps_than_allowed_are_refused() -> None:
     asking = validate(Capture, {**FIELDS, "steps": 9})
-    assert factory(max_steps=9).capture(asking).steps == 9
+    assert (await factory(max_steps=9).capture(asking)).steps == 9
     with pytest.raises(InvalidInput, match="at most 8"):
-        factory(max_steps=8).capture(asking)
+        await factory(max_steps=8).capture(asking)
 
 
-def test_only_a_known_fabric_has_a_name() -> None:
+async def test_only_a_known_fabric_has_a_name() -> None:
     names = {
-        fabric_id: factory().capture(validate(Capture, {**FIELDS, "fabric_id": fabric_id})).fabric
+        fabric_id: (await factory().capture(validate(Capture, {**FIELDS, "fabric_id": fabric_id}))).fabric
         for fabric_id in ("denim-blue", "custom-1707735000000", "", None)
     }
     assert names.pop("denim-blue")
     assert set(names.values()) == {None}
 
 
-def test_a_seed_of_zero_is_a_seed() -> None:
+async def test_a_saved_fabric_is_looked_up_beside_the_event_loop(tmp_path: Path) -> None:
+    """The disk may be a network's, and hang; what comes with the server is in memory."""
+
+    class Watched(Catalog):
+        def get(self, fabric_id: str) -> Fabric | None:
+            assert threading.current_thread() is not threading.main_thread()
+            return super().get(fabric_id)
+
+    catalog = Watched(tmp_path)
+    maps = {role: (role.encode(), "image/jpeg") for role in REQUIRED_ROLES}
+    saved = catalog.add(FabricDetails(name="Attic wool", roughness=0.9), maps)
+    jobs = JobFactory(Settings(_env_file=None), catalog)
+    for fabric_id, name in ((saved.id, "Attic wool"), ("denim-blue", catalog.built_in["denim-blue"].name)):
+        keyframe = validate(Keyframe, {**FIELDS, "fabric_id": fabric_id})
+        assert (await jobs.keyframe(keyframe, b"bar", "connection", 1)).fabric == name
+
+
+async def test_no_keyframe_waits_for_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    class Hanging(Catalog):
+        def get(self, fabric_id: str) -> Fabric | None:
+            released.wait(10)
+            return None
+
+    monkeypatch.setattr("frontend_proxy.job_factory.LOOK_UP_S", 0.05)
+    keyframe = validate(Keyframe, {**FIELDS, "fabric_id": "attic-wool"})
+    jobs = JobFactory(Settings(_env_file=None), Hanging(tmp_path))
+    try:
+        async with asyncio.timeout(5):
+            assert (await jobs.keyframe(keyframe, b"bar", "connection", 1)).fabric is None
+    finally:
+        released.set()
+
+
+async def test_a_seed_of_zero_is_a_seed() -> None:
     keyframe = validate(Keyframe, {**FIELDS, "seed": 0})
-    assert factory().keyframe(keyframe, b"bar", "connection", 5).seed == 0
+    assert (await factory().keyframe(keyframe, b"bar", "connection", 5)).seed == 0
 
 
-def test_a_session_is_of_one_connection_one_client_s_session_and_one_fabric() -> None:
+async def test_a_session_is_of_one_connection_one_client_s_session_and_one_fabric() -> None:
     """Two users who name their sessions alike must not see each other's light."""
 
-    def session(connection: str, **fields: object) -> str | None:
-        return factory().keyframe(validate(Keyframe, {**FIELDS, **fields}), b"bar", connection, 5).session
+    async def session(connection: str, **fields: object) -> str | None:
+        keyframe = validate(Keyframe, {**FIELDS, **fields})
+        return (await factory().keyframe(keyframe, b"bar", connection, 5)).session
 
-    one = session("secret", session_id="anna", fabric_id="custom-1")
-    assert one == session("secret", session_id="anna", fabric_id="custom-1")
+    one = await session("secret", session_id="anna", fabric_id="custom-1")
+    assert one == await session("secret", session_id="anna", fabric_id="custom-1")
     others = {
-        session("another", session_id="anna", fabric_id="custom-1"),
-        session("secret", session_id="ben", fabric_id="custom-1"),
-        session("secret", session_id="anna", fabric_id="custom-2"),
-        session("secret"),
+        await session("another", session_id="anna", fabric_id="custom-1"),
+        await session("secret", session_id="ben", fabric_id="custom-1"),
+        await session("secret", session_id="anna", fabric_id="custom-2"),
+        await session("secret"),
     }
     assert len(others) == 4
     assert one not in others
-    assert factory().capture(validate(Capture, FIELDS)).session is None
+    assert (await factory().capture(validate(Capture, FIELDS))).session is None

@@ -1,5 +1,8 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import grpc
@@ -52,6 +55,24 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def jobs_of(fakes: list[FakeTriton]) -> list[int]:
     return [len(fake.requests) for fake in fakes]
+
+
+async def test_a_job_that_no_server_takes_leaves_nothing_to_the_garbage_collector() -> None:
+    """With Triton away, hundreds of keyframes a second do: their pictures would fill the memory."""
+    tritons = Tritons(["127.0.0.1:1"])
+    gc.disable()
+    try:
+        job = replace(BARE_JOB)
+        held = weakref.ref(job)
+        for _ in range(2):  # asked of the server, and refused at once since it is known to be away
+            with suppress(ModelUnavailable):
+                await collect(tritons, job)
+        del job
+        await asyncio.sleep(0.1)  # gRPC's own tasks end
+        assert held() is None
+    finally:
+        gc.enable()
+        await tritons.close()
 
 
 async def test_jobs_without_a_session_are_shared(tritons: Tritons, fakes: list[FakeTriton]) -> None:

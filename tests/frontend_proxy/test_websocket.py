@@ -84,6 +84,8 @@ async def test_the_timestamp_comes_back_as_it_was(serve: Serve, timestamp: objec
         (keyframe(mask="no base64!"), "INVALID_INPUT"),
         (keyframe(mask="Zm9v"), "IMAGE_DECODE"),
         (keyframe(session_id="s" * 129), "INVALID_INPUT"),
+        ("[" * 10 * 2**20, "INVALID_INPUT"),
+        ('{"type": "keyframe", "pose": [' + "[]," * 3 * 2**20 + "0]}", "INVALID_INPUT"),
     ],
 )
 async def test_bad_input_is_an_error_and_the_socket_stays_open(

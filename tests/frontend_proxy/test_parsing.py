@@ -1,0 +1,75 @@
+import json
+import threading
+import time
+
+import msgpack
+import pytest
+
+from frontend_proxy.parsing import LARGE, MAX_LENGTH, MAX_VALUES, beside_the_loop, parse_json, parse_msgpack
+
+TEN_MB = 10 * 2**20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * TEN_MB,
+        '{"pose": ' + "[" * TEN_MB,
+        '{"pose": ' + "[" * 500 + "]" * 500 + "}",
+        '{"pose": [' + "[]," * (TEN_MB // 3) + "0]}",
+        '{"pose": [' + "{}," * (TEN_MB // 3) + "0]}",
+        '{"pose": [' + "0," * (TEN_MB // 2) + "0]}",
+        "{" + '"":0,' * (TEN_MB // 5) + '"":0}',
+        '{"pose": [' + ("[" * 150 + "]" * 150 + ",") * (TEN_MB // 301) + "0]}",
+        '{"seed": ' + "9" * TEN_MB + "}",
+    ],
+    ids=["open", "nested", "deep", "lists", "maps", "numbers", "keys", "deep lists", "digits"],
+)
+def test_json_of_too_many_values_is_refused_before_they_are_made(text: str) -> None:
+    """3.5 million empty lists stopped every socket for two seconds. Processor time, not the clock's."""
+    began = time.process_time()
+    with pytest.raises(ValueError, match=r"values|recursion limit|out of range"):
+        parse_json(text)
+    assert time.process_time() - began < 0.2
+
+
+def test_as_many_values_as_allowed_are_read() -> None:
+    values = [0] * (MAX_VALUES - 3)
+    assert parse_json(json.dumps({"a": values})) == {"a": values}
+    assert parse_json(json.dumps({"camera_frame": "x" * TEN_MB}))["camera_frame"] == "x" * TEN_MB
+    with pytest.raises(ValueError, match="4,096 values"):
+        parse_json(json.dumps({"a": [*values, 0, 0, 0]}))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x81\xa1a" + b"\x91" * TEN_MB,
+        b"\x81\xa1a" + b"\x91" * 2000 + b"\xc0",
+        msgpack.packb({"a": [[0] * MAX_LENGTH] * 5}),
+        msgpack.packb({"a": [[[]] * MAX_LENGTH] * MAX_LENGTH}),
+        msgpack.packb({"a": [{str(i): {}} for i in range(MAX_LENGTH)], "b": [[[]] * 900] * 3}),
+        msgpack.packb({"a": [0] * (MAX_LENGTH + 1)}),
+        b"\xdd\xff\xff\xff\xff",
+    ],
+    ids=["open", "deep", "numbers", "lists", "maps", "long", "said to be long"],
+)
+def test_msgpack_of_too_many_values_is_refused_before_they_are_made(frame: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError):  # noqa: PT011 - msgpack's own say nothing
+        parse_msgpack(frame)
+    assert time.process_time() - began < 0.2
+
+
+def test_a_real_message_is_far_below_the_bound() -> None:
+    point = {"x": 0.5, "y": 0.3, "z": -0.1, "visibility": 0.95}
+    message = {"type": "keyframe", "camera_frame": b"x" * 2**20, "pose": {"landmarks": [point] * 553}}
+    assert parse_msgpack(msgpack.packb(message)) == message  # body, face and hands
+    message["camera_frame"] = "x"
+    assert parse_json(json.dumps(message)) == message
+
+
+async def test_only_what_is_large_is_read_in_a_thread() -> None:
+    here = threading.get_ident()
+    assert await beside_the_loop(LARGE, threading.get_ident) == here
+    assert await beside_the_loop(LARGE + 1, threading.get_ident) != here
