@@ -5,10 +5,14 @@ import json
 import re
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.errors import CatalogError
 from catalog.schema import Fabric, FabricDetails
 from catalog.store import Maps, Store, not_found
+
+if TYPE_CHECKING:
+    from catalog.bucket import BucketStore
 
 HERE = Path(__file__).parent
 BUILT_IN = HERE / "catalog.json"
@@ -30,11 +34,14 @@ class Catalog:
     Thread-safe, and safe beside other processes on the same folder: what one writes the others list at
     once. Without `own` there are only the built-in ones, and `add` is refused, as it is for more than
     `max_own` fabrics. What changes a fabric raises CatalogError STORAGE where the folder cannot be written.
+
+    With a `url`, of a bucket, own fabrics live there and `own` is a cache of their textures. Others list what
+    one writes once they `refresh`. What asks for own fabrics then raises CatalogError UNAVAILABLE too.
     """
 
-    def __init__(self, own: Path | None = None, max_own: int | None = None) -> None:
+    def __init__(self, own: Path | None = None, max_own: int | None = None, url: str | None = None) -> None:
         self.built_in = read_built_in()
-        self._own = Store(own, max_own) if own else None
+        self._own = _store(own, max_own, url) if own else None
         self._lock = threading.Lock()
         self._stamp: object = None
         self._fabrics: dict[str, Fabric] = {}
@@ -70,10 +77,10 @@ class Catalog:
     def texture(self, filename: str) -> Path:
         """The file behind `/textures/<filename>`. Raises CatalogError NOT_FOUND for any other name."""
         if _TEXTURE.fullmatch(filename):
-            folders = [BUILT_IN_TEXTURES, *([self._own.textures] if self._own else [])]
-            for folder in folders:
-                if (folder / filename).is_file():
-                    return folder / filename
+            if (BUILT_IN_TEXTURES / filename).is_file():
+                return BUILT_IN_TEXTURES / filename
+            if self._own and (path := self._own.texture(filename)):
+                return path
         raise CatalogError("NOT_FOUND", f"there is no texture {filename!r}")
 
     def add(self, details: FabricDetails, maps: Maps) -> Fabric:
@@ -97,7 +104,12 @@ class Catalog:
         """Remove an own fabric. Raises CatalogError: NOT_FOUND, READ_ONLY for a built-in one."""
         self._writable(fabric_id).delete(fabric_id)
 
-    def _writable(self, fabric_id: str | None = None) -> Store:
+    def refresh(self) -> None:
+        """Look into the bucket, if it is one, for what other processes have written."""
+        if self._own:
+            self._own.refresh()
+
+    def _writable(self, fabric_id: str | None = None) -> "Store | BucketStore":
         if fabric_id in self.built_in:
             raise CatalogError("READ_ONLY", f"{fabric_id!r} is built in; save a copy under another name")
         if self._own is None:
@@ -115,6 +127,15 @@ class Catalog:
                 self._version = _hash(self._fabrics)
                 self._stamp = stamp
             return self._fabrics, self._version
+
+
+def _store(folder: Path, most: int | None, url: str | None) -> "Store | BucketStore":
+    """obstore is imported with a URL, and not without."""
+    if url is None:
+        return Store(folder, most)
+    from catalog.bucket import BucketStore
+
+    return BucketStore(url, folder, most)
 
 
 def _hash(fabrics: dict[str, Fabric]) -> str:

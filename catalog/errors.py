@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT", "STORAGE"]
+Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT", "STORAGE", "UNAVAILABLE"]
 
 
 class CatalogError(KeyError):

@@ -41,6 +41,9 @@ class Store:
         self._fabrics = folder / "fabrics"
         self.textures = folder / "textures"
 
+    def refresh(self) -> None:
+        """A folder is looked at each time."""
+
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Changes whenever a fabric is added, replaced or removed: a rename gives a new inode."""
         try:
@@ -59,6 +62,11 @@ class Store:
         """One fabric, whose file alone is looked at; None for what is none, whatever the id looks like."""
         return _load(self._fabrics / f"{fabric_id}.json") if ID.fullmatch(fabric_id) else None
 
+    def texture(self, filename: str) -> Path | None:
+        """`filename` is one that a texture may have."""
+        path = self.textures / filename
+        return path if path.is_file() else None
+
     def add(
         self, details: FabricDetails, maps: Maps, taken: frozenset[str], fabric_id: str | None = None
     ) -> Fabric:
@@ -68,7 +76,7 @@ class Store:
             if self._max_fabrics is not None and len(own) >= self._max_fabrics:
                 raise CatalogError("STORAGE", f"{len(own)} fabrics are saved, all there may be; delete some")
             taken |= own | RESERVED
-            fabric_id = fabric_id or _free_id(details.name, taken)
+            fabric_id = fabric_id or free_id(details.name, taken)
             if fabric_id in taken:
                 raise CatalogError("INVALID_INPUT", f"the id {fabric_id!r} is taken; choose another")
             with self._new_textures(maps) as textures:
@@ -112,22 +120,19 @@ class Store:
     @contextmanager
     def _new_textures(self, maps: Maps) -> Iterator[dict[Role, Texture]]:
         """Writes them; what fails inside takes back those that no fabric has."""
-        _check(maps)
-        textures = {role: _describe(role, *maps[role]) for role in ROLES if role in maps}
+        textures = describe(maps)
         try:
             for role, texture in textures.items():
                 if not (self.textures / texture.filename).exists():
-                    _write_whole(self.textures / texture.filename, maps[role][0])
+                    write_whole(self.textures / texture.filename, maps[role][0])
             yield textures
         except BaseException:
             self._remove_unused(textures.values())
             raise
 
     def _write(self, fabric_id: str, details: FabricDetails, textures: dict[Role, Texture]) -> Fabric:
-        known = {name: getattr(details, name) for name in FabricDetails.model_fields}
-        fabric = Fabric(id=fabric_id, textures=textures, **known)
-        document = fabric.model_dump_json(indent=2, exclude_none=True, exclude_computed_fields=True)
-        _write_whole(self._fabrics / f"{fabric_id}.json", document.encode() + b"\n")
+        fabric = compose(fabric_id, details, textures)
+        write_whole(self._fabrics / f"{fabric_id}.json", document(fabric))
         return fabric
 
     def _remove_unused(self, textures: Iterable[Texture]) -> None:
@@ -137,13 +142,10 @@ class Store:
 
 
 def _load(path: Path) -> Fabric | None:
-    """None where it is gone, or damaged, which the log tells."""
+    """None where it is gone, or damaged."""
     try:
-        return Fabric.model_validate_json(path.read_bytes())
+        return parse(path.read_bytes(), path)
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValidationError as error:
-        log.error("%s is not a fabric; correct or remove it: %s", path, error)
         return None
 
 
@@ -151,7 +153,28 @@ def not_found(fabric_id: str) -> CatalogError:
     return CatalogError("NOT_FOUND", f"there is no fabric {fabric_id!r}; GET the catalog for those there are")
 
 
-def _check(maps: Maps) -> None:
+def compose(fabric_id: str, details: FabricDetails, textures: Mapping[Role, Texture]) -> Fabric:
+    known = {name: getattr(details, name) for name in FabricDetails.model_fields}
+    return Fabric(id=fabric_id, textures=dict(textures), **known)
+
+
+def document(fabric: Fabric) -> bytes:
+    """A fabric as it is kept."""
+    text = fabric.model_dump_json(indent=2, exclude_none=True, exclude_computed_fields=True)
+    return text.encode() + b"\n"
+
+
+def parse(content: bytes, name: str | Path) -> Fabric | None:
+    """What `document` wrote; None for what was damaged, which the log tells under its `name`."""
+    try:
+        return Fabric.model_validate_json(content)
+    except ValidationError as error:
+        log.error("%s is not a fabric; correct or remove it: %s", name, error)
+        return None
+
+
+def describe(maps: Maps) -> dict[Role, Texture]:
+    """Raises CatalogError INVALID_INPUT for maps that do not do."""
     missing = [role for role in REQUIRED_ROLES if role not in maps]
     if missing:
         raise CatalogError("INVALID_INPUT", f"the fabric lacks {', '.join(missing)}")
@@ -162,6 +185,7 @@ def _check(maps: Maps) -> None:
             raise CatalogError(
                 "INVALID_INPUT", f"{role} must be one of {', '.join(EXTENSIONS)}, and not empty"
             )
+    return {role: _describe(role, *maps[role]) for role in ROLES if role in maps}
 
 
 def _describe(role: Role, data: bytes, media_type: str) -> Texture:
@@ -174,7 +198,7 @@ def _describe(role: Role, data: bytes, media_type: str) -> Texture:
     )
 
 
-def _free_id(name: str, taken: frozenset[str]) -> str:
+def free_id(name: str, taken: frozenset[str]) -> str:
     """`name` as lower-case words joined by hyphens, with a number where that is taken."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:60].rstrip("-") or "fabric"
@@ -182,7 +206,7 @@ def _free_id(name: str, taken: frozenset[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write beside, flush to disk, rename: readers and crashes see the old file or the new one."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:

@@ -50,7 +50,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     shutdown = shutdown or Shutdown()
     authenticator = Authenticator(settings)
     server = Observed(server)
-    catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics)
+    catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics, settings.catalog_url)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
     scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
     compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback", "frontend_proxy.thumbnails"))
@@ -65,12 +65,15 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(metrics.watch_loop())
+        watching = [asyncio.create_task(metrics.watch_loop())]
+        if settings.catalog_url:
+            watching.append(asyncio.create_task(fabrics.keep_fresh()))
         try:
             async with scanner.running(), compositor.running(), runs.running():
                 yield
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             metrics.forget_process()
             await server.close()
 
@@ -80,7 +83,7 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
             resource("/health", GET=health.show),
             resource("/health/live", GET=health.live),
             resource("/health/ready", GET=health.ready),
-            resource("/metrics", GET=metrics.Metrics(server).show),
+            resource("/metrics", GET=metrics.Metrics(server, runs.backlog).show),
             resource("/api/fabric/catalog", GET=fabrics.list),
             resource("/api/fabric/scan", POST=scans.create),
             resource("/api/fabric/{id}", GET=fabrics.show, PUT=fabrics.replace, DELETE=fabrics.delete),

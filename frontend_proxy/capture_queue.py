@@ -31,6 +31,7 @@ from frontend_proxy.errors import Overloaded, StorageUnavailable
 from frontend_proxy.idempotency import Claim, IdempotencyKey
 from frontend_proxy.job_payload import pack, unpack
 from frontend_proxy.jobs import Job
+from frontend_proxy.metrics import Backlog
 from frontend_proxy.results import Record
 from frontend_proxy.schemas import CaptureProgress
 
@@ -234,6 +235,14 @@ class CaptureQueue:
                     message = await subscription.get_message(timeout=BLOCK_S)
                     news = message["data"] if message else b""
                     yield CaptureProgress.model_validate_json(news) if news else None
+
+    async def backlog(self) -> Backlog:
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.xlen(_QUEUE)
+                pipeline.xlen(_DEAD)
+                queued, dead = await pipeline.execute()
+        return Backlog(queued, dead)
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -13,6 +13,7 @@ from frontend_proxy.errors import Interrupted, NotFound, ProxyError, log_error
 from frontend_proxy.idempotency import IdempotencyKey, IdempotencyKeys
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.limit import Limit
+from frontend_proxy.metrics import Backlog
 from frontend_proxy.quota import Quota
 from frontend_proxy.results import Ownership, Record, Results
 from frontend_proxy.schemas import CaptureProgress
@@ -46,6 +47,8 @@ class Runs(Protocol):
     async def image(self, result_id: str, name: str) -> bytes | None: ...
 
     async def remove(self, result_id: str) -> None: ...
+
+    async def backlog(self) -> Backlog | None: ...
 
     def running(self) -> AbstractAsyncContextManager[None]: ...
 
@@ -179,6 +182,9 @@ class CaptureRuns:
                 await asyncio.to_thread(self.results.save, record)
         finally:
             ownership.release()
+
+    async def backlog(self) -> None:
+        """None waits: `lucy_in_flight` has them all."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,10 +20,13 @@ from frontend_proxy.errors import (
     NotFound,
     ProxyError,
     ReadOnly,
+    StorageUnavailable,
     UndecodableImage,
 )
 from frontend_proxy.schemas import validate
 from frontend_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 # A map's name in `fabric` and `catalog`, and the wire contract's.
 URL_FIELDS = {
@@ -35,6 +39,7 @@ URL_FIELDS = {
     "thumbnail": "thumbnail",
 }
 MAX_DETAILS_BYTES = 2**16
+REFRESH_S = 5.0  # a bucket asks money for each look
 
 # What the catalog says of a fabric and its owner cannot write.
 _READ_ONLY = (
@@ -47,6 +52,7 @@ _ERRORS: dict[str, type[ProxyError]] = {
     "NOT_FOUND": NotFound,
     "READ_ONLY": ReadOnly,
     "STORAGE": InsufficientStorage,
+    "UNAVAILABLE": StorageUnavailable,
     "TOO_LARGE": ImageTooLarge,
 }
 
@@ -70,8 +76,10 @@ class Fabrics:
     def list(self, request: Request) -> Response:
         """`GET /api/fabric/catalog?tag=&text=`: the fabrics that have the tag and every word of the text."""
         tag, text = request.query_params.get("tag"), request.query_params.get("text")
-        # The version is read first: a fabric that is added meanwhile makes the ETag stale, never the list.
-        content = repr((self._catalog.version, self.base_url(request), tag, text))
+        with translated_errors():
+            # It is read first: a fabric that is added meanwhile makes the ETag stale, never the list.
+            version = self._catalog.version
+        content = repr((version, self.base_url(request), tag, text))
         etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if _is_named(etag, request.headers.get("If-None-Match", "")):
@@ -82,7 +90,8 @@ class Fabrics:
     def show(self, request: Request) -> Response:
         """`GET /api/fabric/{id}`. Raises NotFound."""
         fabric_id = request.path_params["id"]
-        fabric = self._catalog.get(fabric_id)
+        with translated_errors():
+            fabric = self._catalog.get(fabric_id)
         if fabric is None:
             raise NotFound(f"there is no fabric {fabric_id!r}; GET /api/fabric/catalog lists those there are")
         return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
@@ -107,6 +116,15 @@ class Fabrics:
         with translated_errors():
             self._catalog.delete(fabric_id)
         return JSONResponse({"success": True, "fabric_id": fabric_id})
+
+    async def keep_fresh(self) -> None:
+        """What other proxies save in the bucket is listed here, too. Runs until cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self._catalog.refresh)
+            except CatalogError as error:
+                logger.warning("the catalog stays as it was: %s", error)
+            await asyncio.sleep(REFRESH_S)
 
     def base_url(self, request: Request) -> str:
         """What the texture URLs begin with."""

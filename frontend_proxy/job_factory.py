@@ -7,7 +7,7 @@ import secrets
 from contextlib import suppress
 from typing import Any
 
-from catalog import Catalog
+from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.jobs import Job
 from frontend_proxy.pose import pose_tensor
@@ -78,7 +78,7 @@ class JobFactory:
         """Saved fabrics lie on a disk, which a socket's keyframe must not make all others wait for."""
         fabric = self._catalog.built_in.get(fabric_id)
         if fabric is None:
-            with suppress(TimeoutError):  # a disk that hangs
+            with suppress(CatalogError, TimeoutError):  # a bucket that is away, a disk that hangs
                 async with asyncio.timeout(LOOK_UP_S):
                     fabric = await asyncio.to_thread(self._catalog.get, fabric_id)
         return fabric.name if fabric else None

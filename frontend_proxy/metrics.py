@@ -7,7 +7,8 @@ them is asked. The folder must be empty when the first of them starts.
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import (
@@ -98,20 +99,35 @@ def forget_process() -> None:
         multiprocess.mark_process_dead(os.getpid())
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """Captures in Redis: those that wait or are being made, and the dead letters."""
+
+    queued: int
+    dead: int
+
+
 class Metrics:
-    def __init__(self, server: ModelServer) -> None:
+    """backlog: asks for it at each scrape; None where there is no Redis, or it is away."""
+
+    def __init__(self, server: ModelServer, backlog: Callable[[], Awaitable[Backlog | None]]) -> None:
         self._server = server
+        self._backlog = backlog
 
     async def show(self, request: Request) -> Response:
-        """`GET /metrics`: the proxy's own, and how full Triton's batches were."""
+        """`GET /metrics`: the proxy's own, how full Triton's batches were, and the queue that all share."""
         ours: CollectorRegistry = REGISTRY
         if _SHARED:
             ours = CollectorRegistry()
             multiprocess.MultiProcessCollector(ours)
-        tritons = CollectorRegistry()
-        tritons.register(_Executions(await self._server.executions()))
+        executions, backlog = await asyncio.gather(self._server.executions(), self._backlog())
+        elsewhere = CollectorRegistry()
+        elsewhere.register(_Executions(executions))
+        if backlog is not None:
+            Gauge("lucy_captures_queued", "Captures in Redis", registry=elsewhere).set(backlog.queued)
+            Gauge("lucy_dead_letters", "Captures put aside", registry=elsewhere).set(backlog.dead)
         # In a thread: with several proxies it reads the files of all of them.
-        text = await asyncio.to_thread(lambda: generate_latest(ours) + generate_latest(tritons))
+        text = await asyncio.to_thread(lambda: generate_latest(ours) + generate_latest(elsewhere))
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 

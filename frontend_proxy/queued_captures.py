@@ -24,6 +24,7 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.idempotency import IdempotencyKey
 from frontend_proxy.jobs import Job, ModelServer
+from frontend_proxy.metrics import Backlog
 from frontend_proxy.pictures import Pictures
 from frontend_proxy.quota import Quota
 from frontend_proxy.results import Record
@@ -100,6 +101,11 @@ class QueuedCaptures:
         record = await self.find(result_id)
         await self._queue.remove(result_id)
         await self._pictures.remove(record)
+
+    async def backlog(self) -> Backlog | None:
+        with suppress(StorageUnavailable):
+            return await self._queue.backlog()
+        return None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -49,6 +49,13 @@ def _redis(value: SecretStr) -> SecretStr:
     return value
 
 
+def _bucket(value: str | None) -> str | None:
+    """Raises ValueError where its client is missing."""
+    if value is not None and importlib.util.find_spec("obstore") is None:
+        raise ValueError("its client is missing: pip install lucy-serve[redis]")
+    return value
+
+
 def _signing_secret(value: SecretStr) -> SecretStr:
     """Raises ValueError for what is no secret of the Standard Webhooks specification."""
     webhook_key(value.get_secret_value())
@@ -162,6 +169,9 @@ class Settings(BaseSettings):
 
     # Storage
     catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
+    catalog_url: Annotated[str | None, AfterValidator(_bucket)] = Field(
+        None, pattern=r"^(s3|gs|az)://", description="a bucket for them; CATALOG_DIR then is a cache"
+    )
     results_dir: Path = Field(Path("data/results"), description="the folder that keeps captures' results")
     results_url: str | None = Field(
         None, pattern=r"^(s3|gs|az|file)://", description="a bucket for their pictures, with REDIS_URL"

@@ -6,7 +6,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from catalog import Catalog, CatalogError
+from catalog import Catalog
+from frontend_proxy.errors import NotFound
+from frontend_proxy.fabrics import translated_errors
 
 FOREVER = "public, max-age=31536000, immutable"  # a texture is named after its content
 
@@ -20,9 +22,10 @@ class Textures(StaticFiles):
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         try:
-            file = self._catalog.texture(path)
+            with translated_errors():
+                file = self._catalog.texture(path)
             return str(file), os.stat(file)
-        except (CatalogError, FileNotFoundError):
+        except (NotFound, FileNotFoundError):
             return "", None
 
     def file_response(

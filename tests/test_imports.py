@@ -12,7 +12,7 @@ OURS = {"benchmarks", "catalog", "export", "fabric", "frontend_proxy", "tests"}
 
 # What each package may import beside the standard library and itself.
 ALLOWED = {
-    "catalog": {"pydantic"},
+    "catalog": {"obstore", "pydantic"},
     "fabric": {"cv2", "numpy", "PIL", "scipy"},
     "frontend_proxy": {
         *("catalog", "fabric"),

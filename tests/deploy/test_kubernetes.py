@@ -98,18 +98,43 @@ def test_every_document_is_as_its_schema_says(overlay):
         check(document)
 
 
-def test_the_ingress_variant_is_as_its_schema_says(tmp_path):
+def with_component(folder, name):
+    """The documents of overlay cpu with one more component."""
+
     def path(part):
-        return os.path.relpath(KUBERNETES / part, tmp_path)
+        return os.path.relpath(KUBERNETES / part, folder)
 
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [path("overlays/cpu")],
-        "components": [path("components/ingress")],
+        "components": [path(f"components/{name}")],
     }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    documents = rendered(tmp_path)
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return rendered(folder)
+
+
+def test_with_a_bucket_the_proxies_share_no_volume(tmp_path):
+    documents = with_component(tmp_path, "bucket")
+    for document in documents:
+        check(document)
+    claims = [claim["metadata"]["name"] for claim in of_kind(documents, "PersistentVolumeClaim")]
+    assert claims == ["models-cpu"]
+    pod = named(documents, "Deployment", "proxy")["spec"]["template"]["spec"]
+    assert not list(inside(pod["volumes"], "persistentVolumeClaim"))
+    (data,) = (volume for volume in pod["volumes"] if volume["name"] == "data")
+    assert "emptyDir" in data
+    reference = pod["containers"][0]["envFrom"][0]["configMapRef"]["name"]
+    variables = named(documents, "ConfigMap", reference)["data"]
+    ours = {name.lower(): value for name, value in variables.items() if not name.startswith("AWS_")}
+    settings = Settings(_env_file=None, **ours)
+    assert settings.results_url
+    assert settings.catalog_url
+    assert settings.redis_url, "the others' settings stay"
+
+
+def test_the_ingress_variant_is_as_its_schema_says(tmp_path):
+    documents = with_component(tmp_path, "ingress")
     (ingress,) = of_kind(documents, "Ingress")
     check(ingress)
     for backend in inside(ingress, "backend"):

@@ -90,7 +90,8 @@ def test_proxies_that_share_a_folder_are_counted_together(tmp_path: Path) -> Non
     count = "from frontend_proxy.metrics import count_request; count_request('GET', '/x', 200, 0.1)"
     ask = (
         "import asyncio; from frontend_proxy.metrics import Metrics; from tests.fakes import FakeServer;"
-        "print(asyncio.run(Metrics(FakeServer()).show(None)).body.decode())"
+        "metrics = Metrics(FakeServer(), lambda: asyncio.sleep(0));"
+        "print(asyncio.run(metrics.show(None)).body.decode())"
     )
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
     root = Path(__file__).parents[2]

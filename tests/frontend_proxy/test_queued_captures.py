@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
@@ -82,6 +83,11 @@ async def proxies(settings: Settings, redis: Redis, redis_server: RedisServer) -
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_queue, "LEASE_S", 0.5)
     monkeypatch.setattr("frontend_proxy.queued_captures.LEASE_S", 0.5)
+
+
+async def metric(proxy: Proxy, name: str) -> float:
+    (line,) = re.findall(rf"^{name} (\S+)$", (await proxy.client.get("/metrics")).text, re.MULTILINE)
+    return float(line)
 
 
 async def left(redis: Redis) -> int:
@@ -186,6 +192,7 @@ async def test_a_capture_that_ends_its_makers_is_put_aside(
     assert (status["state"], status["failure"]["code"]) == ("failed", "INFERENCE_FAILED")
     ((_, letter),) = await redis.xrange("{lucy}:dead")
     assert letter[b"id"].decode() == status["result_id"]
+    assert await metric(proxies[1], "lucy_dead_letters") == 1
     assert not proxies[0].server.started + proxies[1].server.started
 
 
@@ -230,6 +237,15 @@ async def test_a_key_holds_for_all_proxies(proxies: list[Proxy]) -> None:
     assert len(proxies[0].server.started + proxies[1].server.started) == 1
     other = await proxies[1].client.post("/virtual-tryon", json={**CAPTURE, "seed": 9}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_every_proxy_counts_the_queue(proxies: list[Proxy]) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    for _ in range(3):
+        await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    for proxy in proxies:
+        assert await metric(proxy, "lucy_captures_queued") == 3
 
 
 async def test_a_full_queue_refuses(proxies: list[Proxy]) -> None:

@@ -1,0 +1,66 @@
+"""An S3 of a test's own: moto's server, which keeps its objects in memory."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+from tests.stack import free_ports
+
+
+class Bucket:
+    """`environment` is what a client of `url` needs beside it."""
+
+    url = "s3://lucy"
+
+    def __init__(self):
+        (port,) = free_ports(1)
+        self._command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        self.environment = {
+            "AWS_ENDPOINT": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def start(self):
+        """Empty, as it is after each start."""
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + 120
+        create = urllib.request.Request(f"{self.environment['AWS_ENDPOINT']}/lucy", method="PUT")
+        while True:
+            try:
+                with urllib.request.urlopen(create, timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                assert self._process.poll() is None, "moto's server does not start"
+                assert time.monotonic() < deadline, "moto's server does not answer"
+                time.sleep(0.05)
+
+    def kill(self):
+        """Connections are refused from now on."""
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def hang(self):
+        """Connections are taken, and nothing is answered."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.kill(self._process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def running_bucket():
+    bucket = Bucket()
+    bucket.start()
+    try:
+        yield bucket
+    finally:
+        bucket.kill()
