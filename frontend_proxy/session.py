@@ -35,10 +35,13 @@ class Session(Generic[Question, Answer]):
     async def run(self) -> None:
         """Runs until cancelled, which cancels the answer in the making."""
         while True:
-            question = await self._newest.get()
-            self._idle.clear()
-            await self._deliver(await self._answer(question))
-            self._idle.set()
+            # By no name here: it would hold the question, a keyframe's pictures, until the next one comes.
+            await self._see_to(await self._newest.get())
+
+    async def _see_to(self, question: Question) -> None:
+        self._idle.clear()
+        await self._deliver(await self._answer(question))
+        self._idle.set()
 
     async def idle(self) -> None:
         """Waits until no answer is in the making."""

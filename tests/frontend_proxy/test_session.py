@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,9 @@ from frontend_proxy.session import Session
 
 @asynccontextmanager
 async def running(
-    answer: Callable[[int], Awaitable[int]], deliver: Callable[[int], Awaitable[None]]
-) -> AsyncIterator[Session[int, int]]:
-    session = Session(answer, deliver)
+    answer: Callable[[Any], Awaitable[int]], deliver: Callable[[int], Awaitable[None]]
+) -> AsyncIterator[Session[Any, int]]:
+    session: Session[Any, int] = Session(answer, deliver)
     task = asyncio.create_task(session.run())
     yield session
     task.cancel()
@@ -46,6 +48,25 @@ async def test_the_newest_replaces_those_that_wait() -> None:
         go.set()
         await passes()
     assert delivered == [1, 4]
+
+
+async def test_a_client_that_pauses_holds_none_of_its_pictures() -> None:
+    class Picture:
+        pass
+
+    async def answer(question: Picture) -> int:
+        return 1
+
+    async def deliver(answer: int) -> None:
+        pass
+
+    async with running(answer, deliver) as session:
+        picture = Picture()
+        held = weakref.ref(picture)
+        session.submit(picture)
+        del picture
+        await passes()
+        assert held() is None
 
 
 @given(st.lists(st.integers(0, 3), max_size=30))

@@ -1,9 +1,12 @@
 import asyncio
 import base64
+import gc
 import io
 import json
+import logging
 import socket
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from catalog import Catalog
 from frontend_proxy.errors import DeadlineExceeded, InferenceFailed, ModelUnavailable, Overloaded, ProxyError
+from frontend_proxy.jobs import Result
+from frontend_proxy.schemas import Keyframe
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve, encoded
 
@@ -120,6 +125,30 @@ async def test_a_failed_pipeline_is_an_error(serve: Serve, server: FakeServer) -
         await socket.send(keyframe(1))
         error = await answer(socket)
         assert (error["code"], error["timestamp"]) == ("INFERENCE_FAILED", 1)
+
+
+async def test_a_failed_keyframe_leaves_nothing_to_the_garbage_collector(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the pipeline fails on every one, their pictures would fill the memory."""
+
+    async def fails(job: object, timeout_s: float) -> AsyncIterator[Result]:
+        raise InferenceFailed("no finite pixels")
+        yield
+
+    monkeypatch.setattr(server, "run", fails)
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps what is logged
+    gc.collect()
+    gc.disable()
+    try:
+        async with serve() as address, connect(f"ws://{address}/ws") as socket:
+            await socket.send(keyframe(1))
+            assert (await answer(socket))["code"] == "INFERENCE_FAILED"
+            await asyncio.sleep(0.1)
+            left = [found for found in gc.get_objects() if type(found) is Keyframe]
+    finally:
+        gc.enable()
+    assert not left
 
 
 async def test_other_types_are_ignored(serve: Serve) -> None:
