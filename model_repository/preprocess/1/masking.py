@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from difference import difference_mask
+from hands import hand_pixels
 from placement import Silhouettes, best_fit, near_body
 from pose import Pose
 from registration import Registration, find_video, fits, stretch
@@ -42,8 +43,10 @@ def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: 
     """
     alpha = cv2.extractChannel(render, 3)
     if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
-        return _spare(_transparent(render, alpha, frame.shape[1::-1], pose, render_fit), pose)
-    return _spare(_opaque(cv2.cvtColor(render, cv2.COLOR_BGRA2BGR), frame, pose, render_fit), pose)
+        garment = _transparent(render, alpha, frame.shape[1::-1], pose, render_fit)
+    else:
+        garment = _opaque(cv2.cvtColor(render, cv2.COLOR_BGRA2BGR), frame, pose, render_fit)
+    return _spare(garment, frame, pose)
 
 
 def _transparent(
@@ -125,12 +128,14 @@ def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
     return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
 
 
-def _spare(garment: Garment, pose: Pose) -> Garment:
+def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
     """The garment without head and hands; without anything where too little is left."""
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    protected = pose.protected.view(np.uint8)
+    protected = pose.head.view(np.uint8).copy()
+    for hand in pose.hands:
+        protected |= hand_pixels(hand, frame)
     if protected.any():
         # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
         x, y, width, height = cv2.boundingRect(protected)

@@ -5,6 +5,7 @@ A tracker invents what it does not see: hips of a head-and-shoulders picture com
 https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -19,6 +20,17 @@ ARMS = ((11, 13, 15), (12, 14, 16))
 HANDS = ((15, 17, 19, 21), (16, 18, 20, 22))  # wrist, then the knuckles of little finger, index and thumb
 # Where points are clipped, in frames: OpenCV draws with fixed-point coordinates.
 _FAR = 4
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Where a hand is, (H, W) uint8, 0 or 1.
+
+    outline: generously, from where a cuff ends to the fingertips. palm: surely, between wrist and knuckles.
+    """
+
+    outline: np.ndarray
+    palm: np.ndarray
 
 
 class Pose:
@@ -86,15 +98,15 @@ class Pose:
             cv2.polylines(mask, [points], False, 1, max(1, round(0.36 * unit)))
         return mask
 
-    def _hand(self, wrist: np.ndarray, knuckles: np.ndarray) -> np.ndarray:
-        """From where a cuff ends to the fingertips: (H, W) uint8, 0 or 1. The proportions cover generated
-        hands best (two thirds of intersection over union; a disc around the knuckles covers a quarter)."""
+    def _hand(self, wrist: np.ndarray, knuckles: np.ndarray) -> Hand:
+        """The proportions of the outline cover generated hands best (two thirds of intersection over union; a
+        disc around the knuckles covers a quarter)."""
         reach = knuckles - wrist
         half = max(0.33 * np.linalg.norm(reach.mean(axis=0)), 0.2 * np.linalg.norm(reach, axis=1).max())
-        outline = np.vstack([wrist + share * reach for share in (0.2, 1.0, 1.25)])
-        mask = self._hull(outline)
-        hull = cv2.convexHull(outline.round().astype(np.int32))
-        return cv2.polylines(mask, [hull], True, 1, max(1, round(2 * half)))
+        points = np.vstack([wrist + share * reach for share in (0.2, 1.0, 1.25)])
+        outline, hull = self._hull(points), cv2.convexHull(points.round().astype(np.int32))
+        cv2.polylines(outline, [hull], True, 1, max(1, round(2 * half)))
+        return Hand(outline, self._hull(np.vstack([wrist + share * reach for share in (0.35, 0.9)])))
 
     def _down(self) -> np.ndarray:
         """The direction from the shoulders to the hips; straight down where the hips make no body."""
@@ -107,6 +119,14 @@ class Pose:
     @cached_property
     def protected(self) -> np.ndarray:
         """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
+        mask = self.head.copy()
+        for hand in self.hands:
+            mask |= hand.outline.view(bool)
+        return mask
+
+    @cached_property
+    def head(self) -> np.ndarray:
+        """(H, W) bool."""
         width, height = self._size
         mask = np.zeros((height, width), np.uint8)
         if self.seen[[*EYES, *MOUTH]].all():
@@ -118,11 +138,18 @@ class Pose:
             angle = np.degrees(np.arctan2(axis[1], axis[0]))
             half_axes = (1.5 * length, max(0.55 * ears, 0.9 * length))
             cv2.ellipse(mask, (tuple(map(float, centre)), tuple(2.0 * a for a in half_axes), angle), 1, -1)
+        return mask.view(bool)
+
+    @cached_property
+    def hands(self) -> list[Hand]:
+        """Those of which two knuckles are seen."""
+        found = []
         for wrist, *knuckles in HANDS:
             points = self.points[knuckles][self.seen[knuckles]]
             if len(points) >= 2:
-                mask |= self._hand(self.points[wrist] if self.seen[wrist] else points.mean(axis=0), points)
-        return mask.astype(bool)
+                start = self.points[wrist] if self.seen[wrist] else points.mean(axis=0)
+                found.append(self._hand(start, points))
+        return found
 
     def _hull(self, points: np.ndarray) -> np.ndarray:
         """The convex hull of points in pixels, filled: (H, W) uint8, 0 or 1."""
