@@ -1,9 +1,10 @@
 """Which pixels of a hand's outline are the hand.
 
-A tracker tells where a hand is, not its shape, and an outline that is sure to hold it holds old clothes, too:
-a rim of them around each hand that lies on the jacket. They are told apart by colour. Between wrist and
-knuckles there is skin, just outside of the outline there is none; how often each of them has a colour says,
-by Bayes' rule, which of the two a pixel of that colour is. Where both look alike, the whole outline is the hand.
+A tracker tells where a hand is, not its shape, and an outline that is sure to hold it holds old clothes,
+too: a rim of them around each hand that lies on the jacket. They are told apart by colour. Between wrist
+and knuckles there is skin, just outside of the outline there is none; how often each of them has a colour
+says, by Bayes' rule, which of the two a pixel of that colour is. Where both look alike, the whole outline
+is the hand.
 """
 
 import cv2
