@@ -123,7 +123,7 @@ class Fabrics:
             try:
                 await asyncio.to_thread(self._catalog.refresh)
             except CatalogError as error:
-                logger.warning("the catalog stays as it was: %s", error)
+                logger.warning("the catalog stays as it was: %s", error.__cause__ or error)
             await asyncio.sleep(REFRESH_S)
 
     def base_url(self, request: Request) -> str:

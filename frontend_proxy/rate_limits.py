@@ -4,6 +4,7 @@ import ipaddress
 import logging
 import math
 import time
+from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import Storage
@@ -15,18 +16,23 @@ from frontend_proxy.errors import TooManyRequests
 
 logger = logging.getLogger(__name__)
 
+# A Redis that does not answer holds no request up for long: redis-py would wait for ever, or try for seconds.
+WAIT_S = 0.5
+
 
 class RateLimits:
     """`per_address` and `per_key` in the words of the `limits` library (`20/second; 1000/hour`), or None.
 
     `storage` is a URL of that library. Several proxies that name one Redis count together; while it is
-    away nobody is refused.
+    away nobody is refused, nor held up for more than a second or two.
     """
 
     def __init__(self, per_address: str | None, per_key: str | None, storage: str) -> None:
         self._per_address = parse_many(per_address) if per_address else []
         self._per_key = parse_many(per_key) if per_key else []
-        counters = storage_from_string(f"async+{storage}", wrap_exceptions=True, implementation="redispy")
+        counters = storage_from_string(
+            f"async+{storage}", wrap_exceptions=True, implementation="redispy", **_options(storage)
+        )
         assert isinstance(counters, Storage)
         self._window = SlidingWindowCounterRateLimiter(counters)
 
@@ -49,6 +55,16 @@ class RateLimits:
                 return
             seconds = max(1, math.ceil(stats.reset_time - time.time()))
             raise TooManyRequests(f"more than {limit} from this {kind}; go on in {seconds} s", seconds)
+
+
+def _options(storage: str) -> dict[str, Any]:
+    if not storage.startswith(("redis://", "rediss://", "redis+unix://")):
+        return {}
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    once_more = Retry(NoBackoff(), retries=1)  # for a connection that had been closed meanwhile
+    return {"socket_timeout": WAIT_S, "socket_connect_timeout": WAIT_S, "retry": once_more}
 
 
 def network(address: str) -> str:

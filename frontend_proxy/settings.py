@@ -1,6 +1,7 @@
 """Every setting of the proxy: a flag of `python -m frontend_proxy`, the environment, or `.env`."""
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -209,7 +210,7 @@ class Settings(BaseSettings):
     @property
     def rate_limit_url(self) -> str:
         shared = self.redis_url.get_secret_value() if self.redis_url else "memory://"
-        return self.rate_limit_storage or shared
+        return self.rate_limit_storage or re.sub("^unix:", "redis+unix:", shared)  # the library's word for it
 
     @property
     def max_message_bytes(self) -> int:

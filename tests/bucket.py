@@ -45,7 +45,7 @@ class Bucket:
 
     def kill(self):
         """Connections are refused from now on."""
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
     def hang(self):

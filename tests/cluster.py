@@ -23,7 +23,8 @@ NGINX = """
 daemon off; pid {folder}/pid; worker_processes 1;
 events {{ worker_connections 2048; }}
 http {{
-  access_log off; client_max_body_size 64m;
+  # All in memory: its worker is another user than root, and may not write here.
+  access_log off; client_max_body_size 64m; client_body_buffer_size 64m; proxy_buffering off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}

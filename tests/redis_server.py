@@ -40,8 +40,12 @@ class RedisServer:
             assert time.monotonic() < deadline, "redis-server does not start"
             time.sleep(0.02)
 
+    def hang(self):
+        """Connections are taken, and nothing is answered."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
     def kill(self):
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
 

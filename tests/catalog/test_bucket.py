@@ -1,4 +1,4 @@
-"""Two catalogs on one real S3, as two proxies have them."""
+"""Two catalogs on one S3 server, as two proxies have them."""
 
 import threading
 from collections.abc import Iterator

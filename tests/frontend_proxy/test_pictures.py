@@ -1,4 +1,4 @@
-"""Captures' pictures in a real S3, and in a folder."""
+"""Captures' pictures on an S3 server, and in a folder."""
 
 import asyncio
 from collections.abc import Iterator

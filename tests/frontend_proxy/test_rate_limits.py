@@ -1,5 +1,9 @@
+import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +12,8 @@ from limits.errors import StorageError
 
 from frontend_proxy.errors import TooManyRequests
 from frontend_proxy.rate_limits import RateLimits, network
+from frontend_proxy.settings import Settings
+from tests.redis_server import RedisServer, running_redis
 
 
 async def taken(limits: RateLimits, address: str) -> int:
@@ -64,6 +70,44 @@ async def test_a_storage_that_is_away_refuses_nobody(
     with caplog.at_level(logging.WARNING):
         assert await taken(limits, "192.0.2.1") == 100
     assert "not counted" in caplog.text
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with running_redis(tmp_path) as redis:
+        yield redis
+
+
+@asynccontextmanager
+async def counting_in(redis: RedisServer, per_address: str) -> AsyncIterator[RateLimits]:
+    limits = RateLimits(per_address, None, redis.url)
+    yield limits
+    await limits._window.storage.bridge.storage.aclose()
+
+
+async def test_proxies_that_share_a_redis_count_together(redis: RedisServer) -> None:
+    async with counting_in(redis, "6/minute") as one, counting_in(redis, "6/minute") as other:
+        for _ in range(2):
+            await one.count_address("192.0.2.1")
+            await other.count_address("192.0.2.1")
+        assert await taken(one, "192.0.2.1") == 2
+        assert await taken(other, "192.0.2.1") == 0
+
+
+@pytest.mark.parametrize("way", ["hangs", "refuses"])
+async def test_a_redis_that_goes_away_refuses_nobody_and_holds_nobody_up(
+    redis: RedisServer, way: str
+) -> None:
+    async with counting_in(redis, "1/minute") as limits:
+        assert await taken(limits, "192.0.2.1") == 1
+        redis.hang() if way == "hangs" else redis.kill()
+        async with asyncio.timeout(10):
+            await limits.count_address("192.0.2.1")
+
+
+def test_a_redis_behind_a_unix_socket_counts_too() -> None:
+    settings = Settings(_env_file=None, redis_url="unix:///run/redis.sock")
+    RateLimits("1/minute", None, settings.rate_limit_url)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Two proxies whose saved fabrics are in one real S3, each with a folder of its own."""
+"""Two proxies whose saved fabrics are on one S3 server, each with a folder of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
