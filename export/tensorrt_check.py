@@ -117,10 +117,14 @@ def find_graphs(folder: Path) -> Iterator[Graph]:
 
 def compile_all(folder: Path) -> int:
     """Print a line for each graph and capability; returns how many were not as they must be."""
+    graphs = list(find_graphs(folder))
+    if not graphs:
+        print(f"!! there is nothing to compile in {folder}", flush=True)
+        return 1
     import tensorrt_rtx as trt
 
     wrong = 0
-    for graph in find_graphs(folder):
+    for graph in graphs:
         batch = batch_range(ROOT / "model_repository", graph.stage)
         for capability in CAPABILITIES:
             began = time.perf_counter()

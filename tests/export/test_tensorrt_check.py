@@ -2,7 +2,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export.tensorrt_check import write_controls
+from export.tensorrt_check import compile_all, write_controls
 
 
 @pytest.fixture
@@ -35,3 +35,8 @@ def test_each_control_has_one_fault_and_no_other(unet, tmp_path):
     channels = graphs["wrong_channels"].graph
     assert [dim.dim_value for dim in channels.input[0].type.tensor_type.shape.dim][1:] == [8, 8, 8]
     assert list(channels.input)[1:] == list(good.graph.input)[1:]
+
+
+def test_a_folder_without_graphs_is_no_success(tmp_path, capsys):
+    assert compile_all(tmp_path) == 1
+    assert "nothing to compile" in capsys.readouterr().out
