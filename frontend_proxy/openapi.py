@@ -140,8 +140,8 @@ _CAPTURE_ID = {
 }
 _CAPTURE_PATH: Json = {
     "parameters": [_CAPTURE_ID],
-    "get": operation("try-on", "What has become of a capture", CaptureStatus, errors=(401, 404, 429)),
-    "delete": operation("try-on", "Cancel and forget a capture", CaptureDeleted, errors=(401, 404, 429)),
+    "get": operation("try-on", "What has become of a capture", CaptureStatus, errors=(401, 404, 429, 503)),
+    "delete": operation("try-on", "Cancel and forget a capture", CaptureDeleted, errors=(401, 404, 429, 503)),
 }
 
 PATHS: Json = {
@@ -169,7 +169,7 @@ PATHS: Json = {
                 JSON: {"schema": reference(ScanRequest)},
                 FORM: form(ScanRequest, "image"),
             },
-            errors=(400, 401, 408, 413, 429, 507),
+            errors=(400, 401, 408, 413, 429, 503, 507),
         )
     },
     "/api/fabric/catalog": {
@@ -178,22 +178,22 @@ PATHS: Json = {
             "The catalog",
             FabricList,
             parameters=(query("tag", "fabrics with this tag"), query("text", "… and every word of this")),
-            errors=(401, 429),
+            errors=(401, 429, 503),
             answers={"304": {"description": "If-None-Match names the list's ETag: nothing has changed"}},
         )
     },
     "/api/fabric/{id}": {
         "parameters": [FABRIC_ID],
-        "get": operation("fabrics", "One fabric", FabricAnswer, errors=(401, 404, 429)),
+        "get": operation("fabrics", "One fabric", FabricAnswer, errors=(401, 404, 429, 503)),
         "put": operation(
             "fabrics",
             "Replace what is said of a fabric; its id and textures stay",
             FabricAnswer,
             body=content(FabricDetails),
-            errors=(400, 401, 403, 404, 413, 429, 507),
+            errors=(400, 401, 403, 404, 413, 429, 503, 507),
         ),
         "delete": operation(
-            "fabrics", "Delete a saved fabric", FabricDeleted, errors=(401, 403, 404, 429, 507)
+            "fabrics", "Delete a saved fabric", FabricDeleted, errors=(401, 403, 404, 429, 503, 507)
         ),
     },
     "/health": {"get": operation("operations", "How much of the server works", HealthReport, public=True)},
