@@ -24,6 +24,7 @@ from benchmarks.fabric_metrics import Measure
 from benchmarks.materials import jpeg
 from fabric import encode, frame, ingest, light, quality, rectify, relief, repeat, scan, seam
 from fabric.builtin import RECIPES
+from frontend_proxy.worker import keep_memory
 
 STAGES: tuple[FunctionType, ...] = (
     ingest.decode, rectify.find_outline, quality.judge, repeat.find_repeats, frame.choose_frame,
@@ -45,6 +46,7 @@ def speed(quick: bool) -> Iterator[Measure]:
     """A 12-megapixel JPEG, in one process and in one a core, this scan and the old one in turn."""
     if quick:
         return
+    keep_memory()
     data = photo()
     maps = scan(data).maps
     ours, old = [], []
@@ -88,10 +90,13 @@ def _stages(data: bytes) -> dict[str, float]:
 
 
 def _scans_a_minute(data: bytes) -> tuple[float, float]:
-    """Of this scan and of the old one: as many processes as cores, each with one thread, in turn."""
+    """Of this scan and of the old one: as many processes as cores, each with one thread, in turn.
+
+    Both keep their memory, as the proxy's worker does.
+    """
     cores = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(cores, context, initializer=_one_thread) as pool:
 
         def minutes(function: Callable[[bytes], object], times: int) -> float:
             """That `times` scans in each process take, in the mean."""
@@ -101,6 +106,11 @@ def _scans_a_minute(data: bytes) -> tuple[float, float]:
         rounds = [(minutes(scan, SCANS_A_ROUND), minutes(baseline.scan, 1)) for _ in range(ROUNDS)]
     ours, old = (statistics.median(column) for column in zip(*rounds, strict=True))
     return cores * SCANS_A_ROUND / ours, cores / old
+
+
+def _one_thread() -> None:
+    keep_memory()
+    cv2.setNumThreads(1)
 
 
 def _repeated(function: Callable[[bytes], object], data: bytes, times: int) -> float:

@@ -35,4 +35,4 @@ def encode(role: str, pixels: np.ndarray, file_format: Format) -> EncodedImage:
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
     """0 to 1 as uint8."""
-    return cv2.convertScaleAbs(cv2.max(values, 0), alpha=255)
+    return cv2.convertScaleAbs(values, alpha=255)

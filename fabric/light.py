@@ -16,6 +16,7 @@ CLAHE_BLEND = 0.04  # at 1.0 it doubles the local contrast and the colour error;
 
 _COARSE = 128
 _STEPS = 16383
+_PIECE = 1 << 14
 _FLOOR = 1e-3
 
 
@@ -27,8 +28,13 @@ def srgb_to_linear(image: np.ndarray) -> np.ndarray:
 def linear_to_srgb(image: np.ndarray) -> np.ndarray:
     """Linear light in float32 to uint8 sRGB (IEC 61966-2-1), through a table of `_STEPS` steps."""
     # OpenCV rounds and saturates as it converts: the table goes on, with white, for all that may come.
-    index = cv2.multiply(image, (_STEPS,) * 4, dtype=cv2.CV_16U)
-    return np.take(_GAMMA, index).reshape(image.shape)
+    index = cv2.multiply(image, (_STEPS,) * 4, dtype=cv2.CV_16U).ravel()
+    code = np.empty(image.shape, np.uint8)
+    # Piece by piece: NumPy makes each index eight bytes long, which for a whole picture no cache holds.
+    for part in range(0, code.size, _PIECE):
+        piece = slice(part, part + _PIECE)
+        np.take(_GAMMA, index[piece], out=code.reshape(-1)[piece], mode="clip")
+    return code
 
 
 def _tables() -> tuple[np.ndarray, np.ndarray]:
@@ -68,8 +74,10 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     code = linear_to_srgb(luminance)
     enhanced = srgb_to_linear(cv2.createCLAHE(CLAHE_CLIP, (8, 8)).apply(code))
     blend = CLAHE_BLEND * strength
-    ratio = cv2.min(cv2.divide(enhanced, cv2.max(luminance, _FLOOR)), 3)
-    gain = blend * cv2.max(ratio, 0.1) + (1 - blend)
+    gain = cv2.divide(enhanced, cv2.max(luminance, _FLOOR))
+    np.clip(gain, 0.1, 3, out=gain)
+    gain *= blend
+    gain += 1 - blend
     # A local mean that moves is light, which has just been flattened: keep only the contrast.
     local = cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA)
     gain = cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))

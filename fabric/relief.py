@@ -62,7 +62,10 @@ def gradient(height: Array) -> tuple[Array, Array]:
 def normal_map(height: Array) -> Array:
     """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z to the viewer."""
     dx, dy = gradient(height)
-    inverse = 1 / cv2.sqrt(dx * dx + dy * dy + 1)
+    inverse = dx * dx
+    cv2.accumulateSquare(dy, inverse)
+    inverse += 1
+    inverse = 1 / cv2.sqrt(inverse)
     return cv2.merge([cv2.multiply(dx, inverse, scale=-1), dy * inverse, inverse])
 
 
@@ -90,20 +93,23 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
         slope += 1
         hidden += np.divide(horizon, np.sqrt(slope, out=slope), out=slope)
     occlusion = 1 - (strength / 8) * hidden
-    return cv2.min(cv2.max(_twice(occlusion), 0), 1)
+    return np.clip(_twice(occlusion), 0, 1)
 
 
 def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:
     """Roughness 0 to 1 (N, N) float32: the class's mean, up to 0.08 more in hollows and less on tops.
 
-    Tops of threads are pressed and worn smooth; `strength` 0 is the mean alone.
+    Tops of threads are pressed and worn smooth; `strength` 0 is the mean alone. `height` has mean 0.
     """
-    deviation = float(height.std())
+    deviation = cv2.norm(height) / height.size**0.5
     if deviation < 1e-9:
         return np.full_like(height, roughness)
-    hollows = np.tanh(-height / (2 * deviation))
-    rough = np.float32(0.08 * strength) * hollows + np.float32(roughness - 0.08 * strength * hollows.mean())
-    return cv2.min(cv2.max(rough, 0.02), 1)
+    rough = height * np.float32(-1 / (2 * deviation))
+    np.tanh(rough, out=rough)
+    rough -= rough.mean()
+    rough *= 0.08 * strength
+    rough += roughness
+    return np.clip(rough, 0.02, 1, out=rough)
 
 
 def _twice(image: Array) -> Array:

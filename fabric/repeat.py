@@ -87,14 +87,17 @@ def autocorrelation(grey: np.ndarray) -> np.ndarray:
     side = len(grey)
     slow = cv2.GaussianBlur(cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 128 / 6)
     detail = grey - cv2.resize(slow, (side, side), interpolation=cv2.INTER_LINEAR)
-    limit = 3 * detail.std() + 1e-9
+    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(detail))
+    limit = 3 * deviation + 1e-9
     window, window_correlation = _window(side)
-    detail = (np.clip(detail, -limit, limit) - detail.mean()) * window
+    np.clip(detail, -limit, limit, out=detail)
+    detail -= mean
+    detail *= window
     spectrum = fft.rfft2(detail)
     power = spectrum.real**2 + spectrum.imag**2
     correlation = fft.fftshift(fft.irfft2(power, s=(side, side)))
-    correlation /= window_correlation
-    return (correlation / max(correlation[side // 2, side // 2], 1e-12)).astype(np.float32)
+    largest = max(correlation[side // 2, side // 2], 1e-12)
+    return cv2.divide(correlation, window_correlation, scale=1 / largest)
 
 
 @lru_cache(maxsize=4)
@@ -127,13 +130,13 @@ def _candidates(field: np.ndarray) -> list[Repeat]:
     nearest = np.argsort(columns, kind="stable")
     nearest = nearest[height[nearest] >= 0.5 * height.max(initial=0)]
     chosen = np.union1d(np.argsort(-height, kind="stable")[:_CANDIDATES], nearest[:_CANDIDATES])
-    vectors = [_refine(field, half, (float(columns[i]), float(rows[i] - half))) for i in chosen]
-    likeness, contrast = _score(highest, np.array(vectors).reshape(-1, 2))
-    needed = [MIN_CONFIDENCE if 2 * x < reach else SINGLE_CONFIDENCE for x, _ in vectors]
+    vectors = _refined(field, np.column_stack([columns, rows - half])[chosen].astype(np.float64))
+    likeness, contrast = _score(highest, vectors)
+    needed = np.where(2 * vectors[:, 0] < reach, MIN_CONFIDENCE, SINGLE_CONFIDENCE)
     likeness = np.where(contrast >= needed, likeness, 0)
     limit = max(0.8 * likeness.max(initial=0), 1e-6)
     return [
-        Repeat(_across_stripe(field, half, vectors[i]), min(float(contrast[i]), 1.0))
+        Repeat(_across_stripe(field, half, tuple(vectors[i].tolist())), min(float(contrast[i]), 1.0))
         for i in np.flatnonzero(likeness >= limit)
     ]
 
@@ -169,40 +172,51 @@ def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) ->
         return vector
     peak = field[round(vector[1]) + half, round(vector[0])]
     ridge = []
-    for row in range(-reach, reach + 1):
+    for row in range(half - reach, half + reach + 1):
         low = max(round(vector[0] - length * WEDGE / 2 - 2), 1)
-        line = field[row + half, low : round(vector[0] + length * WEDGE / 2) + 3]
+        line = field[row, low : round(vector[0] + length * WEDGE / 2) + 3]
         column = low + int(line.argmax())
         if line.max() < 0.85 * peak or column + 1 >= field.shape[1]:
             return vector
-        ridge.append((column + _vertex(*field[row + half, column - 1 : column + 2].tolist()), float(row)))
-    return min(ridge, key=lambda point: np.hypot(*point))
+        ridge.append((row, column))
+    rows, columns = np.array(ridge).T
+    x, y = columns + _vertex(*(field[rows, columns + side] for side in (-1, 0, 1))), rows - half
+    nearest = np.hypot(x, y).argmin()
+    return float(x[nearest]), float(y[nearest])
 
 
-def _refine(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
-    """`vector` to a fraction of a pixel: each multiple's peak in turn, the farthest is the most exact."""
-    x, y = vector
-    step = 1
-    while True:
-        column, row = round(x * step), round(y * step) + half
-        radius = max(1, min(3, int(x / 4)))
-        low_r, low_c = max(row - radius, 0), column - radius
-        patch = field[low_r : row + radius + 1, low_c : column + radius + 1]
-        if patch.size == 0 or column + radius + 1 > field.shape[1] or row + radius + 1 > field.shape[0]:
-            return x, y
-        peak_r, peak_c = divmod(int(patch.argmax()), patch.shape[1])
-        peak_r, peak_c = peak_r + low_r, peak_c + low_c
-        if not (0 < peak_r < field.shape[0] - 1 and 0 < peak_c < field.shape[1] - 1):
-            return x, y
-        if field[peak_r, peak_c] < 0.3 * field[round(y) + half, round(x)]:
-            return x, y
-        dx = _vertex(*field[peak_r, peak_c - 1 : peak_c + 2].tolist())
-        dy = _vertex(*field[peak_r - 1 : peak_r + 2, peak_c].tolist())
-        x, y = (peak_c + dx) / step, (peak_r - half + dy) / step
+def _refined(field: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """`vectors` (N, 2) to a fraction of a pixel: each multiple's peak in turn, the farthest is most exact."""
+    half, (height, width) = len(field) // 2, field.shape
+    vectors = vectors.copy()
+    around = np.arange(-3, 4)
+    going, step = np.arange(len(vectors)), 1  # those whose next multiple is yet to be looked at
+    while len(going):
+        x, y = vectors[going].T
+        radius = np.clip((x / 4).astype(int), 1, 3)
+        column, row = np.rint([x * step, y * step]).astype(int)
+        row += half
+        # The highest within the radius: (N, 7, 7).
+        columns = np.clip(column[:, None] + around, 0, width - 1)
+        rows = np.clip(row[:, None] + around, 0, height - 1)
+        near = np.abs(around) <= radius[:, None]
+        patch = np.where(near[:, :, None] & near[:, None], field[rows[:, :, None], columns[:, None]], -np.inf)
+        best = patch.reshape(-1, around.size**2).argmax(axis=1)
+        each = np.arange(len(going))
+        peak_r, peak_c = rows[each, best // around.size], columns[each, best % around.size]
+        start = field[np.rint(y).astype(int) + half, np.rint(x).astype(int)]
+        found = (column + radius < width) & (row + radius < height) & (row + radius >= 0)
+        found &= (peak_r > 0) & (peak_r < height - 1) & (peak_c > 0) & (peak_c < width - 1)
+        found &= field[peak_r, peak_c] >= 0.3 * start
+        going, r, c = going[found], peak_r[found], peak_c[found]
+        dx = _vertex(*(field[r, c + side] for side in (-1, 0, 1)))
+        dy = _vertex(*(field[r + side, c] for side in (-1, 0, 1)))
+        vectors[going] = np.column_stack([c + dx, r - half + dy]) / step
         step *= 2
+    return vectors
 
 
-def _vertex(left: float, middle: float, right: float) -> float:
+def _vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Where the parabola through three neighbours peaks, -0.5 to 0.5 about the middle."""
-    curve = left - 2 * middle + right
-    return 0.0 if curve >= 0 else float(min(max((left - right) / (2 * curve), -0.5), 0.5))
+    curve = np.minimum(left - 2.0 * middle + right, -1e-12)
+    return np.clip((left - right) / (2.0 * curve), -0.5, 0.5)

@@ -32,6 +32,16 @@ async def test_what_the_call_raises_arrives(worker: Worker) -> None:
     assert await worker.run(divmod, 7, 2) == (3, 1)
 
 
+async def test_memory_stays_for_the_next_call(worker: Worker) -> None:
+    """glibc gives back what it deems too much, and the next scan faulted each of its pages in again."""
+    pictures = "len([b'x' * (16 << 20) for _ in range(4)])"
+    faults = "__import__('resource').getrusage(0).ru_minflt"
+    await worker.run(eval, pictures)
+    before = await worker.run(eval, faults)
+    await worker.run(eval, pictures)
+    assert await worker.run(eval, faults) - before < 1000  # of the 16384 pages that they fill
+
+
 async def test_a_crash_fails_only_the_call_that_crashed(worker: Worker) -> None:
     """A dead process breaks a ProcessPoolExecutor with all that it holds, and for good."""
     crash, after = await asyncio.gather(
