@@ -7,7 +7,8 @@ from fabric.light import linear_to_srgb, srgb_to_linear
 from fabric.scanner import Scan
 
 CELL = 384
-LIGHTS = ((-0.7, 0.5), (0.7, 0.5), (0.0, -0.8))
+LAMPS = ((-0.7, 0.5), (0.7, 0.5), (0.0, -0.8))  # (x, y) that they hang above, -1 to 1 from the middle
+_LAMP_HEIGHT = 0.6  # near enough to be seen to move, and to graze the cloth
 
 
 def contact_sheet(scan: Scan) -> np.ndarray:
@@ -17,15 +18,21 @@ def contact_sheet(scan: Scan) -> np.ndarray:
     """
     maps = {role: _decode(image.data) for role, image in scan.maps.items()}
     top = [_fit(maps[role]) for role in ("diffuse", "normal", "roughness_map", "height")]
-    lit = [_fit(light_plane(maps, scan.roughness, light)) for light in LIGHTS]
+    lit = [_fit(light_plane(maps, scan.roughness, lamp)) for lamp in LAMPS]
     return np.vstack([np.hstack(top), np.hstack([*lit, light_sphere(maps, scan.roughness)])])
 
 
-def light_plane(maps: dict[str, np.ndarray], roughness: float, light: tuple[float, float]) -> np.ndarray:
-    """The tile repeated 2×2, lit from (x, y) at unit height: (2N, 2N, 3) uint8 RGB."""
-    normal = maps["normal"].astype(np.float32) / 127.5 - 1
-    lit = _shade(maps, normal, roughness, np.array([*light, 1.0]))
-    return np.tile(lit, (2, 2, 1))
+def light_plane(maps: dict[str, np.ndarray], roughness: float, lamp: tuple[float, float]) -> np.ndarray:
+    """The tile repeated 2×2 under a lamp: (2 × CELL, 2 × CELL, 3) uint8 RGB."""
+    tiled = {}
+    for name, image in maps.items():
+        small = cv2.resize(image, (CELL, CELL), interpolation=cv2.INTER_AREA)
+        tiled[name] = np.tile(small, (2, 2, 1)[: small.ndim])
+    normal = tiled["normal"].astype(np.float32) / 127.5 - 1
+    y, x = np.mgrid[1 : -1 : 2j * CELL, -1 : 1 : 2j * CELL]
+    return _shade(
+        tiled, normal, roughness, np.dstack([lamp[0] - x, lamp[1] - y, np.full_like(x, _LAMP_HEIGHT)])
+    )
 
 
 def light_sphere(maps: dict[str, np.ndarray], roughness: float, repeat: float = 1.0) -> np.ndarray:
@@ -53,13 +60,16 @@ def light_sphere(maps: dict[str, np.ndarray], roughness: float, repeat: float = 
 def _shade(
     maps: dict[str, np.ndarray], normal: np.ndarray, roughness: float, light: np.ndarray
 ) -> np.ndarray:
-    """Lambert and GGX (Walter et al. 2007) under one light and a little sky, seen from above."""
-    light = light / np.linalg.norm(light)
+    """Lambert and GGX (Walter et al. 2007) under one light and a little sky, seen from above.
+
+    light: the way to it, (3,) or for each pixel (H, W, 3).
+    """
+    light = light / np.linalg.norm(light, axis=-1, keepdims=True)
     half = light + np.array([0, 0, 1])
-    half = half / np.linalg.norm(half)
-    facing = np.clip(normal @ light, 0, 1)
+    half = half / np.linalg.norm(half, axis=-1, keepdims=True)
+    facing = np.clip((normal * light).sum(axis=-1), 0, 1)
     alpha = (maps["roughness_map"].astype(np.float32) / 255 * roughness) ** 2
-    aligned = np.clip(normal @ half, 0, 1)
+    aligned = np.clip((normal * half).sum(axis=-1), 0, 1)
     lobe = alpha**2 / np.maximum(aligned**2 * (alpha**2 - 1) + 1, 1e-3) ** 2 / 4
     sky = 0.25 * maps["ao"].astype(np.float32) / 255
     colour = srgb_to_linear(maps["diffuse"])
