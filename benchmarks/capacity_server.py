@@ -93,6 +93,7 @@ class Configuration:
 
     max_rows: int
     capture_interval: int
+    max_live: int
     max_encoding: int
     instances: Mapping[str, int]
     max_batch: Mapping[str, int]
@@ -113,6 +114,7 @@ class Configuration:
         return cls(
             parameter("max_rows"),
             parameter("capture_interval"),
+            parameter("max_live"),
             parameter("max_encoding"),
             {model: number(model, r"kind: KIND_\w+\s+count: (\d+)") for model in processes},
             {
@@ -175,6 +177,7 @@ class Server:
         self.env, self._machine, self._chance = env, machine, chance
         self._cores = Cores(env, machine.cores)
         self._gpu = simpy.Resource(env)
+        self._live = simpy.Resource(env, configuration.max_live)
         self._encoders = simpy.Resource(env, configuration.max_encoding)
         self._pools = {
             stage: _Pool(
@@ -188,6 +191,15 @@ class Server:
 
     def dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
         """One job, as `tryon` takes it through."""
+        if not recipe.live:
+            yield from self._make(recipe)
+            return
+        with self._live.request() as place:
+            yield place
+            with self._steps.live_under_way():
+                yield from self._make(recipe)
+
+    def _make(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
         with self._encoders.request() as place:
             yield place
             yield self._pools["preprocess"].run()
@@ -258,24 +270,34 @@ class _Ticket:
 
 
 class _Steps(Stepper):
-    """The real stepper's choice of who advances (`_pick`); only time passes otherwise."""
+    """The real stepper's choice of who advances (`_pick`) and of when captures give way; only time passes
+    otherwise."""
 
     def __init__(self, server: Server, configuration: Configuration):
         super().__init__(None, configuration.max_rows, configuration.capture_interval)
         self._server = server
         self._running = False
+        self._give_way_no_longer = _Signal(server.env)
 
     def run(self, recipe: Recipe) -> simpy.Event:
         job = _Job(recipe.live, recipe.rows, recipe.steps)
         ticket = _Ticket(job, self._server.env.event())
         self._tickets.append(ticket)
+        if job.live:
+            self._give_way_no_longer.set()
         if not self._running:
             self._running = True
             self._server.env.process(self._tick_while_jobs())
         return ticket.finished
 
     def _tick_while_jobs(self) -> Generator[simpy.Event, Any, None]:
+        env, pause = self._server.env, 0.0
         while self._tickets:
+            if self._gives_way(pause):
+                yield env.timeout(pause) | self._give_way_no_longer.next
+                pause = 0.0
+                continue
+            began = env.now
             picked = self._pick()
             yield from self._server.predict(sum(ticket.job.rows for ticket in picked))
             for ticket in picked:
@@ -285,4 +307,17 @@ class _Steps(Stepper):
                     self._tickets.remove(ticket)
                     ticket.finished.succeed()
             self._tick += 1
+            pause = (self._capture_interval - 1) * (env.now - began)
         self._running = False
+
+
+class _Signal:
+    """An `asyncio.Event` in simulated time, as far as the stepper needs one: it wakes who waits now."""
+
+    def __init__(self, env: simpy.Environment):
+        self._env = env
+        self.next = env.event()
+
+    def set(self) -> None:
+        self.next.succeed()
+        self.next = self._env.event()

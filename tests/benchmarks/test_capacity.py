@@ -87,6 +87,43 @@ def test_keyframes_that_come_later_end_before_a_capture():
     assert server.rows == 25 + 3 * 4
 
 
+def test_who_is_first_in_a_crowd_does_not_wait_for_the_last():
+    """Where all shared the cores at once, all ended late together."""
+    env, ended = simpy.Environment(), []
+    server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
+
+    def job():
+        yield from server.dress(Recipe(live=True, steps=4))
+        ended.append(env.now)
+
+    for _ in range(16):
+        env.process(job())
+    env.run()
+    assert ended[0] < ended[-1] / 4
+
+
+def test_a_capture_leaves_a_lone_keyframe_most_of_the_cores():
+    """It took half of them while the keyframe was encoded and decoded: 1.6 times as long as alone."""
+    env, seconds = simpy.Environment(), []
+    server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
+
+    def captures():
+        while len(seconds) < 20:
+            yield from server.dress(Recipe(live=False, steps=25))
+
+    def keyframes():
+        for _ in range(20):
+            yield env.timeout(0.1)
+            began = env.now
+            yield from server.dress(Recipe(live=True, steps=4))
+            seconds.append(env.now - began)
+
+    env.process(captures())
+    env.process(keyframes())
+    env.run()
+    assert ALONE < sum(seconds) / 20 < 1.35 * ALONE
+
+
 def test_rows_are_padded_to_the_captured_batches():
     """Five rows cost as much as six where those have a CUDA graph."""
     env = simpy.Environment()
@@ -153,6 +190,7 @@ def test_the_gpus_are_marked_as_assumed_and_become_machines():
 def test_the_configuration_is_that_of_the_repository():
     gpu, cpu = (Configuration.read(profile) for profile in ("gpu", "cpu"))
     assert (gpu.max_rows, gpu.capture_interval, gpu.max_encoding) == (16, 3, 4)
+    assert (gpu.max_live, cpu.max_live) == (32, 3)
     assert gpu.instances == cpu.instances == {"preprocess": 2, "postprocess": 2}
     assert gpu.max_batch == {"vae_encoder": 8, "vae_decoder": 8}
     assert cpu.max_batch == {}, "a batch of pictures costs more a row on a CPU"

@@ -60,6 +60,16 @@ def test_all_profiles_have_the_same_tensors(stage):
         assert getattr(gpu, field) == getattr(cpu, field) == getattr(onnx, field)
 
 
+def test_tryon_differs_between_profiles_in_the_keyframes_under_way_only():
+    gpu, cpu = read("tryon"), read("tryon", "cpu")
+    most = [int(config.parameters["max_live"].string_value) for config in (gpu, cpu)]
+    for config in (gpu, cpu):
+        del config.parameters["max_live"]
+    assert gpu == cpu
+    assert most[0] >= int(gpu.parameters["max_rows"].string_value), "a batch is never full"
+    assert most[1] >= 2, "one is decoded while the next is denoised"
+
+
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_every_tensor_of_an_ensemble_meets_its_neighbour(ensemble):
     config = read(ensemble)

@@ -14,7 +14,7 @@ import triton_python_backend_utils as pb_utils
 from batch import alike, stack
 from lights import NO_LIGHT, Lights, View
 from previews import Previews, shrink
-from sampling import Denoising, Recipe, make_scheduler
+from sampling import Denoising, Recipe, Schedulers
 from stepper import Cancelled, Stepper
 from tokenizers import Tokenizer
 
@@ -32,7 +32,7 @@ class TritonPythonModel:
         folder = Path(args["model_repository"], args["model_version"])
         try:
             pipeline = json.loads((folder / "pipeline.json").read_text())
-            self._scheduler_config = json.loads((folder / "scheduler_config.json").read_text())
+            self._schedulers = Schedulers(json.loads((folder / "scheduler_config.json").read_text()))
         except FileNotFoundError as error:
             raise pb_utils.TritonModelException(
                 f"{error.filename} is missing: run `make export` first"
@@ -41,11 +41,14 @@ class TritonPythonModel:
         same = {"resolution": pipeline["resolution"]}
         self._recipes = {mode: Recipe(**same | pipeline[mode]) for mode in _FORMATS}
         for recipe in self._recipes.values():
-            self._scheduler(recipe).set_timesteps(recipe.steps)  # imports what is lazy, before anyone waits
+            # Imports what is lazy, before anyone waits.
+            self._schedulers.fresh(recipe.scheduler).set_timesteps(recipe.steps)
         self._prompts = pipeline["prompt"], pipeline["negative_prompt"]
         self._masked = np.array([pipeline["conditioning"] == "masked"])
         self._batch_sizes = pipeline.get("batch_sizes", ())
         parameters = json.loads(args["model_config"])["parameters"]
+        # Lines of our own, first come, first served: what waits in a model's queue cannot be cancelled.
+        self._live = asyncio.Semaphore(int(parameters["max_live"]["string_value"]))
         self._encoders = asyncio.Semaphore(int(parameters["max_encoding"]["string_value"]))
         self._lights = Lights(int(parameters["max_sessions"]["string_value"]))
         self._stepper = Stepper(
@@ -79,7 +82,14 @@ class TritonPythonModel:
 
     async def _dress(self, request, sender):
         order = _Order(request, self._recipes)
-        async with self._encoders:  # in a line of our own: what waits in a model's queue cannot be cancelled
+        if not order.live:
+            return await self._make(request, order, sender)
+        async with self._live:
+            with self._stepper.live_under_way():
+                return await self._make(request, order, sender)
+
+    async def _make(self, request, order, sender):
+        async with self._encoders:
             if sender.is_cancelled():
                 raise Cancelled
             began = time.perf_counter()
@@ -93,7 +103,9 @@ class TritonPythonModel:
         report |= {"mode": "ai_enhanced", "seed": order.seed, "steps": order.recipe.steps}
 
         if report["mode_reason"] is None:
-            job = _Job(order, self._scheduler(order.recipe), encoded, sender, request.request_id())
+            job = _Job(
+                order, self._schedulers.fresh(order.recipe.scheduler), encoded, sender, request.request_id()
+            )
             await self._stepper.run(job)
             stage, latents = "decode", ("latents", job.denoising.latents)
         else:  # nothing to paint: the composite is the answer
@@ -161,9 +173,6 @@ class TritonPythonModel:
 
         await asyncio.gather(*(call(positions) for positions in alike(jobs)))
         return predictions
-
-    def _scheduler(self, recipe):
-        return make_scheduler(recipe.scheduler, self._scheduler_config)
 
 
 class _Order:

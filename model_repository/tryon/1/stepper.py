@@ -5,12 +5,14 @@ one call, and hands each job its own. Jobs join and leave between ticks, so nobo
 25 steps, and users who come at once share the network's batches (iteration-level scheduling, Yu et al.,
 "Orca", OSDI 2022).
 
-Keyframes are live, so they go first; captures advance at least every `capture_interval` ticks. A job
-that fails fails alone.
+Keyframes are live, so they go first; captures advance at least every `capture_interval` ticks, and while
+a keyframe is at other stages, which want the same processor, no more often than that. A job that fails
+fails alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 
@@ -75,6 +77,19 @@ class Stepper:
         self._tick = 0
         self._last_capture_tick = 0
         self._ticking: asyncio.Task[None] | None = None
+        self._live_under_way = 0
+        self._give_way_no_longer = asyncio.Event()
+
+    @contextmanager
+    def live_under_way(self) -> Iterator[None]:
+        """Around all of a live job's way: `run`, and the stages before and after it."""
+        self._live_under_way += 1
+        try:
+            yield
+        finally:
+            self._live_under_way -= 1
+            if not self._live_under_way:
+                self._give_way_no_longer.set()
 
     async def run(self, job: Job) -> None:
         """Advance `job` until it is done.
@@ -85,14 +100,34 @@ class Stepper:
             raise ValueError(f"a job of {job.rows} rows does not fit into a batch of {self._max_rows}")
         ticket = _Ticket(job)
         self._tickets.append(ticket)
+        if job.live:
+            self._give_way_no_longer.set()
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick_while_jobs())
         await ticket.finished
 
     async def _tick_while_jobs(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause = 0.0
         while self._drop_ended():
+            if self._gives_way(pause):
+                await self._give_way(pause)
+                pause = 0.0
+                continue  # others may have come, and some may have been cancelled
+            began = clock()
             await self._step(self._pick())
             self._tick += 1
+            pause = (self._capture_interval - 1) * (clock() - began)
+
+    def _gives_way(self, pause: float) -> bool:
+        """Whether captures, which are alone here, are to pause for a live job elsewhere."""
+        return pause > 0 and self._live_under_way > 0 and not any(it.job.live for it in self._tickets)
+
+    async def _give_way(self, seconds: float) -> None:
+        """For so long, unless a live job comes here before, or the last of them has gone."""
+        self._give_way_no_longer.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._give_way_no_longer.wait(), seconds)
 
     def _drop_ended(self) -> list[_Ticket]:
         for ticket in self._tickets:

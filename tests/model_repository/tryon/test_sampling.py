@@ -1,14 +1,23 @@
+import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sampling import Denoising, Recipe, make_scheduler
+from sampling import Denoising, Recipe, Schedulers
 
 from export.checkpoint import Checkpoint
 from export.stages import UNet, VaeDecoder, VaeEncoder
 from tests import tiny_checkpoint
 
 RECIPE = Recipe("DDIMScheduler", steps=4, strength=0.6, guidance_scale=1.0)
+SCHEDULERS = [
+    "DDIMScheduler",
+    "DPMSolverMultistepScheduler",
+    "EulerAncestralDiscreteScheduler",  # draws noise at every step, scales the model's input
+    "HeunDiscreteScheduler",  # two calls of the network for one step
+    "LCMScheduler",
+    "UniPCMultistepScheduler",
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,7 @@ def ours(pipeline, recipe, scene, conditioning, seed=7):
         mean, std = VaeEncoder(checkpoint.vae)(torch.cat(images))
         embeds, negative = pipeline.encode_prompt("a denim jacket", "cpu", 1, True, "bad")
         denoising = Denoising(
-            make_scheduler(recipe.scheduler, pipeline.scheduler.config),
+            Schedulers(pipeline.scheduler.config).fresh(recipe.scheduler),
             recipe,
             mean,
             std,
@@ -55,7 +64,8 @@ def diffusers_own(pipeline, recipe, scene, conditioning, seed=7):
     """The same by StableDiffusionInpaintPipeline, untouched."""
     composite, mask = scene
     pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
-    pipeline.scheduler, kept = make_scheduler(recipe.scheduler, pipeline.scheduler.config), pipeline.scheduler
+    kept = pipeline.scheduler
+    pipeline.scheduler = getattr(diffusers, recipe.scheduler).from_config(kept.config)
     try:
         return pipeline(
             "a denim jacket",
@@ -78,17 +88,7 @@ def diffusers_own(pipeline, recipe, scene, conditioning, seed=7):
 @pytest.mark.parametrize("conditioning", ["composite", "masked"])
 @pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
 @pytest.mark.parametrize("strength", [0.6, 1.0])
-@pytest.mark.parametrize(
-    "scheduler",
-    [
-        "DDIMScheduler",
-        "DPMSolverMultistepScheduler",
-        "EulerAncestralDiscreteScheduler",  # draws noise at every step, scales the model's input
-        "HeunDiscreteScheduler",  # two calls of the network for one step
-        "LCMScheduler",
-        "UniPCMultistepScheduler",
-    ],
-)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_same_seed_gives_diffusers_picture(
     pipeline, scene, scheduler, strength, guidance_scale, conditioning
 ):
@@ -97,6 +97,38 @@ def test_the_same_seed_gives_diffusers_picture(
         ours(pipeline, recipe, scene, conditioning) - diffusers_own(pipeline, recipe, scene, conditioning)
     )
     assert difference.max() < 2e-3
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_jobs_side_by_side_do_not_share_a_schedulers_state(scheduler):
+    """Schedulers are copies of one: what a job leaves in it would be another's first step."""
+    schedulers = Schedulers({})
+    recipe = RECIPE.override(scheduler=scheduler)
+    mean, mask, embeds = torch.full((1, 4, 8, 8), 0.5), torch.ones(1, 1, 8, 8), torch.zeros(1, 77, 8)
+
+    def begin(seed, steps):
+        fresh = schedulers.fresh(scheduler)
+        return Denoising(fresh, recipe.override(steps=steps), mean, mean, mask, embeds, seed)
+
+    def step(job):
+        job.advance(job.sample[:, :4] * 0.1 + job.timestep.mean() / 1000)
+
+    def lone():
+        job = begin(1, 4)
+        while not job.done:
+            step(job)
+        return job.latents
+
+    expected = lone()
+    beside = begin(2, 7)
+    step(beside)
+    job = begin(1, 4)
+    while not job.done:
+        step(job)
+        step(beside)
+    assert torch.equal(job.latents, expected)
+    assert torch.equal(lone(), expected)
+    assert expected.std() > 0.01, "a flat picture proves nothing"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +153,7 @@ def test_exactly_the_asked_steps_are_executed(steps, strength):
     recipe = RECIPE.override(steps=steps, strength=strength)
     latents = torch.zeros(1, 4, 8, 8)
     denoising = Denoising(
-        make_scheduler("DDIMScheduler", {}),
+        Schedulers({}).fresh("DDIMScheduler"),
         recipe,
         latents,
         latents,
@@ -158,7 +190,7 @@ def test_what_the_vae_gave_on_a_gpu_stays_there(pipeline, scheduler):
     config = pipeline.scheduler.config
     latents = torch.empty(1, 4, 8, 8, device="meta")
     denoising = Denoising(
-        make_scheduler(scheduler, config),
+        Schedulers(config).fresh(scheduler),
         Recipe(scheduler, steps=4, strength=0.6, guidance_scale=1.0),
         latents,
         latents,

@@ -95,6 +95,54 @@ async def test_a_full_house_of_keyframes_does_not_starve_a_capture():
     assert max(late - early for early, late in pairwise(turns)) <= 3
 
 
+class SlowNetwork(Network):
+    """Takes 10 ms for a call, by the loop's clock."""
+
+    def __init__(self):
+        super().__init__()
+        self.began = []
+
+    async def __call__(self, jobs):
+        self.began.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        return await super().__call__(jobs)
+
+
+async def test_a_capture_gives_way_while_a_keyframe_is_at_other_stages():
+    """It took half of the processor there, since only ticks were counted."""
+    network = SlowNetwork()
+    stepper = Stepper(network, max_rows=8, capture_interval=3)
+    with stepper.live_under_way():
+        await stepper.run(CountingJob("capture", 6, live=False))
+    pauses = [late - early - 0.01 for early, late in pairwise(network.began)]
+    assert min(pauses) >= 0.02, "two of three thirds are the keyframe's"
+
+
+async def test_a_capture_gives_way_no_longer_than_it_must():
+    """A keyframe that comes is not kept waiting, and what comes after the last keyframe is the capture's."""
+    network = SlowNetwork()
+    stepper = Stepper(network, max_rows=8, capture_interval=10_000)
+    with stepper.live_under_way():
+        capture = asyncio.create_task(stepper.run(CountingJob("capture", 4, live=False)))
+        while len(network.ticks) < 1:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)  # now it gives way, for 100 s
+        assert network.ticks == [["capture"]]
+        await asyncio.wait_for(stepper.run(CountingJob("keyframe", 2)), 5)
+    await asyncio.wait_for(capture, 5)
+    assert network.ticks == [["capture"], ["keyframe"], ["keyframe"], *[["capture"]] * 3]
+
+
+async def test_a_capture_that_gives_way_can_be_cancelled():
+    network = SlowNetwork()
+    stepper = Stepper(network, max_rows=8, capture_interval=3)
+    with stepper.live_under_way():
+        capture = CountingJob("capture", 25, live=False, cancel_after=2)
+        with pytest.raises(Cancelled):
+            await stepper.run(capture)
+    assert capture.step == 2
+
+
 async def test_captures_that_do_not_fit_together_take_turns():
     network = Network()
     stepper = Stepper(network, max_rows=2)
