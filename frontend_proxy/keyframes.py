@@ -4,8 +4,11 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+import numpy as np
 
 from frontend_proxy.admission import Admission
 from frontend_proxy.degradation import fewer_steps
@@ -25,7 +28,7 @@ from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
 from frontend_proxy.settings import Settings
 from frontend_proxy.temporal_filter import Scene, TemporalFilter
-from frontend_proxy.thumbnails import thumbnails
+from frontend_proxy.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
 from frontend_proxy.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -91,18 +94,26 @@ class Keyframes:
             read_header(keyframe.mask, "mask", *limits)
 
         job = await self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.name, memory.seed)
-        scene = await self._look(job, keyframe.fabric_id, memory.last)
-        if held := memory.last.answer(scene, time.monotonic()):
-            return _result(arrival, held.model_copy(update={"latency_ms": {}}), held.image, reused=True)
+        scene = _scene(job, keyframe.fabric_id)
+        frame = await self._look(frame_thumbnail, job.camera_frame, memory.last.may_hold(scene))
+        # The render takes long to look at. Where the frame has changed the model is asked meanwhile.
+        looking = asyncio.create_task(self._look(render_thumbnail, job.jacket_render, frame is not None))
         try:
+            if frame is not None and memory.last.frame_may_hold(frame):
+                scene = _looked_at(scene, frame, await looking)
+                if held := memory.last.answer(scene, time.monotonic()):
+                    told = held.model_copy(update={"latency_ms": {}})
+                    return _result(arrival, told, held.image, reused=True)
             report, image = await self._ask(job, arrival)
+            answer = _result(arrival, report, image)
+            if report.mode == "ai_enhanced" and report.mode_reason is None:
+                memory.last.remember(_looked_at(scene, frame, await looking), answer, time.monotonic())
+            return answer
         except tuple(FALLBACK_REASONS) as error:
             reason = FALLBACK_REASONS[type(error)]
             return await self._fall_back(arrival, frame_format, keyframe.jacket_render, reason, str(error))
-        answer = _result(arrival, report, image)
-        if report.mode == "ai_enhanced" and report.mode_reason is None:
-            memory.last.remember(scene, answer, time.monotonic())
-        return answer
+        finally:
+            looking.cancel()
 
     async def _ask(self, job: Job, arrival: Arrival) -> tuple[Report, bytes]:
         """The model's answer; under load with fewer steps, and it says so."""
@@ -120,20 +131,17 @@ class Keyframes:
             report = report.model_copy(update={"mode_reason": "fewer_steps"})
         return report, result.image
 
-    async def _look(self, job: Job, fabric_id: str | None, last: TemporalFilter) -> Scene:
-        """The scene, with thumbnails where the last answer may hold for it and the worker has time."""
-        choices = tuple(
-            getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS
-        )
-        scene = Scene((fabric_id, *choices), job.pose)
-        if not (last.may_hold(scene) and self._worker.idle):
-            return scene
+    async def _look(
+        self, thumbnail: Callable[[bytes], np.ndarray], image: bytes, wanted: bool
+    ) -> np.ndarray | None:
+        """The image's thumbnail where it is `wanted` and the worker has time for it."""
+        if not (wanted and self._worker.idle):
+            return None
         try:
             async with asyncio.timeout(LOOK_S):
-                looked = await self._worker.run(thumbnails, job.camera_frame, job.jacket_render)
+                return await self._worker.run(thumbnail, image)
         except (TimeoutError, ValueError, ProxyError):
-            return scene
-        return replace(scene, thumbnails=looked)
+            return None
 
     async def _fall_back(
         self,
@@ -158,6 +166,16 @@ class Keyframes:
         logger.info("fallback: %s", reason)
         report = Report(mode="fallback", mode_reason=reason)
         return _result(arrival, report, image, detail=detail)
+
+
+def _scene(job: Job, fabric_id: str | None) -> Scene:
+    """As far as can be told without looking at the pictures."""
+    choices = tuple(getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS)
+    return Scene((fabric_id, *choices), job.pose)
+
+
+def _looked_at(scene: Scene, frame: np.ndarray | None, render: np.ndarray | None) -> Scene:
+    return scene if frame is None or render is None else replace(scene, thumbnails=Thumbnails(frame, render))
 
 
 def _result(arrival: Arrival, report: Report, image: bytes, **fields: Any) -> KeyframeResult:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from frontend_proxy.schemas import KeyframeResult
-from frontend_proxy.thumbnails import Thumbnails
+from frontend_proxy.thumbnails import GRID, Thumbnails
 
 MAX_AGE_S = 10.0  # what the thumbnails miss, a face's expression, is no older than this
 POSE_TOLERANCE = 0.01  # of the frame's width and height; a tracker's jitter is less
 CELL_TOLERANCE = 5.0  # of 255; a webcam's noise is under 4 in a cell, a shift of 2 pixels over it
 VISIBLE = 0.5
+EVERYWHERE = np.ones(GRID[::-1], bool)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ class TemporalFilter:
             and _same_pose(self._scene.pose, scene.pose)
         )
 
+    def frame_may_hold(self, frame: np.ndarray) -> bool:
+        """Whether the camera frame with this thumbnail shows what the last one did, as far as can be told
+        without the render, whose thumbnail takes four times as long. For a scene that `may_hold`."""
+        if self._scene is None or self._scene.thumbnails is None:
+            return False
+        before = self._scene.thumbnails
+        return _same_frame(before.frame, frame, EVERYWHERE if self._scene.pose is None else before.garment)
+
     def answer(self, scene: Scene, now: float) -> KeyframeResult | None:
         """The last answer where it holds for `scene`; `now` in seconds, as for `remember`."""
         if self._answer is None or self._scene is None or now - self._at > MAX_AGE_S:
@@ -71,7 +80,10 @@ def _same_pose(before: np.ndarray | None, after: np.ndarray | None) -> bool:
 def _same_picture(before: Thumbnails, after: Thumbnails, everywhere: bool) -> bool:
     """The render, and the frame where the garment is or was; without a pose, which tells that the person
     has not moved, the frame `everywhere`."""
-    region = np.ones_like(before.garment) if everywhere else before.garment | after.garment
-    frame = np.abs(after.frame - before.frame)[region]
+    region = EVERYWHERE if everywhere else before.garment | after.garment
     render = np.abs(after.render - before.render)
-    return bool((frame <= CELL_TOLERANCE).all() and (render <= CELL_TOLERANCE).all())
+    return _same_frame(before.frame, after.frame, region) and bool((render <= CELL_TOLERANCE).all())
+
+
+def _same_frame(before: np.ndarray, after: np.ndarray, region: np.ndarray) -> bool:
+    return bool((np.abs(after - before)[region] <= CELL_TOLERANCE).all())

@@ -24,12 +24,16 @@ class Thumbnails:
         return cv2.dilate((self.render[:, :, 3] > 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
-def thumbnails(camera_frame: bytes, jacket_render: bytes) -> Thumbnails:
-    """Raises ValueError where one of them cannot be decoded.
+def frame_thumbnail(camera_frame: bytes) -> np.ndarray:
+    """`Thumbnails.frame`. Raises ValueError where it cannot be decoded.
 
     Averaged over cells, a webcam's noise vanishes, and a shift of a pixel or two along an edge does not.
     """
-    frame = _decode(camera_frame, cv2.IMREAD_REDUCED_COLOR_8)
+    return _cells(_decode(camera_frame, cv2.IMREAD_REDUCED_COLOR_8))
+
+
+def render_thumbnail(jacket_render: bytes) -> np.ndarray:
+    """`Thumbnails.render`. Raises ValueError where it cannot be decoded."""
     render = _decode(jacket_render, cv2.IMREAD_UNCHANGED)
     if render.dtype == np.uint16:
         render = (render >> 8).astype(np.uint8)
@@ -37,9 +41,7 @@ def thumbnails(camera_frame: bytes, jacket_render: bytes) -> Thumbnails:
         render = cv2.cvtColor(render, cv2.COLOR_GRAY2BGRA)
     elif render.shape[2] == 3:
         render = cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
-    alpha = _cells(render[:, :, 3:])[:, :, None]
-    premultiplied = cv2.multiply(render[:, :, :3], cv2.merge([render[:, :, 3]] * 3), scale=1 / 255)
-    return Thumbnails(_cells(frame), np.concatenate([_cells(premultiplied), alpha], axis=2))
+    return _cells(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA))  # premultiplied; the order of colours is kept
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 
 from frontend_proxy.schemas import KeyframeResult
 from frontend_proxy.temporal_filter import MAX_AGE_S, Scene, TemporalFilter
-from frontend_proxy.thumbnails import thumbnails
+from frontend_proxy.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
 
 FOLDER = Path(__file__).parents[1] / "data" / "keyframes" / "transparent_off_body"
 FRAME = cv2.imread(str(FOLDER / "camera_frame.jpg")).astype(np.float32)
@@ -22,7 +22,8 @@ def scene(frame=FRAME, render=RENDER, pose=POSE, choices=("denim-blue", 7)) -> S
     """As a webcam gives it: with noise, as a JPEG."""
     noisy = (frame + NOISE.normal(0, 4, frame.shape)).clip(0, 255).astype(np.uint8)
     jpeg = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-    return Scene(choices, pose, thumbnails(jpeg, cv2.imencode(".png", render)[1].tobytes()))
+    png = cv2.imencode(".png", render)[1].tobytes()
+    return Scene(choices, pose, Thumbnails(frame_thumbnail(jpeg), render_thumbnail(png)))
 
 
 def painted(where: object, grey: float) -> np.ndarray:
@@ -99,6 +100,26 @@ def test_without_a_pose_the_whole_frame_must_hold() -> None:
     last.remember(scene(pose=None), ANSWER, now=100.0)
     assert last.answer(scene(pose=None), now=101.0) is ANSWER
     assert last.answer(scene(pose=None, frame=painted(np.s_[:, :500], 60)), now=101.0) is None
+
+
+@pytest.mark.parametrize("pose", [POSE, None], ids=["pose", "no pose"])
+@pytest.mark.parametrize("grey", [0, 12, 60])
+@pytest.mark.parametrize("where", [JACKET, np.s_[:, :500]], ids=["jacket", "passer-by"])
+def test_the_frame_alone_tells_what_it_can(pose: object, grey: float, where: object) -> None:
+    """Nothing that would be answered anew for the frame is held, and nothing that holds is refused."""
+    last = TemporalFilter()
+    last.remember(scene(pose=pose), ANSWER, now=100.0)
+    now = scene(pose=pose, frame=painted(where, grey))
+    assert now.thumbnails is not None
+    assert last.frame_may_hold(now.thumbnails.frame) == (last.answer(now, now=101.0) is ANSWER)
+
+
+def test_where_nobody_has_looked_before_no_frame_holds() -> None:
+    last = TemporalFilter()
+    frame = frame_thumbnail((FOLDER / "camera_frame.jpg").read_bytes())
+    assert not last.frame_may_hold(frame)
+    last.remember(Scene(("denim-blue", 7), POSE), ANSWER, now=100.0)
+    assert not last.frame_may_hold(frame)
 
 
 def test_a_slow_drift_is_noticed(last: TemporalFilter) -> None:

@@ -4,10 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from frontend_proxy.thumbnails import GRID, thumbnails
+from frontend_proxy.thumbnails import GRID, Thumbnails, frame_thumbnail, render_thumbnail
 
 KEYFRAMES = Path(__file__).parents[1] / "data" / "keyframes"
 JPEG = cv2.imencode(".jpg", np.zeros((72, 128, 3), np.uint8))[1].tobytes()
+
+
+def thumbnails(camera_frame: bytes, jacket_render: bytes) -> Thumbnails:
+    return Thumbnails(frame_thumbnail(camera_frame), render_thumbnail(jacket_render))
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -35,6 +39,11 @@ def test_colour_under_alpha_0_does_not_count() -> None:
     """A canvas may hold anything there."""
     one, other = (thumbnails(JPEG, png(np.full((9, 16, 4), (c, c, c, 0), np.uint8))).render for c in (0, 200))
     np.testing.assert_array_equal(one, other)
+
+
+def test_colour_counts_by_its_alpha_and_keeps_its_order() -> None:
+    render = np.full((9, 16, 4), (200, 100, 50, 51), np.uint8)
+    assert np.abs(render_thumbnail(png(render)) - (40, 20, 10, 51)).max() < 1
 
 
 def test_the_garment_of_a_real_keyframe() -> None:
