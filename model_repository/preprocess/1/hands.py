@@ -19,7 +19,7 @@ _AROUND, _BEYOND = 0.3, 0.06
 # Bins of lightness, and of a and b each (CIELAB); how far a colour counts for its neighbours, in bins.
 _LIGHTNESS, _CHROMA, _SPREAD = 16, 32, 1.0
 # Shares of palm and surroundings that their own colours must tell right.
-_PALM, _SURROUNDINGS = 0.8, 0.85
+_PALM, _SURROUNDINGS = 0.8, 0.6
 # In favour of the hand: a jacket painted over a finger is worse than a rim.
 _BIAS = 1.0
 
