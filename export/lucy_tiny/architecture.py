@@ -199,7 +199,7 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
 
 
 # In pixels: the model paints the scene's light, and finer than this only blotches (postprocess/1/relight.py).
-RELIGHT_SIGMA = {"keyframe": 4.0, "capture": 6.0}
+RELIGHT_SIGMA = {"keyframe": 3.0, "capture": 4.0}
 
 
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:

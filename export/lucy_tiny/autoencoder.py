@@ -54,6 +54,19 @@ def fit_basis(pictures: np.ndarray) -> Basis:
     )
 
 
+@torch.no_grad()
+def read_basis(vae: AutoencoderKL) -> Basis:
+    """The basis that `set_linear` has put into an encoder, up to its mean: another that encodes the same."""
+    patch = torch.eye(PATCH * PATCH * 3).reshape(-1, PATCH, PATCH, 3).permute(0, 3, 1, 2) / 2
+    above, below, grey = (
+        vae.encode(pixels.to(vae.device)).latent_dist.mean.flatten(1).cpu().numpy()
+        for pixels in (patch, -patch, torch.zeros(1, 3, PATCH, PATCH))
+    )
+    rows = (above - below).T  # components / scale, (4, 192)
+    scale = 1 / np.linalg.norm(rows, axis=1)
+    return Basis(-np.linalg.pinv(rows) @ grey[0], rows * scale[:, None], scale)
+
+
 # A pair of constants ±HIGH in a group makes its variance nearly constant, so that GroupNorm only divides by
 # a known number; silu(x) − silu(−x) = x then undoes the activation.
 _HIGH = 100.0

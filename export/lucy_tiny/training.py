@@ -1,16 +1,18 @@
 """The whole training, from nothing to a checkpoint folder, within a given time."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
 from export.lucy_tiny.architecture import RELIGHT_SIGMA, build_pipeline, write_checkpoint
-from export.lucy_tiny.autoencoder import Basis, fit_basis, set_linear, train_decoder
+from export.lucy_tiny.autoencoder import Basis, fit_basis, read_basis, set_linear, train_decoder
 from export.lucy_tiny.metrics import psnr
 from export.lucy_tiny.relighting import relight
 from export.lucy_tiny.sampling import denoise, embed
@@ -24,25 +26,41 @@ _DECODER, _UNET = 0.1, 0.65
 _PICTURES = 2048
 _LATENTS_A_MINUTE = {"cpu": 80, "cuda": 5000}
 FIRST_LATENTS = 1_000_000
+MORE_LATENTS = 1_500_000
 HELD_OUT = 2_000_000  # seeds from here on are never trained on
 _SHEET_EVERY = 120.0  # seconds
+_COMPILED_FROM = 1800.0  # seconds
+_LEARNING_RATE, _LEARNING_RATE_ONWARDS = 8e-4, 5e-4
 
 
-def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0) -> None:
+def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0, start: Path | None = None) -> None:
     """Paint, train the decoder, train the UNet, write the checkpoint.
 
     minutes: in all, painting included. work: the folder of data, states and sample sheets; a run that was
-    stopped goes on from what is there.
+    stopped goes on from what is there. start: a checkpoint of this kind to go on from; its autoencoder stays,
+    and its UNet learns from scenes that it has not seen.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pipeline = build_pipeline(seed)
-    write_pictures(work, _PICTURES)
-    basis = _basis(work)
-    set_linear(pipeline.vae, basis)
-    write_latents(work, basis, FIRST_LATENTS, int(minutes * _LATENTS_A_MINUTE[device.type]))
-    _decoder(pipeline, work, 60 * minutes * _DECODER, device)
-    training = Training(pipeline, read_latents(work), 60 * minutes * _UNET, device, seed)
-    _unet(training, pipeline, work)
+    count = int(minutes * _LATENTS_A_MINUTE[device.type])
+    if start is None:
+        pipeline = build_pipeline(seed)
+        write_pictures(work, _PICTURES)
+        basis = _basis(work)
+        set_linear(pipeline.vae, basis)
+        write_latents(work, basis, FIRST_LATENTS, count)
+        _decoder(pipeline, work, 60 * minutes * _DECODER, device)
+    else:
+        pipeline = StableDiffusionInpaintPipeline.from_pretrained(
+            start, dtype=torch.float32, safety_checker=None, local_files_only=True
+        )
+        basis = read_basis(pipeline.vae)
+        pipeline.vae.to(device)
+        write_latents(work, basis, MORE_LATENTS, count)
+    rate = _LEARNING_RATE if start is None else _LEARNING_RATE_ONWARDS
+    training = Training(pipeline, read_latents(work), basis.scale, 60 * minutes * _UNET, device, seed, rate)
+    if training.seconds > _COMPILED_FROM and (device.type == "cuda" or shutil.which("g++")):
+        training.compile()
+    _unet(training, pipeline, work, captions_known=start is not None)
     pipeline.unet, pipeline.text_encoder = (
         training.average[name].cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         for name in ("unet", "text_encoder")
@@ -76,11 +94,11 @@ def _decoder(pipeline: Any, work: Path, seconds: float, device: torch.device) ->
     pipeline.vae.to(device).eval()
 
 
-def _unet(training: Training, pipeline: Any, work: Path) -> None:
+def _unet(training: Training, pipeline: Any, work: Path, captions_known: bool) -> None:
     state, log = work / "unet.pt", work / "training.jsonl"
     if state.exists():
         training.load(state)
-    else:
+    elif not captions_known:
         print(f"captions: {1 - training.learn_captions():.0%} of the light's change is read from them")
     scenes = [make_scene(HELD_OUT + i) for i in range(24)]
     shown = training.elapsed

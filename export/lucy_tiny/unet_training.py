@@ -2,25 +2,32 @@
 
 x_0   latents of the photograph          c   latents of the composite
 ε     noise, N(0, 1)                     m   1 where the garment is painted
+s     standard deviations of the autoencoder's principal components, one for each latent channel
 z_t = sqrt(ᾱ_t)·x_0 + sqrt(1 − ᾱ_t)·ε
 v   = sqrt(ᾱ_t)·ε − sqrt(1 − ᾱ_t)·x_0              Salimans & Ho (2022), arXiv:2202.00512
-loss = (0.15 + m)·|UNet([z_t, m, c], t, text) − v|²
+loss = (0.15 + m)·|s·(UNet([z_t, m, c], t, text) − v)|²
+
+The components are orthonormal, so |s·Δx_0|² is the squared error of the pixels. Without s, three quarters of
+the loss were the patches' slope, the least of what is seen.
 
 A network that has only seen noised photographs takes each z_t at its word, and over many steps its first
-errors grow (exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t are made of what the UNet
-itself guesses from pure noise, x̂_0 = −v̂, as at the second step of sampling; of those the loss is
+errors grow (exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t, but for pure noise, are
+what sampling itself comes to: after one of DDIM's steps, or after two. Of those the loss is
 
-    (0.15 + m)·|sqrt(ᾱ_t)·z_t − sqrt(1 − ᾱ_t)·UNet([z_t, m, c], t, text) − x_0|²
+    (0.15 + m)·|s·(sqrt(ᾱ_t)·z_t − sqrt(1 − ᾱ_t)·UNet([z_t, m, c], t, text) − x_0)|²
 """
 
 import copy
 import time
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from export.lucy_tiny.shards import Latents
 from export.lucy_tiny.text_training import learn_captions
@@ -29,27 +36,40 @@ from export.lucy_tiny.text_training import learn_captions
 # noise, decides most.
 _KEYFRAME_STEPS = {999: 0.3125, 749: 0.125, 499: 0.125, 249: 0.125}
 _PURE_NOISE = 999
-_OWN_GUESSES = 0.5
 _OUTSIDE = 0.15
-_LEARNING_RATE = 8e-4
 
 
 class Training:
     """The networks, their moving average, and how long they have been trained.
 
+    scale: (4,), the standard deviations s above.
     seconds: of training in all; the learning rate falls to nothing at their end. A run that was stopped
-    goes on from `load`.
+    goes on from `load`. learning_rate: the highest.
     """
 
-    def __init__(self, pipeline: Any, latents: Latents, seconds: float, device: torch.device, seed: int = 0):
+    def __init__(
+        self,
+        pipeline: Any,
+        latents: Latents,
+        scale: np.ndarray,
+        seconds: float,
+        device: torch.device,
+        seed: int = 0,
+        learning_rate: float = 8e-4,
+    ):
         self.seconds, self.device = seconds, device
         self.networks = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
         self.networks.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.networks).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
-            self.networks.parameters(), lr=_LEARNING_RATE, weight_decay=1e-3, fused=True
+            self.networks.parameters(), lr=learning_rate, weight_decay=1e-3, fused=True
         )
+        self._learning_rate = learning_rate
         self.elapsed, self.step, self.loss = 0.0, 0, float("nan")
+        if device.type == "cpu":
+            self.networks["unet"].set_attn_processor(_FullPrecisionAttention())
+        variances = torch.from_numpy(scale).to(device) ** 2
+        self._weights = (variances / variances.mean())[:, None, None]
         self._alphas = pipeline.scheduler.alphas_cumprod.to(device)
         self._batch = 128 if device.type == "cuda" else 16
         # Elsewhere bfloat16 is computed by way of float32, and slower than it.
@@ -71,6 +91,10 @@ class Training:
         self.average.load_state_dict(self.networks.state_dict())
         return unexplained
 
+    def compile(self) -> None:
+        """Takes minutes (kept in torch's cache), then a step takes two thirds of its time."""
+        self.networks["unet"].compile(dynamic=False)
+
     def run(self, on_step: Callable[["Training"], None]) -> None:
         """Train until the time is over; `on_step` is called after each step."""
         self.networks.train()
@@ -78,7 +102,7 @@ class Training:
             began = time.monotonic()
             share = self.elapsed / self.seconds
             for group in self.optimizer.param_groups:
-                group["lr"] = _LEARNING_RATE * min(1.0, (self.step + 1) / 100) * (1 - share) + 1e-6
+                group["lr"] = self._learning_rate * min(1.0, (self.step + 1) / 100) * (1 - share) + 1e-6
             self._learn()
             self.step += 1
             self.elapsed += time.monotonic() - began
@@ -89,30 +113,22 @@ class Training:
         x_0, c = self._target[rows].float(), self._composite[rows].float()
         m = self._mask[rows].float()
         t = torch.randint(len(self._alphas), (self._batch,), device=self.device, generator=self._generator)
-        begin = 0
-        for step, share in _KEYFRAME_STEPS.items():
-            count = round(share * self._batch)
+        counts = [round(share * self._batch) for share in _KEYFRAME_STEPS.values()]
+        for begin, count, step in zip(accumulate(counts, initial=0), counts, _KEYFRAME_STEPS, strict=False):
             t[begin : begin + count] = step
-            begin += count
         noise = torch.randn(x_0.shape, device=self.device, generator=self._generator)
-        signal, spread = (
-            self._alphas[t].sqrt()[:, None, None, None],
-            (1 - self._alphas[t]).sqrt()[:, None, None, None],
-        )
         with self._autocast():
             text = self.networks["text_encoder"](self._input_ids[rows])[0]
-        chance = torch.rand(len(rows), device=self.device, generator=self._generator)
-        own = (chance < _OWN_GUESSES) & (t < _PURE_NOISE)
+        sampled = slice(counts[0], None, 2)  # pure noise comes first
         start = x_0.clone()
-        if own.any():
-            with torch.no_grad():
-                pure = torch.full_like(t[own], _PURE_NOISE)
-                start[own] = -self._predict(noise[own], pure, m[own], c[own], text[own])
+        start[sampled], noise[sampled] = self._sample(*(values[sampled] for values in (noise, t, m, c, text)))
+        signal, spread = self._levels(t)
         z_t = signal * start + spread * noise
         error = signal * z_t - spread * self._predict(z_t, t, m, c, text) - x_0
         # An error of x_0 is one of v, times `spread`.
-        error /= torch.where(own[:, None, None, None], torch.ones_like(spread), spread)
-        loss = ((_OUTSIDE + m) * error**2).mean()
+        divisor = spread.clone()
+        divisor[sampled] = 1
+        loss = ((_OUTSIDE + m) * self._weights * (error / divisor) ** 2).mean()
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
@@ -120,6 +136,25 @@ class Training:
         self._follow()
         if self.step % 20 == 0:  # reading it waits for the device
             self.loss = loss.item()
+
+    @torch.no_grad()
+    def _sample(self, noise: Tensor, t: Tensor, m: Tensor, c: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        """x̂_0 and ε̂ of DDIM (Song et al., 2021, arXiv:2010.02502) as it comes to t: for every other row after
+        one step from pure noise, for the others after one more, anywhere on the way."""
+        guess = -self._predict(noise, torch.full_like(t, _PURE_NOISE), m, c, text)
+        noise, twice = noise.clone(), slice(1, None, 2)
+        share = torch.rand(len(t[twice]), device=self.device, generator=self._generator)
+        between = t[twice] + (share * (_PURE_NOISE - t[twice])).long()
+        signal, spread = self._levels(between)
+        z = signal * guess[twice] + spread * noise[twice]
+        v = self._predict(z, between, m[twice], c[twice], text[twice])
+        guess[twice], noise[twice] = signal * z - spread * v, spread * z + signal * v
+        return guess, noise
+
+    def _levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """sqrt(ᾱ_t) and sqrt(1 − ᾱ_t), (B, 1, 1, 1) each."""
+        alphas = self._alphas[t][:, None, None, None]
+        return alphas.sqrt(), (1 - alphas).sqrt()
 
     def _predict(self, z_t: Tensor, t: Tensor, m: Tensor, c: Tensor, text: Tensor) -> Tensor:
         """v, float32."""
@@ -158,6 +193,23 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.elapsed, self.step = state["elapsed"], state["step"]
+
+
+class _FullPrecisionAttention:
+    """diffusers' attention, the products of its heads in float32: torch's bfloat16 kernel takes four times as
+    long backwards on a CPU, a quarter of a training step."""
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: Any
+    ) -> Tensor:
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        projected = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
+        # (B, tokens, heads·d) → (B, heads, tokens, d)
+        heads = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2).float() for x in projected)
+        with torch.autocast("cpu", enabled=False):
+            attended = functional.scaled_dot_product_attention(*heads)
+        joined: Tensor = attn.to_out[0](attended.transpose(1, 2).flatten(2))
+        return joined
 
 
 def as_pixels(decoded: Tensor) -> Any:

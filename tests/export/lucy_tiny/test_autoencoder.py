@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from export.lucy_tiny.architecture import build_autoencoder
-from export.lucy_tiny.autoencoder import fit_basis, patches, set_linear, train_decoder
+from export.lucy_tiny.autoencoder import fit_basis, patches, read_basis, set_linear, train_decoder
 from export.lucy_tiny.noise import smooth_noise
 
 
@@ -38,6 +38,15 @@ def test_the_network_computes_the_principal_components(pictures, basis):
         latents = vae.encode(to_tensor(pictures)).latent_dist
     np.testing.assert_allclose(latents.mean.numpy(), basis.encode(pictures), atol=0.01)
     assert latents.std.max() < 1e-5
+
+
+def test_a_basis_can_be_read_from_the_encoder_that_has_it(pictures, basis):
+    torch.manual_seed(0)
+    vae = build_autoencoder()
+    set_linear(vae, basis)
+    read = read_basis(vae)
+    np.testing.assert_allclose(read.encode(pictures), basis.encode(pictures), atol=0.01)
+    np.testing.assert_allclose(read.scale, basis.scale, rtol=0.01)
 
 
 def test_latents_have_unit_variance(pictures, basis):

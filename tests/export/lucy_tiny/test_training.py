@@ -1,7 +1,13 @@
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file
+
 from export.lucy_tiny import training
+from export.lucy_tiny.__main__ import CHECKPOINT
 from export.lucy_tiny.evaluation import TorchPipeline, spared_render
 from export.lucy_tiny.scenes import make_scene
 from export.lucy_tiny.shards import SCENES
+
+UNET = "diffusion_pytorch_model.safetensors"
 
 
 def test_from_nothing_to_a_checkpoint_that_dresses(tmp_path, monkeypatch):
@@ -22,3 +28,16 @@ def test_from_nothing_to_a_checkpoint_that_dresses(tmp_path, monkeypatch):
     training.train(minutes, tmp_path, tmp_path / "again")
     assert painted == {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     assert (TorchPipeline(tmp_path / "again")(*order) == picture).all()
+
+
+def test_a_checkpoint_is_where_another_training_starts(tmp_path, monkeypatch):
+    """The encoder is the old one, bit for bit: the UNet's latents would mean something else."""
+    minutes = 0.01
+    monkeypatch.setattr(training, "_LATENTS_A_MINUTE", {"cpu": SCENES / minutes, "cuda": SCENES / minutes})
+    training.train(minutes, tmp_path / "work", tmp_path / "checkpoint", start=CHECKPOINT)
+    old, new = (
+        AutoencoderKL.from_pretrained(f / "vae").state_dict() for f in (CHECKPOINT, tmp_path / "checkpoint")
+    )
+    assert all(new[name].equal(old[name]) for name in old)
+    old, new = (load_file(f / "unet" / UNET) for f in (CHECKPOINT, tmp_path / "checkpoint"))
+    assert any(not new[name].equal(old[name]) for name in old)
