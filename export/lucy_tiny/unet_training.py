@@ -67,7 +67,7 @@ class Training:
         self._learning_rate = learning_rate
         self.elapsed, self.step, self.loss = 0.0, 0, float("nan")
         if device.type == "cpu":
-            self.networks["unet"].set_attn_processor(_FullPrecisionAttention())
+            pipeline.unet.set_attn_processor(_FullPrecisionAttention())
         variances = torch.from_numpy(scale).to(device) ** 2
         self._weights = (variances / variances.mean())[:, None, None]
         self._alphas = pipeline.scheduler.alphas_cumprod.to(device)
