@@ -137,7 +137,7 @@ async def test_a_failed_keyframe_leaves_nothing_to_the_garbage_collector(
         yield
 
     monkeypatch.setattr(server, "run", fails)
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps what is logged
+    logging.disable(logging.CRITICAL)  # pytest keeps what is logged
     gc.collect()
     gc.disable()
     try:
@@ -148,6 +148,7 @@ async def test_a_failed_keyframe_leaves_nothing_to_the_garbage_collector(
             left = [found for found in gc.get_objects() if type(found) is Keyframe]
     finally:
         gc.enable()
+        logging.disable(logging.NOTSET)
     assert not left
 
 
