@@ -78,7 +78,7 @@ def serving(repository, folder):
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
         stack.callback(server.remove_shared_memory)
-        for url in (f"http://127.0.0.1:{http}/v2/models/tryon/ready", f"http://{address}/metrics"):
+        for url in (f"http://127.0.0.1:{http}/v2/models/tryon/ready", f"http://{address}/health/ready"):
             wait_for(url, folder / "load.log")
         yield Served(address, f"127.0.0.1:{grpc}", psutil.Process(process.pid))
 
