@@ -15,6 +15,8 @@ RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 
 # A garment smaller than this share of the frame is none.
 _LEAST_GARMENT = 0.002
+# Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
+_SOFT_EDGE = 0.0055
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,13 @@ def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
         protected |= hand_pixels(hand, frame)
     if protected.any():
         # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
+        margin = max(1, round(_SOFT_EDGE * frame.shape[0]))
         x, y, width, height = cv2.boundingRect(protected)
-        window = np.s_[max(0, y - 2) : y + height + 2, max(0, x - 2) : x + width + 2]
-        share = 255 - cv2.blur(cv2.dilate(255 * protected[window], np.ones((3, 3), np.uint8)), (3, 3))
+        left, top = max(0, x - 2 * margin), max(0, y - 2 * margin)
+        window = np.s_[top : y + height + 2 * margin, left : x + width + 2 * margin]
+        side = 2 * margin + 1
+        around = cv2.dilate(255 * protected[window], np.ones((side, side), np.uint8))
+        share = 255 - cv2.blur(around, (side, side))
         mask[window] = cv2.multiply(mask[window], share, scale=1 / 255)
         colour[window] = _times(colour[window], share)
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
