@@ -56,6 +56,7 @@ class _Shopper:
 
     def __init__(self, crowd: "_Crowd", proxy: "_Proxy", session: str):
         self._crowd, self._proxy, self._session = crowd, proxy, session
+        self._chance = random.Random(crowd.chance.random())
         self._waiting: float | None = None
         self._busy = False
         crowd.env.process(self._camera())
@@ -64,7 +65,7 @@ class _Shopper:
 
     def _camera(self) -> Generator[simpy.Event, Any, None]:
         crowd = self._crowd
-        yield crowd.env.timeout(crowd.chance.uniform(0, crowd.load.interval or 0.2))
+        yield crowd.env.timeout(self._chance.uniform(0, crowd.load.interval or 0.2))
         while crowd.env.now < crowd.until:
             crowd.tally.sent += 1
             if crowd.load.interval == 0:
@@ -94,7 +95,7 @@ class _Shopper:
     def _capture_button(self) -> Generator[simpy.Event, Any, None]:
         crowd = self._crowd
         while True:
-            yield crowd.env.timeout(crowd.chance.expovariate(crowd.load.captures))
+            yield crowd.env.timeout(self._chance.expovariate(crowd.load.captures))
             if crowd.env.now >= crowd.until:
                 return
             crowd.tally.captures_sent += 1
@@ -151,17 +152,19 @@ def simulate(
     servers: int = 1,
     seconds: float = 60.0,
     seed: int = 0,
+    crowd_seed: int | None = None,
 ) -> Tally:
     """What `users` shoppers get from `servers` alike, who arrive for `seconds`; all under way is answered.
 
-    The first tenth of the time counts for nothing: it starts with idle servers.
+    The first tenth of the time counts for nothing: it starts with idle servers. crowd_seed: of the shoppers'
+    own chance alone, when they come and press the button: `capacity_stack.drive` draws it alike.
     """
     env, chance = simpy.Environment(), random.Random(seed)
     configuration = Configuration.read(machine.profile)
     fleet = {
         f"10.0.{n // 256}.{n % 256}:8001": Server(env, machine, configuration, chance) for n in range(servers)
     }
-    crowd = _Crowd(env, fleet, users, load, seconds, seed)
+    crowd = _Crowd(env, fleet, users, load, seconds, seed if crowd_seed is None else crowd_seed)
     env.run()
     calls = sum(server.calls for server in fleet.values())
     crowd.tally.rows_a_call = sum(server.rows for server in fleet.values()) / calls if calls else 0.0

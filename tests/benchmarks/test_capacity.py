@@ -53,6 +53,16 @@ def test_every_job_ends_once(users, servers, interval, seed):
     assert all(second >= ALONE - 1e-9 for second in tally.keyframes)
 
 
+def test_the_same_crowd_comes_whatever_the_servers_chance():
+    """A check compared one real crowd, three of whose four came at once, with the mean of many others."""
+
+    def keyframes(**seeds):
+        return simulate(CPU, 4, Load(captures=0), seconds=20, **seeds).keyframes
+
+    assert keyframes(seed=1, crowd_seed=0) == keyframes(seed=2, crowd_seed=0)
+    assert keyframes(seed=1, crowd_seed=0) != keyframes(seed=1, crowd_seed=1)
+
+
 @pytest.mark.parametrize("share", [0.5, 0.99])
 def test_more_servers_are_never_worse(share):
     found = [
@@ -63,9 +73,13 @@ def test_more_servers_are_never_worse(share):
 
 
 def test_users_who_come_at_once_share_the_unets_calls():
-    alone, together = (simulate(GPU, users, Load(interval=0, captures=0)) for users in (1, 8))
-    assert together.rows_a_call > 2
-    assert len(together.keyframes) > 1.5 * len(alone.keyframes)
+    load = Load(interval=0, captures=0)
+    alone, *crowds = (
+        simulate(GPU, users, load, seed=seed) for users, seed in ((1, 0), (8, 0), (8, 1), (8, 2))
+    )
+    for together in crowds:  # 1.47 to 1.55 times as many, by when they begin
+        assert together.rows_a_call > 2
+        assert len(together.keyframes) > 1.45 * len(alone.keyframes)
 
 
 def test_keyframes_that_come_later_end_before_a_capture():
