@@ -19,7 +19,8 @@ from tests.frontend_proxy.conftest import CAPTURE, FRAME, RENDER
 class Sessions:
     """Clients that send a keyframe, wait for its answer, and `pause_s` later send the next.
 
-    Each keyframe takes 3, 4 or 5 steps: in step with each other they would be counted in lumps.
+    Each keyframe takes 3, 4 or 5 steps, of different clients in different order: in step with each other they
+    would be counted in lumps, and a slow server would see more of the short ones.
     modes: how many answers were of each mode, fallbacks with their reasons. closes: of each close code.
     """
 
@@ -33,7 +34,7 @@ class Sessions:
 
     async def run_until(self, end, clients):
         """`end` is a task."""
-        await asyncio.gather(*(self._client(end) for _ in range(clients)))
+        await asyncio.gather(*(self._client(end, first) for first in range(clients)))
         return self
 
     @property
@@ -44,19 +45,19 @@ class Sessions:
     def fallbacks(self):
         return self.answers - self.modes["ai_enhanced"]
 
-    async def _client(self, end):
+    async def _client(self, end, first):
         while not end.done():
             try:
                 async with connect(f"{self.base.replace('http', 'ws')}/ws", max_size=None) as socket:
-                    await self._converse(socket, end)
+                    await self._converse(socket, end, first)
             except ConnectionClosed as closed:
                 self.closes[closed.rcvd.code if closed.rcvd else 1006] += 1
             except (OSError, InvalidStatus, EOFError):  # nobody there just now; a browser tries again, too
                 self.closes["refused"] += 1
                 await asyncio.sleep(0.2)
 
-    async def _converse(self, socket, end):
-        for number in itertools.count():
+    async def _converse(self, socket, end, first):
+        for number in itertools.count(first):
             if end.done():
                 return
             message = {"type": "keyframe", "timestamp": number, "seed": number, "camera_frame": FRAME,

@@ -27,7 +27,7 @@ def bucket():
 @pytest.mark.timeout(240)
 async def test_a_bucket_that_goes_away_loses_no_capture(cluster, redis, bucket, way):
     triton = cluster.triton(stand_in(cluster.folder / "models", step_ms=20))
-    nginx, _ = await asyncio.to_thread(
+    nginx, (proxy, _) = await asyncio.to_thread(
         balanced,
         cluster,
         [triton],
@@ -48,14 +48,15 @@ async def test_a_bucket_that_goes_away_loses_no_capture(cluster, redis, bucket, 
 
         bucket.hang() if way == "hangs" else bucket.kill()
         captures = await accepted(nginx.base, 20, every_s=0.1)
+        # Of a proxy itself: to nginx two 503 in a row are two servers that are away.
         for path in (image["url"], before):
-            answer = await client.get(path)
+            answer = await client.get(httpx.URL(proxy.base).join(httpx.URL(path).raw_path.decode()))
             assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
             assert answer.headers["Retry-After"]
         for _ in range(4):  # both proxies
             answer = await client.get("/api/fabric/attic-wool")
             assert answer.json()["fabric"]["name"] == "Attic wool", "what was read stays"
-        answer = await client.delete("/api/fabric/attic-wool")
+        answer = await client.delete(f"{proxy.base}/api/fabric/attic-wool")
         assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
 
         bucket.go_on() if way == "hangs" else await asyncio.to_thread(bucket.start)
