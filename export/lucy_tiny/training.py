@@ -19,7 +19,7 @@ from export.lucy_tiny.sampling import denoise, embed
 from export.lucy_tiny.scenes import Scene, make_scene
 from export.lucy_tiny.shards import painted_blocks, read_latents, read_pictures, write_latents, write_pictures
 from export.lucy_tiny.sheets import write_sheet
-from export.lucy_tiny.unet_training import Training, as_pixels
+from export.lucy_tiny.unet_training import LEARNING_RATE, Training, as_pixels
 
 # Shares of the time; painting stops when it has painted enough.
 _DECODER, _UNET = 0.1, 0.65
@@ -30,7 +30,7 @@ MORE_LATENTS = 1_500_000
 HELD_OUT = 2_000_000  # seeds from here on are never trained on
 _SHEET_EVERY = 120.0  # seconds
 _COMPILED_FROM = 1800.0  # seconds
-_LEARNING_RATE, _LEARNING_RATE_ONWARDS = 8e-4, 5e-4
+_LEARNING_RATE_ONWARDS = 5e-4
 
 
 def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0, start: Path | None = None) -> None:
@@ -56,7 +56,7 @@ def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0, start: Pa
         basis = read_basis(pipeline.vae)
         pipeline.vae.to(device)
         write_latents(work, basis, MORE_LATENTS, count)
-    rate = _LEARNING_RATE if start is None else _LEARNING_RATE_ONWARDS
+    rate = LEARNING_RATE if start is None else _LEARNING_RATE_ONWARDS
     training = Training(pipeline, read_latents(work), basis.scale, 60 * minutes * _UNET, device, seed, rate)
     if training.seconds > _COMPILED_FROM and (device.type == "cuda" or shutil.which("g++")):
         training.compile()

@@ -37,6 +37,7 @@ from export.lucy_tiny.text_training import learn_captions
 _KEYFRAME_STEPS = {999: 0.3125, 749: 0.125, 499: 0.125, 249: 0.125}
 _PURE_NOISE = 999
 _OUTSIDE = 0.15
+LEARNING_RATE = 8e-4
 
 
 class Training:
@@ -55,7 +56,7 @@ class Training:
         seconds: float,
         device: torch.device,
         seed: int = 0,
-        learning_rate: float = 8e-4,
+        learning_rate: float = LEARNING_RATE,
     ):
         self.seconds, self.device = seconds, device
         self.networks = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
