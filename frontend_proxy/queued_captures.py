@@ -150,11 +150,14 @@ class QueuedCaptures:
         return image
 
     async def _ended(self, run: CaptureRun) -> Record:
-        """Raises NotFound where somebody has removed it."""
+        """Raises NotFound where somebody has removed it, CancelledError where nobody wants it any more: a
+        cancel that comes while redis-py connects is lost."""
         while True:
             with suppress(StorageUnavailable):  # it may be back before the client's time is over
                 async with aclosing(self._queue.news(run.record.result_id)) as news:
                     async for progress in news:
+                        if run.unwanted:
+                            raise asyncio.CancelledError
                         if progress is not None:
                             run.show(progress)
                         elif (record := await self.find(run.record.result_id)).state != "running":

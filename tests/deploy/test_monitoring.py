@@ -143,7 +143,10 @@ class Prometheus:
         self._client = client
 
     def get(self, path, **parameters):
-        answer = self._client.get(path, params=parameters).json()
+        response = self._client.get(path, params=parameters)
+        if response.status_code == 503:  # it does not serve yet
+            response.raise_for_status()
+        answer = response.json()
         assert answer["status"] == "success", (parameters, answer)
         return answer["data"]
 
@@ -156,7 +159,7 @@ class Prometheus:
             try:
                 if condition(self):
                     return
-            except httpx.TransportError:
+            except httpx.HTTPError:
                 pass
             assert time.monotonic() < deadline, "not in time"
             time.sleep(0.5)
