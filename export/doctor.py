@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from export import stamp
+from export import cpu_stage, stamp
 from export.errors import ExportError
 from export.gpu import Gpu, query_gpus
 
@@ -60,6 +60,7 @@ def examine(machine: Machine) -> Iterator[Finding]:
         yield from _gpu(machine)
     else:
         yield _embedded_triton()
+        yield _processor()
     yield _shared_memory(machine)
     yield _disk(machine)
     yield from _ports(machine)
@@ -160,6 +161,16 @@ def _embedded_triton() -> Finding:
     if lost:
         return Finding("triton", "fail", f"lacks {', '.join(lost)}: install what has these libraries")
     return Finding("triton", "ok", f"the one in nvidia-pytriton, {binary.parent.parent}")
+
+
+def _processor() -> Finding:
+    try:
+        runtime = cpu_stage.runtime()
+    except ExportError as error:
+        return Finding("processor", "fail", str(error))
+    how = {"onnxruntime": "ONNX Runtime in float32", "openvino": "OpenVINO in bfloat16"}[runtime]
+    amx = "has" if cpu_stage.has_amx() else "has no"
+    return Finding("processor", "ok", f"{amx} matrix units (AMX): the networks run on {how}")
 
 
 def _shared_memory(machine: Machine) -> Finding:

@@ -1,4 +1,4 @@
-"""A stage's `model.py` for the CPU profile: ONNX Runtime in Triton's Python backend.
+"""A stage's `model.py` for the CPU profile: its `model.onnx` in Triton's Python backend.
 
 Imported inside Triton's Python stub only. The four stages differ in their `model.onnx`, not in code.
 """
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from export.onnx_stage import OnnxStage
+from export.cpu_stage import open_stage, runtime
+from export.errors import ExportError
 
 Inputs = dict[str, np.ndarray]
 
@@ -22,8 +23,11 @@ class TritonPythonModel:
         model = Path(args["model_repository"], args["model_version"], "model.onnx")
         if not model.exists():
             raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
-        self._stage = OnnxStage(model)
-        self._stage.warm_up()
+        try:
+            self._stage = open_stage(model)
+        except ExportError as error:
+            raise pb_utils.TritonModelException(str(error)) from error
+        pb_utils.Logger.log_info(f"{args['model_name']} runs on {runtime()}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         responses: list[Any] = [None] * len(requests)

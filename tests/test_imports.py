@@ -32,7 +32,17 @@ ALLOWED = {
         ),
     },
     "export": {
-        *("cv2", "diffusers", "huggingface_hub", "numpy", "onnx", "onnxruntime", "PIL", "pydantic"),
+        *(
+            "cv2",
+            "diffusers",
+            "huggingface_hub",
+            "numpy",
+            "onnx",
+            "onnxruntime",
+            "openvino",
+            "PIL",
+            "pydantic",
+        ),
         *(
             "safetensors",
             "scipy",

@@ -122,6 +122,13 @@ def test_too_little_shared_memory(cpu, monkeypatch):
     assert "raise shm_size" in only_fault(cpu)
 
 
+def test_the_processor_says_which_runtime_serves(cpu, monkeypatch):
+    monkeypatch.setenv("CPU_RUNTIME", "onnxruntime")
+    assert "ONNX Runtime in float32" in show(list(examine(cpu)))
+    monkeypatch.setenv("CPU_RUNTIME", "fast")
+    assert only_fault(cpu) == "processor: CPU_RUNTIME is 'fast': set auto, onnxruntime or openvino"
+
+
 def test_a_taken_port_is_named_with_its_setting(cpu):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

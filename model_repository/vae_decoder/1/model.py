@@ -1,4 +1,4 @@
-"""The CPU profile of this stage: its model.onnx on ONNX Runtime."""
+"""The CPU profile of this stage: its model.onnx on ONNX Runtime or OpenVINO."""
 
 from export.triton_stage import TritonPythonModel
 
