@@ -66,7 +66,9 @@ class SdxlUNet(nn.Module):
             sample.to(dtype),
             timestep,
             prompt_embeds.to(dtype),
-            added_cond_kwargs={"text_embeds": text_embeds.to(dtype), "time_ids": time_ids.to(dtype)},
+            # Not `.to(dtype)`: the network joins them with sinusoids in float32 and casts the whole, and
+            # torch's exporter writes no cast for a concatenation of two types.
+            added_cond_kwargs={"text_embeds": text_embeds, "time_ids": time_ids},
             return_dict=False,
         )[0]
         return output.float()
