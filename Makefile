@@ -18,7 +18,7 @@ LORAS ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
-# FULL=1: `make check-tensorrt` for networks of SD1.5's and SDXL's size too: 18 GB of memory, half an hour or so.
+# FULL=1: `make check-tensorrt` for networks of SD1.5's and SDXL's size too: 20 GB of memory, 20 minutes or so.
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 

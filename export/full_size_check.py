@@ -21,8 +21,8 @@ from export.tensorrt_check import write_manifest
 
 GB = 1e9
 BYTES = {"fp16": 2, "fp32": 4}
-# Of what the builder holds, by the weights' size: SD1.5's UNet in fp16, 1.7 GB, took 5.7 GB.
-MEMORY_PER_WEIGHT = 3.2
+# Of what the builder holds, by the weights' size: 3.2 in single precision, up to 3.7 in half.
+MEMORY_PER_WEIGHT = 3.7
 MEMORY_BESIDE = 0.6 * GB
 
 

@@ -77,7 +77,7 @@ def relit(
     ratio = light_ratio(part, _shrink(start, size), _shrink(coverage, size).astype(np.float32) / 255, sigma)
     known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[shown]
     light[shown] = steadied(ratio, known)
-    result[within] = relight(start, light[shown], coverage)
+    relight(start, light[shown], coverage, result[within])
     return result, light
 
 

@@ -22,9 +22,9 @@ import numpy as np
 _FLOOR = 0.04
 # Rows of the frame that are worked on at a time: so many stay in the processor's cache.
 _STRIP = 64
-# In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by a
-# quarter of a grey level.
-_SIGMA = 2
+# In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by less
+# than half a grey level.
+_SIGMA = 1.5
 # A garment's light is within these factors of the render's.
 _LARGEST_RATIO = np.log(4.0)
 
@@ -37,24 +37,35 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     mask: (h, w) float32, the garment's coverage in 0…1.
     sigma: in pixels at this resolution.
     """
-    picture, composite = (p.astype(np.float32) / 255 + _FLOOR for p in (picture, composite))
-    untouched = cv2.erode((mask < 0.02).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-    if untouched.mean() > 0.02:
-        some = np.nonzero(untouched.reshape(-1))[0][::16]
-        before, after = (np.median(p.reshape(-1, 3)[some], axis=0) for p in (composite, picture))
-        picture = picture * (before / after)
-    weight = mask[:, :, None] + 1e-4
-    light, start = (_coarser(p * weight, sigma) for p in (picture, composite))
-    ratio = cv2.log(light / start).clip(-_LARGEST_RATIO, _LARGEST_RATIO)
-    return cv2.resize(ratio, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def _coarser(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """What is coarser than sigma, on as few pixels as show it: sigma is from 2 to 4 of them."""
     step = max(1, int(sigma / _SIGMA))
     size = tuple(max(1, side // step) for side in picture.shape[1::-1])
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(small, (0, 0), sigma / step)
+
+    def coarser(values: np.ndarray) -> np.ndarray:
+        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        return cv2.GaussianBlur(small, (0, 0), sigma / step)
+
+    weight = mask + np.float32(1e-4)
+    weights = cv2.merge([weight] * 3)
+    floor = cv2.merge([_FLOOR * coarser(weight)] * 3)
+    light, start = (
+        coarser(cv2.multiply(p, weights, scale=1 / 255, dtype=cv2.CV_32F)) + floor
+        for p in (picture, composite)
+    )
+    ratio = cv2.log(light / start * _shift(picture, composite, mask))
+    return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), mask.shape[::-1])
+
+
+def _shift(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """1 / s, (3,) float32."""
+    untouched = cv2.erode((mask < 0.02).view(np.uint8), np.ones((9, 9), np.uint8)).ravel()
+    some = np.flatnonzero(untouched)[::16]
+    if len(some) < 0.02 / 16 * mask.size:
+        return np.ones(3, np.float32)
+    before, after = (
+        np.median(p.reshape(-1, 3)[some], axis=0).astype(np.float32) / 255 + _FLOOR
+        for p in (composite, picture)
+    )
+    return before / after
 
 
 def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
@@ -68,12 +79,15 @@ def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
     return np.clip(light, ratio - slack, ratio + slack) if slack.any() else ratio
 
 
-def relight(composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def relight(
+    composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray, result: np.ndarray | None = None
+) -> np.ndarray:
     """C + m · C · (exp(R) − 1), R resized to the composite's size: (H, W, 3) uint8.
 
     composite: (H, W, 3) uint8. mask: (H, W) uint8; where it is 0 the composite stays bit for bit.
+    result: a copy of the composite to write to.
     """
-    result = composite.copy()
+    result = composite.copy() if result is None else result
     change = cv2.resize(cv2.exp(ratio) - 1, composite.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     x, y, width, height = cv2.boundingRect(mask)
     for top in range(y, y + height, _STRIP):

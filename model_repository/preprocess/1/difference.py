@@ -6,11 +6,10 @@ through a codec. How alike the two are where nothing was drawn says what differe
 
 import cv2
 import numpy as np
-from pictures import largest_channel, shrink
-from registration import Registration
+from pictures import largest_channel
 
-# Long side, in pixels, at which this works.
-_SIZE = 448
+# Long side, in pixels, that the numbers here are for.
+WORK_AT = 448
 # Grey levels beyond which a pixel is drawn over, whatever the noise.
 _DRAWN = 48
 # How far, in pixels at that size, a person may have moved since the render was drawn.
@@ -19,15 +18,10 @@ _LAG = 3
 _STILL = 16
 
 
-def difference_mask(render: np.ndarray, frame: np.ndarray, video: Registration) -> np.ndarray:
-    """Coverage, (H, W) uint8, of the garment in `render`, (h, w, 3) BGR, that `video` lays on `frame`,
-    (H, W, 3) BGR."""
-    small_render, small_frame = shrink(render, _SIZE), shrink(frame, _SIZE)
-    sizes = (picture.shape[1::-1] for picture in (render, small_render, frame, small_frame))
-    placed = video.rescaled(*sizes)
-    drawn_over = placed.warp(small_render, small_frame.shape[1::-1])
-    solid = _garment(drawn_over, _expose_alike(small_frame, drawn_over))
-    return cv2.resize(cv2.blur(solid * 255, (3, 3)), frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """Coverage, (h, w) uint8, of the garment in `render`, which lies on `video`, the camera frame; both are
+    (h, w, 3) BGR uint8, their longer side `WORK_AT` pixels."""
+    return cv2.blur(255 * _garment(render, _expose_alike(video, render)), (3, 3))
 
 
 def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
@@ -43,7 +37,7 @@ def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
 
 def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
     """The video under the render's exposure and white balance: one gain a channel."""
-    seen, drawn = video[::3, ::3], render[::3, ::3]
+    seen, drawn = video[::4, ::4], render[::4, ::4]
     alike = (largest_channel(cv2.absdiff(drawn, seen)) < _DRAWN) & (seen[:, :, 1] > 30)
     if alike.mean() < 0.05:
         return video
@@ -54,7 +48,7 @@ def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
 
 def _threshold(difference: np.ndarray) -> float:
     """Grey levels: well above what pixels that nothing was drawn on differ by."""
-    quiet = difference[::2, ::2]
+    quiet = difference[::3, ::3]
     quiet = quiet[quiet < _DRAWN]
     noise = float(np.percentile(quiet, 60)) if quiet.size else _DRAWN
     return min(8 + 3 * noise, _DRAWN)

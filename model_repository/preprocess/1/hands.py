@@ -9,6 +9,7 @@ is the hand.
 
 import cv2
 import numpy as np
+from patch import Patch, window, with_room
 from pose import Hand
 
 # The longer side of the copy that is looked at, in pixels: enough for fingers.
@@ -24,24 +25,24 @@ _PALM, _SURROUNDINGS = 0.8, 0.6
 _BIAS = 1.0
 
 
-def hand_pixels(hand: Hand, frame: np.ndarray) -> np.ndarray:
-    """The hand's pixels, (H, W) uint8, 0 or 1, hardly beyond its outline. frame: (H, W, 3) BGR uint8."""
-    x, y, width, height = cv2.boundingRect(hand.outline)
+def hand_pixels(hand: Hand, frame: np.ndarray) -> Patch:
+    """The hand's pixels, hardly beyond its outline. frame: (H, W, 3) BGR uint8."""
+    x, y, width, height = cv2.boundingRect(hand.outline.mask)
     longer = max(width, height)
-    around = round(_AROUND * longer)
-    window = np.s_[max(0, y - around) : y + height + around, max(0, x - around) : x + width + around]
+    place = (hand.outline.x + x, hand.outline.y + y, width, height)
+    box = with_room(place, round(_AROUND * longer), frame.shape[1::-1])
     scale = min(1.0, _SIDE / longer)
-    rows, columns = (max(8, round(scale * side)) for side in hand.outline[window].shape)
+    columns, rows = (max(8, round(scale * side)) for side in box[2:])
 
     def small(picture: np.ndarray) -> np.ndarray:
         return cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
 
-    outline, palm = small(255 * hand.outline[window]) > 127, small(255 * hand.palm[window]) > 127
+    outline, palm = (small(255 * part.within(box)) > 127 for part in (hand.outline, hand.palm))
     reach = cv2.dilate(outline.view(np.uint8), _disc(_BEYOND * longer * scale))
     outside = ~reach.astype(bool)
     if palm.sum() < 12 or outside.sum() < 30:
         return hand.outline
-    evidence = _evidence(cv2.cvtColor(small(frame[window]), cv2.COLOR_BGR2LAB), palm, outside)
+    evidence = _evidence(cv2.cvtColor(small(frame[window(box)]), cv2.COLOR_BGR2LAB), palm, outside)
     told_apart = (evidence[palm] > 0).mean() >= _PALM and (evidence[outside] < 0).mean() >= _SURROUNDINGS
     if not told_apart:
         return hand.outline
@@ -49,10 +50,8 @@ def hand_pixels(hand: Hand, frame: np.ndarray) -> np.ndarray:
     for mend in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # gaps between fingers, threads of cloth
         skin = cv2.morphologyEx(skin, mend, _disc(0.03 * _SIDE))
     skin = _holding(skin | palm.view(np.uint8), palm)
-    found = np.zeros_like(hand.outline)
-    size = found[window].shape[::-1]
-    found[window] = cv2.resize(255 * skin, size, interpolation=cv2.INTER_LINEAR) > 110
-    return found
+    found = cv2.resize(255 * skin, box[2:], interpolation=cv2.INTER_LINEAR) > 110
+    return Patch(*box[:2], found.view(np.uint8))
 
 
 def _evidence(colours: np.ndarray, palm: np.ndarray, outside: np.ndarray) -> np.ndarray:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from difference import difference_mask
+from difference import WORK_AT, difference_mask
 from hands import hand_pixels
+from patch import Patch, window, with_room
+from pictures import shrink
 from placement import Silhouettes, best_fit, near_body
 from pose import Pose
 from registration import Registration, find_video, fits, stretch
@@ -15,6 +17,8 @@ RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 
 # A garment smaller than this share of the frame is none.
 _LEAST_GARMENT = 0.002
+# Long side, in pixels, at which the garment is compared with the torso.
+_COMPARE_AT = 448
 # Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
 _SOFT_EDGE = 0.0055
 
@@ -55,8 +59,8 @@ def _transparent(
     render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str
 ) -> Garment:
     registration = _lay(alpha, size, pose, render_fit)
-    colours = [cv2.multiply(channel, alpha, scale=1 / 255) for channel in cv2.split(render)[:3]]
-    laid = registration.warp(cv2.merge([*colours, alpha]), size)
+    # OpenCV's conversion speaks of RGBA, and treats the three alike.
+    laid = registration.warp(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA), size)
     return Garment(cv2.extractChannel(laid, 3), cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), "alpha", registration)
 
 
@@ -76,11 +80,14 @@ def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) 
 def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) -> Garment:
     size = frame.shape[1::-1]
     explicit = render_fit in ("stretch", "contain", "cover")
-    video = find_video(render, frame, _candidates(render, size, render_fit) if explicit else None)
+    copies = small_render, small_frame = shrink(render, WORK_AT), shrink(frame, WORK_AT)
+    video = find_video(render, frame, _candidates(render, size, render_fit) if explicit else None, copies)
     if video is None:
         registration = stretch(render.shape[1::-1], size)
         return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
-    mask = difference_mask(render, frame, video)
+    small_size = small_frame.shape[1::-1]
+    placed = video.rescaled(render.shape[1::-1], small_render.shape[1::-1], size, small_size)
+    mask = cv2.resize(difference_mask(placed.warp(small_render, small_size), small_frame), size)
     if pose.tracked:
         mask = near_body(mask, pose)
     if render_fit == "body" and pose.tracked:
@@ -120,9 +127,11 @@ def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
     """The share of the torso that the garment covers, 0 to 1; None where no torso is in the frame."""
     if not pose.tracked:
         return None
+    small = shrink(mask, _COMPARE_AT)
+    pose = pose.at(small.shape[::-1])
     torso = pose.torso() & ~pose.protected
     pixels = np.count_nonzero(torso)
-    return round(np.count_nonzero(torso & (mask > 127)) / pixels, 3) if pixels else None
+    return round(np.count_nonzero(torso & (small > 127)) / pixels, 3) if pixels else None
 
 
 def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -135,20 +144,20 @@ def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    protected = pose.head.view(np.uint8).copy()
-    for hand in pose.hands:
-        protected |= hand_pixels(hand, frame)
-    if protected.any():
-        # Beside what is spared the garment begins softly, as the edge of something seen by a camera.
-        margin = max(1, round(_SOFT_EDGE * frame.shape[0]))
-        x, y, width, height = cv2.boundingRect(protected)
-        left, top = max(0, x - 2 * margin), max(0, y - 2 * margin)
-        window = np.s_[top : y + height + 2 * margin, left : x + width + 2 * margin]
-        side = 2 * margin + 1
-        around = cv2.dilate(255 * protected[window], np.ones((side, side), np.uint8))
-        share = 255 - cv2.blur(around, (side, side))
-        mask[window] = cv2.multiply(mask[window], share, scale=1 / 255)
-        colour[window] = _times(colour[window], share)
+    for patch in ([pose.head] if pose.head else []) + [hand_pixels(hand, frame) for hand in pose.hands]:
+        _cut(patch, mask, colour)
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)
+
+
+def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray) -> None:
+    """The garment without `patch`, in place; beside it, it begins softly, as what a camera sees has edges."""
+    margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
+    box = with_room(patch.box, 2 * margin, mask.shape[::-1])
+    side = 2 * margin + 1
+    around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
+    share = 255 - cv2.blur(around, (side, side))
+    part = window(box)
+    mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
+    colour[part] = _times(colour[part], share)

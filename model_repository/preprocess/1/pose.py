@@ -10,6 +10,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from patch import Patch, with_room
 
 EYES = (2, 5)
 EARS = (7, 8)
@@ -24,13 +25,13 @@ _FAR = 4
 
 @dataclass(frozen=True)
 class Hand:
-    """Where a hand is, (H, W) uint8, 0 or 1.
+    """Where a hand is.
 
     outline: generously, from where a cuff ends to the fingertips. palm: surely, between wrist and knuckles.
     """
 
-    outline: np.ndarray
-    palm: np.ndarray
+    outline: Patch
+    palm: Patch
 
 
 class Pose:
@@ -103,10 +104,18 @@ class Pose:
         disc around the knuckles covers a quarter)."""
         reach = knuckles - wrist
         half = max(0.33 * np.linalg.norm(reach.mean(axis=0)), 0.2 * np.linalg.norm(reach, axis=1).max())
-        points = np.vstack([wrist + share * reach for share in (0.2, 1.0, 1.25)])
-        outline, hull = self._hull(points), cv2.convexHull(points.round().astype(np.int32))
-        cv2.polylines(outline, [hull], True, 1, max(1, round(2 * half)))
-        return Hand(outline, self._hull(np.vstack([wrist + share * reach for share in (0.35, 0.9)])))
+        thick = max(1, round(2 * half))
+        hull, palm = (
+            cv2.convexHull(np.vstack([wrist + share * reach for share in shares]).round().astype(np.int32))
+            for shares in ((0.2, 1.0, 1.25), (0.35, 0.9))
+        )
+        box = with_room(cv2.boundingRect(hull), thick, self._size)
+        x, y, width, height = box
+        outline, inner = np.zeros((2, height, width), np.uint8)
+        cv2.fillConvexPoly(outline, hull - (x, y), 1)
+        cv2.polylines(outline, [hull - (x, y)], True, 1, thick)
+        cv2.fillConvexPoly(inner, palm - (x, y), 1)
+        return Hand(Patch(x, y, outline), Patch(x, y, inner))
 
     def _down(self) -> np.ndarray:
         """The direction from the shoulders to the hips; straight down where the hips make no body."""
@@ -119,26 +128,30 @@ class Pose:
     @cached_property
     def protected(self) -> np.ndarray:
         """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
-        mask = self.head.copy()
-        for hand in self.hands:
-            mask |= hand.outline.view(bool)
-        return mask
+        whole = (0, 0, *self._size)
+        mask = np.zeros(self._size[::-1], np.uint8)
+        for patch in ([self.head] if self.head else []) + [hand.outline for hand in self.hands]:
+            mask |= patch.within(whole)
+        return mask.view(bool)
 
     @cached_property
-    def head(self) -> np.ndarray:
-        """(H, W) bool."""
-        width, height = self._size
+    def head(self) -> Patch | None:
+        """From the hair to the chin; None where no face is seen."""
+        if not self.seen[[*EYES, *MOUTH]].all():
+            return None
+        eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
+        axis = mouth - eyes  # about two fifths of the way from the brow to the chin
+        length = np.linalg.norm(axis)
+        ears = np.linalg.norm(np.subtract(*self.points[list(EARS)])) if self.seen[list(EARS)].all() else 0
+        centre = eyes + 0.3 * axis
+        half_axes = np.array([1.5 * length, max(0.55 * ears, 0.9 * length)])
+        middle = (*np.floor(centre).astype(int).tolist(), 1, 1)
+        x, y, width, height = with_room(middle, int(half_axes.max()) + 2, self._size)
         mask = np.zeros((height, width), np.uint8)
-        if self.seen[[*EYES, *MOUTH]].all():
-            eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
-            axis = mouth - eyes  # about two fifths of the way from the brow to the chin
-            length = np.linalg.norm(axis)
-            ears = np.linalg.norm(np.subtract(*self.points[list(EARS)])) if self.seen[list(EARS)].all() else 0
-            centre = eyes + 0.3 * axis
-            angle = np.degrees(np.arctan2(axis[1], axis[0]))
-            half_axes = (1.5 * length, max(0.55 * ears, 0.9 * length))
-            cv2.ellipse(mask, (tuple(map(float, centre)), tuple(2.0 * a for a in half_axes), angle), 1, -1)
-        return mask.view(bool)
+        angle = np.degrees(np.arctan2(axis[1], axis[0]))
+        ellipse = (tuple((centre - (x, y)).tolist()), tuple((2 * half_axes).tolist()), angle)
+        cv2.ellipse(mask, ellipse, 1, -1)
+        return Patch(x, y, mask)
 
     @cached_property
     def hands(self) -> list[Hand]:

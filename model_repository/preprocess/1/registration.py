@@ -75,12 +75,16 @@ def fits(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
 
 
 def find_video(
-    render: np.ndarray, frame: np.ndarray, candidates: list[Registration] | None = None
+    render: np.ndarray,
+    frame: np.ndarray,
+    candidates: list[Registration] | None = None,
+    copies: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Registration | None:
     """The fit under which an opaque render, (h, w, 3), shows `frame`, (H, W, 3); None if it does not.
 
     candidates: those to try. By default the canvas stretched over the frame, contained in it, covering it,
     and the part of the canvas that is not black (a video plane drawn smaller than the canvas).
+    copies: smaller ones of both, which are cheaper to compare.
     """
     frame_size = frame.shape[1::-1]
     if candidates is None:
@@ -88,7 +92,8 @@ def find_video(
         plane = _not_black(render)
         if plane is not None:
             candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
-    small_render, small_frame = shrink(render, 2 * _COMPARE_AT), shrink(frame, _COMPARE_AT)
+    seen_render, seen_frame = copies or (render, frame)
+    small_render, small_frame = shrink(seen_render, 2 * _COMPARE_AT), shrink(seen_frame, _COMPARE_AT)
     sizes = (render.shape[1::-1], small_render.shape[1::-1], frame_size, small_frame.shape[1::-1])
     scores = [_alike(fit.rescaled(*sizes), small_render, small_frame) for fit in candidates]
     best = int(np.argmax(scores))
