@@ -83,7 +83,8 @@ def mean(one: Machine, other: Machine) -> Machine:
         theirs = other.stages[name]
         times, busy = means(ours.times, theirs.times), means(ours.busy, theirs.busy)
         stages[name] = Stage(times, busy, [*ours.spread, *theirs.spread])
-    return replace(one, stages=stages, overhead=(one.overhead + other.overhead) / 2)
+    overhead, wakes = (one.overhead + other.overhead) / 2, [*one.wakes, *other.wakes]
+    return replace(one, stages=stages, overhead=overhead, wakes=wakes)
 
 
 def gpu(document: dict, gpu: dict, here: Machine) -> Machine:
@@ -94,7 +95,8 @@ def gpu(document: dict, gpu: dict, here: Machine) -> Machine:
         stages[stage] = Stage(
             {rows: gpu["floor_ms"] / 1000 + rows * a_row for rows in document["batch_sizes"]}, busy=None
         )
-    return Machine(gpu["name"], gpu["cores"], stages, here.overhead, document["batch_sizes"], "gpu")
+    sizes = document["batch_sizes"]
+    return Machine(gpu["name"], gpu["cores"], stages, here.overhead, here.wakes, sizes, "gpu")
 
 
 def table(document: dict, here: Machine) -> dict:

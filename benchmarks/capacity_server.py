@@ -4,6 +4,7 @@ Executions on the processor share its cores evenly (processor sharing). Executio
 they do under `--rate-limit=execution_count`.
 """
 
+import math
 import random
 import re
 from collections.abc import Generator, Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import simpy
+
+FALLS_ASLEEP_S = 0.05  # without a job; a request after 0.1 s of silence takes as long as one after 2 s
 
 REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
 
@@ -66,6 +69,8 @@ class Machine:
     """
     stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
     overhead: seconds of a job that no stage accounts for, on one core.
+    wakes: seconds more for a job that finds the machine asleep, drawn from evenly: idle cores wake late, virtual
+        ones above all, at each of the job's hops between processes, and caches are cold.
     batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
     profile: of the model repository's configurations that it runs under.
     """
@@ -74,6 +79,7 @@ class Machine:
     cores: int
     stages: Mapping[str, Stage]
     overhead: float = 0.0
+    wakes: Sequence[float] = (0.0,)
     batch_sizes: Sequence[int] = ()
     profile: str = "cpu"
 
@@ -186,11 +192,21 @@ class Server:
             for stage in ("preprocess", "vae_encoder", "vae_decoder", "postprocess")
         }
         self._steps = _Steps(self, configuration)
+        self._under_way, self._last_end = 0, -math.inf
         self.calls = 0  # of the UNet
         self.rows = 0  # in them, without padding
 
     def dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
         """One job, as `tryon` takes it through."""
+        asleep = self._under_way == 0 and self.env.now - self._last_end > FALLS_ASLEEP_S
+        self._under_way += 1
+        if asleep:
+            yield self.env.timeout(self._chance.choice(self._machine.wakes))
+        yield from self._dress(recipe)
+        self._under_way -= 1
+        self._last_end = self.env.now
+
+    def _dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
         if not recipe.live:
             yield from self._make(recipe)
             return

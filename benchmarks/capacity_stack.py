@@ -20,6 +20,7 @@ from benchmarks.perf import real_inputs
 from tests.tryon_client import Tryon, keyframe
 
 ROUNDS = 20
+PAUSE_S = 1.2  # after which a machine sleeps; one shopper's keyframes leave about as much
 ROWS = {"vae_encoder": (1, 2, 4), "unet": (1, 2, 4, 8), "vae_decoder": (1, 2, 4)}
 ENSEMBLES = {"preprocess": "encode", "postprocess": "decode"}  # a stage, and what calls it with real inputs
 PICTURES = keyframe("transparent_no_pose")
@@ -46,11 +47,8 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
         for name, ensemble in ENSEMBLES.items():
             stages[name] = await probe.stage(name, ensemble, inputs[ensemble])
 
-        seconds, reports = [], []
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            reports.append((await tryon.dress(PICTURES))["report"])
-            seconds.append(time.perf_counter() - began)
+        seconds, reports = await _keyframes(tryon, pause=0)
+        rested, _ = await _keyframes(tryon, PAUSE_S)
     steps = reports[0]["steps"]
     # What a tick takes beside the UNet: the stacking, the call from `tryon` and back.
     ticks = statistics.fmean(report["latency_ms"]["denoise"] for report in reports) / 1000 / steps
@@ -60,7 +58,19 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
     stages["unet"] = Stage(times, busy, unet.spread)
     known = sum(stage.times[1] * (steps if name == "unet" else 1) for name, stage in stages.items())
     overhead = max(0.0, statistics.fmean(seconds) - known)
-    return Machine("this machine", os.cpu_count() or 1, stages, overhead)
+    wakes = [max(0.0, each - statistics.fmean(seconds)) for each in rested]
+    return Machine("this machine", os.cpu_count() or 1, stages, overhead, wakes)
+
+
+async def _keyframes(tryon: Tryon, pause: float) -> tuple[list[float], list[dict]]:
+    """Seconds and report of each of some keyframes, one by one, each after a pause."""
+    seconds, reports = [], []
+    for _ in range(ROUNDS):
+        await asyncio.sleep(pause)
+        began = time.perf_counter()
+        reports.append((await tryon.dress(PICTURES))["report"])
+        seconds.append(time.perf_counter() - began)
+    return seconds, reports
 
 
 class _Probe:
@@ -183,6 +193,7 @@ def as_json(machine: Machine) -> dict:
         "name": machine.name,
         "cores": machine.cores,
         "overhead_ms": round(1000 * machine.overhead, 2),
+        "wakes_ms": [round(1000 * seconds, 1) for seconds in sorted(machine.wakes)],
         "stages": {
             name: {
                 "ms_by_rows": {str(rows): round(1000 * t, 2) for rows, t in sorted(stage.times.items())},
@@ -209,4 +220,5 @@ def from_json(document: dict) -> Machine:
         name: Stage(seconds(stage["ms_by_rows"]), seconds(stage["processor_ms_by_rows"]), stage["spread"])
         for name, stage in document["stages"].items()
     }
-    return Machine(document["name"], document["cores"], stages, document["overhead_ms"] / 1000)
+    wakes = [ms / 1000 for ms in document["wakes_ms"]]
+    return Machine(document["name"], document["cores"], stages, document["overhead_ms"] / 1000, wakes)

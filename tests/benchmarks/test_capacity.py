@@ -1,5 +1,6 @@
 """The simulation where the answer is known without it, and its parts against what they stand for."""
 
+import dataclasses
 import json
 import random
 
@@ -36,6 +37,13 @@ def test_a_user_alone_waits_for_the_sum_of_the_stages(machine):
     tally = simulate(machine, 1, Load(captures=0))
     assert tally.keyframes == pytest.approx([ALONE] * len(tally.keyframes))
     assert tally.rows_a_call == 1
+
+
+def test_only_who_finds_the_machine_asleep_waits_until_it_is_awake():
+    sleepy = dataclasses.replace(CPU, wakes=[0.05])
+    seldom, at_once = (simulate(sleepy, 1, Load(pause, captures=0)).keyframes for pause in (1.5, 0))
+    assert seldom == pytest.approx([ALONE + 0.05] * len(seldom))
+    assert at_once == pytest.approx([ALONE] * len(at_once))
 
 
 @settings(deadline=None, max_examples=20)
