@@ -69,8 +69,8 @@ class Machine:
     """
     stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
     overhead: seconds of a job that no stage accounts for, on one core.
-    wakes: seconds more for a job that finds the machine asleep, drawn from evenly: idle cores wake late, virtual
-        ones above all, at each of the job's hops between processes, and caches are cold.
+    wakes: seconds more for a job that finds the machine asleep, drawn from evenly: idle cores wake late,
+        virtual ones above all, at each of the job's hops between processes, and caches are cold.
     batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
     profile: of the model repository's configurations that it runs under.
     """
