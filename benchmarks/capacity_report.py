@@ -116,7 +116,9 @@ def draw(results: dict, path: Path) -> None:
     )
     left.set_xticks(counts, [str(count) for count in counts])
     left.set_yscale("log")
+    left.set_xticks([], minor=True)
     left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter("{x:g}")
     left.legend(frameon=False)
     loads = results["check"]["loads"]
     for name, marker in (("p50", "o"), ("p99", "^")):

@@ -10,6 +10,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from export import cpu_stage
+
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -56,7 +58,8 @@ def provenance() -> dict[str, object]:
         "command": f"python -m {module.removesuffix('.__main__')} {arguments}".strip(),
         "began": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "commit": commit.stdout.strip() or "unknown",
-        "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
+        f"networks on {cpu_stage.runtime()}",
         "load_average": round(os.getloadavg()[0], 2),  # before: what else the machine had to do
     }
 

@@ -19,6 +19,8 @@ diffusers pipeline, one inference at a time. It has the same checkpoint, the sam
 number of torch's threads with which it is fastest, and it answers the same messages. So one client measures
 both, in turns (A B A B) within one run, on the same machine as the servers. The frames are 1280 × 720 and
 sway, so that no answer can be kept for the next keyframe. Machines are noisy: what counts are the ratios.
+The old way computes in float32, as it does wherever there is no GPU; so does Lucy Serve, but where the
+processor has AMX, its networks are in bfloat16 ([what that is worth](../docs/performance.md)).
 
 | command | |
 |---|---|
