@@ -71,6 +71,7 @@ class Triton:
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._device = "unknown"
         self._model_died = False
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         """See `ModelServer.run`."""
@@ -83,6 +84,7 @@ class Triton:
         deadline = time.monotonic() + timeout_s
         metadata = tuple(outgoing_headers().items())
         stream = self._stub.ModelStreamInfer(request(), timeout=timeout_s, metadata=metadata)
+        ended = False
         try:
             with translated_errors():
                 # An iteration that is not run to its end is garbage in a circle, the picture with it.
@@ -91,8 +93,9 @@ class Triton:
                     if message.error_message:
                         raise translate(message.error_message, None)
                     response = read_response(message.infer_response)
+                    ended = isinstance(response, Result)
                     yield response
-                    if isinstance(response, Result):
+                    if ended:
                         return
             raise InferenceFailed("the model ended the job without a picture")
         except (InferenceFailed, asyncio.CancelledError) as error:
@@ -103,7 +106,16 @@ class Triton:
                 raise
             raise DeadlineExceeded(TOO_LATE) from error
         finally:
-            stream.cancel()
+            if ended:
+                self._let_end(stream)
+            else:
+                stream.cancel()
+
+    def _let_end(self, stream: grpc.aio.StreamStreamCall) -> None:
+        """Of a stream that is cancelled while it ends, Triton 24.10 keeps the request, pictures and all."""
+        ending = asyncio.create_task(_end_of(stream))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def health(self) -> ModelHealth:
         """See `ModelServer.health`."""
@@ -151,6 +163,13 @@ class Triton:
 
     async def close(self) -> None:
         await self._channel.close()
+
+
+async def _end_of(stream: grpc.aio.StreamStreamCall) -> None:
+    """Nothing more comes of a stream that has given its result; it has the job's deadline."""
+    with suppress(grpc.aio.AioRpcError):
+        while await stream.read() is not grpc.aio.EOF:
+            pass
 
 
 def device_of(config: Any) -> str:

@@ -13,16 +13,21 @@ KEYFRAME = Path(__file__).resolve().parents[2] / "tests" / "data" / "keyframes" 
 SWAY = (*range(-32, 32, 8), *range(28, -32, -8))
 
 
-@cache
 def swaying(height: int = 720) -> list[tuple[str, str]]:
     """Camera frames and jacket renders as data URIs, `height` pixels high, one pair for each of SWAY."""
+    return [(_uri("jpeg", frame), _uri("png", render)) for frame, render in swaying_bytes(height)]
+
+
+@cache
+def swaying_bytes(height: int = 720) -> list[tuple[bytes, bytes]]:
+    """The same as they are in files: JPEG and PNG."""
     frame = cv2.imread(str(KEYFRAME / "camera_frame.jpg"), cv2.IMREAD_UNCHANGED)
     render = cv2.imread(str(KEYFRAME / "jacket_render.png"), cv2.IMREAD_UNCHANGED)
     scale = height / frame.shape[0]
     return [
         (
-            _uri("jpeg", _moved(frame, dx, scale), [cv2.IMWRITE_JPEG_QUALITY, 85]),
-            _uri("png", _moved(render, dx * render.shape[1] / frame.shape[1], scale), []),
+            cv2.imencode(".jpg", _moved(frame, dx, scale), [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes(),
+            cv2.imencode(".png", _moved(render, dx * render.shape[1] / frame.shape[1], scale))[1].tobytes(),
         )
         for dx in SWAY
     ]
@@ -35,9 +40,8 @@ def _moved(picture: np.ndarray, dx: float, scale: float) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
 
 
-def _uri(kind: str, picture: np.ndarray, options: list[int]) -> str:
-    data = cv2.imencode(f".{kind}", picture, options)[1].tobytes()
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+def _uri(kind: str, picture: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 class Messages:
