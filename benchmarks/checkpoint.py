@@ -17,7 +17,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 
 from benchmarks.portrait import encode
 from benchmarks.stack import ready_stack
@@ -62,13 +61,8 @@ def stage_milliseconds(rounds=30):
 
 
 def _milliseconds(kind, stage, rounds):
-    model = REPOSITORY / stage / "1" / "model.onnx"
-    feed = {}
-    for tensor in onnx.load(model, load_external_data=False).graph.input:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.type.tensor_type.elem_type)
-        shape = [side.dim_value or 1 for side in tensor.type.tensor_type.shape.dim]
-        feed[tensor.name] = np.ones(shape, dtype)
-    opened, durations = kind(model), []
+    opened, durations = kind(REPOSITORY / stage / "1" / "model.onnx"), []
+    feed = opened.least_inputs()
     for _ in range(rounds + 3):
         began = time.perf_counter()
         opened.run(feed)

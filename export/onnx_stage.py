@@ -10,14 +10,11 @@ import onnxruntime as ort
 
 
 class OnnxStage:
-    """A `model.onnx` that takes and gives NumPy arrays by name.
+    """A `model.onnx` that takes and gives NumPy arrays by name, on every core that this process may use."""
 
-    threads: of one call; by default every core that this process may use.
-    """
-
-    def __init__(self, model: Path, threads: int | None = None):
+    def __init__(self, model: Path):
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
         # The stages of a pipeline take turns on the same cores: a thread that spins while it waits for
         # work takes a core from the stage that has some.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -35,13 +32,13 @@ class OnnxStage:
 
         A side that is dynamic is as long as the shortest that the graph takes.
         """
+        self.run(self.least_inputs())
+
+    def least_inputs(self) -> dict[str, np.ndarray]:
+        """One row of zeros for each input."""
         kinds = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
-        self.run(
-            {
-                spec.name: np.zeros(least_shape(spec.shape), kinds[spec.type])
-                for spec in self._session.get_inputs()
-            }
-        )
+        specs = self._session.get_inputs()
+        return {spec.name: np.zeros(least_shape(spec.shape), kinds[spec.type]) for spec in specs}
 
 
 def least_shape(shape: list[int | str]) -> list[int]:

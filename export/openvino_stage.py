@@ -20,15 +20,12 @@ WARM_ROWS = 4  # more are seldom; each number of rows has kernels of its own, ma
 
 class OpenVinoStage:
     """A `model.onnx` that takes and gives NumPy arrays by name, as `OnnxStage` does. A row's output does
-    not depend on the rows beside it.
+    not depend on the rows beside it."""
 
-    threads: of one call; by default every core that this process may use.
-    """
-
-    def __init__(self, model: Path, threads: int | None = None):
+    def __init__(self, model: Path):
         properties = {
             "INFERENCE_PRECISION_HINT": "bf16",
-            "INFERENCE_NUM_THREADS": threads or len(os.sched_getaffinity(0)),
+            "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
             "NUM_STREAMS": 1,
             # The stages take turns on the same cores: the system knows better which of them are free.
             "ENABLE_CPU_PINNING": False,
@@ -48,14 +45,14 @@ class OpenVinoStage:
 
         A side that is dynamic is as long as the shortest that the graph takes.
         """
-        kinds = [spec.type.tensor_type for spec in self._graph.input]
-        least = [least_shape([side.dim_param or side.dim_value for side in kind.shape.dim]) for kind in kinds]
         for rows in range(1, WARM_ROWS + 1):
-            self.run(
-                {
-                    spec.name: np.zeros(
-                        (rows, *sides[1:]), onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
-                    )
-                    for spec, sides, kind in zip(self._graph.input, least, kinds, strict=True)
-                }
-            )
+            self.run({name: np.repeat(row, rows, axis=0) for name, row in self.least_inputs().items()})
+
+    def least_inputs(self) -> dict[str, np.ndarray]:
+        """One row of zeros for each input."""
+        found = {}
+        for spec in self._graph.input:
+            kind = spec.type.tensor_type
+            shape = least_shape([side.dim_param or side.dim_value for side in kind.shape.dim])
+            found[spec.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+        return found

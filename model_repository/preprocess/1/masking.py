@@ -100,10 +100,10 @@ def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) 
 def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarray:
     """`render` as `video` lays it on the frame, times `mask`; worked out only where the mask is."""
     colour = np.zeros((*mask.shape, 3), np.uint8)
-    x, y, width, height = cv2.boundingRect(mask)
-    if width:
-        window = np.s_[y : y + height, x : x + width]
-        colour[window] = _times(video.warp(render, mask.shape[::-1], (x, y, width, height)), mask[window])
+    box = cv2.boundingRect(mask)
+    part = window(box)
+    if mask[part].size:
+        colour[part] = _times(video.warp(render, mask.shape[::-1], box), mask[part])
     return colour
 
 
@@ -116,10 +116,9 @@ def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
     """The render drawn on the frame: (H, W, 3) BGR uint8, the frame's own where the mask is 0."""
     if not garment.mask.any():
         return frame
-    x, y, width, height = cv2.boundingRect(garment.mask)
-    window = np.s_[y : y + height, x : x + width]
+    part = window(cv2.boundingRect(garment.mask))
     result = frame.copy()
-    result[window] = cv2.add(garment.colour[window], _times(frame[window], 255 - garment.mask[window]))
+    result[part] = cv2.add(garment.colour[part], _times(frame[part], 255 - garment.mask[part]))
     return result
 
 
@@ -144,7 +143,7 @@ def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    for patch in ([pose.head] if pose.head else []) + [hand_pixels(hand, frame) for hand in pose.hands]:
+    for patch in (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands)):
         _cut(patch, mask, colour)
     if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")

@@ -109,8 +109,7 @@ class Pose:
             cv2.convexHull(np.vstack([wrist + share * reach for share in shares]).round().astype(np.int32))
             for shares in ((0.2, 1.0, 1.25), (0.35, 0.9))
         )
-        box = with_room(cv2.boundingRect(hull), thick, self._size)
-        x, y, width, height = box
+        x, y, width, height = with_room(cv2.boundingRect(hull), thick, self._size)
         outline, inner = np.zeros((2, height, width), np.uint8)
         cv2.fillConvexPoly(outline, hull - (x, y), 1)
         cv2.polylines(outline, [hull - (x, y)], True, 1, thick)
@@ -130,15 +129,15 @@ class Pose:
         """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
         whole = (0, 0, *self._size)
         mask = np.zeros(self._size[::-1], np.uint8)
-        for patch in ([self.head] if self.head else []) + [hand.outline for hand in self.hands]:
+        for patch in (self.head, *(hand.outline for hand in self.hands)):
             mask |= patch.within(whole)
         return mask.view(bool)
 
     @cached_property
-    def head(self) -> Patch | None:
-        """From the hair to the chin; None where no face is seen."""
+    def head(self) -> Patch:
+        """From the hair to the chin; empty where no face is seen."""
         if not self.seen[[*EYES, *MOUTH]].all():
-            return None
+            return Patch(0, 0, np.zeros((0, 0), np.uint8))
         eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
         axis = mouth - eyes  # about two fifths of the way from the brow to the chin
         length = np.linalg.norm(axis)
