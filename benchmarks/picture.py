@@ -35,9 +35,11 @@ def measure(case: Case) -> tuple[dict[str, object], Dressed]:
     """The case's figures, and how it came out with the ideal model."""
     neutral = dress(case.camera_frame, case.jacket_render, case.pose, unchanged)
     garment = neutral.garment
-    discs = neutral.pose.head.copy()
+    whole = (0, 0, *neutral.frame.shape[1::-1])
+    discs = neutral.pose.head.within(whole)
     for hand in neutral.pose.hands:
-        discs |= hand.palm.view(bool)
+        discs |= hand.palm.within(whole)
+    discs = discs.view(bool)
     figures: dict[str, object] = {
         "kind": case.name,
         "mask_source": garment.source,
