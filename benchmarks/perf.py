@@ -50,6 +50,7 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         "masked": np.array([pipeline["conditioning"] == "masked"]),
         "input_ids": np.array([Tokenizer.from_file(str(TOKENIZER)).encode(prompt).ids], np.int32),
         "relight_sigma": np.array([pipeline["keyframe"]["relight_sigma"]], np.float32),
+        "detail_gain": np.array([pipeline["keyframe"]["detail_gain"]], np.float32),
         "earlier_light": np.zeros((1, 1, 4), np.float32),
         "output_format": np.array([b"jpeg"], np.object_),
     }

@@ -26,7 +26,6 @@ from benchmarks.picture_pipeline import Dressed, dress, photographer, unchanged
 from benchmarks.picture_sheet import write_sheet
 from benchmarks.picture_stack import through_the_stack
 
-_PIPELINE = Path(__file__).parents[1] / "export" / "checkpoints" / "lucy-tiny" / "pipeline.json"
 _LEAST_IOU = {"transparent": 0.95, "lost pose": 0.95, "portrait": 0.95, "misregistered 5 %": 0.85}
 _LARGEST = {"colour": 6.0, "seam": 1.1, "outline": 1.1, "flicker": 1.3, "p50": 25.0}
 
@@ -113,14 +112,12 @@ def verdicts(
 
 
 def time_steps(chosen: list[Case], rounds: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of one core by kind and step, with the shipped checkpoint's settings."""
+    """Median milliseconds of one core by kind and step."""
     cv2.setNumThreads(1)
-    sigma = json.loads(_PIPELINE.read_text())["keyframe"]["relight_sigma"]
     table = {}
     for case in chosen:
         runs = [
-            dress(case.camera_frame, case.jacket_render, case.pose, unchanged, sigma).steps
-            for _ in range(rounds)
+            dress(case.camera_frame, case.jacket_render, case.pose, unchanged).steps for _ in range(rounds)
         ]
         medians = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
         medians["total"] = statistics.median(sum(run.values()) for run in runs)

@@ -4,9 +4,11 @@ Their modules import each other by bare name, as Triton's Python stub has it: ru
 on PYTHONPATH (`make bench-picture` does).
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +19,10 @@ from pictures import decode_frame, decode_render
 from pose import Pose
 
 RESOLUTION = (256, 256)
-RELIGHT_SIGMA = 3.0  # the ideal model's: even its finer light is right
+# As lucy-tiny's keyframes are served.
+_CHECKPOINT = Path(__file__).parents[1] / "export" / "checkpoints" / "lucy-tiny"
+_KEYFRAME = json.loads((_CHECKPOINT / "pipeline.json").read_text())["keyframe"]
+_HOW = {"sigma": _KEYFRAME["relight_sigma"], "detail_gain": _KEYFRAME["detail_gain"]}
 
 # The crop of the composite, (1, 3, H, W) in −1…1 → the same of what a model would have made.
 Model = Callable[[np.ndarray, Crop], np.ndarray]
@@ -41,7 +46,6 @@ def dress(
     jacket_render: np.ndarray,
     landmarks: np.ndarray,
     model: Model,
-    relight_sigma: float = RELIGHT_SIGMA,
 ) -> Dressed:
     """A keyframe, from compressed bytes to the answer's JPEG; the model's own time is not counted."""
     steps: dict[str, float] = {}
@@ -63,7 +67,7 @@ def dress(
     start = timed("pixels", lambda: pixels(crop, drawn, painted, RESOLUTION, False))
     picture = model(start, crop)
     place = np.array([crop.x, crop.y, crop.width, crop.height])
-    answer, _ = timed("relight", lambda: relit(to_bgr(picture[0]), drawn, garment.mask, place, relight_sigma))
+    answer, _ = timed("relight", lambda: relit(to_bgr(picture[0]), drawn, garment.mask, place, **_HOW))
     timed("encode JPEG", lambda: cv2.imencode(".jpg", answer, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])
     return Dressed(frame, garment, pose, drawn, crop, answer, steps)
 

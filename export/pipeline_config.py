@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -30,6 +30,15 @@ class ModeConfig(_Strict):
     relight_sigma: float = Field(
         0, ge=0, le=64, description="take only light coarser than so many pixels; 0: the picture as it is"
     )
+    detail_gain: float = Field(
+        1,
+        ge=0,
+        le=4,
+        description="of the render's detail, which is finer than relight_sigma; 1: as it is drawn",
+    )
+    denoising_end: float = Field(
+        1, gt=0, le=1, description="share of the schedule after which the predicted z_0 is the answer"
+    )
     resolution: Resolution | None = Field(
         None, description="the networks' for this mode; by default the file's"
     )
@@ -45,6 +54,19 @@ class ModeConfig(_Strict):
         if not isinstance(getattr(diffusers, name, None), type) or not name.endswith("Scheduler"):
             raise ValueError(f"diffusers has no scheduler named {name!r}")
         return name
+
+    @model_validator(mode="after")
+    def _can_end_early(self) -> "ModeConfig":
+        if self.denoising_end < 1 and not _predicts_z_0(self.scheduler):
+            raise ValueError(f"{self.scheduler} does not tell the z_0 it predicts: denoising_end must be 1")
+        return self
+
+
+def _predicts_z_0(scheduler: str) -> bool:
+    import diffusers
+
+    returned = get_args(get_type_hints(getattr(diffusers, scheduler).step)["return"])
+    return any("pred_original_sample" in getattr(kind, "__annotations__", {}) for kind in returned)
 
 
 class PipelineConfig(_Strict):

@@ -22,8 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     training = commands.add_parser("train", help="paint the data and train; a stopped run goes on")
     training.add_argument("--minutes", type=float, default=170, help="in all (default: %(default)s)")
     training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--start", type=Path, help="go on from this checkpoint (default: from nothing)")
     training.add_argument(
-        "--start", type=Path, help="go on from this checkpoint, on new scenes (default: from nothing)"
+        "--first-scene", type=int, default=1_000_000, help="the first scene's seed (default: %(default)s)"
     )
     evaluation = commands.add_parser("evaluate", help="measure the checkpoint in torch, without a server")
     evaluation.add_argument("--scenes", type=int, default=64, help="default: %(default)s")
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from export.lucy_tiny.training import train
 
-        train(args.minutes, args.work, args.checkpoint, args.seed, args.start)
+        train(args.minutes, args.work, args.checkpoint, args.seed, args.start, args.first_scene)
     else:
         from export.lucy_tiny.evaluation import TorchPipeline, evaluate
 

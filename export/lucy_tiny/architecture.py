@@ -198,8 +198,14 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
     )
 
 
-# In pixels: the model paints the scene's light, and finer than this only blotches (postprocess/1/relight.py).
-RELIGHT_SIGMA = {"keyframe": 3.0, "capture": 4.0}
+# The model paints the scene's light, and finer than `relight_sigma` pixels only blotches; a render's light is
+# neutral, and a photograph's folds are deeper by `detail_gain` (postprocess/1/relight.py).
+MODES = {
+    "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.0},
+    "capture": {"steps": 25, "relight_sigma": 3.0, "detail_gain": 1.3},
+}
+# Where little noise is left, so small a network takes its own errors for the scene: the picture gets worse.
+DENOISING_END = 0.5
 
 
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
@@ -207,12 +213,16 @@ def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> 
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     pipeline.to(dtype=torch.float32)
-    recipe = {"scheduler": "DDIMScheduler", "strength": 1.0, "guidance_scale": 1.0}
-    steps = {"keyframe": 4, "capture": 25}
+    recipe = {
+        "scheduler": "DDIMScheduler",
+        "strength": 1.0,
+        "guidance_scale": 1.0,
+        "denoising_end": DENOISING_END,
+    }
     use = {
         "resolution": [RESOLUTION, RESOLUTION],
         "conditioning": "composite",
         "prompt": PROMPT,
         "negative_prompt": "",
-    } | {mode: recipe | {"steps": steps[mode], "relight_sigma": RELIGHT_SIGMA[mode]} for mode in steps}
+    } | {mode: recipe | own for mode, own in MODES.items()}
     (folder / "pipeline.json").write_text(json.dumps(use, indent=2) + "\n")

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from export.lucy_tiny.captions import caption
 from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, ssim
-from export.lucy_tiny.relighting import relight
+from export.lucy_tiny.relighting import draw, relight
 from export.lucy_tiny.sampling import denoise, embed
-from export.lucy_tiny.scenes import Scene, blend, make_scene
+from export.lucy_tiny.scenes import Scene, make_scene
 from export.lucy_tiny.shards import painted_blocks
 from export.lucy_tiny.sheets import write_sheet
 from export.lucy_tiny.training import HELD_OUT
@@ -49,22 +49,26 @@ class TorchPipeline:
         )
         self._pipeline, self._seed = pipeline, seed
         use = json.loads((checkpoint / "pipeline.json").read_text())
-        self._sigma = {use[mode]["steps"]: use[mode]["relight_sigma"] for mode in ("keyframe", "capture")}
-        self._live_sigma = use["keyframe"]["relight_sigma"]
+        self._recipes = {use[mode]["steps"]: use[mode] for mode in ("capture", "keyframe")}
+        self._live = use["keyframe"]
 
     @torch.no_grad()
     def __call__(
         self, frame: np.ndarray, render: np.ndarray, landmarks: np.ndarray, prompt: str, steps: int
     ) -> np.ndarray:
-        parts, mask = self._pipeline, render[..., 3]
-        composite = blend(frame, render[..., :3], mask)
+        parts = self._pipeline
+        composite, mask = draw(frame, render)
         pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
         conditioning = parts.vae.encode(pixels).latent_dist.mean
         painted = torch.from_numpy(painted_blocks(mask))[None].float()
         text = embed(parts.tokenizer, parts.text_encoder, [prompt])
-        latents = denoise(parts.unet, parts.scheduler, painted, conditioning, text, steps, self._seed)
+        recipe = self._recipes.get(steps, self._live)
+        latents = denoise(
+            *(parts.unet, parts.scheduler, painted, conditioning, text, steps, self._seed),
+            recipe.get("denoising_end", 1.0),
+        )
         picture = as_pixels(parts.vae.decode(latents, return_dict=False)[0])[0]
-        return relight(picture, composite, mask, self._sigma.get(steps, self._live_sigma))
+        return relight(picture, composite, mask, recipe["relight_sigma"], recipe["detail_gain"])
 
 
 def spared_render(scene: Scene) -> np.ndarray:

@@ -1,9 +1,12 @@
 """Denoising a batch, as `StableDiffusionInpaintPipeline` does at full strength and without guidance."""
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from export.lucy_tiny.architecture import DENOISING_END
 
 
 @torch.no_grad()
@@ -23,18 +26,22 @@ def denoise(
     embeddings: Tensor,
     steps: int,
     seed: int,
+    denoising_end: float = DENOISING_END,
 ) -> Tensor:
     """Latents (B, 4, h, w) of the dressed people.
 
     mask: (B, 1, h, w), 1 where the model paints. conditioning: (B, 4, h, w), the composites' latents.
+    denoising_end: share of the schedule that its `steps` steps take, as in `pipeline.json`.
     """
     generator = torch.Generator().manual_seed(seed)
     # One picture's noise does not depend on how many share its batch.
     noise = torch.randn((1, *conditioning.shape[1:]), generator=generator).to(conditioning.device)
     latents = noise.expand_as(conditioning) * scheduler.init_noise_sigma
-    scheduler.set_timesteps(steps)
-    for t in scheduler.timesteps:
+    scheduler.set_timesteps(math.ceil(steps / denoising_end))
+    for t in scheduler.timesteps[:steps]:
         sample = torch.cat([latents, mask, conditioning], dim=1)
         prediction = unet(sample, t.to(sample.device), embeddings, return_dict=False)[0]
-        latents = scheduler.step(prediction, t, latents).prev_sample
-    return latents
+        stepped = scheduler.step(prediction, t, latents)
+        latents = stepped.prev_sample
+    predicted: Tensor = stepped.pred_original_sample
+    return predicted

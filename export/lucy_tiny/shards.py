@@ -6,7 +6,9 @@ scene is stored twice, the second time mirrored.
 """
 
 import json
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -53,9 +55,9 @@ def write_pictures(folder: Path, count: int) -> None:
     _run(_paint_pictures, folder, "pictures", range(0, count, SCENES), ())
 
 
-def write_latents(folder: Path, basis: Basis, first: int, count: int) -> None:
-    """Paint scenes `first` to `first + count` and keep their latents."""
-    _run(_paint_latents, folder, "latents", range(first, first + count, SCENES), (basis,))
+def write_latents(folder: Path, basis: Basis, first: int, count: int, seconds: float = math.inf) -> None:
+    """Paint scenes `first` to `first + count` and keep their latents; no new ones after so many seconds."""
+    _run(_paint_latents, folder, "latents", range(first, first + count, SCENES), (basis,), seconds)
 
 
 def read_pictures(folder: Path) -> np.ndarray:
@@ -79,10 +81,16 @@ def read_latents(folder: Path) -> Latents:
 
 
 def _run(
-    paint: Callable[..., None], folder: Path, kind: str, starts: range, arguments: tuple[Any, ...]
+    paint: Callable[..., None],
+    folder: Path,
+    kind: str,
+    starts: range,
+    arguments: tuple[Any, ...],
+    seconds: float = math.inf,
 ) -> None:
     """Call `paint(path, start, *arguments)` for every shard that is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
     missing = [start for start in starts if not (folder / f"{kind}-{start:07}.npz").exists()]
     # Forking a process whose libraries run threads can hang the child.
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _be_nice) as pool:
@@ -92,6 +100,9 @@ def _run(
             for job in as_completed(jobs):
                 job.result()
                 bar.update(SCENES)
+                if time.monotonic() > deadline:
+                    pool.shutdown(cancel_futures=True)
+                    break
 
 
 def _be_nice() -> None:

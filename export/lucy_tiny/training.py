@@ -11,7 +11,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
-from export.lucy_tiny.architecture import RELIGHT_SIGMA, build_pipeline, write_checkpoint
+from export.lucy_tiny.architecture import MODES, build_pipeline, write_checkpoint
 from export.lucy_tiny.autoencoder import Basis, fit_basis, read_basis, set_linear, train_decoder
 from export.lucy_tiny.metrics import psnr
 from export.lucy_tiny.relighting import relight
@@ -22,32 +22,43 @@ from export.lucy_tiny.sheets import write_sheet
 from export.lucy_tiny.unet_training import LEARNING_RATE, Training, as_pixels
 
 # Shares of the time; painting stops when it has painted enough.
-_DECODER, _UNET = 0.1, 0.65
+_LATENTS, _DECODER, _UNET = 0.25, 0.1, 0.65
 _PICTURES = 2048
-_LATENTS_A_MINUTE = {"cpu": 80, "cuda": 5000}
+_LATENTS_A_MINUTE = {"cpu": 160, "cuda": 5000}
 FIRST_LATENTS = 1_000_000
-MORE_LATENTS = 1_500_000
 HELD_OUT = 2_000_000  # seeds from here on are never trained on
 _SHEET_EVERY = 120.0  # seconds
 _COMPILED_FROM = 1800.0  # seconds
 _LEARNING_RATE_ONWARDS = 5e-4
 
 
-def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0, start: Path | None = None) -> None:
+def train(
+    minutes: float,
+    work: Path,
+    checkpoint: Path,
+    seed: int = 0,
+    start: Path | None = None,
+    first_scene: int = FIRST_LATENTS,
+) -> None:
     """Paint, train the decoder, train the UNet, write the checkpoint.
 
     minutes: in all, painting included. work: the folder of data, states and sample sheets; a run that was
-    stopped goes on from what is there. start: a checkpoint of this kind to go on from; its autoencoder stays,
-    and its UNet learns from scenes that it has not seen.
+    stopped goes on from what is there. start: a checkpoint of this kind to go on from; its autoencoder stays.
+    first_scene: the seed of the first scene that the UNet learns from; `start` should not have seen it.
+    Raises ValueError where they reach the scenes that are kept for evaluation.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     count = int(minutes * _LATENTS_A_MINUTE[device.type])
+    if first_scene + count > HELD_OUT:
+        raise ValueError(
+            f"{count} scenes from {first_scene} on reach those for evaluation, from {HELD_OUT} on"
+        )
     if start is None:
         pipeline = build_pipeline(seed)
         write_pictures(work, _PICTURES)
         basis = _basis(work)
         set_linear(pipeline.vae, basis)
-        write_latents(work, basis, FIRST_LATENTS, count)
+        write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
         _decoder(pipeline, work, 60 * minutes * _DECODER, device)
     else:
         pipeline = StableDiffusionInpaintPipeline.from_pretrained(
@@ -55,7 +66,7 @@ def train(minutes: float, work: Path, checkpoint: Path, seed: int = 0, start: Pa
         )
         basis = read_basis(pipeline.vae)
         pipeline.vae.to(device)
-        write_latents(work, basis, MORE_LATENTS, count)
+        write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
     rate = LEARNING_RATE if start is None else _LEARNING_RATE_ONWARDS
     training = Training(pipeline, read_latents(work), basis.scale, 60 * minutes * _UNET, device, seed, rate)
     if training.seconds > _COMPILED_FROM and (device.type == "cuda" or shutil.which("g++")):
@@ -135,7 +146,7 @@ def _sample(training: Training, pipeline: Any, scenes: list[Scene], path: Path) 
         training.average["unet"], pipeline.scheduler, mask.to(training.device), conditioning, text, 4, 0
     )
     pictures = as_pixels(pipeline.vae.decode(latents, return_dict=False)[0])
-    sigma = RELIGHT_SIGMA["keyframe"]
+    sigma = MODES["keyframe"]["relight_sigma"]
     lit = [
         relight(picture, scene.composite, scene.mask, sigma)
         for scene, picture in zip(scenes, pictures, strict=True)

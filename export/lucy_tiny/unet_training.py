@@ -5,14 +5,17 @@ x_0   latents of the photograph          c   latents of the composite
 s     standard deviations of the autoencoder's principal components, one for each latent channel
 z_t = sqrt(ᾱ_t)·x_0 + sqrt(1 − ᾱ_t)·ε
 v   = sqrt(ᾱ_t)·ε − sqrt(1 − ᾱ_t)·x_0              Salimans & Ho (2022), arXiv:2202.00512
-loss = (0.15 + m)·|s·(UNet([z_t, m, c], t, text) − v)|²
+e = mean of (0.15 + m)·|s·(UNet([z_t, m, c], t, text) − v)|² over a picture
+loss = d·log(1 + e/d)
 
 The components are orthonormal, so |s·Δx_0|² is the squared error of the pixels. Without s, three quarters of
-the loss were the patches' slope, the least of what is seen.
+the loss were the patches' slope, the least of what is seen. d is what no latents can tell, grain and threads,
+so that log(d + e) is the picture's error in decibels: a light that is wrong by a tenth is as wrong on black
+cloth as on white.
 
 A network that has only seen noised photographs takes each z_t at its word, and over many steps its first
 errors grow (exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t, but for pure noise, are
-what sampling itself comes to: after one of DDIM's steps, or after two. Of those the loss is
+what sampling itself comes to: after one of DDIM's steps, or after two. Of those e is the mean of
 
     (0.15 + m)·|s·(sqrt(ᾱ_t)·z_t − sqrt(1 − ᾱ_t)·UNet([z_t, m, c], t, text) − x_0)|²
 """
@@ -34,9 +37,10 @@ from export.lucy_tiny.text_training import learn_captions
 
 # Shares of the batch at the timesteps of a keyframe's four steps; the rest is uniform. The first, pure
 # noise, decides most.
-_KEYFRAME_STEPS = {999: 0.3125, 749: 0.125, 499: 0.125, 249: 0.125}
+_KEYFRAME_STEPS = {999: 0.3125, 874: 0.125, 749: 0.125, 624: 0.125}
 _PURE_NOISE = 999
 _OUTSIDE = 0.15
+_DETAIL = 6e-4  # d, as a mean squared error of pixels in 0…1
 LEARNING_RATE = 8e-4
 
 
@@ -71,6 +75,8 @@ class Training:
             pipeline.unet.set_attn_processor(_FullPrecisionAttention())
         variances = torch.from_numpy(scale).to(device) ** 2
         self._weights = (variances / variances.mean())[:, None, None]
+        # Of latents instead: e is a mean over 4 channels, not 192 values in −1…1.
+        self._detail = 192 * _DETAIL / float(variances.mean())
         self._alphas = pipeline.scheduler.alphas_cumprod.to(device)
         self._batch = 128 if device.type == "cuda" else 16
         # Elsewhere bfloat16 is computed by way of float32, and slower than it.
@@ -129,7 +135,9 @@ class Training:
         # An error of x_0 is one of v, times `spread`.
         divisor = spread.clone()
         divisor[sampled] = 1
-        loss = ((_OUTSIDE + m) * self._weights * (error / divisor) ** 2).mean()
+        where = _OUTSIDE + m
+        e = (where * self._weights * (error / divisor) ** 2).mean(dim=(1, 2, 3)) / where.mean(dim=(1, 2, 3))
+        loss = self._detail * torch.log1p(e / self._detail).mean()
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)

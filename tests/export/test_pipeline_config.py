@@ -29,6 +29,8 @@ def test_the_checkpoints_own_file_wins(tmp_path):
         ({"keyframe": GOOD["keyframe"] | {"scheduler": "NoSuchScheduler"}}, "NoSuchScheduler"),
         ({"keyframe": GOOD["keyframe"] | {"steps": 0}}, "keyframe.steps"),
         ({"capture": GOOD["capture"] | {"strength": 2}}, "capture.strength"),
+        ({"keyframe": GOOD["keyframe"] | {"denoising_end": 0}}, "keyframe.denoising_end"),
+        ({"keyframe": GOOD["keyframe"] | {"denoising_end": 0.5}}, "UniPC.* does not tell the z_0"),
         ({"capture": GOOD["capture"] | {"resolution": [768, 1032]}}, "multiple of 64, and 1032 is not"),
     ],
 )
@@ -36,6 +38,12 @@ def test_what_is_wrong_is_named(tmp_path, change, said):
     (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | change))
     with pytest.raises(ExportError, match=said):
         read_config(tmp_path, 64)
+
+
+def test_a_scheduler_that_tells_its_z_0_may_end_early(tmp_path):
+    early = GOOD["keyframe"] | {"scheduler": "DDIMScheduler", "denoising_end": 0.5}
+    (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | {"keyframe": early}))
+    assert read_config(tmp_path, 64).keyframe.denoising_end == 0.5
 
 
 def test_a_file_that_is_not_json_is_said_so(tmp_path):

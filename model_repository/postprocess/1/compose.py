@@ -7,7 +7,7 @@ the mask, so that the garment keeps the render's clean outline.
 
 import cv2
 import numpy as np
-from relight import light_ratio, relight, steadied
+from relight import light_ratio, relight, steadied, with_detail
 
 # Width of that way, as a share of the crop's side.
 _FEATHER = 0.012
@@ -19,8 +19,8 @@ Slices = tuple[slice, slice]
 
 def to_bgr(pixels: np.ndarray) -> np.ndarray:
     """(3, H, W) RGB in −1…1 → (H, W, 3) BGR uint8, rounded as diffusers' image processor does."""
-    picture = np.rint((pixels.transpose(1, 2, 0) / 2 + 0.5).clip(0, 1) * 255).astype(np.uint8)
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    picture = cv2.merge([*pixels[::-1]])
+    return cv2.addWeighted(picture, 127.5, picture, 0, 127.5, dtype=cv2.CV_8U)
 
 
 def feather(mask: np.ndarray, width: float) -> np.ndarray:
@@ -60,12 +60,14 @@ def relit(
     crop: np.ndarray,
     sigma: float,
     earlier_light: np.ndarray = NO_LIGHT,
+    detail_gain: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Only the picture's light on the frame: (H, W, 3) BGR uint8, and that light, (h, w, 3) float32, which is
     0 beyond the frame.
 
     sigma: in pixels of the picture; light coarser than it is taken (relight.py).
     earlier_light: (h, w, 4) or (1, 1, 4) float32, see relight.steadied.
+    detail_gain: of what is finer than sigma, see relight.with_detail.
     The others are as in `paste`.
     """
     result, light = composite.copy(), np.zeros(picture.shape, np.float32)
@@ -74,10 +76,11 @@ def relit(
     if not coverage.any():
         return result, light
     size = part.shape[1::-1]
-    ratio = light_ratio(part, _shrink(start, size), _shrink(coverage, size).astype(np.float32) / 255, sigma)
+    small, share = _shrink(start, size), _shrink(coverage, size).astype(np.float32) / 255
     known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[shown]
-    light[shown] = steadied(ratio, known)
-    relight(start, light[shown], coverage, result[within])
+    light[shown] = steadied(light_ratio(part, small, share, sigma), known)
+    lit = with_detail(light[shown], small, share, sigma, detail_gain)
+    relight(start, lit, coverage, result[within])
     return result, light
 
 

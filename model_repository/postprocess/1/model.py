@@ -28,11 +28,14 @@ class TritonPythonModel:
             message = f"INFERENCE_FAILED: postprocess: {error}"
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
-    def _answer(self, pixels, composite, mask, crop, relight_sigma, earlier_light, output_format):
+    def _answer(
+        self, pixels, composite, mask, crop, relight_sigma, detail_gain, earlier_light, output_format
+    ):
         suffix, options = _ENCODERS[output_format[0].decode()]
         picture, sigma = to_bgr(pixels[0]), float(relight_sigma[0])
         if sigma > 0:
-            answer, light = relit(picture, composite, mask, crop, sigma, earlier_light)
+            gain = float(detail_gain[0])
+            answer, light = relit(picture, composite, mask, crop, sigma, earlier_light, gain)
         else:
             answer, light = paste(picture, composite, mask, crop), np.zeros((1, 1, 3), np.float32)
         _, image = cv2.imencode(suffix, answer, options)

@@ -5,12 +5,14 @@ light. So of the model's picture D only what is coarser than σ is taken, as a r
 it started from:
 
     R = log( G_σ[m · D / s] / G_σ[m · C] )       within the garment, m its mask
-    answer = C + m · C · (exp(R) − 1)            at the frame's resolution
+    T = log( Y / G_σ[m · Y] )                    Y the brightness of C: folds and threads
+    answer = C + m · C · (exp(R + (γ − 1) · T) − 1)            at the frame's resolution
 
-Both means are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson
-and Westin, "Normalized and differential convolution", CVPR 1993); they are means of values, not of
-logarithms, since what the autoencoder blurs keeps its mean. s is what it does to colours everywhere,
-measured where the model was to change nothing.
+γ is the detail's gain: above 1 folds are deeper than the neutral light of a render shows them. Both means
+are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson and Westin,
+"Normalized and differential convolution", CVPR 1993); they are means of values, not of logarithms, since
+what the autoencoder blurs keeps its mean. s is what it does to colours everywhere, measured where the model
+was to change nothing.
 
 Within a session the light of the keyframe before is kept where R agrees with it (tryon's lights.py).
 """
@@ -20,11 +22,17 @@ import numpy as np
 
 # Added to values in 0…1 before they are divided: below it there is only noise.
 _FLOOR = 0.04
+# Detail that is weaker than this, as a share of the brightness, is a codec's noise and keeps its strength.
+_NOISE = 0.02
+# A weight of the pixels beyond the garment, so that there is always a mean.
+_SOME = 1e-4
 # Rows of the frame that are worked on at a time: so many stay in the processor's cache.
 _STRIP = 64
 # In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by less
 # than half a grey level.
 _SIGMA = 1.5
+# 1, in 16 bits: so that 4 is, too.
+_ONE = 8192
 # A garment's light is within these factors of the render's.
 _LARGEST_RATIO = np.log(4.0)
 
@@ -37,29 +45,45 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     mask: (h, w) float32, the garment's coverage in 0…1.
     sigma: in pixels at this resolution.
     """
-    step = max(1, int(sigma / _SIGMA))
-    size = tuple(max(1, side // step) for side in picture.shape[1::-1])
-
-    def coarser(values: np.ndarray) -> np.ndarray:
-        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-        return cv2.GaussianBlur(small, (0, 0), sigma / step)
-
-    weight = mask + np.float32(1e-4)
+    weight = mask + np.float32(_SOME)
     weights = cv2.merge([weight] * 3)
-    floor = cv2.merge([_FLOOR * coarser(weight)] * 3)
+    floor = cv2.merge([_FLOOR * _coarser(weight, sigma)] * 3)
     light, start = (
-        coarser(cv2.multiply(p, weights, scale=1 / 255, dtype=cv2.CV_32F)) + floor
+        _coarser(cv2.multiply(p, weights, scale=1 / 255, dtype=cv2.CV_32F), sigma) + floor
         for p in (picture, composite)
     )
     ratio = cv2.log(light / start * _shift(picture, composite, mask))
     return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), mask.shape[::-1])
 
 
+def with_detail(
+    ratio: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float, gain: float
+) -> np.ndarray:
+    """R + (γ − 1) · T, (h, w, 3) float32; the others are as in `light_ratio`. gain: γ."""
+    if gain == 1:
+        return ratio
+    weight, grey = mask + np.float32(_SOME), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
+    grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(_FLOOR)
+    mean = _coarser(grey * weight, sigma) / _coarser(weight, sigma)
+    detail = cv2.log(grey / cv2.resize(mean, mask.shape[::-1]))
+    energy = detail * detail
+    detail *= (gain - 1) * energy / (energy + np.float32(_NOISE**2))
+    return np.clip(ratio + detail[:, :, None], -_LARGEST_RATIO, _LARGEST_RATIO)
+
+
+def _coarser(values: np.ndarray, sigma: float) -> np.ndarray:
+    """G_σ, on a copy that is as small as `_SIGMA` allows."""
+    step = max(1, int(sigma / _SIGMA))
+    size = tuple(max(1, side // step) for side in values.shape[1::-1])
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), sigma / step)
+
+
 def _shift(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """1 / s, (3,) float32."""
     untouched = cv2.erode((mask < 0.02).view(np.uint8), np.ones((9, 9), np.uint8)).ravel()
-    some = np.flatnonzero(untouched)[::16]
-    if len(some) < 0.02 / 16 * mask.size:
+    some = np.flatnonzero(untouched)[::32]
+    if len(some) < 0.02 / 32 * mask.size:
         return np.ones(3, np.float32)
     before, after = (
         np.median(p.reshape(-1, 3)[some], axis=0).astype(np.float32) / 255 + _FLOOR
@@ -88,11 +112,16 @@ def relight(
     result: a copy of the composite to write to.
     """
     result = composite.copy() if result is None else result
-    change = cv2.resize(cv2.exp(ratio) - 1, composite.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    # In 16 bits it is resized in half the time.
+    change = ((cv2.exp(ratio) - 1) * np.float32(_ONE)).astype(np.int16)
+    change = cv2.resize(change, composite.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     x, y, width, height = cv2.boundingRect(mask)
     for top in range(y, y + height, _STRIP):
         part = np.s_[top : min(top + _STRIP, y + height), x : x + width]
-        share = cv2.merge([mask[part]] * 3).astype(np.float32) * np.float32(1 / 255)
-        added = (composite[part].astype(np.float32) + np.float32(255 * _FLOOR)) * share * change[part]
-        result[part] = cv2.add(composite[part], added, dtype=cv2.CV_8U)
+        start = composite[part].astype(np.float32)
+        lit = start + np.float32(255 * _FLOOR)
+        lit *= cv2.merge([mask[part]] * 3).astype(np.float32)
+        lit *= change[part].astype(np.float32)
+        lit = cv2.scaleAdd(lit, 1 / 255 / _ONE, start)
+        result[part] = cv2.convertScaleAbs(cv2.threshold(lit, 0, 0, cv2.THRESH_TOZERO)[1])
     return result

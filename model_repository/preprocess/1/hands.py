@@ -13,7 +13,7 @@ from patch import Patch, window, with_room
 from pose import Hand
 
 # The longer side of the copy that is looked at, in pixels: enough for fingers.
-_SIDE = 72
+_SIDE = 64
 # How far outside of the outline clothes are looked for, and how far fingers may reach: shares of the hand's
 # longer side.
 _AROUND, _BEYOND = 0.3, 0.06
@@ -35,7 +35,7 @@ def hand_pixels(hand: Hand, frame: np.ndarray) -> Patch:
     columns, rows = (max(8, round(scale * side)) for side in box[2:])
 
     def small(picture: np.ndarray) -> np.ndarray:
-        return cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+        return cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
 
     outline, palm = (small(255 * part.within(box)) > 127 for part in (hand.outline, hand.palm))
     reach = cv2.dilate(outline.view(np.uint8), _disc(_BEYOND * longer * scale))

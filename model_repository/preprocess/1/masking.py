@@ -11,6 +11,7 @@ from pictures import shrink
 from placement import Silhouettes, best_fit, near_body
 from pose import Pose
 from registration import Registration, find_video, fits, stretch
+from softness import soften
 
 # How a client may say that its canvas lies on the frame.
 RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
@@ -18,7 +19,7 @@ RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 # A garment smaller than this share of the frame is none.
 _LEAST_GARMENT = 0.002
 # Long side, in pixels, at which the garment is compared with the torso.
-_COMPARE_AT = 448
+_COMPARE_AT = 224
 # Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
 _SOFT_EDGE = 0.0055
 
@@ -41,18 +42,18 @@ class Garment:
 
 
 def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str = "auto") -> Garment:
-    """The garment of `render` (h, w, 4) BGRA on `frame` (H, W, 3) BGR, head and hands spared.
+    """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR; head and hands spared.
 
     render_fit: one of RENDER_FITS. `auto` finds how the canvas lies on the frame, and moves a garment that
     lies a little off the body; `stretch`, `contain` and `cover` say how; `body` moves it onto the body from
     wherever the client drew it. Without a pose `body` is `auto`.
     """
-    alpha = cv2.extractChannel(render, 3)
-    if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
-        garment = _transparent(render, alpha, frame.shape[1::-1], pose, render_fit)
-    else:
-        garment = _opaque(cv2.cvtColor(render, cv2.COLOR_BGRA2BGR), frame, pose, render_fit)
-    return _spare(garment, frame, pose)
+    if render.shape[2] == 4:
+        alpha = cv2.extractChannel(render, 3)
+        if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
+            return _spare(_transparent(render, alpha, frame.shape[1::-1], pose, render_fit), frame, pose)
+        render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
+    return _spare(_opaque(render, frame, pose, render_fit), frame, pose)
 
 
 def _transparent(
@@ -61,6 +62,7 @@ def _transparent(
     registration = _lay(alpha, size, pose, render_fit)
     # OpenCV's conversion speaks of RGBA, and treats the three alike.
     laid = registration.warp(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA), size)
+    laid = soften(laid, registration.scale)
     return Garment(cv2.extractChannel(laid, 3), cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), "alpha", registration)
 
 
@@ -87,9 +89,10 @@ def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) 
         return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
     small_size = small_frame.shape[1::-1]
     placed = video.rescaled(render.shape[1::-1], small_render.shape[1::-1], size, small_size)
-    mask = cv2.resize(difference_mask(placed.warp(small_render, small_size), small_frame), size)
+    mask = difference_mask(placed.warp(small_render, small_size), small_frame)
     if pose.tracked:
         mask = near_body(mask, pose)
+    mask = cv2.resize(mask, size)
     if render_fit == "body" and pose.tracked:
         move = Silhouettes(mask, pose).onto_body()
         video = move.after(video, size[0], "body")
@@ -103,7 +106,8 @@ def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarr
     box = cv2.boundingRect(mask)
     part = window(box)
     if mask[part].size:
-        colour[part] = _times(video.warp(render, mask.shape[::-1], box), mask[part])
+        laid = soften(video.warp(render, mask.shape[::-1], box), video.scale)
+        colour[part] = _times(laid, mask[part])
     return colour
 
 

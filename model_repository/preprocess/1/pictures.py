@@ -14,15 +14,11 @@ def decode_frame(data: np.ndarray) -> np.ndarray:
 
 
 def decode_render(data: np.ndarray) -> np.ndarray:
-    """A render's bytes, (N,) uint8 → (H, W, 4) BGRA uint8; opaque where the file has no alpha."""
+    """A render's bytes, (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
     render = _decode(data, cv2.IMREAD_UNCHANGED, "jacket_render")
     if render.dtype == np.uint16:
         render = (render >> 8).astype(np.uint8)
-    if render.ndim == 2:
-        return cv2.cvtColor(render, cv2.COLOR_GRAY2BGRA)
-    if render.shape[2] == 3:
-        return cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
-    return render
+    return cv2.cvtColor(render, cv2.COLOR_GRAY2BGR) if render.ndim == 2 else render
 
 
 def largest_channel(picture: np.ndarray) -> np.ndarray:
@@ -50,9 +46,9 @@ def decode_mask(data: np.ndarray) -> np.ndarray:
 
 
 def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The render (h, w, 4) only where `mask`, stretched over it, is white."""
-    colour, alpha = render[:, :, :3], cv2.extractChannel(render, 3)
-    return cv2.merge([*cv2.split(colour), cv2.min(alpha, cv2.resize(mask, alpha.shape[::-1]))])
+    """The render, (h, w, 3) or (h, w, 4), only where `mask`, stretched over it, is white: (h, w, 4)."""
+    *colour, alpha = cv2.split(render if render.shape[2] == 4 else cv2.cvtColor(render, cv2.COLOR_BGR2BGRA))
+    return cv2.merge([*colour, cv2.min(alpha, cv2.resize(mask, alpha.shape[::-1]))])
 
 
 def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:

@@ -5,6 +5,7 @@ over the frame as the landmarks are: stretched. An opaque one shows the video pl
 jacket, and the frame is found again in it.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -29,6 +30,11 @@ class Registration:
     fit: str
     matrix: np.ndarray
 
+    @property
+    def scale(self) -> float:
+        """Pixels of the frame for one of the canvas."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+
     def warp(
         self, canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int, int, int] | None = None
     ) -> np.ndarray:
@@ -38,8 +44,7 @@ class Registration:
         """
         x, y, width, height = window or (0, 0, *size)
         if np.allclose(self.matrix, stretch(canvas.shape[1::-1], size).matrix, atol=1e-6):
-            laid = cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)  # the same in a third of the time
-            return laid[y : y + height, x : x + width]
+            return _stretched(canvas, size, (x, y, width, height))  # the same in a third of the time
         matrix = self.matrix - [[0, 0, x], [0, 0, y]]
         return cv2.warpAffine(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
@@ -59,6 +64,23 @@ class Registration:
 def stretch(canvas: tuple[int, int], frame: tuple[int, int]) -> Registration:
     """The whole canvas on the whole frame; sizes are (width, height)."""
     return Registration("stretch", _between((0, 0, *canvas), (0, 0, *frame)))
+
+
+def _stretched(canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int, int, int]) -> np.ndarray:
+    """`window` of `canvas` stretched to `size` (width, height); little else is worked out.
+
+    Where canvas and size have a common divisor, a part of the one is exactly a part of the other.
+    """
+    parts, cuts = [], []
+    for start, length, source, target in zip(window[:2], window[2:], canvas.shape[1::-1], size, strict=True):
+        divisor = math.gcd(source, target)
+        source, target = source // divisor, target // divisor
+        first, last = max(0, start // target - 1), min(divisor, -(-(start + length) // target) + 1)
+        parts.append((source * first, source * last, target * (last - first)))
+        cuts.append(slice(start - target * first, start - target * first + length))
+    (left, right, width), (top, bottom, height) = parts
+    laid = cv2.resize(canvas[top:bottom, left:right], (width, height), interpolation=cv2.INTER_LINEAR)
+    return laid[cuts[1], cuts[0]]
 
 
 def fits(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
@@ -87,12 +109,12 @@ def find_video(
     copies: smaller ones of both, which are cheaper to compare.
     """
     frame_size = frame.shape[1::-1]
+    seen_render, seen_frame = copies or (render, frame)
     if candidates is None:
         candidates = fits(render.shape[1::-1], frame_size)
-        plane = _not_black(render)
-        if plane is not None:
-            candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size))))
-    seen_render, seen_frame = copies or (render, frame)
+        # Looked for in the copy first: most canvases have no black border.
+        if _not_black(seen_render) not in (None, (0, 0, *seen_render.shape[1::-1])):
+            candidates.append(Registration("plane", _between(_not_black(render), (0, 0, *frame_size))))
     small_render, small_frame = shrink(seen_render, 2 * _COMPARE_AT), shrink(seen_frame, _COMPARE_AT)
     sizes = (render.shape[1::-1], small_render.shape[1::-1], frame_size, small_frame.shape[1::-1])
     scores = [_alike(fit.rescaled(*sizes), small_render, small_frame) for fit in candidates]

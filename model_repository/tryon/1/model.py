@@ -264,6 +264,7 @@ def _decode_inputs(latents, encoded, recipe, output_format, earlier_light=NO_LIG
         pb_utils.Tensor.from_dlpack(*latents),
         *(encoded[name] for name in ("composite", "mask", "crop")),
         pb_utils.Tensor("relight_sigma", np.array([recipe.relight_sigma], np.float32)),
+        pb_utils.Tensor("detail_gain", np.array([recipe.detail_gain], np.float32)),
         pb_utils.Tensor("earlier_light", earlier_light),
         _string("output_format", output_format),
     ]

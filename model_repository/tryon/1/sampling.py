@@ -26,9 +26,11 @@ class Recipe:
     scheduler: class name of a diffusers scheduler.
     steps: executed steps.
     strength: 0 to 1, the share of the schedule that runs; at 1 the composite gives no first latents.
+    denoising_end: 0 to 1, the share of what is left of it after which the predicted z_0 is the answer; at 1
+        the schedule runs to its end.
     guidance_scale: of classifier-free guidance (Ho & Salimans, 2022); at 1 or below there is none.
     resolution: (height, width) of the networks, in pixels.
-    relight_sigma: what `postprocess` takes of the picture; see its relight.py.
+    relight_sigma, detail_gain: what `postprocess` takes of the picture and of the render; see its relight.py.
     unet: the Triton model that predicts: `unet`, or `unet_fast`, which has the export's LoRAs.
     """
 
@@ -38,7 +40,9 @@ class Recipe:
     guidance_scale: float
     resolution: tuple[int, int] = (512, 512)
     relight_sigma: float = 0.0
+    detail_gain: float = 1.0
     unet: str = "unet"
+    denoising_end: float = 1.0
 
     def override(self, **chosen: Any) -> "Recipe":
         """This recipe with what a request chose. Raises ValueError where a choice makes no sense."""
@@ -57,10 +61,10 @@ class Recipe:
 
     @property
     def schedule_steps(self) -> int:
-        """`num_inference_steps` for which diffusers executes `steps` at `strength`: it executes
-        int(num_inference_steps · strength)."""
+        """`num_inference_steps` for which `steps` are executed: of n, diffusers executes int(n · strength),
+        and of those this recipe the first int(… · denoising_end)."""
         count = self.steps
-        while int(count * self.strength) < self.steps:
+        while int(int(count * self.strength) * self.denoising_end) < self.steps:
             count += 1
         return count
 
@@ -92,9 +96,13 @@ class Denoising:
         self.rows = 2 if recipe.guided else 1
         self.unet = recipe.unet
 
-        scheduler.set_timesteps(recipe.schedule_steps)
-        start = scheduler.order * (recipe.schedule_steps - recipe.steps)
+        count = recipe.schedule_steps
+        scheduler.set_timesteps(count)
+        start = scheduler.order * (count - int(count * recipe.strength))
         self._timesteps = scheduler.timesteps[start:]
+        self._ends_early = recipe.denoising_end < 1
+        if self._ends_early:
+            self._timesteps = self._timesteps[: scheduler.order * recipe.steps]
         self.steps = len(self._timesteps)
         self.step = 0
         if hasattr(scheduler, "set_begin_index"):
@@ -147,6 +155,8 @@ class Denoising:
         predicted = getattr(stepped, "pred_original_sample", None)
         self.predicted = self.latents if predicted is None else predicted
         self.step += 1
+        if self.done and self._ends_early:
+            self.latents = self.predicted
 
 
 class Schedulers:

@@ -57,7 +57,7 @@ def test_our_sampling_is_diffusers_own(pipeline):
     mask = torch.zeros(1, 1, 32, 32)  # diffusers blanks what is masked; we condition on all of it
     ours = denoise(
         pipeline.unet, pipeline.scheduler, mask, conditioning,
-        embed(pipeline.tokenizer, pipeline.text_encoder, ["a wool jacket"]), 3, 5,
+        embed(pipeline.tokenizer, pipeline.text_encoder, ["a wool jacket"]), 3, 5, denoising_end=1.0,
     )  # fmt: skip
     theirs = pipeline(
         prompt="a wool jacket", image=picture, mask_image=Image.new("L", (256, 256), 0),

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from relight import light_ratio, relight, steadied
+from relight import light_ratio, relight, steadied, with_detail
 
 SIZE = 128
 
@@ -59,6 +59,32 @@ def test_a_model_that_changed_nothing_changes_nothing(scene):
     composite, mask, _ = scene
     found = relight(composite, light_ratio(composite, composite, mask, sigma=8), coverage(mask))
     assert np.array_equal(found, composite)
+
+
+def grey_log(picture):
+    return np.log(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) / 255 + 0.04)
+
+
+@pytest.mark.parametrize("gain", [0.5, 1.5])
+def test_the_details_gain_scales_what_is_finer_than_sigma(scene, gain):
+    composite, mask, _ = scene
+    light = np.full((SIZE, SIZE, 3), 0.1, np.float32)
+    found, plain = (
+        relight(composite, with_detail(light, composite, mask, 6, g), coverage(mask)) for g in (gain, 1)
+    )
+    inside = cv2.erode(mask, np.ones((9, 9))) > 0
+    fine, fine_before = (grey_log(p) - cv2.GaussianBlur(grey_log(p), (0, 0), 6) for p in (found, plain))
+    slope = (fine * fine_before)[inside].sum() / (fine_before**2)[inside].sum()
+    assert slope == pytest.approx(gain, abs=0.1)
+    assert abs(found[inside].mean() - plain[inside].mean()) < 1
+
+
+def test_plain_cloth_has_no_detail_even_at_its_outline(scene):
+    _, mask, _ = scene
+    composite = np.where(mask[:, :, None] > 0, 120, 20).astype(np.uint8).repeat(3, axis=2)
+    light = np.zeros((SIZE, SIZE, 3), np.float32)
+    assert np.abs(with_detail(light, composite, mask, 6, 3.0)[mask > 0]).max() < 0.02
+    assert with_detail(light, composite, mask, 6, 1.0) is light
 
 
 def test_the_ratio_holds_at_the_frames_resolution(scene):

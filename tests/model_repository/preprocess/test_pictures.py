@@ -29,14 +29,14 @@ def test_a_frame_is_turned_as_its_exif_says():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_every_kind_of_png_becomes_bgra(mode):
+def test_every_kind_of_png_becomes_bgr_and_keeps_its_alpha(mode):
     render = decode_render(encoded(Image.new(mode, (8, 6)), "PNG"))
-    assert render.shape == (6, 8, 4)
+    assert render.shape == (6, 8, 4 if mode.endswith("A") else 3)
     assert render.dtype == np.uint8
 
 
-def test_a_render_without_alpha_is_opaque():
-    assert decode_render(encoded(Image.new("RGB", (8, 6)), "JPEG"))[:, :, 3].min() == 255
+def test_a_jpeg_has_no_alpha():
+    assert decode_render(encoded(Image.new("RGB", (8, 6)), "JPEG")).shape == (6, 8, 3)
 
 
 def test_a_16_bit_render_keeps_its_alpha():
@@ -57,11 +57,25 @@ def test_a_picture_that_is_cut_off_at_its_header_is_refused():
         decode_render(data[:30])
 
 
+def half_mask():
+    """White on the left."""
+    mask = np.zeros((4, 8), np.uint8)
+    mask[:, :4] = 255
+    return mask
+
+
+def test_a_mask_cuts_out_a_render_without_alpha():
+    render = np.full((40, 80, 3), (10, 20, 30), np.uint8)
+    cut = cut_out(render, half_mask())
+    assert (cut[:, :, :3] == render).all()
+    assert (cut[:, :34, 3] == 255).all()
+    assert (cut[:, 46:, 3] == 0).all()
+
+
 def test_a_mask_cuts_the_render_out():
     render = np.full((40, 80, 4), (10, 20, 30, 255), np.uint8)
     render[:, :20, 3] = 0
-    mask = np.zeros((4, 8), np.uint8)
-    mask[:, :4] = 255
+    mask = half_mask()
     alpha = cut_out(render, mask)[:, :, 3]
     assert (alpha[:, :20] == 0).all(), "what was transparent stays so"
     assert (alpha[:, 20:34] == 255).all()

@@ -1,3 +1,5 @@
+import functools
+
 import diffusers
 import numpy as np
 import pytest
@@ -99,6 +101,42 @@ def test_the_same_seed_gives_diffusers_picture(
     assert difference.max() < 2e-3
 
 
+@pytest.mark.parametrize("strength", [0.6, 1.0])
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
+def test_ending_early_answers_with_the_z_0_that_diffusers_predicts_there(
+    pipeline, scene, scheduler, strength, monkeypatch
+):
+    recipe = Recipe(scheduler, 4, strength, 1.0, denoising_end=0.5)
+    kind, calls = getattr(diffusers, scheduler), []
+    step = kind.step
+
+    @functools.wraps(step)  # callers look at its signature
+    def telling(self, *args, **kwargs):
+        result = step(self, *args, **kwargs)
+        calls.append(result[1])  # pred_original_sample
+        return result
+
+    monkeypatch.setattr(kind, "step", telling)
+    diffusers_own(pipeline, recipe, scene, "composite")
+    assert len(calls) >= 2 * recipe.steps - 1, "half of the steps are left out"
+    with torch.no_grad():
+        expected = VaeDecoder(pipeline.vae)(calls[recipe.steps - 1])[0]
+    expected = (expected / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
+    calls.clear()
+    assert np.abs(ours(pipeline, recipe, scene, "composite") - expected).max() < 2e-3
+    assert len(calls) == recipe.steps
+
+
+@pytest.mark.parametrize(("strength", "end"), [(1.0, 0.5), (0.6, 0.75), (0.05, 0.3), (0.33, 1.0)])
+@pytest.mark.parametrize("steps", [1, 4, 25, 100])
+def test_so_many_steps_are_executed_as_asked(strength, end, steps):
+    recipe = Recipe("DDIMScheduler", steps, strength, 1.0, denoising_end=end)
+    latents, embeds = torch.zeros(1, 4, 8, 8), torch.zeros(1, 77, 8)
+    scheduler = diffusers.DDIMScheduler(num_train_timesteps=10000)
+    job = Denoising(scheduler, recipe, latents, latents, torch.ones(1, 1, 8, 8), embeds, 0)
+    assert job.steps == steps
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_jobs_side_by_side_do_not_share_a_schedulers_state(scheduler):
     """Schedulers are copies of one: what a job leaves in it would be another's first step."""
@@ -132,7 +170,14 @@ def test_jobs_side_by_side_do_not_share_a_schedulers_state(scheduler):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"steps": 7}, {"strength": 0.3}, {"guidance_scale": 6.0}, {"scheduler": "LCMScheduler"}]
+    "changed",
+    [
+        {"steps": 7},
+        {"strength": 0.3},
+        {"guidance_scale": 6.0},
+        {"scheduler": "LCMScheduler"},
+        {"denoising_end": 0.5},
+    ],
 )
 def test_every_knob_turns_something(pipeline, scene, changed):
     recipe = RECIPE.override(**changed)
