@@ -201,8 +201,8 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
 # The model paints the scene's light, and finer than `relight_sigma` pixels only blotches; a render's light is
 # neutral, and a photograph's folds are deeper by `detail_gain` (postprocess/1/relight.py).
 MODES = {
-    "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.0},
-    "capture": {"steps": 25, "relight_sigma": 3.0, "detail_gain": 1.3},
+    "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.15},
+    "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.25},
 }
 # Where little noise is left, so small a network takes its own errors for the scene: the picture gets worse.
 DENOISING_END = 0.5

@@ -15,7 +15,7 @@ from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
 from export.lucy_tiny.captions import caption
-from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, ssim
+from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, sharpness, ssim
 from export.lucy_tiny.relighting import draw, relight
 from export.lucy_tiny.sampling import denoise, embed
 from export.lucy_tiny.scenes import Scene, make_scene
@@ -82,8 +82,8 @@ def measure(
     """Means over `scenes` by picture: `naive` (the plain composite), `oracle` (under the best RGB gain for
     that scene) and `steps 4` and so on.
 
-    psnr, ssim: inside the mask; ring: PSNR within 4 pixels of its edge; gradient: energy of the
-    gradients, as a ratio to the target's.
+    psnr, ssim: inside the mask; ring: PSNR within 4 pixels of its edge; gradient, sharpness:
+    energy of the gradients and of the Laplacian, as a ratio to the target's.
     """
     figures: dict[str, list[dict[str, float]]] = {}
     for scene in tqdm(scenes, desc="scenes"):
@@ -93,7 +93,7 @@ def measure(
             pictures[f"steps {count}"] = dress(
                 scene.frame, spared_render(scene), scene.landmarks, scene.caption, count
             )
-        energy = gradient_energy(scene.target, where)
+        energy, sharp = gradient_energy(scene.target, where), sharpness(scene.target, where)
         for name, picture in pictures.items():
             figures.setdefault(name, []).append(
                 {
@@ -101,6 +101,7 @@ def measure(
                     "ssim": ssim(picture, scene.target, where),
                     "ring": psnr(picture, scene.target, ring),
                     "gradient": gradient_energy(picture, where) / max(energy, 1e-6),
+                    "sharpness": sharpness(picture, where) / max(sharp, 1e-6),
                 }
             )
     return {

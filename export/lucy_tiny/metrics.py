@@ -38,3 +38,9 @@ def gradient_energy(picture: np.ndarray, where: np.ndarray) -> float:
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1)
     down, right = np.gradient(grey)
     return float((down**2 + right**2)[where].mean())
+
+
+def sharpness(picture: np.ndarray, where: np.ndarray) -> float:
+    """Mean squared Laplacian of the brightness over the pixels of where: what only the finest detail has."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float((cv2.Laplacian(grey, cv2.CV_32F)[where] ** 2).mean())

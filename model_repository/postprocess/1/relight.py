@@ -5,7 +5,7 @@ light. So of the model's picture D only what is coarser than σ is taken, as a r
 it started from:
 
     R = log( G_σ[m · D / s] / G_σ[m · C] )       within the garment, m its mask
-    T = log( Y / G_σ[m · Y] )                    Y the brightness of C: folds and threads
+    T = log( Y / G_3σ[m · Y] )                   Y the brightness of C: folds and threads
     answer = C + m · C · (exp(R + (γ − 1) · T) − 1)            at the frame's resolution
 
 γ is the detail's gain: above 1 folds are deeper than the neutral light of a render shows them. Both means
@@ -22,6 +22,8 @@ import numpy as np
 
 # Added to values in 0…1 before they are divided: below it there is only noise.
 _FLOOR = 0.04
+# How much wider than the light's finest parts folds may be.
+_FOLDS = 3
 # Detail that is weaker than this, as a share of the brightness, is a codec's noise and keeps its strength.
 _NOISE = 0.02
 # A weight of the pixels beyond the garment, so that there is always a mean.
@@ -31,10 +33,11 @@ _STRIP = 64
 # In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by less
 # than half a grey level.
 _SIGMA = 1.5
-# 1, in 16 bits: so that 4 is, too.
-_ONE = 8192
-# A garment's light is within these factors of the render's.
+# 1, in 16 bits: so that what both of these make of it is, too.
+_ONE = 4096
+# A garment's light is within these factors of the render's, and its detail changes it by at most these.
 _LARGEST_RATIO = np.log(4.0)
+_LARGEST_DETAIL = np.log(1.9)
 
 
 def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
@@ -46,11 +49,10 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     sigma: in pixels at this resolution.
     """
     weight = mask + np.float32(_SOME)
-    weights = cv2.merge([weight] * 3)
+    weights = cv2.merge([weight * np.float32(1 / 255)] * 3)
     floor = cv2.merge([_FLOOR * _coarser(weight, sigma)] * 3)
     light, start = (
-        _coarser(cv2.multiply(p, weights, scale=1 / 255, dtype=cv2.CV_32F), sigma) + floor
-        for p in (picture, composite)
+        _coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite)
     )
     ratio = cv2.log(light / start * _shift(picture, composite, mask))
     return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), mask.shape[::-1])
@@ -64,11 +66,11 @@ def with_detail(
         return ratio
     weight, grey = mask + np.float32(_SOME), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
     grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(_FLOOR)
-    mean = _coarser(grey * weight, sigma) / _coarser(weight, sigma)
+    mean = _coarser(grey * weight, _FOLDS * sigma) / _coarser(weight, _FOLDS * sigma)
     detail = cv2.log(grey / cv2.resize(mean, mask.shape[::-1]))
     energy = detail * detail
     detail *= (gain - 1) * energy / (energy + np.float32(_NOISE**2))
-    return np.clip(ratio + detail[:, :, None], -_LARGEST_RATIO, _LARGEST_RATIO)
+    return ratio + cv2.merge([detail.clip(-_LARGEST_DETAIL, _LARGEST_DETAIL)] * 3)
 
 
 def _coarser(values: np.ndarray, sigma: float) -> np.ndarray:
@@ -85,10 +87,8 @@ def _shift(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray) -> np.n
     some = np.flatnonzero(untouched)[::32]
     if len(some) < 0.02 / 32 * mask.size:
         return np.ones(3, np.float32)
-    before, after = (
-        np.median(p.reshape(-1, 3)[some], axis=0).astype(np.float32) / 255 + _FLOOR
-        for p in (composite, picture)
-    )
+    colours = np.hstack([p.reshape(-1, 3)[some] for p in (composite, picture)])
+    before, after = np.split(np.median(colours, axis=0).astype(np.float32) / 255 + _FLOOR, 2)
     return before / after
 
 

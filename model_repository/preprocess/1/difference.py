@@ -84,7 +84,7 @@ def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     evidence = np.bincount(labels[drawn > 0], minlength=len(areas))
     evidence[0] = 0
     kept = (evidence > 0.1 * areas) & (evidence > 0.05 * evidence.max())
-    return kept.view(np.uint8).take(labels)
+    return changed if kept[1:].all() else kept.view(np.uint8).take(labels)
 
 
 def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ _LEAST_GARMENT = 0.002
 # Long side, in pixels, at which the garment is compared with the torso.
 _COMPARE_AT = 224
 # Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
-_SOFT_EDGE = 0.0055
+_SOFT_EDGE = 0.004
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,10 @@ def near_body(mask: np.ndarray, pose: Pose) -> np.ndarray:
     """`mask`, (H, W) uint8, without the pieces that do not touch the body: what moved elsewhere in the
     picture. All of it where nothing touches the body: the garment was drawn beside it."""
     small = (shrink(mask, _COMPARE_AT) > 127).view(np.uint8)
+    count, labels = cv2.connectedComponents(small)
+    if count <= 2:  # one piece, and what is around it
+        return mask
     body = pose.at(small.shape[1::-1]).body()
-    _, labels = cv2.connectedComponents(small)
     kept = np.isin(labels, np.unique(labels[(body & small) > 0])).view(np.uint8)
     others = cv2.dilate(small & (1 - kept), np.ones((3, 3), np.uint8)) & (1 - kept)
     if not (small & kept).any() or not others.any():

@@ -25,10 +25,12 @@ _LEAST_ALIKE = 0.25
 @dataclass(frozen=True)
 class Registration:
     """fit: how the canvas was laid on the frame.
-    matrix: (2, 3), from pixels of the canvas to pixels of the frame."""
+    matrix: (2, 3), from pixels of the canvas to pixels of the frame.
+    plane: (x, y, width, height), the only part of the canvas that shows anything; None: all of it."""
 
     fit: str
     matrix: np.ndarray
+    plane: tuple[int, int, int, int] | None = None
 
     @property
     def scale(self) -> float:
@@ -43,9 +45,14 @@ class Registration:
         window: (x, y, width, height), the only part of the frame that is wanted.
         """
         x, y, width, height = window or (0, 0, *size)
-        if np.allclose(self.matrix, stretch(canvas.shape[1::-1], size).matrix, atol=1e-6):
+        matrix = self.matrix.copy()
+        if self.plane:  # what is black around it would darken the frame's edge
+            left, top, columns, rows = self.plane
+            canvas = canvas[top : top + rows, left : left + columns]
+            matrix[:, 2] += matrix[:, :2] @ (left, top)
+        if np.allclose(matrix, stretch(canvas.shape[1::-1], size).matrix, atol=1e-6):
             return _stretched(canvas, size, (x, y, width, height))  # the same in a third of the time
-        matrix = self.matrix - [[0, 0, x], [0, 0, y]]
+        matrix[:, 2] -= x, y
         return cv2.warpAffine(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
     def rescaled(
@@ -55,7 +62,8 @@ class Registration:
         frame: tuple[int, int],
         small_frame: tuple[int, int],
     ) -> "Registration":
-        """The same fit between smaller copies of the canvas and the frame; sizes are (width, height)."""
+        """The same fit between smaller copies of the canvas and the frame; sizes are (width, height). Where the
+        plane ends is not kept: a part of a copy's pixel cannot be cut."""
         up = _square(_between((0, 0, *small_canvas), (0, 0, *canvas)))
         down = _square(_between((0, 0, *frame), (0, 0, *small_frame)))
         return Registration(self.fit, (down @ _square(self.matrix) @ up)[:2])
@@ -114,7 +122,8 @@ def find_video(
         candidates = fits(render.shape[1::-1], frame_size)
         # Looked for in the copy first: most canvases have no black border.
         if _not_black(seen_render) not in (None, (0, 0, *seen_render.shape[1::-1])):
-            candidates.append(Registration("plane", _between(_not_black(render), (0, 0, *frame_size))))
+            plane = _not_black(render)
+            candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size)), plane))
     small_render, small_frame = shrink(seen_render, 2 * _COMPARE_AT), shrink(seen_frame, _COMPARE_AT)
     sizes = (render.shape[1::-1], small_render.shape[1::-1], frame_size, small_frame.shape[1::-1])
     scores = [_alike(fit.rescaled(*sizes), small_render, small_frame) for fit in candidates]

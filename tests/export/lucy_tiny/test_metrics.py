@@ -1,6 +1,7 @@
+import cv2
 import numpy as np
 
-from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, ssim
+from export.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, sharpness, ssim
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(20, 120, (64, 64, 3), dtype=np.uint8)
@@ -29,6 +30,11 @@ def test_the_ring_lies_inside_the_edge():
     ring = edge_ring(WHERE.astype(np.uint8) * 255, width=4)
     assert ring.sum() == 32 * 32 - 24 * 24
     assert not ring[~WHERE].any()
+
+
+def test_a_blurred_picture_is_less_sharp():
+    soft = cv2.GaussianBlur(PICTURE, (3, 3), 0.6)
+    assert sharpness(soft, WHERE) < 0.5 * sharpness(PICTURE, WHERE)
 
 
 def test_more_contrast_is_more_gradient():

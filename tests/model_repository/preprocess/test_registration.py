@@ -26,6 +26,28 @@ def test_a_stretched_plane_is_found_at_its_scale(plane):
     assert corners.T == pytest.approx(np.array([[320, 240], [0, 240]]), abs=2)
 
 
+def test_the_black_around_a_plane_does_not_darken_the_frames_edge():
+    frame = photograph()
+    found = find_video(opaque_render(frame, (960, 540), 0.8)[:, :, :3], frame)
+    assert found.fit == "plane"
+    white = np.zeros((540, 960, 3), np.uint8)
+    white[54:486, 96:864] = 255
+    whole = found.warp(white, (640, 480))
+    edges = whole[0], whole[-1], whole[:, 0], whole[:, -1]
+    assert min(edge.min() for edge in edges) > 250
+    assert np.array_equal(found.warp(white, (640, 480), (600, 300, 40, 180)), whole[300:, 600:])
+
+
+@pytest.mark.parametrize("canvas", [(96, 54), (100, 77), (480, 270)])
+@pytest.mark.parametrize("window", [(0, 0, 128, 72), (40, 10, 50, 41), (127, 71, 1, 1)])
+def test_a_window_of_a_stretched_canvas_is_that_part_of_the_whole(canvas, window):
+    picture = np.random.default_rng(0).integers(0, 256, (canvas[1], canvas[0], 3), np.uint8)
+    x, y, width, height = window
+    part = stretch(canvas, (128, 72)).warp(picture, (128, 72), window)
+    whole = cv2.resize(picture, (128, 72), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(part.astype(int) - whole[y : y + height, x : x + width]).max() <= 1
+
+
 @pytest.mark.parametrize("canvas", [(800, 400), (300, 500)])
 def test_a_video_that_covers_the_canvas_is_found(canvas):
     """The canvas shows the middle of the frame, at the frame's own aspect."""
