@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 # Room around the garment, as a share of its longer side, so that the model sees the scene's light.
-_MARGIN = 0.12
+_MARGIN = 0.22
 # A window smaller than this, in pixels, would show the model nothing to go by.
 _LEAST_SIDE = 32
 # Down to a size this much smaller a bilinear picture is as good as an averaged one.
