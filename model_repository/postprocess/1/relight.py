@@ -51,9 +51,7 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     weight = mask + np.float32(_SOME)
     weights = cv2.merge([weight * np.float32(1 / 255)] * 3)
     floor = cv2.merge([_FLOOR * _coarser(weight, sigma)] * 3)
-    light, start = (
-        _coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite)
-    )
+    light, start = (_coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite))
     ratio = cv2.log(light / start * _shift(picture, composite, mask))
     return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), mask.shape[::-1])
 

@@ -62,8 +62,9 @@ class Registration:
         frame: tuple[int, int],
         small_frame: tuple[int, int],
     ) -> "Registration":
-        """The same fit between smaller copies of the canvas and the frame; sizes are (width, height). Where the
-        plane ends is not kept: a part of a copy's pixel cannot be cut."""
+        """The same fit between smaller copies of the canvas and the frame; sizes are (width, height).
+
+        Where the plane ends is not kept: a part of a copy's pixel cannot be cut."""
         up = _square(_between((0, 0, *small_canvas), (0, 0, *canvas)))
         down = _square(_between((0, 0, *frame), (0, 0, *small_frame)))
         return Registration(self.fit, (down @ _square(self.matrix) @ up)[:2])

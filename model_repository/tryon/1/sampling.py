@@ -18,6 +18,9 @@ from typing import Any
 import diffusers
 import torch
 
+# Timesteps that the networks of this class were trained on.
+_LONGEST_SCHEDULE = 1000
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -53,6 +56,11 @@ class Recipe:
             raise ValueError(f"strength is {recipe.strength:g}; it must be above 0 and at most 1")
         if not 0 <= recipe.guidance_scale <= 30:
             raise ValueError(f"guidance_scale is {recipe.guidance_scale:g}; it must be between 0 and 30")
+        if recipe.steps > recipe.strength * recipe.denoising_end * _LONGEST_SCHEDULE:
+            raise ValueError(
+                f"{recipe.steps} steps at strength {recipe.strength:g} are part of a schedule of more than "
+                f"{_LONGEST_SCHEDULE}: take fewer steps or more strength"
+            )
         return recipe
 
     @property

@@ -137,6 +137,14 @@ def test_so_many_steps_are_executed_as_asked(strength, end, steps):
     assert job.steps == steps
 
 
+@pytest.mark.parametrize("strength", [1e-300, 1e-9, 0.02])
+def test_a_schedule_that_no_network_has_is_refused_at_once(strength):
+    """Counting up to it would keep everybody waiting."""
+    with pytest.raises(ValueError, match="fewer steps or more strength"):
+        RECIPE.override(steps=25, strength=strength)
+    assert RECIPE.override(steps=25, strength=0.026).schedule_steps <= 1000
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_jobs_side_by_side_do_not_share_a_schedulers_state(scheduler):
     """Schedulers are copies of one: what a job leaves in it would be another's first step."""
