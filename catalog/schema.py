@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail"]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=40)]
+# Of a stripped text: the schema, which knows of no stripping, then says that blanks are too few.
+_SOME = r"\S"
+Tag = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=40, pattern=_SOME),
+]
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail")
@@ -49,7 +54,7 @@ class FabricDetails(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
-    name: str = Field(min_length=1, max_length=120)
+    name: str = Field(min_length=1, max_length=120, pattern=_SOME)
     description: str | None = Field(None, max_length=2000)
     tags: tuple[Tag, ...] = Field((), max_length=32)
     fibre: str | None = Field(None, max_length=80)
