@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.portrait import encode
 from benchmarks.stack import ready_stack
 from export.cpu_stage import runtime
-from export.lucy_tiny.evaluation import evaluate
+from export.lucy_tiny.evaluation import FIRST_SCENE, evaluate
 from export.onnx_stage import OnnxStage
 from export.openvino_stage import OpenVinoStage
 from tests.tryon_client import Tryon
@@ -73,6 +73,9 @@ def _milliseconds(kind, stage, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenes", type=int, default=64, help="of either set (default: %(default)s)")
+    parser.add_argument(
+        "--first-scene", type=int, default=FIRST_SCENE, help="its seed (default: %(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/checkpoint"), help="default: %(default)s")
     args = parser.parse_args()
     report = {
@@ -81,13 +84,14 @@ def main():
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip(),
         "scenes": args.scenes,
+        "first_scene": args.first_scene,
         "stage_ms": stage_milliseconds(),
     }
     with ready_stack() as stack, asyncio.Runner() as runner:
         connection = Tryon.connect(stack.triton_grpc)
         tryon = runner.run(connection.__aenter__())
         try:
-            report |= evaluate(ServedPipeline(runner, tryon), args.scenes, args.output)
+            report |= evaluate(ServedPipeline(runner, tryon), args.scenes, args.output, args.first_scene)
         finally:
             runner.run(connection.__aexit__(None, None, None))
     (args.output / "checkpoint.json").write_text(json.dumps(report, indent=2) + "\n")

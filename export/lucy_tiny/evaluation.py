@@ -24,7 +24,7 @@ from export.lucy_tiny.sheets import write_sheet
 from export.lucy_tiny.training import HELD_OUT
 from export.lucy_tiny.unet_training import as_pixels
 
-_FIRST = HELD_OUT + 1000  # training's sample sheets show the seeds before
+FIRST_SCENE = HELD_OUT + 1000  # training's sample sheets show the seeds before
 _STEPS = (1, 4, 25)
 
 
@@ -178,8 +178,9 @@ def verdicts(seen: dict[str, dict[str, float]], shifted: dict[str, dict[str, flo
     return met
 
 
-def evaluate(dress: Dress, count: int, work: Path) -> dict[str, Any]:
-    """Measure a pipeline on `count` scenes of either set; writes two contact sheets to `work`.
+def evaluate(dress: Dress, count: int, work: Path, first_scene: int = FIRST_SCENE) -> dict[str, Any]:
+    """Measure a pipeline on `count` scenes of either set, from the seed `first_scene` on; writes two contact
+    sheets to `work`.
 
     Returns the figures of `measure` for the sets `seen` and `shifted`, those of `obeys` as `text`, and
     which of the checkpoint's demands they meet as `met`.
@@ -187,7 +188,7 @@ def evaluate(dress: Dress, count: int, work: Path) -> dict[str, Any]:
     work.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {}
     for name in ("seen", "shifted"):
-        scenes = [make_scene(_FIRST + i, shifted=name == "shifted") for i in range(count)]
+        scenes = [make_scene(first_scene + i, shifted=name == "shifted") for i in range(count)]
         report[name] = measure(dress, scenes)
         rows = []
         for scene in scenes[:8]:
@@ -197,7 +198,7 @@ def evaluate(dress: Dress, count: int, work: Path) -> dict[str, Any]:
             ]
             rows.append([scene.composite, *dressed, scene.target])
         write_sheet(rows, work / f"evaluation-{name}.png")
-    scenes = [make_scene(_FIRST + i) for i in range(count)]
+    scenes = [make_scene(first_scene + i) for i in range(count)]
     report["text"] = obeys(dress, scenes)
     report["met"] = verdicts(report["seen"], report["shifted"])
     report["met"] |= {f"text: {name} on 90 %": share >= 0.9 for name, share in report["text"].items()}
