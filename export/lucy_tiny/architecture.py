@@ -202,7 +202,7 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
 # neutral, and a photograph's folds are deeper by `detail_gain` (postprocess/1/relight.py).
 MODES = {
     "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.15},
-    "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.35},
+    "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.4},
 }
 # Where little noise is left, so small a network takes its own errors for the scene: the picture gets worse.
 DENOISING_END = 0.5

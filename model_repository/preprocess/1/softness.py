@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 # In pixels of the frame. Less than a webcam's blur, so that most of the cloth's detail is kept.
-_SIGMA = 0.46
+_SIGMA = 0.475
 # A canvas that is enlarged by more than this is as soft by the interpolation.
 _ENLARGED = 1.02
 
