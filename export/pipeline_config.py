@@ -34,7 +34,7 @@ class ModeConfig(_Strict):
         1,
         ge=0,
         le=4,
-        description="of the render's detail, which is finer than relight_sigma; 1: as it is drawn",
+        description="of the render's folds, which are finer than 3 relight_sigma; 1: as they are drawn",
     )
     denoising_end: float = Field(
         1, gt=0, le=1, description="share of the schedule after which the predicted z_0 is the answer"

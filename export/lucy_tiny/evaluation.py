@@ -65,7 +65,7 @@ class TorchPipeline:
         recipe = self._recipes.get(steps, self._live)
         latents = denoise(
             *(parts.unet, parts.scheduler, painted, conditioning, text, steps, self._seed),
-            recipe.get("denoising_end", 1.0),
+            recipe["denoising_end"],
         )
         picture = as_pixels(parts.vae.decode(latents, return_dict=False)[0])[0]
         return relight(picture, composite, mask, recipe["relight_sigma"], recipe["detail_gain"])

@@ -38,9 +38,11 @@ def relight(
 ) -> np.ndarray:
     """The composite in the light of the model's picture, (H, W, 3) uint8; unchanged where the mask is 0.
 
-    picture, composite: (H, W, 3) uint8. mask: (H, W) uint8, the garment's coverage. sigma: in pixels.
+    picture, composite: (H, W, 3) RGB uint8. mask: (H, W) uint8, the garment's coverage. sigma: in pixels.
     detail_gain: see `postprocess`'s relight.py.
     """
     served, share = _served("postprocess", "relight"), mask.astype(np.float32) / 255
+    picture, composite = (cv2.cvtColor(p, cv2.COLOR_RGB2BGR) for p in (picture, composite))
     ratio = served.light_ratio(picture, composite, share, sigma)
-    return served.relight(composite, served.with_detail(ratio, composite, share, sigma, detail_gain), mask)
+    lit = served.with_detail(ratio, composite, share, sigma, detail_gain)
+    return cv2.cvtColor(served.relight(composite, lit, mask), cv2.COLOR_BGR2RGB)

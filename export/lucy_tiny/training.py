@@ -58,7 +58,6 @@ def train(
         write_pictures(work, _PICTURES)
         basis = _basis(work)
         set_linear(pipeline.vae, basis)
-        write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
         _decoder(pipeline, work, 60 * minutes * _DECODER, device)
     else:
         pipeline = StableDiffusionInpaintPipeline.from_pretrained(
@@ -66,7 +65,7 @@ def train(
         )
         basis = read_basis(pipeline.vae)
         pipeline.vae.to(device)
-        write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
+    write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
     rate = LEARNING_RATE if start is None else _LEARNING_RATE_ONWARDS
     training = Training(pipeline, read_latents(work), basis.scale, 60 * minutes * _UNET, device, seed, rate)
     if training.seconds > _COMPILED_FROM and (device.type == "cuda" or shutil.which("g++")):

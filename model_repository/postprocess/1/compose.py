@@ -69,7 +69,7 @@ def relit(
 
     sigma: in pixels of the picture; light coarser than it is taken (relight.py).
     earlier_light: (h, w, 4) or (1, 1, 4) float32, see relight.steadied.
-    detail_gain: of what is finer than sigma, see relight.with_detail.
+    detail_gain: of the render's folds, see relight.with_detail.
     The others are as in `paste`.
     """
     result, light = composite.copy(), np.zeros(picture.shape, np.float32)

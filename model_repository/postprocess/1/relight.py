@@ -8,7 +8,7 @@ it started from:
     T = log( Y / G_3σ[m · Y] )                   Y the brightness of C: folds and threads
     answer = C + m · C · (exp(R + (γ − 1) · T) − 1)            at the frame's resolution
 
-γ is the detail's gain: above 1 folds are deeper than the neutral light of a render shows them. Both means
+γ is the detail's gain: above 1 folds are deeper than the neutral light of a render shows them. All means
 are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson and Westin,
 "Normalized and differential convolution", CVPR 1993); they are means of values, not of logarithms, since
 what the autoencoder blurs keeps its mean. s is what it does to colours everywhere, measured where the model
@@ -59,7 +59,10 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
 def with_detail(
     ratio: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float, gain: float
 ) -> np.ndarray:
-    """R + (γ − 1) · T, (h, w, 3) float32; the others are as in `light_ratio`. gain: γ."""
+    """R + (γ − 1) · T, (h, w, 3) float32; a T that is hardly above `_NOISE` counts less.
+
+    composite: BGR. gain: γ. The others are as in `light_ratio`.
+    """
     if gain == 1:
         return ratio
     weight, grey = mask + np.float32(_SOME), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
@@ -104,7 +107,7 @@ def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
 def relight(
     composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray, result: np.ndarray | None = None
 ) -> np.ndarray:
-    """C + m · C · (exp(R) − 1), R resized to the composite's size: (H, W, 3) uint8.
+    """C + m · C · (exp(ratio) − 1), the ratio resized to the composite's size: (H, W, 3) uint8.
 
     composite: (H, W, 3) uint8. mask: (H, W) uint8; where it is 0 the composite stays bit for bit.
     result: a copy of the composite to write to.
