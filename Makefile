@@ -41,8 +41,8 @@ export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE
 	    $(if $(WORKSPACE_GB),--workspace-gb $(WORKSPACE_GB))
 
 serve: export ## Serve it: Triton on loopback, the proxy on port 5000
-	$(BIN)/python -m export.doctor --profile $(PROFILE)
-	$(BIN)/python -m frontend_proxy.serve --profile $(PROFILE)
+	$(BIN)/python -m serving.doctor --profile $(PROFILE)
+	$(BIN)/python -m serving --profile $(PROFILE)
 
 demo: export ## Dress the sample portrait through a running stack; writes build/demo/
 	$(BIN)/python -m benchmarks.demo
@@ -80,13 +80,13 @@ format: setup ## Format the code in place
 	$(BIN)/ruff check --fix .
 
 doctor: setup ## Say what would keep this machine from serving, and what to do
-	$(BIN)/python -m export.doctor --profile $(PROFILE)
+	$(BIN)/python -m serving.doctor --profile $(PROFILE)
 
 check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
-	$(BIN)/python -m export.tensorrt_check prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
-	build/venv-rtx/bin/python -m export.tensorrt_check compile build/check-tensorrt
+	$(BIN)/python -m export.checks.tensorrt prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
+	build/venv-rtx/bin/python -m export.checks.tensorrt compile build/check-tensorrt
 ifeq ($(FULL),1)
-	$(BIN)/python -m export.full_size_check check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
+	$(BIN)/python -m export.checks.full_size check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
 endif
 
 # TensorRT-RTX is 800 MB and nothing else needs it: it has an environment of its own.
@@ -119,10 +119,10 @@ bench-fabric: setup ## Measure the fabric scanner against ground truth and the o
 
 bench-picture: export ## Measure the picture on generated people with known truth; contact sheets to build/
 	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 \
-	PYTHONPATH=model_repository/preprocess/1:model_repository/postprocess/1 $(BIN)/python -m benchmarks.picture
+	$(BIN)/python -m benchmarks.picture
 
 train-tiny: setup ## Make the default checkpoint anew: about 3 hours on 2 cores, less with a GPU
-	$(BIN)/python -m export.lucy_tiny train
+	$(BIN)/python -m training.lucy_tiny train
 
 eval-tiny: export ## Measure the default checkpoint through the real server, on scenes it has not seen
 	$(BIN)/python -m benchmarks.checkpoint

@@ -20,11 +20,11 @@ import numpy as np
 
 from benchmarks.portrait import encode
 from benchmarks.stack import ready_stack
-from export.cpu_stage import runtime
-from export.lucy_tiny.evaluation import FIRST_SCENE, evaluate
-from export.onnx_stage import OnnxStage
-from export.openvino_stage import OpenVinoStage
+from serving.stages.onnx_runtime import OnnxStage
+from serving.stages.openvino_runtime import OpenVinoStage
+from serving.stages.runtime import runtime
 from tests.tryon_client import Tryon
+from training.lucy_tiny.evaluation import FIRST_SCENE, evaluate
 
 REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
@@ -32,7 +32,7 @@ CAPTURE_STEPS = 25
 
 
 class ServedPipeline:
-    """`export.lucy_tiny.evaluation.Dress` by the running server's `tryon` model."""
+    """`training.lucy_tiny.evaluation.Dress` by the running server's `tryon` model."""
 
     def __init__(self, runner, tryon):
         self._runner, self._tryon = runner, tryon

@@ -19,7 +19,7 @@ import uvloop
 from frontend_proxy.__main__ import server_config
 from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
-from frontend_proxy.triton import Triton
+from frontend_proxy.triton.client import Triton
 
 INTERVAL_S = 0.002  # between two looks at the clock
 

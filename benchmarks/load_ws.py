@@ -32,8 +32,8 @@ import psutil
 from websockets.asyncio.client import connect
 
 from frontend_proxy.jobs import Job, run_to_result
-from frontend_proxy.triton import Triton
-from frontend_proxy.triton_server import TritonServer
+from frontend_proxy.triton.client import Triton
+from serving.triton_server import TritonServer
 from tests.stack import free_ports
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ import numpy as np
 from skimage import data
 
 from catalog import Catalog
-from export.lucy_tiny.jackets import render_jacket
+from training.lucy_tiny.jackets import render_jacket
 
 # MediaPipe's own points of the face; shoulders, arms and hips by hand, since the suit's collar misleads it.
 _FACE = [

@@ -5,13 +5,14 @@ optimization profiles the engine has, each of which Triton must be told to use, 
 request.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.tensorrt_engine import Shapes
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-_INPUT = r'name: "{}"\s+data_type: (TYPE_\w+)'
+from export.tensorrt_engine import Shapes
+from serving.model_config import read_model_config
 
 
 def write(model: Path, buckets: Sequence[Shapes]) -> None:
@@ -19,31 +20,29 @@ def write(model: Path, buckets: Sequence[Shapes]) -> None:
 
     buckets: the inputs' shapes without the batch, for each optimization profile.
     """
-    config = model / "config.pbtxt"
-    if config.exists():
+    if (model / "config.pbtxt").exists():
+        config = extend(read_model_config(model), buckets)
         (model / "configs").mkdir(exist_ok=True)
-        (model / "configs" / "gpu.pbtxt").write_text(extend(config.read_text(), buckets))
+        (model / "configs" / "gpu.pbtxt").write_text(
+            "# By the export: ../config.pbtxt with this checkpoint's optimization profiles and a warm-up\n"
+            "# request for each: nobody waits for what the first call sets up.\n"
+            + text_format.MessageToString(config)
+        )
 
 
-def extend(config: str, buckets: Sequence[Shapes]) -> str:
+def extend(config: ModelConfig, buckets: Sequence[Shapes]) -> ModelConfig:
     """`config` with every optimization profile named, and a warm-up request for each."""
+    extended = ModelConfig()
+    extended.CopyFrom(config)
     if len(buckets) > 1:
-        names = ", ".join(f'"{index}"' for index in range(len(buckets)))
-        config = config.replace("kind: KIND_GPU", f"kind: KIND_GPU  profile: [ {names} ]")
-    warmups = ",\n".join(_warmup(config, index, bucket) for index, bucket in enumerate(buckets))
-    return (
-        "# By the export: ../config.pbtxt with this checkpoint's optimization profiles and a warm-up\n"
-        f"# request for each: nobody waits for what the first call sets up.\n{config}\n"
-        f"model_warmup [\n{warmups}\n]\n"
-    )
-
-
-def _warmup(config: str, index: int, bucket: Shapes) -> str:
-    lines = []
-    for name, shape in bucket.items():
-        found = re.search(_INPUT.format(name), config)
-        assert found is not None, f"the configuration has no input {name}"
-        dims = ", ".join(map(str, shape)) or "1"  # a row's one number: Triton reshapes it
-        value = f"data_type: {found[1]}  dims: [ {dims} ]  zero_data: true"
-        lines.append(f'    inputs {{ key: "{name}"  value {{ {value} }} }}')
-    return "\n".join([f'  {{\n    name: "profile {index}"  batch_size: 1', *lines, "  }"])
+        for group in extended.instance_group:
+            group.profile.extend(str(index) for index in range(len(buckets)))
+    types = {tensor.name: tensor.data_type for tensor in config.input}
+    for index, bucket in enumerate(buckets):
+        warmup = extended.model_warmup.add(name=f"profile {index}", batch_size=1)
+        for name, shape in bucket.items():
+            tensor = warmup.inputs[name]
+            tensor.data_type = types[name]
+            tensor.dims.extend(shape or (1,))  # a row's one number: Triton reshapes it
+            tensor.zero_data = True
+    return extended

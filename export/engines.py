@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -10,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from export import stamp
+from google.protobuf import text_format
+
 from export.errors import ExportError
-from export.gpu import Gpu, query_gpus
-from export.stamp import Stamp
+from export.stamps import stamp_of
 from export.tensorrt_engine import (
     BatchRange,
     BuildOptions,
@@ -23,15 +22,17 @@ from export.tensorrt_engine import (
     describe_layers,
     refit_engine,
 )
+from serving import engine_stamp
+from serving.engine_stamp import Stamp
+from serving.errors import CannotServe
+from serving.gpu import Gpu, query_gpus
+from serving.model_config import read_model_config
 
 logger = logging.getLogger(__name__)
 
 LAYERS = "model.plan.layers.json"
 # For which batches the engines are tuned: the UNet's rows are those of several users.
 BEST_BATCH = {"unet": 4, "unet_fast": 4}
-# Batches for which Triton's TensorRT backend captures CUDA graphs where a model has no dynamic batching and
-# names none itself (InitializeGraphSpecs in its instance_state.cc); `tryon` pads the UNet's rows to them.
-GRAPH_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Engines:
         Raises ExportError.
         """
         began = time.perf_counter()
-        wanted = Stamp.of(self.trt.__version__, self.gpu, onnx, batch, buckets, self.refittable)
+        wanted = stamp_of(self.trt.__version__, self.gpu, onnx, batch, buckets, self.refittable)
         old = _old_stamp(served)
         if old is not None and old.fits(wanted):
             how, kept = "kept", old
@@ -125,16 +126,18 @@ def find_engines(workspace_gb: float | None = None, refittable: bool = False) ->
 def batch_range(repository: Path, stage: str) -> BatchRange:
     """From 1 to the `max_batch_size` of the stage's config.pbtxt. Raises ExportError where it has none."""
     # A LoRA's UNet has no configuration of its own before its export: it is the UNet's.
-    config = repository / ("unet" if stage == "unet_fast" else stage) / "config.pbtxt"
-    found = re.search(r"^max_batch_size:\s*(\d+)", config.read_text(), re.M) if config.exists() else None
-    if found is None:
-        raise ExportError(f"{config} has no max_batch_size, for which the engine is built")
-    most = int(found[1])
+    model = repository / ("unet" if stage == "unet_fast" else stage)
+    try:
+        most = read_model_config(model).max_batch_size
+    except (OSError, text_format.ParseError) as error:
+        raise ExportError(f"{model / 'config.pbtxt'} cannot be read: {error}") from error
+    if most < 1:
+        raise ExportError(f"{model / 'config.pbtxt'} has no max_batch_size, for which the engine is built")
     return BatchRange(1, min(BEST_BATCH.get(stage, 1), most), most)
 
 
 def _old_stamp(served: Path) -> Stamp | None:
     try:
-        return stamp.read(served)
-    except ExportError:  # it cannot be told what that engine is: build anew
+        return engine_stamp.read(served)
+    except CannotServe:  # it cannot be told what that engine is: build anew
         return None

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from export import engine_config, manifest, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
-from export.engines import GRAPH_BATCHES, Engines, batch_range
+from export.engines import Engines, batch_range
 from export.errors import ExportError
 from export.lora import Lora
-from export.pipeline_config import PipelineConfig, read_config
+from export.pipeline_config import read_config, with_unets
+from export.profiles import PROFILES
 from export.publish import Staging
 from export.tensorrt_engine import BuildProgress
+from pipeline.recipe import PipelineConfig, ServedConfig
 
 if TYPE_CHECKING:  # torch takes seconds to import, and an export with nothing to do needs it not
     from export.lora import Fused
     from export.stages import Stage
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
-DEFAULT_PRECISION = {"cpu": "fp32", "gpu": "fp16"}
 
 # Told the stage and what is done to it now.
 Progress = Callable[[str, str], None]
@@ -51,7 +52,7 @@ def export(
     Returns the manifest, and whether anything was done: what is current is left as it is.
     Raises ExportError, and then the old artefacts stand untouched.
     """
-    precision = precision or DEFAULT_PRECISION[profile]
+    precision = precision or PROFILES[profile].precision
     folder = locate(checkpoint)
     sha256 = fingerprint(folder)
     added = [[manifest.sha256(lora.path), lora.weight] for lora in loras]
@@ -64,7 +65,7 @@ def export(
         with Staging(repository) as staging:
             on_progress("checkpoint", "load")
             loaded = load(folder)
-            config = read_config(folder, loaded.unet.config.sample_size).resolved(bool(loras))
+            config = with_unets(read_config(folder, loaded.unet.config.sample_size), bool(loras))
             described, fused = _describe(loaded, config, loras)
             stages = {}
             for stage in described:
@@ -155,10 +156,9 @@ def _export_stage(
 
 def _write_pipeline(loaded: Checkpoint, config: PipelineConfig, profile: str, folder: Path) -> None:
     """What `tryon` needs: how to sample, the scheduler's configuration, the tokenizer."""
-    # On a GPU a padded row is nearly free and a CUDA graph is not; on a CPU each row costs its full time.
-    batches = list(GRAPH_BATCHES) if profile == "gpu" else []
-    pipeline = {**config.model_dump(), "batch_sizes": batches}
-    (folder / "pipeline.json").write_text(json.dumps(pipeline, indent=2) + "\n")
+    chosen = PROFILES[profile]
+    served = ServedConfig(**config.model_dump(), batch_sizes=chosen.batch_sizes, max_live=chosen.max_live)
+    (folder / "pipeline.json").write_text(served.model_dump_json(indent=2) + "\n")
     (folder / "scheduler_config.json").write_text(json.dumps(dict(loaded.scheduler.config), indent=2) + "\n")
     tokens = loaded.tokenizer.model_max_length
     tokenizer = loaded.tokenizer.backend_tokenizer

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
-from export.onnx_stage import OnnxStage
-from export.pipeline_config import STEP
 from export.stages import Stage
+from pipeline.recipe import RESOLUTION_STEP
+from serving.stages.onnx_runtime import OnnxStage
 
 # 18 to 22 are right; 17 and 23 up break ONNX Runtime or TensorRT.
 OPSET = 20
@@ -71,8 +71,8 @@ def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = 
 def _dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
     """The batch of every input, and the sides of a picture that the buckets do not agree on.
 
-    Those go in steps of STEP pixels, which is STEP / 8 latents: torch then knows that every halving inside
-    comes out even.
+    Those go in steps of RESOLUTION_STEP pixels, an eighth of that in latents: torch then knows that every
+    halving inside comes out even.
     """
     batch = torch.export.Dim("batch", min=1, max=64)
     sides = {
@@ -82,7 +82,7 @@ def _dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
     return {
         name: {0: batch}
         | {
-            side: (STEP if name == "pixels" else STEP // 8) * sides[side]
+            side: (RESOLUTION_STEP if name == "pixels" else RESOLUTION_STEP // 8) * sides[side]
             for side in stage.dynamic_sides(name)
         }
         for name in stage.example

@@ -57,7 +57,7 @@ def real_latents(vae_encoder: nn.Module, resolution: tuple[int, int], count: int
     """Latents of generated photographs of people, each (1, 4, H/8, W/8), with the encoder's own noise."""
     import cv2
 
-    from export.lucy_tiny.scenes import make_scene
+    from training.lucy_tiny.scenes import make_scene
 
     generator = torch.Generator().manual_seed(0)
     height, width = resolution

@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 
 from frontend_proxy import logs, tracing
 from frontend_proxy.app import create_app
-from frontend_proxy.auth import Authenticator
-from frontend_proxy.http_protocol import http_protocol
+from frontend_proxy.security.auth import Authenticator
 from frontend_proxy.settings import Settings
-from frontend_proxy.shutdown import Server, Shutdown
-from frontend_proxy.tritons import Tritons
+from frontend_proxy.triton.pool import Tritons
+from frontend_proxy.web.http_protocol import http_protocol
+from frontend_proxy.web.shutdown import Server, Shutdown
 
 
 def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:

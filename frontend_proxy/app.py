@@ -9,27 +9,28 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, WebSocketRoute
 
 from catalog import Catalog
-from frontend_proxy import api_docs, metrics, request_id, studio
-from frontend_proxy.auth import Authenticator
-from frontend_proxy.capture_runs import CaptureRuns, Runs
-from frontend_proxy.captures import Captures
-from frontend_proxy.cors import Cors
+from frontend_proxy import metrics, request_id
+from frontend_proxy.captures.local import CaptureRuns, Runs
+from frontend_proxy.captures.routes import Captures
 from frontend_proxy.errors import EXCEPTION_HANDLERS
-from frontend_proxy.fabrics import Fabrics
-from frontend_proxy.guard import Guard
+from frontend_proxy.fabrics.catalog_routes import Fabrics
+from frontend_proxy.fabrics.scans import Scans
+from frontend_proxy.fabrics.textures import Textures
 from frontend_proxy.health import Health
-from frontend_proxy.index import index
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
-from frontend_proxy.keyframes import Keyframes
-from frontend_proxy.middleware import ErrorMiddleware, RequestMiddleware
+from frontend_proxy.keyframes.keyframes import Keyframes
+from frontend_proxy.keyframes.websocket import Sockets
 from frontend_proxy.observed import Observed
-from frontend_proxy.routing import resource
-from frontend_proxy.scans import Scans
+from frontend_proxy.pages import api_docs, studio
+from frontend_proxy.pages.index import index
+from frontend_proxy.security.auth import Authenticator
+from frontend_proxy.security.cors import Cors
+from frontend_proxy.security.guard import Guard
 from frontend_proxy.settings import Settings
-from frontend_proxy.shutdown import Shutdown
-from frontend_proxy.textures import Textures
-from frontend_proxy.websocket import Sockets
+from frontend_proxy.web.middleware import ErrorMiddleware, RequestMiddleware
+from frontend_proxy.web.routing import resource
+from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
 
@@ -37,7 +38,7 @@ def capture_runs(settings: Settings, server: ModelServer) -> Runs:
     """With a Redis it is imported, and not without."""
     if settings.redis_url is None:
         return CaptureRuns(settings, server)
-    from frontend_proxy.queued_captures import QueuedCaptures
+    from frontend_proxy.captures.queued import QueuedCaptures
 
     return QueuedCaptures(settings, server)
 
@@ -52,8 +53,11 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     server = Observed(server)
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics, settings.catalog_url)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
-    scanner = Worker(settings.max_worker_queue, ("frontend_proxy.scans",))
-    compositor = Worker(settings.max_worker_queue, ("frontend_proxy.fallback", "frontend_proxy.thumbnails"))
+    scanner = Worker(settings.max_worker_queue, ("frontend_proxy.fabrics.scans",))
+    compositor = Worker(
+        settings.max_worker_queue,
+        ("frontend_proxy.keyframes.fallback", "frontend_proxy.keyframes.thumbnails"),
+    )
 
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(Keyframes(settings, server, jobs, compositor), shutdown)

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontend_proxy.jobs import ModelHealth, ModelServer
-from frontend_proxy.shutdown import Shutdown
-from frontend_proxy.triton_state import read_state
+from frontend_proxy.triton.state import read_state
+from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
 PROBES = {"/health", "/health/live", "/health/ready"}  # of load balancers and supervisors, every few seconds

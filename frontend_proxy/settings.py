@@ -11,8 +11,8 @@ from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from frontend_proxy.triton_addresses import check_address
-from frontend_proxy.webhook_signature import webhook_key
+from frontend_proxy.captures.webhook_signature import webhook_key
+from frontend_proxy.triton.addresses import check_address
 
 
 def _split(value: object) -> object:
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         10.0, ge=0, description="seconds in which a Triton that comes back gets less than its share"
     )
     triton_state_file: Path | None = Field(
-        None, description="where `frontend_proxy.serve` says that Triton is starting"
+        None, description="where `make serve` says that Triton is starting"
     )
     fast_inference_steps: int | None = Field(
         None, ge=1, description="denoising steps of a keyframe; by default the checkpoint's own"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend_proxy.triton_server import TritonServer
+from serving.triton_server import TritonServer
 from tests.stack import free_ports
 
 ROOT = Path(__file__).parents[1]

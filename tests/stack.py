@@ -71,13 +71,13 @@ def free_ports(count):
 def running_stack(folder, *options, **environment):
     """Start the stack with its own ports and build folder; end it as Ctrl-C would.
 
-    options: further ones of `frontend_proxy.serve`.
+    options: further ones of `serving`.
     """
     port, grpc, http, metrics = free_ports(4)
     log = folder / "serve.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "frontend_proxy.serve", f"--build={folder}",
+            [sys.executable, "-m", "serving", f"--build={folder}",
              f"--triton-grpc-port={grpc}", f"--triton-http-port={http}", f"--triton-metrics-port={metrics}",
              *options],
             env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog"),

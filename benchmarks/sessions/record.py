@@ -10,7 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from export import cpu_stage
+from serving.stages import runtime as cpu_stage
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 

@@ -24,7 +24,7 @@ RUN useradd --uid 10001 --create-home lucy && mkdir -p /models /hub && chown luc
 COPY --from=packages /opt/venv /opt/venv
 # Triton's Python stub takes its packages from the active virtual environment.
 ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:/opt/tritonserver/bin:$PATH PYTHONUNBUFFERED=1
-# glibc keeps the memory of pictures for the next ones (frontend_proxy/triton_server.py says why).
+# glibc keeps the memory of pictures for the next ones (serving/triton_server.py says why).
 ENV MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY pyproject.toml README.md ./

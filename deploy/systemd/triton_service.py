@@ -15,8 +15,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from frontend_proxy.child import Child
-from frontend_proxy.triton_server import CannotServe, TritonServer
+from serving.child import Child
+from serving.errors import CannotServe
+from serving.triton_server import TritonServer
 
 EVERY_S = 2.0
 EXIT_TIMEOUT_S = 10  # more than Triton's own --exit-timeout-secs

@@ -119,7 +119,7 @@ def test_the_proxy_takes_every_setting_and_finds_triton():
 
 def test_the_supervisor_and_compose_tell_triton_the_same_limits():
     """Two places start Triton; a region of shared memory that is too small in one stalls only there."""
-    from frontend_proxy.triton_server import TritonServer
+    from serving.triton_server import TritonServer
 
     server = TritonServer(Path("/models"), "cpu", 8001, 8000, 8002, ROOT / "build" / "tests" / "compose")
     ours = set(server.command())
@@ -130,7 +130,7 @@ def test_the_supervisor_and_compose_tell_triton_the_same_limits():
 
 def test_the_supervisor_and_the_image_tell_glibc_the_same(monkeypatch):
     """Compose, Kubernetes and systemd's container run the image, `make serve` the supervisor."""
-    from frontend_proxy.triton_server import TritonServer
+    from serving.triton_server import TritonServer
 
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(name)

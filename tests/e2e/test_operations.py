@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from frontend_proxy.openapi import document
+from frontend_proxy.pages.openapi import document
 from tests.frontend_proxy import conftest
 from tests.stack import running_stack
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from benchmarks.materials import jpeg
+from benchmarks.fabric.materials import jpeg
 from fabric.builtin import RECIPES
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend_proxy.serve import main
+from serving.__main__ import main
 from tests.stack import free_ports, running_stack
 
 PIXEL = (
@@ -34,7 +34,7 @@ def run_to_its_end(folder, port, *options):
     """The command on free ports, for stacks that cannot start."""
     grpc, http, metrics = free_ports(3)
     return subprocess.run(
-        [sys.executable, "-m", "frontend_proxy.serve", f"--build={folder}", f"--triton-grpc-port={grpc}",
+        [sys.executable, "-m", "serving", f"--build={folder}", f"--triton-grpc-port={grpc}",
          f"--triton-http-port={http}", f"--triton-metrics-port={metrics}", *options],
         env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port)},
         capture_output=True,
@@ -148,7 +148,7 @@ def test_an_export_of_another_profile_is_not_served(tmp_path, capsys):
 
 def test_numpy_2_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     (tmp_path / "manifest.json").write_text('{"profile": "cpu"}')
-    monkeypatch.setattr("frontend_proxy.serve.version", lambda package: "2.1.0")
+    monkeypatch.setattr("serving.__main__.version", lambda package: "2.1.0")
     assert main(["--repository", str(tmp_path)]) == 1
     assert "empty tensors" in capsys.readouterr().err
 

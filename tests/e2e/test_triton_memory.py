@@ -4,7 +4,7 @@ import asyncio
 
 from benchmarks.sessions.pictures import swaying_bytes
 from frontend_proxy.jobs import Job, Result
-from frontend_proxy.triton import Triton
+from frontend_proxy.triton.client import Triton
 
 AT_ONCE = 4
 

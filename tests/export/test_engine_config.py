@@ -1,10 +1,9 @@
 from pathlib import Path
 
 import pytest
-from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export import engine_config
+from serving.model_config import read_model_config
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 UNET = {"sample": (9, 64, 64), "timestep": (), "prompt_embeds": (77, 768)}
@@ -17,14 +16,10 @@ BUCKETS = {
 }
 
 
-def parse(text):
-    return text_format.Parse(text, ModelConfig())
-
-
 @pytest.mark.parametrize("stage", BUCKETS)
 def test_nothing_but_profiles_and_warm_ups_is_added(stage):
-    plain = parse((REPOSITORY / stage / "config.pbtxt").read_text())
-    extended = parse(engine_config.extend((REPOSITORY / stage / "config.pbtxt").read_text(), BUCKETS[stage]))
+    plain = read_model_config(REPOSITORY / stage)
+    extended = engine_config.extend(read_model_config(REPOSITORY / stage), BUCKETS[stage])
     [group] = extended.instance_group
     profiles = ["0", "1"] if len(BUCKETS[stage]) == 2 else []
     assert list(group.profile) == profiles
@@ -36,7 +31,7 @@ def test_nothing_but_profiles_and_warm_ups_is_added(stage):
 
 @pytest.mark.parametrize("stage", BUCKETS)
 def test_a_warm_up_is_a_request_that_the_model_takes(stage):
-    config = parse(engine_config.extend((REPOSITORY / stage / "config.pbtxt").read_text(), BUCKETS[stage]))
+    config = engine_config.extend(read_model_config(REPOSITORY / stage), BUCKETS[stage])
     for warmup in config.model_warmup:
         assert set(warmup.inputs) == {tensor.name for tensor in config.input}
         for tensor in config.input:
@@ -49,4 +44,5 @@ def test_a_warm_up_is_a_request_that_the_model_takes(stage):
 def test_an_export_for_a_gpu_writes_it_beside_the_hand_written_ones(tmp_path):
     (tmp_path / "config.pbtxt").write_text((REPOSITORY / "unet" / "config.pbtxt").read_text())
     engine_config.write(tmp_path, [UNET, WIDE])
-    assert "profile: [" in (tmp_path / "configs" / "gpu.pbtxt").read_text()
+    [group] = read_model_config(tmp_path, "gpu").instance_group
+    assert list(group.profile) == ["0", "1"]

@@ -7,7 +7,7 @@ from export import engines
 from export.engines import Engines, batch_range, find_engines
 from export.errors import ExportError
 from export.tensorrt_engine import BatchRange
-from tests.export.test_stamp import A10G, BUCKETS, write_onnx
+from tests.serving.test_engine_stamp import A10G, BUCKETS, write_onnx
 
 BATCH = BatchRange(1, 4, 16)
 

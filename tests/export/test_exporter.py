@@ -17,7 +17,7 @@ from export.errors import ExportError
 from export.exporter import STAGES, export
 from export.lora import Lora
 from export.onnx_export import Parity
-from export.onnx_stage import OnnxStage
+from serving.stages.onnx_runtime import OnnxStage
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ import pytest
 
 from export.checkpoint import load, locate
 from export.onnx_export import export_stage
-from export.onnx_stage import OnnxStage
 from export.stages import describe_stages
+from serving.stages.onnx_runtime import OnnxStage
 
 
 @pytest.fixture(scope="module")

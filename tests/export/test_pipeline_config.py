@@ -3,9 +3,12 @@ import json
 import pytest
 
 from export.errors import ExportError
-from export.pipeline_config import default_config, read_config
+from export.pipeline_config import default_config, read_config, with_unets
 
-GOOD = json.loads(default_config(64).model_dump_json())
+# As a file has it: what is left out has the default.
+GOOD = json.loads(default_config(64).model_dump_json(exclude_unset=True))
+for mode in ("keyframe", "capture"):
+    del GOOD[mode]["resolution"]
 
 
 def test_a_public_checkpoint_gets_the_masked_convention_at_its_own_size(tmp_path):
@@ -54,9 +57,9 @@ def test_a_file_that_is_not_json_is_said_so(tmp_path):
 
 def test_keyframes_use_the_unet_with_the_loras_where_there_are_any():
     config = default_config(64)
-    assert config.resolved(fast=False).keyframe.unet == "unet"
-    assert config.resolved(fast=True).keyframe.unet == "unet_fast"
-    assert config.resolved(fast=True).capture.unet == "unet"
+    assert with_unets(config, fast=False).keyframe.unet == "unet"
+    assert with_unets(config, fast=True).keyframe.unet == "unet_fast"
+    assert with_unets(config, fast=True).capture.unet == "unet"
 
 
 def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
@@ -66,18 +69,18 @@ def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
     }
     (tmp_path / "pipeline.json").write_text(json.dumps(chosen))
     config = read_config(tmp_path, 64)
-    assert [config.resolved(True).keyframe.unet, config.resolved(True).capture.unet] == [
+    assert [with_unets(config, fast=True).keyframe.unet, with_unets(config, fast=True).capture.unet] == [
         "unet",
         "unet_fast",
     ]
     with pytest.raises(ExportError, match=r"capture wants unet_fast.* give LORAS"):
-        config.resolved(False)
+        with_unets(config, fast=False)
 
 
 def test_a_mode_has_the_files_resolution_or_its_own(tmp_path):
     assert default_config(64).resolutions == [(512, 512)]
     chosen = GOOD | {"capture": GOOD["capture"] | {"resolution": [768, 1024]}}
     (tmp_path / "pipeline.json").write_text(json.dumps(chosen))
-    config = read_config(tmp_path, 64).resolved(fast=False)
+    config = read_config(tmp_path, 64)
     assert (config.keyframe.resolution, config.capture.resolution) == ((512, 512), (768, 1024))
     assert config.resolutions == [(512, 512), (768, 1024)]

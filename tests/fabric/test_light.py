@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.fabric_metrics import contrast_ratio, delta_e
-from benchmarks.materials import lights, measured
+from benchmarks.fabric.materials import lights, measured
+from benchmarks.fabric.metrics import contrast_ratio, delta_e
 from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.materials import jpeg
+from benchmarks.fabric.materials import jpeg
 from fabric.weaves import Weave, weave_cloth
 
 

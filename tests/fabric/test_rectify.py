@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.materials import CLOTH, lights, measured, table_top, texture
+from benchmarks.fabric.materials import CLOTH, lights, measured, table_top, texture
 from fabric import FabricError
 from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from benchmarks.baseline import fabric as baseline
-from benchmarks.fabric_metrics import angle, likeness
-from benchmarks.materials import measured
+from benchmarks.fabric.materials import measured
+from benchmarks.fabric.metrics import angle, likeness
 from fabric import relief
 from fabric.light import linear_to_srgb
 

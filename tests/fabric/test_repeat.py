@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.materials import measured, texture
+from benchmarks.fabric.materials import measured, texture
 from fabric.light import linear_to_srgb
 from fabric.repeat import find_repeats
 from fabric.weaves import DRAFTS, Weave, nap, ribs, weave_cloth

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.fabric_metrics import decoded
-from benchmarks.materials import jpeg, table_top, texture
+from benchmarks.fabric.materials import jpeg, table_top, texture
+from benchmarks.fabric.metrics import decoded
 from fabric import FabricError, Scan, ScanOptions, scan
 from fabric.light import linear_to_srgb
 from fabric.weaves import Weave, weave_cloth

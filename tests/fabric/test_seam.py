@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmarks.fabric_metrics import band_contrast, cut_step, wrap_ratio
-from benchmarks.materials import measured
+from benchmarks.fabric.materials import measured
+from benchmarks.fabric.metrics import band_contrast, cut_step, wrap_ratio
 from fabric.light import linear_to_srgb
 from fabric.seam import boundary_cut, make_seamless, settle_border
 

@@ -17,7 +17,7 @@ from PIL import Image
 from frontend_proxy.__main__ import server_config
 from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
-from frontend_proxy.shutdown import Server, Shutdown
+from frontend_proxy.web.shutdown import Server, Shutdown
 from tests.fakes import FakeServer
 
 Serve = Callable[..., AbstractAsyncContextManager[str]]

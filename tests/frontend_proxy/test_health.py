@@ -6,7 +6,7 @@ import pytest
 from frontend_proxy.app import create_app
 from frontend_proxy.jobs import ModelHealth
 from frontend_proxy.settings import Settings
-from frontend_proxy.triton_state import read_state, write_state
+from frontend_proxy.triton.state import read_state, write_state
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import Serve
 

@@ -6,7 +6,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from export import full_size
+from export.checks import full_size_networks as full_size
 from tests.tiny_checkpoint import byte_tokenizer
 
 

@@ -1,5 +1,5 @@
 """The CPU profile of this stage: its model.onnx on ONNX Runtime or OpenVINO."""
 
-from export.triton_stage import TritonPythonModel
+from serving.stages.triton_model import TritonPythonModel
 
 __all__ = ["TritonPythonModel"]

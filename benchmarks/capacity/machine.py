@@ -1,0 +1,107 @@
+"""What is simulated: a machine's stages with their times, and the configuration that it serves under."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.profiles import PROFILES
+from serving.model_config import read_model_config
+
+REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Of one execution, by its rows.
+
+    times: seconds that it takes alone.
+    busy: processor seconds, more than `times` where it keeps several cores busy; none: it runs on the GPU.
+    spread: single executions' times beside their mean, drawn from evenly.
+    """
+
+    times: Mapping[int, float]
+    busy: Mapping[int, float] | None
+    spread: Sequence[float] = (1.0,)
+
+    def seconds(self, rows: int) -> float:
+        return _between(self.times, rows)
+
+    def cores(self, rows: int) -> float:
+        """That it keeps busy; 0 on the GPU."""
+        return _between(self.busy, rows) / self.seconds(rows) if self.busy else 0.0
+
+
+def _between(known: Mapping[int, float], rows: int) -> float:
+    """On straight lines between what is known, and on from the last two; in proportion to a single one."""
+    sizes = sorted(known)
+    if rows in known or len(sizes) == 1:
+        return known.get(rows, known[sizes[0]] * rows / sizes[0])
+    above = next((size for size in sizes if size > rows), sizes[-1])
+    below = sizes[max(0, sizes.index(above) - 1)]
+    slope = (known[above] - known[below]) / (above - below)
+    return known[below] + slope * (rows - below)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """
+    stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
+    overhead: seconds of a job that no stage accounts for, on one core.
+    wakes: seconds more for a job that finds the machine asleep, drawn from evenly: idle cores wake late,
+        virtual ones above all, at each of the job's hops between processes, and caches are cold.
+    batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
+    profile: of the model repository's configurations that it runs under.
+    """
+
+    name: str
+    cores: int
+    stages: Mapping[str, Stage]
+    overhead: float = 0.0
+    wakes: Sequence[float] = (0.0,)
+    batch_sizes: Sequence[int] = ()
+    profile: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a job asks of the UNet. live: a keyframe."""
+
+    live: bool
+    steps: int
+    rows: int = 1
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the repository's configurations and the profile say. max_batch: where Triton batches requests by
+    itself."""
+
+    max_rows: int
+    capture_interval: int
+    max_live: int
+    max_encoding: int
+    instances: Mapping[str, int]
+    max_batch: Mapping[str, int]
+
+    @classmethod
+    def read(cls, profile: str) -> "Configuration":
+        configs = {
+            model: read_model_config(REPOSITORY / model, profile)
+            for model in ("tryon", "preprocess", "postprocess", "vae_encoder", "vae_decoder")
+        }
+
+        def parameter(name: str) -> int:
+            return int(configs["tryon"].parameters[name].string_value)
+
+        return cls(
+            parameter("max_rows"),
+            parameter("capture_interval"),
+            PROFILES[profile].max_live,
+            parameter("max_encoding"),
+            {model: configs[model].instance_group[0].count for model in ("preprocess", "postprocess")},
+            {
+                model: configs[model].max_batch_size
+                for model in ("vae_encoder", "vae_decoder")
+                if configs[model].HasField("dynamic_batching")
+            },
+        )

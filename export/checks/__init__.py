@@ -1,0 +1,1 @@
+"""Checks of an export that need no GPU."""

@@ -1,0 +1,59 @@
+"""The stamp of an engine that this machine would build, from its ONNX file.
+
+An ONNX file is known by two hashes: of all of it, and of its graph without the weights.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.tensorrt_engine import BatchRange, Shapes
+from serving.engine_stamp import Stamp
+from serving.gpu import Gpu
+
+
+def stamp_of(
+    tensorrt: str, gpu: Gpu, onnx: Path, batch: BatchRange, buckets: Sequence[Shapes], refittable: bool
+) -> Stamp:
+    """buckets: the inputs' shapes without the batch, for each optimization profile."""
+    return Stamp(
+        tensorrt=tensorrt,
+        gpu=gpu.name,
+        compute_capability=gpu.compute_capability,
+        driver=gpu.driver,
+        onnx_sha256=onnx_sha256(onnx),
+        graph_sha256=graph_sha256(onnx),
+        batch=(batch.least, batch.best, batch.most),
+        buckets=[{name: list(shape) for name, shape in bucket.items()} for bucket in buckets],
+        refittable=refittable,
+    )
+
+
+def onnx_sha256(onnx: Path) -> str:
+    digest = hashlib.sha256()
+    for path in (onnx, onnx.with_name(f"{onnx.name}.data")):
+        if path.exists():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def graph_sha256(onnx: Path) -> str:
+    """Of nodes, names, types and shapes; the values of large initializers do not count."""
+    import onnx as onnx_package
+
+    model = onnx_package.load(onnx, load_external_data=False)
+    digest = hashlib.sha256()
+    for tensor in model.graph.initializer:
+        digest.update(f"{tensor.name} {tensor.data_type} {list(tensor.dims)}\n".encode())
+        if len(tensor.dims) == 0 or (len(tensor.dims) == 1 and tensor.dims[0] <= 8):
+            digest.update(tensor.raw_data)  # a shape or an axis: part of the graph, not of the weights
+    for node in model.graph.node:
+        stripped = onnx_package.NodeProto()
+        stripped.CopyFrom(node)
+        stripped.ClearField("metadata_props")  # where in the Python code it came from
+        stripped.ClearField("doc_string")
+        digest.update(stripped.SerializeToString(deterministic=True))
+    for value in (*model.graph.input, *model.graph.output):
+        digest.update(value.SerializeToString(deterministic=True))
+    return digest.hexdigest()

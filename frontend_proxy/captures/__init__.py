@@ -1,0 +1,1 @@
+"""Captures: accepted, made, kept for a time, and told of."""

@@ -1,0 +1,65 @@
+"""What a client is told of a capture, made from its record."""
+
+from typing import Any
+
+from frontend_proxy.captures.results import Record
+from frontend_proxy.images import to_data_uri
+from frontend_proxy.schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
+
+
+def status_url(record: Record) -> str:
+    return f"{record.base_url}/virtual-tryon/{record.result_id}"
+
+
+def images(record: Record) -> list[CaptureImage]:
+    """Where the samples of a capture that succeeded are."""
+    return [
+        CaptureImage(
+            url=f"{record.base_url}/results/{record.result_id}/{sample}.{record.output_format}",
+            seed=report.seed,
+        )
+        for sample, report in enumerate(record.reports)
+    ]
+
+
+def result(record: Record, image: bytes) -> CaptureResult:
+    """The answer of a capture that succeeded; `image` is its first sample."""
+    assert record.finished_at is not None
+    return CaptureResult(
+        **record.reports[0].model_dump(),
+        result_image=to_data_uri(image, f"image/{record.output_format}"),
+        result_id=record.result_id,
+        timestamp=record.finished_at.isoformat(timespec="milliseconds"),
+        images=images(record),
+        expires_at=record.expires_at.isoformat(timespec="seconds"),
+        request_id=record.request_id,
+    )
+
+
+def status(
+    record: Record, progress: CaptureProgress | None = None, image: bytes | None = None
+) -> CaptureStatus:
+    """`image` is the first sample of a capture that succeeded."""
+    return CaptureStatus(
+        result_id=record.result_id,
+        state=record.state,
+        url=status_url(record),
+        created_at=record.created_at.isoformat(timespec="milliseconds"),
+        expires_at=record.expires_at.isoformat(timespec="seconds"),
+        progress=progress if record.state == "running" else None,
+        result=None if image is None else result(record, image),
+        failure=record.failure,
+    )
+
+
+def webhook_message(record: Record) -> dict[str, Any]:
+    """A thin one: it says where the pictures are, and holds none. Types as Standard Webhooks has them."""
+    assert record.finished_at is not None
+    return {
+        "type": f"capture.{record.state}",
+        "timestamp": record.finished_at.isoformat(timespec="milliseconds"),
+        "data": {
+            **status(record).model_dump(exclude={"success", "progress", "result"}),
+            "images": [image.model_dump() for image in images(record)],
+        },
+    }

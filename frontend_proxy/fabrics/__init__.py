@@ -1,0 +1,1 @@
+"""Fabrics over HTTP: the catalog, scans and textures."""

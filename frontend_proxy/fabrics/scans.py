@@ -1,0 +1,98 @@
+"""`POST /api/fabric/scan`: a photo of cloth becomes a material, and a fabric of the catalog if wanted."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catalog import Catalog, FabricDetails
+from fabric import Scan, ScanOptions, scan
+from frontend_proxy.errors import ImageTooLarge
+from frontend_proxy.fabrics.catalog_routes import URL_FIELDS, Fabrics, translated_errors
+from frontend_proxy.images import to_data_uri
+from frontend_proxy.schemas import ScanRequest, ScanResult
+from frontend_proxy.settings import Settings
+from frontend_proxy.web.body import read_model
+from frontend_proxy.worker import Worker
+
+
+class Scans:
+    def __init__(self, settings: Settings, catalog: Catalog, fabrics: Fabrics, worker: Worker) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._fabrics = fabrics
+        self._worker = worker
+
+    async def create(self, request: Request) -> Response:
+        """A `ScanRequest` in, as JSON or as a form; a `ScanResult` out.
+
+        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage.
+        """
+        wanted = await read_model(
+            request,
+            ScanRequest,
+            self._settings.max_message_bytes,
+            self._settings.max_image_bytes,
+            max_files=1,
+        )
+        if len(wanted.image) > self._settings.max_image_bytes:
+            raise ImageTooLarge(
+                f"image: has {len(wanted.image)} bytes; send at most {self._settings.max_image_bytes}"
+            )
+        with translated_errors():
+            options = ScanOptions(**wanted.options())
+            name = (wanted.name or "").strip() or f"Scanned {options.fabric_class}"
+            if wanted.save:
+                answer = await self._scan_and_save(request, wanted, options, name)
+            else:
+                answer = await self._worker.run(scan_to_json, wanted.image, options, name)
+        return Response(answer, media_type="application/json")
+
+    async def _scan_and_save(
+        self, request: Request, wanted: ScanRequest, options: ScanOptions, name: str
+    ) -> str:
+        """The answer's URLs are those of the catalog's textures, and its `fabric_id` is the catalog's."""
+        material = await self._worker.run(scan, wanted.image, options)
+        details = FabricDetails(
+            name=name,
+            tags=("scanned", options.fabric_class),
+            tile_width_mm=material.quality["tile_width_mm"],
+            roughness=material.roughness,
+            metalness=material.metalness,
+            material=material.material,
+            quality=material.quality,
+            provenance={
+                "source": "POST /api/fabric/scan",
+                "scanned_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "options": wanted.options(),
+            },
+        )
+        fabric = await asyncio.to_thread(self._catalog.add, details, material.maps)
+        entry = self._fabrics.entry(request, fabric)
+        return _answer(material, fabric.id, name, {field: entry[field] for field in URL_FIELDS.values()})
+
+
+def scan_to_json(photo: bytes, options: ScanOptions, name: str) -> str:
+    """The answer to a scan that is not saved, maps as data URIs. Raises FabricError.
+
+    Runs in the worker process as a whole: megabytes of base64 would hold up the event loop.
+    """
+    material = scan(photo, options)
+    uris = {
+        URL_FIELDS[role]: to_data_uri(image.data, image.media_type) for role, image in material.maps.items()
+    }
+    return _answer(material, f"custom-{uuid.uuid4()}", name, uris)
+
+
+def _answer(material: Scan, fabric_id: str, name: str, urls: dict[str, str]) -> str:
+    return ScanResult(
+        fabric_id=fabric_id,
+        name=name,
+        **urls,
+        roughness=material.roughness,
+        metalness=material.metalness,
+        material=material.material,
+        quality=material.quality,
+    ).model_dump_json()

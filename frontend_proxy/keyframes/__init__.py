@@ -1,0 +1,1 @@
+"""Live keyframes: the WebSocket, and how each keyframe is answered."""

@@ -1,0 +1,75 @@
+"""`GET /asyncapi.json`: the WebSocket in AsyncAPI 3, its schemas those of the models that validate."""
+
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from frontend_proxy.keyframes.codec import Json, MessagePack
+from frontend_proxy.pages.openapi import REFERENCE, schemas
+from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult
+from frontend_proxy.security.auth import QUERY, SUBPROTOCOL
+
+_DESCRIPTION = f"""\
+Send a keyframe every 1.5 to 2 seconds, without waiting for an answer. While one is in the works the next
+ones replace each other, and no answer is older than the last. When the model cannot answer in time, the
+plain composite goes out with `mode: "fallback"`. The socket stays open after an error.
+
+Subprotocols: `{Json.subprotocol}` (or none) is text frames of JSON, images as data URIs or base64.
+`{MessagePack.subprotocol}` is binary frames of [MessagePack](https://msgpack.org) with the same fields,
+images as raw bytes: a third less to send.
+
+Where the server asks for credentials, offer the subprotocol `{SUBPROTOCOL}` followed by the API key or JWT
+beside one of those, or add `?{QUERY}=…` to the address. It refuses the upgrade with 401, 403 (the page's
+origin) or 429. When it ends, it closes with 1012: connect again.
+"""
+
+
+def document() -> dict[str, Any]:
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Lucy Serve", "version": version("lucy-serve"), "description": _DESCRIPTION},
+        "defaultContentType": "application/json",
+        "channels": {
+            "keyframes": {
+                "address": "/ws",
+                "title": "Live keyframes",
+                "messages": {
+                    "keyframe": _message(Keyframe, "A keyframe"),
+                    "keyframe_result": _message(KeyframeResult, "Its answer"),
+                    "error": _message(ErrorMessage, "An error; the socket stays open"),
+                },
+                "bindings": {"ws": {"method": "GET"}},
+            }
+        },
+        "operations": {
+            "sendKeyframe": _operation("receive", "The client sends", "keyframe"),
+            "getAnswer": _operation("send", "The server answers", "keyframe_result", "error"),
+        },
+        "components": {"schemas": schemas((Keyframe,), (KeyframeResult, ErrorMessage))},
+    }
+
+
+def _message(model: type[BaseModel], title: str) -> dict[str, Any]:
+    return {"title": title, "payload": {"$ref": REFERENCE.format(model=model.__name__)}}
+
+
+def _operation(action: str, summary: str, *messages: str) -> dict[str, Any]:
+    """`action` is the server's."""
+    channel = "#/channels/keyframes"
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{message}"} for message in messages],
+    }
+
+
+class AsyncApi:
+    def __init__(self) -> None:
+        self._document = document()
+
+    async def show(self, request: Request) -> Response:
+        return JSONResponse(self._document)

@@ -1,0 +1,1 @@
+"""Triton as the proxy sees it: jobs in, pictures out."""

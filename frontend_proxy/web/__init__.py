@@ -1,0 +1,1 @@
+"""HTTP itself: connections, requests, bodies, events, and the end of the server."""

@@ -1,0 +1,1 @@
+"""From noised latents to clean ones, for many jobs at once."""

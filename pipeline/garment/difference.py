@@ -1,0 +1,115 @@
+"""The garment of an opaque render: what it shows and the camera frame does not.
+
+The render was drawn over the same video a moment earlier, under another exposure perhaps, and went
+through a codec. How alike the two are where nothing was drawn says what difference counts.
+"""
+
+import cv2
+import numpy as np
+
+from pipeline.garment.pictures import largest_channel
+from pipeline.resize import size_of
+
+# Long side, in pixels, that the numbers here are for.
+WORK_AT = 448
+# Grey levels beyond which a pixel is drawn over, whatever the noise.
+_DRAWN = 48
+# How far, in pixels at that size, a person may have moved since the render was drawn.
+_LAG = 3
+# A threshold up to which render and video are of the same moment.
+_STILL = 16
+
+
+def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """Coverage, (h, w) uint8, of the garment in `render`, which lies on `video`, the camera frame; both are
+    (h, w, 3) BGR uint8, their longer side `WORK_AT` pixels."""
+    return cv2.blur(255 * _garment(render, _expose_alike(video, render)), (3, 3))
+
+
+def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """1 where `render` shows the garment and `video`, of the same size, does not."""
+    difference = largest_channel(cv2.absdiff(render, video))
+    threshold = _threshold(difference)
+    changed = _majority((difference > threshold).view(np.uint8))
+    drawn = _open((_beyond_motion(render, video) > threshold).view(np.uint8), 1)
+    if threshold > _STILL:  # what moved shows beside the garment: keep to where only drawing explains it
+        changed &= cv2.dilate(drawn, _disc(2 * _LAG))
+    return _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
+
+
+def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """The video under the render's exposure and white balance: one gain a channel."""
+    seen, drawn = video[::8, ::8], render[::8, ::8]
+    alike = (largest_channel(cv2.absdiff(drawn, seen)) < _DRAWN) & (seen[:, :, 1] > 30)
+    if alike.mean() < 0.05:
+        return video
+    gains = np.median(drawn[alike] / np.maximum(seen[alike], 1).astype(np.float32), axis=0)
+    tables = np.arange(256)[:, None] * gains
+    return cv2.LUT(video, np.rint(tables).clip(0, 255).astype(np.uint8)[None])
+
+
+def _threshold(difference: np.ndarray) -> float:
+    """Grey levels: well above what pixels that nothing was drawn on differ by."""
+    quiet = difference[::4, ::4]
+    quiet = quiet[quiet < _DRAWN]
+    noise = float(np.percentile(quiet, 60)) if quiet.size else _DRAWN
+    return min(8 + 3 * noise, _DRAWN)
+
+
+def _beyond_motion(render: np.ndarray, video: np.ndarray) -> np.ndarray:
+    """How far the render lies outside of what the video shows within `_LAG` pixels: 0 at moved edges."""
+    window = np.ones((2 * _LAG + 1, 2 * _LAG + 1), np.uint8)
+    above = cv2.subtract(render, cv2.dilate(video, window))
+    below = cv2.subtract(cv2.erode(video, window), render)
+    return largest_channel(cv2.max(above, below))
+
+
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+def _open(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Without what is thinner than the disc; the frame's edge does not count as an end."""
+    padded = cv2.copyMakeBorder(mask, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
+    return cv2.morphologyEx(padded, cv2.MORPH_OPEN, _disc(radius))[radius:-radius, radius:-radius]
+
+
+def _majority(mask: np.ndarray) -> np.ndarray:
+    """The median over 5 × 5 pixels of a mask of 0 and 1, in an eighth of its time."""
+    return (cv2.blur(255 * mask, (5, 5)) > 127).view(np.uint8)
+
+
+def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """The pieces of `changed` that motion alone does not explain; a stray one is none of the garment."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(changed, ltype=cv2.CV_16U)
+    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    evidence = np.bincount(labels[drawn > 0], minlength=len(areas))
+    evidence[0] = 0
+    kept = (evidence > 0.1 * areas) & (evidence > 0.05 * evidence.max())
+    return changed if kept[1:].all() else kept.view(np.uint8).take(labels)
+
+
+def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """Gaps where the garment happens to have the frame's own colour: near it, and of its colours."""
+    if not bodies.any():
+        return bodies
+    own, rest = (_histogram(render, mask) for mask in (bodies, 1 - bodies))
+    of_its_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
+    alike = cv2.calcBackProject([render], [0, 1, 2], of_its_colours.astype(np.float32), [0, 256] * 3, 1)
+    gaps = cv2.compare(_closed(bodies), bodies, cv2.CMP_GT) & alike
+    return _majority(bodies | _open(gaps, 1))
+
+
+def _closed(bodies: np.ndarray) -> np.ndarray:
+    """`bodies` and the bays in them that are narrower than 3 % of the frame; worked out at a quarter of its
+    size."""
+    small = bodies[::4, ::4]
+    reach = round(0.03 * max(small.shape))
+    room = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
+    closed = cv2.morphologyEx(room, cv2.MORPH_CLOSE, _disc(reach))[reach:-reach, reach:-reach]
+    return cv2.resize(closed, size_of(bodies), interpolation=cv2.INTER_NEAREST)
+
+
+def _histogram(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Pixels of `picture` within `mask` by colour, 16 levels a channel: (16, 16, 16)."""
+    return cv2.calcHist([picture], [0, 1, 2], mask, [16] * 3, [0, 256] * 3)

@@ -1,0 +1,167 @@
+"""Where the garment is: its coverage of every pixel of the camera frame."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.garment.difference import WORK_AT, difference_mask
+from pipeline.garment.hands import hand_pixels
+from pipeline.garment.patch import Patch, window, with_room
+from pipeline.garment.placement import Silhouettes, best_fit, near_body
+from pipeline.garment.pose import Pose
+from pipeline.garment.registration import Registration, find_video, fits, stretch
+from pipeline.garment.softness import soften
+from pipeline.resize import shrink_within, size_of
+
+# How a client may say that its canvas lies on the frame.
+RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
+
+# A garment smaller than this share of the frame is none.
+_LEAST_GARMENT = 0.002
+# Long side, in pixels, at which the garment is compared with the torso.
+_COMPARE_AT = 224
+# Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
+_SOFT_EDGE = 0.004
+
+
+@dataclass(frozen=True)
+class Garment:
+    """The garment as it lies on the frame.
+
+    mask: (H, W) uint8, its coverage; 0 everywhere where there is none to paint.
+    colour: (H, W, 3) BGR uint8, premultiplied by the render's own alpha.
+    source: `alpha`, `difference`, or None where no mask could be had.
+    reason: why there is none: `no_garment` or `unusable_render`; None where there is one.
+    """
+
+    mask: np.ndarray
+    colour: np.ndarray
+    source: str | None
+    registration: Registration
+    reason: str | None = None
+
+
+def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str = "auto") -> Garment:
+    """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR; head and hands spared.
+
+    render_fit: one of RENDER_FITS. `auto` finds how the canvas lies on the frame, and moves a garment that
+    lies a little off the body; `stretch`, `contain` and `cover` say how; `body` moves it onto the body from
+    wherever the client drew it. Without a pose `body` is `auto`.
+    """
+    if render.shape[2] == 4:
+        alpha = cv2.extractChannel(render, 3)
+        if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
+            return _spare(_transparent(render, alpha, size_of(frame), pose, render_fit), frame, pose)
+        render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
+    return _spare(_opaque(render, frame, pose, render_fit), frame, pose)
+
+
+def _transparent(
+    render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str
+) -> Garment:
+    registration = _lay(alpha, size, pose, render_fit)
+    # OpenCV's conversion speaks of RGBA, and treats the three alike.
+    laid = registration.warp(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA), size)
+    laid = soften(laid, registration.scale)
+    return Garment(cv2.extractChannel(laid, 3), cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), "alpha", registration)
+
+
+def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) -> Registration:
+    """How a canvas of this `alpha` lies on the frame."""
+    candidates = _candidates(alpha, size, render_fit)
+    if not pose.tracked:
+        return candidates[0]
+    laid, silhouettes = best_fit(candidates, alpha, pose, size)
+    if render_fit == "body":
+        return silhouettes.onto_body().after(laid, size[0], "body")
+    if render_fit == "auto" and (correction := silhouettes.correction()):
+        return correction.after(laid, size[0], f"{laid.fit}, corrected")
+    return laid
+
+
+def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) -> Garment:
+    size = size_of(frame)
+    explicit = render_fit in ("stretch", "contain", "cover")
+    copies = small_render, small_frame = shrink_within(render, WORK_AT), shrink_within(frame, WORK_AT)
+    video = find_video(render, frame, _candidates(render, size, render_fit) if explicit else None, copies)
+    if video is None:
+        registration = stretch(size_of(render), size)
+        return Garment(np.zeros(frame.shape[:2], np.uint8), frame, None, registration, "unusable_render")
+    small_size = size_of(small_frame)
+    placed = video.rescaled(size_of(render), size_of(small_render), size, small_size)
+    mask = difference_mask(placed.warp(small_render, small_size), small_frame)
+    if pose.tracked:
+        mask = near_body(mask, pose)
+    mask = cv2.resize(mask, size)
+    if render_fit == "body" and pose.tracked:
+        move = Silhouettes(mask, pose).onto_body()
+        video = move.after(video, size[0], "body")
+        mask = cv2.warpAffine(mask, move.matrix(size[0]), size)
+    return Garment(mask, _laid(render, video, mask), "difference", video)
+
+
+def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarray:
+    """`render` as `video` lays it on the frame, times `mask`; worked out only where the mask is."""
+    colour = np.zeros((*mask.shape, 3), np.uint8)
+    box = cv2.boundingRect(mask)
+    part = window(box)
+    if mask[part].size:
+        laid = soften(video.warp(render, size_of(mask), box), video.scale)
+        colour[part] = _times(laid, mask[part])
+    return colour
+
+
+def _candidates(canvas: np.ndarray, size: tuple[int, int], render_fit: str) -> list[Registration]:
+    known = fits(size_of(canvas), size)
+    return [fit for fit in known if fit.fit == render_fit] or known
+
+
+def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
+    """The render drawn on the frame: (H, W, 3) BGR uint8, the frame's own where the mask is 0."""
+    if not garment.mask.any():
+        return frame
+    part = window(cv2.boundingRect(garment.mask))
+    result = frame.copy()
+    result[part] = cv2.add(garment.colour[part], _times(frame[part], 255 - garment.mask[part]))
+    return result
+
+
+def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
+    """The share of the torso that the garment covers, 0 to 1; None where no torso is in the frame."""
+    if not pose.tracked:
+        return None
+    small = shrink_within(mask, _COMPARE_AT)
+    pose = pose.at(size_of(small))
+    torso = pose.torso() & ~pose.protected
+    pixels = np.count_nonzero(torso)
+    return round(np.count_nonzero(torso & (small > 127)) / pixels, 3) if pixels else None
+
+
+def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`picture` (H, W, 3) uint8 times `share` (H, W) uint8 of 255."""
+    return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
+
+
+def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
+    """The garment without head and hands; without anything where too little is left."""
+    if garment.reason:
+        return garment
+    mask, colour = garment.mask, garment.colour
+    for patch in (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands)):
+        _cut(patch, mask, colour)
+    if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
+        return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
+    return Garment(mask, colour, garment.source, garment.registration)
+
+
+def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray) -> None:
+    """The garment without `patch`, in place; beside it, it begins softly, as what a camera sees has edges."""
+    margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
+    box = with_room(patch.box, 2 * margin, size_of(mask))
+    side = 2 * margin + 1
+    around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
+    share = 255 - cv2.blur(around, (side, side))
+    part = window(box)
+    mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
+    colour[part] = _times(colour[part], share)

@@ -1,0 +1,173 @@
+"""What MediaPipe's 33 landmarks say of a person, and how far they can be believed.
+
+A tracker invents what it does not see: hips of a head-and-shoulders picture come with a visibility of
+0.99. So a point counts only where it is finite, visible and within the frame.
+https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from pipeline.garment.patch import Patch, with_room
+
+EYES = (2, 5)
+EARS = (7, 8)
+MOUTH = (9, 10)
+SHOULDERS = (11, 12)
+HIPS = (24, 23)  # in this order they close the torso's outline after the shoulders
+ARMS = ((11, 13, 15), (12, 14, 16))
+HANDS = ((15, 17, 19, 21), (16, 18, 20, 22))  # wrist, then the knuckles of little finger, index and thumb
+# Where points are clipped, in frames: OpenCV draws with fixed-point coordinates.
+_FAR = 4
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Where a hand is.
+
+    outline: generously, from where a cuff ends to the fingertips. palm: surely, between wrist and knuckles.
+    """
+
+    outline: Patch
+    palm: Patch
+
+
+class Pose:
+    """Landmarks in pixels of the frame.
+
+    landmarks: (33, 4) x, y (0 to 1 of the frame), z, visibility. All zero: no pose.
+    size: (width, height) of the frame in pixels.
+    """
+
+    def __init__(self, landmarks: np.ndarray, size: tuple[int, int]):
+        self._landmarks = landmarks = landmarks.astype(np.float64)
+        finite = np.isfinite(landmarks).all(axis=1)
+        within = finite & (landmarks[:, :2] >= 0).all(axis=1) & (landmarks[:, :2] <= 1).all(axis=1)
+        self.seen = within & (landmarks[:, 3] > 0.5)
+        self.points = np.where(finite[:, None], landmarks[:, :2], 0) * size  # (33, 2) pixels
+        self._finite = finite
+        self._size = size
+        self._extent = max(size)
+
+    def at(self, size: tuple[int, int]) -> "Pose":
+        """The same landmarks on a copy of the frame of `size` (width, height)."""
+        return Pose(self._landmarks, size)
+
+    @property
+    def tracked(self) -> bool:
+        """Whether there is a person to speak of: both shoulders, apart from each other."""
+        return bool(self.seen[list(SHOULDERS)].all() and self.shoulder_width > 0.02 * self._size[0])
+
+    @property
+    def shoulder_width(self) -> float:
+        """In pixels."""
+        left, right = self.points[list(SHOULDERS)]
+        return float(np.linalg.norm(left - right))
+
+    def torso(self) -> np.ndarray:
+        """The torso from shoulders to hips: (H, W) bool at the frame's size.
+
+        Hips that make no body (above the shoulders, or unknown) are put one and a half shoulder widths
+        below the shoulders. A tracker that has swapped the sides changes nothing.
+        """
+        left, right = self.points[list(SHOULDERS)]
+        hips = self.points[list(HIPS)]
+        if not self._finite[list(HIPS)].all() or hips[:, 1].min() <= max(left[1], right[1]):
+            down = np.array([0, 1.5 * self.shoulder_width])
+            hips = np.array([right, left]) + down
+        return self._hull(np.array([left, right, *hips])).astype(bool)
+
+    def body(self, below: float = 1.1) -> np.ndarray:
+        """What a jacket covers, roughly: trunk and arms, (H, W) uint8, 0 or 1, at the frame's size.
+
+        below: how far under the shoulders it ends, in shoulder widths. Proportions were chosen so that
+        jackets of many cuts overlap it best where they lie right.
+        """
+        unit = self.shoulder_width
+        left, right = self.points[list(SHOULDERS)]
+        down = self._down()
+        out = 0.05 * (left - right)
+        top, bottom = -0.18 * unit * down, below * unit * down
+        mask = self._hull(np.array([left + out + top, right - out + top, right + bottom, left + bottom]))
+        for arm in ARMS:
+            known = [number for number in arm if self._landmarks[number].any() and self._finite[number]]
+            points = (
+                self.points[known].clip(-_FAR * self._extent, _FAR * self._extent).round().astype(np.int32)
+            )
+            cv2.polylines(mask, [points], False, 1, max(1, round(0.36 * unit)))
+        return mask
+
+    def _hand(self, wrist: np.ndarray, knuckles: np.ndarray) -> Hand:
+        """The proportions of the outline cover generated hands best (two thirds of intersection over union; a
+        disc around the knuckles covers a quarter)."""
+        reach = knuckles - wrist
+        half = max(0.33 * np.linalg.norm(reach.mean(axis=0)), 0.2 * np.linalg.norm(reach, axis=1).max())
+        thick = max(1, round(2 * half))
+        hull, palm = (
+            cv2.convexHull(np.vstack([wrist + share * reach for share in shares]).round().astype(np.int32))
+            for shares in ((0.2, 1.0, 1.25), (0.35, 0.9))
+        )
+        x, y, width, height = with_room(cv2.boundingRect(hull), thick, self._size)
+        outline, inner = np.zeros((2, height, width), np.uint8)
+        cv2.fillConvexPoly(outline, hull - (x, y), 1)
+        cv2.polylines(outline, [hull - (x, y)], True, 1, thick)
+        cv2.fillConvexPoly(inner, palm - (x, y), 1)
+        return Hand(Patch(x, y, outline), Patch(x, y, inner))
+
+    def _down(self) -> np.ndarray:
+        """The direction from the shoulders to the hips; straight down where the hips make no body."""
+        hips = self.points[list(HIPS)]
+        spine = hips.mean(axis=0) - self.points[list(SHOULDERS)].mean(axis=0)
+        if not self._finite[list(HIPS)].all() or spine[1] < 0.5 * self.shoulder_width:
+            return np.array([0.0, 1.0])
+        return spine / np.linalg.norm(spine)
+
+    @cached_property
+    def protected(self) -> np.ndarray:
+        """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
+        whole = (0, 0, *self._size)
+        mask = np.zeros(self._size[::-1], np.uint8)
+        for patch in (self.head, *(hand.outline for hand in self.hands)):
+            mask |= patch.within(whole)
+        return mask.view(bool)
+
+    @cached_property
+    def head(self) -> Patch:
+        """From the hair to the chin; empty where no face is seen."""
+        if not self.seen[[*EYES, *MOUTH]].all():
+            return Patch(0, 0, np.zeros((0, 0), np.uint8))
+        eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
+        axis = mouth - eyes  # about two fifths of the way from the brow to the chin
+        length = np.linalg.norm(axis)
+        ears = np.linalg.norm(np.subtract(*self.points[list(EARS)])) if self.seen[list(EARS)].all() else 0
+        centre = eyes + 0.3 * axis
+        half_axes = np.array([1.5 * length, max(0.55 * ears, 0.9 * length)])
+        middle = (*np.floor(centre).astype(int).tolist(), 1, 1)
+        x, y, width, height = with_room(middle, int(half_axes.max()) + 2, self._size)
+        mask = np.zeros((height, width), np.uint8)
+        angle = np.degrees(np.arctan2(axis[1], axis[0]))
+        ellipse = (tuple((centre - (x, y)).tolist()), tuple((2 * half_axes).tolist()), angle)
+        cv2.ellipse(mask, ellipse, 1, -1)
+        return Patch(x, y, mask)
+
+    @cached_property
+    def hands(self) -> list[Hand]:
+        """Those of which two knuckles are seen."""
+        found = []
+        for wrist, *knuckles in HANDS:
+            points = self.points[knuckles][self.seen[knuckles]]
+            if len(points) >= 2:
+                start = self.points[wrist] if self.seen[wrist] else points.mean(axis=0)
+                found.append(self._hand(start, points))
+        return found
+
+    def _hull(self, points: np.ndarray) -> np.ndarray:
+        """The convex hull of points in pixels, filled: (H, W) uint8, 0 or 1."""
+        width, height = self._size
+        mask = np.zeros((height, width), np.uint8)
+        far = _FAR * self._extent
+        cv2.fillConvexPoly(mask, cv2.convexHull(points.clip(-far, far).round().astype(np.int32)), 1)
+        return mask

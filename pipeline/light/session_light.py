@@ -1,0 +1,132 @@
+"""The light of a session's last keyframe, kept for its next one, so that a garment does not flicker.
+
+Two keyframes that hardly differ get lights that differ by a percent or two: the model is no more constant
+than that. So the next keyframe is given the last one's light E, moved as the shoulders have moved since, and
+`postprocess` keeps it wherever its own light R (its relight.py) agrees:
+
+    light = min(max(E, R − s), R + s)        s = slack · (1 − motion / jump), not below 0
+
+This is the play of a gear, not a running mean: a still picture gives the same bytes from its first answer
+on, no error is larger than s, and a lamp that is switched on shows at once.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.light.relighting import NO_LIGHT
+
+SHOULDERS = [11, 12]  # MediaPipe's
+# s of a person who keeps still: of the logarithm, so 3 % of brightness. The lights of lucy-tiny's keyframes
+# of someone who sways differ by 0.5 % on average, and by 2.3 % at the 99th percentile.
+SLACK = 0.03
+# In shoulder widths: who has moved that far is seen in another light.
+JUMP = 0.5
+# Seconds after which a session is over; a client sends a keyframe every 2 s.
+MAX_AGE_S = 30.0
+
+
+@dataclass(frozen=True)
+class View:
+    """What decides whether a light still holds.
+
+    choices: fabric, prompt, seed: another one, another light.
+    size: (width, height) of the frame in pixels.
+    crop: x, y, width, height of the window that the light lies on, in pixels of the frame.
+    landmarks: (33, 4) as in README.md; all zero: no pose.
+    """
+
+    choices: tuple[Hashable, ...]
+    size: tuple[int, int]
+    crop: tuple[int, int, int, int]
+    landmarks: np.ndarray
+
+    @property
+    def shoulders(self) -> np.ndarray | None:
+        """(2, 2) in pixels of the frame; None where they are not both to be seen there."""
+        x_y, visibility = self.landmarks[SHOULDERS, :2].astype(np.float64), self.landmarks[SHOULDERS, 3]
+        seen = (x_y > 0).all() and (x_y < 1).all() and (visibility > 0.5).all()  # False for NaN
+        return x_y * self.size if seen and np.ptp(x_y, axis=0).max() > 0.02 else None
+
+
+class SessionLights:
+    """The last light of each session.
+
+    max_sessions: beyond it the one that has been silent longest is forgotten.
+    """
+
+    def __init__(self, max_sessions: int, clock: Callable[[], float] = time.monotonic):
+        self._max_sessions = max_sessions
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, View, np.ndarray]] = OrderedDict()  # the latest last
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def earlier(self, session: str | None, view: View) -> np.ndarray:
+        """`earlier_light` for a keyframe with this view, (H, W, 4): E, and s; NO_LIGHT where none holds."""
+        self._forget()
+        if session is None or session not in self._kept:
+            return NO_LIGHT
+        _, before, light = self._kept[session]
+        if (before.choices, before.size) != (view.choices, view.size):
+            return NO_LIGHT
+        if before.shoulders is None or view.shoulders is None:
+            return NO_LIGHT
+        slack = SLACK * (1 - motion(before.shoulders, view.shoulders) / JUMP)
+        if slack <= 0:
+            return NO_LIGHT
+        return moved(light, before, view, similarity(before.shoulders, view.shoulders), slack)
+
+    def keep(self, session: str, view: View, light: np.ndarray) -> None:
+        """light: (H, W, 3) float32, what `postprocess` laid on the garment."""
+        self._kept[session] = self._clock(), view, light
+        self._kept.move_to_end(session)
+        self._forget()
+
+    def _forget(self) -> None:
+        oldest = self._clock() - MAX_AGE_S
+        while self._kept:
+            at, *_ = next(iter(self._kept.values()))
+            if at >= oldest and len(self._kept) <= self._max_sessions:
+                return
+            self._kept.popitem(last=False)
+
+
+def motion(before: np.ndarray, now: np.ndarray) -> float:
+    """How far the shoulders, (2, 2), have moved, in shoulder widths: the one that moved more."""
+    return float(np.linalg.norm(now - before, axis=1).max() / np.linalg.norm(before[1] - before[0]))
+
+
+def similarity(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """The rotation, scale and shift, (3, 3), that take two points, (2, 2), to two others."""
+    start, end = (points @ (1, 1j) for points in (before, now))  # in the complex plane: z → turn · z + shift
+    turn = (end[1] - end[0]) / (start[1] - start[0])
+    shift = end[0] - turn * start[0]
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]])
+
+
+def moved(light: np.ndarray, before: View, now: View, move: np.ndarray, slack: float) -> np.ndarray:
+    """`light`, (H, W, 3), of the view `before` as it lies on the crop of the view `now`, and the slack, which
+    is 0 where there was no light: (H, W, 4) float32. move: (3, 3), of the frame from then to now."""
+    height, width = light.shape[:2]
+    known = np.dstack([light, np.full((height, width), slack, np.float32)])
+    matrix = (
+        np.linalg.inv(_onto_frame(now.crop, (width, height)))
+        @ move
+        @ _onto_frame(before.crop, (width, height))
+    )
+    if np.allclose(matrix, np.eye(3), atol=1e-6):
+        return known
+    return cv2.warpAffine(known, matrix[:2], (width, height), flags=cv2.INTER_LINEAR)
+
+
+def _onto_frame(crop: tuple[int, int, int, int], size: tuple[int, int]) -> np.ndarray:
+    """From pixels of a picture of `size` (width, height) to those of the frame under its crop: (3, 3)."""
+    x, y, *lengths = crop
+    scale_x, scale_y = np.divide(lengths, size)
+    return np.array([[scale_x, 0, x + (scale_x - 1) / 2], [0, scale_y, y + (scale_y - 1) / 2], [0, 0, 1]])

@@ -1,0 +1,42 @@
+"""A picture under way, as the stepper sees it."""
+
+import torch
+
+from pipeline.denoising.previews import Previews
+from pipeline.denoising.sampling import Denoising
+from pipeline.tryon.models import Client
+
+
+class DenoisingJob:
+    """
+    previews: of a capture whose client wants them.
+    """
+
+    def __init__(self, denoising: Denoising, live: bool, client: Client, previews: Previews | None):
+        self.denoising = denoising
+        self.live = live
+        self._client = client
+        self._previews = previews
+
+    @property
+    def rows(self) -> int:
+        return self.denoising.rows
+
+    @property
+    def done(self) -> bool:
+        return self.denoising.done
+
+    def cancelled(self) -> bool:
+        return self._client.cancelled()
+
+    def advance(self, model_output: torch.Tensor) -> None:
+        """A capture's client is told of each step, with the preview that is ready by then."""
+        self.denoising.advance(model_output)
+        if self.live:
+            return
+        step, steps = self.denoising.step, self.denoising.steps
+        preview = None
+        if self._previews:
+            preview = self._previews.take()
+            self._previews.begin(step, steps, self.denoising.predicted)
+        self._client.progress(step, steps, preview)

@@ -1,0 +1,67 @@
+"""What a request asks for, beside its pictures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.recipe import Recipe
+
+# Each mode's default.
+OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png"}
+
+
+class InvalidRequest(ValueError):
+    """The request is not as the tensors' description says (model_repository/README.md)."""
+
+
+@dataclass(frozen=True)
+class TryonRequest:
+    """
+    live: a keyframe, which somebody waits for in real time.
+    session: keyframes of the same name share their light.
+    preview_interval: a capture's steps from one preview to the next; None: no previews.
+    """
+
+    recipe: Recipe
+    live: bool
+    session: str | None
+    render_fit: str
+    fabric: str
+    prompt: str | None
+    seed: int
+    output_format: str
+    preview_interval: int | None
+
+    @classmethod
+    def read(cls, value: Callable[[str], Any], recipes: Mapping[str, Recipe]) -> "TryonRequest":
+        """value: of a one-element input by its name; None where the request has none.
+
+        Raises InvalidRequest.
+        """
+        mode = value("mode")
+        if mode not in recipes:
+            raise InvalidRequest(f"mode is {mode!r}; it must be one of {', '.join(recipes)}")
+        try:
+            recipe = recipes[mode].override(
+                **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
+            )
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from error
+        output_format = value("output_format") or OUTPUT_FORMATS[mode]
+        if output_format not in OUTPUT_FORMATS.values():
+            raise InvalidRequest(f"output_format is {output_format!r}; it must be jpeg or png")
+        preview_interval = value("preview_interval")
+        if preview_interval is not None and preview_interval < 1:
+            raise InvalidRequest(f"preview_interval is {preview_interval}; it counts steps: 1 or more")
+        live = mode == "keyframe"
+        return cls(
+            recipe=recipe,
+            live=live,
+            session=value("session") if live else None,
+            render_fit=value("render_fit") or "auto",
+            fabric=value("fabric") or "",
+            prompt=value("prompt"),
+            seed=value("seed") or 0,
+            output_format=output_format,
+            preview_interval=preview_interval,
+        )

@@ -1,0 +1,62 @@
+"""A stage's `model.py` for the CPU profile: its `model.onnx` in Triton's Python backend.
+
+Imported inside Triton's Python stub only. The four stages differ in their `model.onnx`, not in code.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from serving.errors import CannotServe
+from serving.stages.runtime import open_stage, runtime
+
+Inputs = dict[str, np.ndarray]
+
+
+class TritonPythonModel:
+    """Runs the requests that Triton's dynamic batcher handed over as one batch."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        model = Path(args["model_repository"], args["model_version"], "model.onnx")
+        if not model.exists():
+            raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
+        try:
+            self._stage = open_stage(model)
+        except CannotServe as error:
+            raise pb_utils.TritonModelException(str(error)) from error
+        pb_utils.Logger.log_info(f"{args['model_name']} runs on {runtime()}")
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        responses: list[Any] = [None] * len(requests)
+        # Rows stack only where everything but the batch agrees.
+        alike: dict[tuple, list[tuple[int, Inputs]]] = defaultdict(list)
+        for position, request in enumerate(requests):
+            inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+            alike[tuple(array.shape[1:] for array in inputs.values())].append((position, inputs))
+        for group in alike.values():
+            positions, inputs = zip(*group, strict=True)
+            for position, response in zip(positions, self._run(inputs), strict=True):
+                responses[position] = response
+        return responses
+
+    def _run(self, batch: tuple[Inputs, ...]) -> list[Any]:
+        try:
+            if len(batch) == 1:
+                return [_response(self._stage.run(batch[0]))]
+            stacked = {name: np.concatenate([inputs[name] for inputs in batch]) for name in batch[0]}
+            outputs = self._stage.run(stacked)
+        except Exception as error:
+            if len(batch) > 1:  # one of them is to blame: find it, and spare the others
+                return [response for inputs in batch for response in self._run((inputs,))]
+            message = f"INFERENCE_FAILED: {error}"
+            return [pb_utils.InferenceResponse(error=pb_utils.TritonError(message))]
+        ends = np.cumsum([len(next(iter(inputs.values()))) for inputs in batch])[:-1]
+        parts = {name: np.split(array, ends) for name, array in outputs.items()}
+        return [_response({name: part[i] for name, part in parts.items()}) for i in range(len(batch))]
+
+
+def _response(outputs: Inputs) -> Any:
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])

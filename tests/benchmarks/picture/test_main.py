@@ -1,0 +1,16 @@
+import json
+import sys
+
+from benchmarks.picture import __main__ as picture
+
+
+def test_the_stages_meet_every_demand_but_perhaps_those_on_time(tmp_path, monkeypatch, capsys):
+    """`python -m benchmarks.picture --scenes 1 --no-stack`, as a user starts it."""
+    monkeypatch.setattr(sys, "argv", ["picture", "--scenes", "1", "--no-stack", "--output", str(tmp_path)])
+    picture.main()
+    report = json.loads((tmp_path / "picture.json").read_text())
+    assert json.loads(capsys.readouterr().out) == report
+    assert {"transparent", "opaque over video", "flat JPEG", "two people"} <= set(report["means"])
+    assert [demand for demand, met in report["met"].items() if not met and "ms" not in demand] == []
+    assert all(times["total"] > 1 for times in report["steps_ms"].values())
+    assert (tmp_path / "transparent.png").stat().st_size > 10_000

@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frontend_proxy.captures.payload import pack, unpack
+from frontend_proxy.job_factory import samples
+from frontend_proxy.jobs import Job
+from tests.frontend_proxy.triton.test_client import BARE_JOB, JOB
+
+
+def fields(job: Job) -> list[object]:
+    return [value.tolist() if isinstance(value, np.ndarray) else value for value in vars(job).values()]
+
+
+@given(
+    st.sampled_from([JOB, BARE_JOB]),
+    st.binary(max_size=64),
+    st.integers(0, 2**53 - 1),
+    st.none() | st.text(),
+    st.none() | st.floats(0, 1),
+    st.integers(1, 4),
+)
+def test_jobs_come_back_as_they_went(
+    job: Job, picture: bytes, seed: int, fabric: str | None, strength: float | None, count: int
+) -> None:
+    job = replace(job, camera_frame=picture, seed=seed, fabric=fabric, strength=strength)
+    jobs = samples(job, count)
+    assert [fields(one) for one in unpack(pack(jobs))] == [fields(one) for one in jobs]
+
+
+def test_the_pictures_of_several_samples_are_sent_once() -> None:
+    jobs = samples(replace(JOB, camera_frame=bytes(10_000)), 4)
+    assert len(pack(jobs)) < 12_000

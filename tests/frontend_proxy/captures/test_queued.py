@@ -1,0 +1,295 @@
+"""Two proxies that share a real Redis, each before a model of its own."""
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from frontend_proxy.app import create_app
+from frontend_proxy.captures import redis_queue as capture_queue
+from frontend_proxy.errors import InferenceFailed, StorageUnavailable
+from frontend_proxy.settings import Settings
+from tests.fakes import FakeServer
+from tests.frontend_proxy.captures.test_local import ASYNC, SECRET, ended
+from tests.frontend_proxy.conftest import CAPTURE, EVENTS, PNG, events_of, until
+from tests.receiver import receiving
+from tests.redis_server import RedisServer, running_redis
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as redis:
+        yield redis
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    redis = Redis.from_url(redis_server.url)
+    await redis.flushall()
+    yield redis
+    await redis.aclose()
+
+
+class Proxy:
+    """One of several; one that is cut off from Redis has died, to the others."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.server = FakeServer()
+        self.app = create_app(settings, self.server)
+        transport = httpx.ASGITransport(self.app)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://lucy.test", timeout=20)
+        (create,) = (route.endpoint.post for route in self.app.routes if route.path == "/virtual-tryon")
+        self._runs = create.__self__._runs
+
+    async def __aenter__(self) -> "Proxy":
+        self._running = self._runs.running()
+        await self._running.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.client.aclose()
+        await self._running.__aexit__(None, None, None)
+
+    def cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def away(*arguments: object) -> None:
+            raise StorageUnavailable("cut off")
+
+        for method in ("take", "renew", "save", "end", "release"):
+            monkeypatch.setattr(self._runs._queue, method, away)
+
+
+@pytest.fixture
+async def proxies(settings: Settings, redis: Redis, redis_server: RedisServer) -> AsyncIterator[list[Proxy]]:
+    shared = settings.model_copy(
+        update={
+            "redis_url": SecretStr(redis_server.url),
+            "webhook_secret": SecretStr(SECRET),
+            "webhook_inside_hosts": ["localhost"],
+            "capture_timeout_s": 15.0,
+        }
+    )
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(Proxy(shared)) for _ in range(2)]
+
+
+@pytest.fixture
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_queue, "LEASE_S", 0.5)
+    monkeypatch.setattr("frontend_proxy.captures.queued.LEASE_S", 0.5)
+
+
+async def metric(proxy: Proxy, name: str) -> float:
+    (line,) = re.findall(rf"^{name} (\S+)$", (await proxy.client.get("/metrics")).text, re.MULTILINE)
+    return float(line)
+
+
+async def left(redis: Redis) -> int:
+    return int(await redis.xlen("{lucy}:queue"))
+
+
+async def test_any_proxy_tells_of_a_capture(proxies: list[Proxy], redis: Redis) -> None:
+    one, other = proxies
+    accepted = await one.client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    assert (accepted.status_code, accepted.json()["state"]) == (202, "running")
+    status = await ended(other.client, accepted.headers["Location"])
+    assert status["state"] == "succeeded"
+    image = await one.client.get(status["result"]["images"][0]["url"])
+    assert status["result"]["result_image"] == PNG + base64.b64encode(image.content).decode()
+    async with asyncio.timeout(5):
+        while await left(redis):
+            await asyncio.sleep(0.01)
+    assert not await redis.keys("{lucy}:jobs:*"), "the customer's pictures are not kept"
+
+
+async def test_whoever_waits_gets_progress_and_the_picture(
+    proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for proxy in proxies:
+        proxy.server.capture_steps, proxy.server.delay_s = 10, 0.2
+    answer = await proxies[0].client.post("/virtual-tryon", json=CAPTURE)
+    assert answer.status_code == 200
+    assert len(proxies[0].server.finished + proxies[1].server.finished) == 1
+    response = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=EVENTS)
+    *progress, (last, result) = events_of(response.text)
+    assert progress
+    assert (last, result["success"]) == ("result", True)
+
+
+async def test_samples(proxies: list[Proxy]) -> None:
+    result = (await proxies[0].client.post("/virtual-tryon", json={**CAPTURE, "num_samples": 2})).json()
+    assert [image["seed"] for image in result["images"]] == [result["seed"], result["seed"] + 1]
+    for image in result["images"]:
+        assert (await proxies[1].client.get(image["url"])).status_code == 200
+
+
+async def test_a_failure_has_its_own_code(proxies: list[Proxy]) -> None:
+    for proxy in proxies:
+        proxy.server.error = InferenceFailed("no finite pixels")
+    answer = await proxies[0].client.post("/virtual-tryon", json=CAPTURE)
+    assert (answer.status_code, answer.json()["code"]) == (502, "INFERENCE_FAILED")
+    assert "no finite pixels" in answer.json()["error"]
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_a_proxy_that_dies_leaves_its_capture_to_the_other(
+    proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    await until(lambda: proxies[0].server.started or proxies[1].server.started)
+    dead, alive = sorted(proxies, key=lambda proxy: -len(proxy.server.started))
+    dead.cut_off(monkeypatch)
+    alive.server.delay_s = 0
+    status = await ended(alive.client, accepted.headers["Location"], within_s=10)
+    assert status["state"] == "succeeded"
+    assert len(alive.server.finished) == 1
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_a_lease_is_renewed_while_it_is_made(proxies: list[Proxy]) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 2.0  # four leases
+    accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    assert (await ended(proxies[0].client, accepted.headers["Location"], 10))["state"] == "succeeded"
+    assert len(proxies[0].server.started + proxies[1].server.started) == 1
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_a_proxy_that_ends_in_order_hands_its_capture_over_at_once(
+    settings: Settings, proxies: list[Proxy], redis: Redis
+) -> None:
+    one, other = proxies
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    accepted = await one.client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    await until(lambda: one.server.started or other.server.started)
+    leaving, staying = sorted(proxies, key=lambda proxy: -len(proxy.server.started))
+    leaving.server.delay_s = staying.server.delay_s = 0  # either may take it
+    ending = leaving._runs._makers.copy()
+    for maker in ending:
+        maker.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
+    assert (await ended(other.client, accepted.headers["Location"]))["state"] == "succeeded"
+    assert await redis.xlen("{lucy}:dead") == 0
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_a_capture_that_ends_its_makers_is_put_aside(
+    proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise one poisonous picture takes down a proxy after the other, for ever."""
+    monkeypatch.setattr("frontend_proxy.captures.queued.MAX_DELIVERIES", 0)
+    accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    status = await ended(proxies[0].client, accepted.headers["Location"])
+    assert (status["state"], status["failure"]["code"]) == ("failed", "INFERENCE_FAILED")
+    ((_, letter),) = await redis.xrange("{lucy}:dead")
+    assert letter[b"id"].decode() == status["result_id"]
+    assert await metric(proxies[1], "lucy_dead_letters") == 1
+    assert not proxies[0].server.started + proxies[1].server.started
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_deleting_cancels_wherever_it_is_made(proxies: list[Proxy], redis: Redis) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    url = (await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)).headers["Location"]
+    await until(lambda: proxies[0].server.started or proxies[1].server.started)
+    for proxy in proxies:  # one of the two does not make it
+        answer = await proxy.client.delete(url)
+        assert answer.status_code == (200 if proxy is proxies[0] else 404)
+    await until(lambda: proxies[0].server.cancelled or proxies[1].server.cancelled)
+    async with asyncio.timeout(5):
+        while await left(redis):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_who_hangs_up_cancels(proxies: list[Proxy]) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    request = asyncio.create_task(proxies[0].client.post("/virtual-tryon", json=CAPTURE))
+    await until(lambda: proxies[0].server.started or proxies[1].server.started)
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    await until(lambda: proxies[0].server.cancelled or proxies[1].server.cancelled)
+
+
+async def test_a_key_holds_for_all_proxies(proxies: list[Proxy]) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    answers = await asyncio.gather(
+        *(
+            proxy.client.post("/virtual-tryon", json=CAPTURE, headers={**headers, **ASYNC})
+            for proxy in proxies * 4
+        )
+    )
+    assert len({answer.json()["result_id"] for answer in answers}) == 1
+    await ended(proxies[0].client, answers[0].headers["Location"])
+    again = await proxies[1].client.post("/virtual-tryon", json=CAPTURE, headers=headers)
+    assert again.json()["result_id"] == answers[0].json()["result_id"]
+    assert len(proxies[0].server.started + proxies[1].server.started) == 1
+    other = await proxies[1].client.post("/virtual-tryon", json={**CAPTURE, "seed": 9}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_every_proxy_counts_the_queue(proxies: list[Proxy]) -> None:
+    for proxy in proxies:
+        proxy.server.delay_s = 60
+    for _ in range(3):
+        await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    for proxy in proxies:
+        assert await metric(proxy, "lucy_captures_queued") == 3
+
+
+async def test_a_full_queue_refuses(proxies: list[Proxy]) -> None:
+    proxies[0]._runs._queue._most = 0
+    answer = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    assert (answer.status_code, answer.json()["code"]) == (429, "OVERLOADED")
+
+
+async def test_a_webhook_is_delivered_once(proxies: list[Proxy], redis: Redis) -> None:
+    async with receiving() as receiver:
+        capture = {**CAPTURE, "webhook_url": receiver.url}
+        accepted = await proxies[0].client.post("/virtual-tryon", json=capture, headers=ASYNC)
+        await until(lambda: receiver.requests)
+        async with asyncio.timeout(5):
+            while await left(redis):
+                await asyncio.sleep(0.01)
+        message = json.loads(receiver.requests[0].body)
+        assert (message["type"], message["data"]["url"]) == (
+            "capture.succeeded",
+            accepted.headers["Location"],
+        )
+        assert len(receiver.requests) == 1
+
+
+@pytest.mark.usefixtures("short_lease")
+async def test_a_webhook_whose_proxy_dies_is_delivered_by_the_other(
+    proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with receiving() as receiver:
+        receiver.statuses = [500, 200]
+        capture = {**CAPTURE, "webhook_url": receiver.url}
+        await proxies[0].client.post("/virtual-tryon", json=capture, headers=ASYNC)
+        await until(lambda: receiver.requests)
+        dead = max(proxies, key=lambda proxy: len(proxy.server.finished))
+        dead.cut_off(monkeypatch)
+        await until(lambda: len(receiver.requests) == 2, within_s=10)
+        assert len(proxies[0].server.started + proxies[1].server.started) == 1
+
+
+async def test_without_redis_the_answer_is_503(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(
+        settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1")}), FakeServer()
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lucy.test") as client:
+        answer = await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert answer.headers["Retry-After"]

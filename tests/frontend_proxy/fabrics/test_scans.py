@@ -1,0 +1,185 @@
+import base64
+import hashlib
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from catalog import Catalog
+from fabric import ScanOptions, scan
+from frontend_proxy.fabrics.catalog_routes import URL_FIELDS
+from frontend_proxy.settings import Settings
+from tests.frontend_proxy.conftest import Serve, encoded
+
+SCAN = "/api/fabric/scan"
+CORNERS = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+
+
+def photo() -> bytes:
+    """A woven-looking photo: noise over a grid."""
+    y, x = np.mgrid[:256, :256]
+    grid = 120 + 40 * np.sin(x / 3) * np.sin(y / 3) + np.random.default_rng(0).normal(0, 8, (256, 256))
+    buffer = io.BytesIO()
+    Image.fromarray(grid.clip(0, 255).astype(np.uint8)).convert("RGB").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+PHOTO = photo()
+BASE64 = base64.b64encode(PHOTO).decode()
+
+
+@pytest.fixture
+async def scanner(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a proxy that has its worker processes."""
+    async with (
+        serve(workers=True) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client,
+    ):
+        yield client
+
+
+def image(data_uri: str) -> tuple[bytes, Image.Image]:
+    media_type, data = data_uri.removeprefix("data:").split(";base64,")
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert picture.get_format_mimetype() == media_type
+    return base64.b64decode(data), picture
+
+
+async def test_a_scan_gives_every_map_as_a_data_uri(scanner: httpx.AsyncClient, settings: Settings) -> None:
+    bare = await scanner.post(SCAN, json={"image": BASE64})
+    body = bare.json()
+    assert (bare.status_code, body["success"]) == (200, True)
+    assert bare.headers["Content-Type"] == "application/json"
+    assert body["fabric_id"].startswith("custom-")
+    assert 0 <= body["roughness"] <= 1
+    assert body["metalness"] == 0
+    assert body["material"]["sheen"] > 0
+    assert "color" not in body["material"]
+    assert isinstance(body["quality"]["advice"], list)
+    for field in URL_FIELDS.values():
+        assert image(body[field])[1].size == ((256, 256) if field == "thumbnail" else (1024, 1024))
+    assert not settings.catalog_dir.exists()  # nobody asked to save it
+
+    prefixed = await scanner.post(SCAN, json={"image": "data:image/jpeg;base64," + BASE64})
+    assert prefixed.json().pop("fabric_id") != body["fabric_id"]
+    assert prefixed.json()["diffuseUrl"] == body["diffuseUrl"]
+
+
+async def test_a_form_asks_for_the_same_as_json(scanner: httpx.AsyncClient) -> None:
+    options = {"fabric_class": "denim", "size": 256, "physical_width_mm": 80, "format": "png"}
+    by_json = await scanner.post(SCAN, json={"image": BASE64, "corners": CORNERS, **options})
+    by_form = await scanner.post(
+        SCAN,
+        data={"corners": json.dumps(CORNERS), "name": "", **options},
+        files={"image": ("p.jpg", PHOTO, "image/jpeg")},
+    )
+    one, other = by_json.json(), by_form.json()
+    assert one.pop("fabric_id") != other.pop("fabric_id")
+    assert one == other
+    assert one["name"] == "Scanned denim"
+    data, picture = image(one["diffuseUrl"])
+    assert (picture.format, picture.size) == ("PNG", (256, 256))
+    wanted = scan(PHOTO, ScanOptions(corners=CORNERS, **options))  # type: ignore[arg-type]
+    assert data == wanted.diffuse.data
+    assert one["quality"]["tile_width_mm"] == wanted.quality["tile_width_mm"] > 0
+
+
+async def test_a_saved_scan_is_in_the_catalog_and_stays(
+    scanner: httpx.AsyncClient, settings: Settings
+) -> None:
+    wanted = {"image": BASE64, "size": 256, "fabric_class": "wool", "save": True}
+    first = (await scanner.post(SCAN, json={**wanted, "name": "  Attic wool "})).json()
+    entry = (await scanner.get(f"/api/fabric/{first['fabric_id']}")).json()["fabric"]
+    assert (first["fabric_id"], entry["name"], first["name"]) == ("attic-wool", "Attic wool", "Attic wool")
+    assert entry["tags"] == ["scanned", "wool"]
+    assert entry["provenance"]["options"] == {"fabric_class": "wool", "size": 256}
+    for field in (*URL_FIELDS.values(), "roughness", "metalness", "material", "quality"):
+        assert first[field] == entry[field]
+    unsaved = (await scanner.post(SCAN, json={**wanted, "save": False})).json()
+    for field in URL_FIELDS.values():
+        texture = await scanner.get(first[field])
+        assert texture.content == image(unsaved[field])[0]
+        assert hashlib.sha256(texture.content).hexdigest() in first[field]
+
+    form = {key: str(value) for key, value in wanted.items() if key != "image"}
+    again = await scanner.post(SCAN, data=form, files={"image": PHOTO})
+    assert again.json()["fabric_id"] == "scanned-wool"  # no name was given
+    restarted = Catalog(settings.catalog_dir)
+    assert {"attic-wool", "scanned-wool"} <= {fabric.id for fabric in restarted.list(tag="scanned")}
+
+
+async def test_more_fabrics_than_may_be_saved(serve: Serve) -> None:
+    async with (
+        serve(workers=True, max_saved_fabrics=1) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client,
+    ):
+        wanted = {"image": BASE64, "size": 256, "save": True}
+        assert (await client.post(SCAN, json=wanted)).status_code == 200
+        refused = await client.post(SCAN, json=wanted)
+        assert (refused.status_code, refused.json()["code"]) == (507, "INSUFFICIENT_STORAGE")
+        assert (await client.post(SCAN, json={**wanted, "save": False})).status_code == 200
+
+
+async def test_a_photo_that_cannot_be_scanned(scanner: httpx.AsyncClient, settings: Settings) -> None:
+    for fields, status, code in [
+        ({"image": "Zm9v"}, 400, "IMAGE_DECODE"),
+        ({"image": encoded("RGB", "PNG", size=(8, 8))}, 400, "INVALID_INPUT"),
+        ({"image": encoded("L", "PNG", size=(7000, 6000), colour="white")}, 413, "IMAGE_DECODE"),
+    ]:
+        response = await scanner.post(SCAN, json={**fields, "save": True})
+        assert (response.status_code, response.json()["code"]) == (status, code)
+    assert not settings.catalog_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"image": None}, "image"),
+        ({"image": "no base64!"}, "image"),
+        ({"name": "x" * 121}, "name"),
+        ({"name": 5}, "name"),
+        ({"save": "perhaps"}, "save"),
+        ({"corners": CORNERS[:3]}, "corners"),
+        ({"corners": [*CORNERS[:3], [0.5, 1.5]]}, "corners"),
+        ({"corners": [*CORNERS[:3], [0.5, float("nan")]]}, "corners"),
+        ({"corners": [1, 2, 3, 4]}, "corners"),
+        ({"corners": "no json"}, "corners"),
+        ({"fabric_class": "chainmail"}, "fabric_class"),
+        ({"fabric_class": ["wool"]}, "fabric_class"),
+        ({"size": 1000}, "size"),
+        ({"size": "large"}, "size"),
+        ({"physical_width_mm": -1}, "physical_width_mm"),
+        ({"physical_width_mm": float("inf")}, "physical_width_mm"),
+        ({"format": "gif"}, "format"),
+    ],
+)
+async def test_a_wrong_value_names_its_field(
+    client: httpx.AsyncClient, fields: dict[str, Any], named: str
+) -> None:
+    """Before the photo costs anything: this client's proxy has no worker."""
+    content = json.dumps({"image": BASE64, **fields})
+    response = await client.post(SCAN, content=content)
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_INPUT")
+    assert response.json()["error"].startswith(named)
+
+
+async def test_a_form_s_wrong_values_are_named_too(client: httpx.AsyncClient) -> None:
+    for field, value in [("corners", "[[0, 0"), ("size", "1e3"), ("save", "perhaps"), ("format", "gif")]:
+        response = await client.post(SCAN, data={field: value}, files={"image": PHOTO})
+        assert (response.status_code, response.json()["code"]) == (400, "INVALID_INPUT")
+        assert response.json()["error"].startswith(field)
+    response = await client.post(SCAN, files={"photo": PHOTO})
+    assert response.json()["error"].startswith("image: ")
+
+
+async def test_a_photo_of_too_many_bytes(client: httpx.AsyncClient) -> None:
+    response = await client.post(SCAN, json={"image": "A" * (14 * 2**20)})
+    assert (response.status_code, response.json()["code"]) == (413, "IMAGE_DECODE")
+    for size, code in [(10 * 2**20 + 1, "IMAGE_DECODE"), (11 * 2**20, "OVERLOADED")]:
+        response = await client.post(SCAN, files={"image": b"A" * size})
+        assert (response.status_code, response.json()["code"]) == (413, code)

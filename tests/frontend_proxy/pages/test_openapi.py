@@ -1,0 +1,99 @@
+"""The description against the application: all of it is there, and schemathesis finds nothing."""
+
+import asyncio
+import base64
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, assume
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from starlette.routing import Route
+
+from frontend_proxy.__main__ import server_config
+from frontend_proxy.app import create_app
+from frontend_proxy.pages.openapi import document
+from frontend_proxy.settings import Settings
+from frontend_proxy.web.routing import methods
+from frontend_proxy.web.shutdown import Server, Shutdown
+from tests.fakes import FakeServer
+from tests.frontend_proxy.conftest import FRAME, RENDER, encoded
+
+UNDESCRIBED = {"/studio", "/docs", "/docs/websocket", "/redoc", "/openapi.json", "/asyncapi.json"}
+SCANNABLE = "data:image/jpeg;base64," + encoded("RGB", "JPEG", (96, 96), "olive")
+
+# A server that takes "4" for 4, as forms have it, and fields that it does not know is lenient on purpose, so
+# that every client is understood. And four corners that cross are valid JSON, but no swatch.
+LENIENT = [negative_data_rejection]
+PARTLY_SAID = {"/api/fabric/scan": [positive_data_acceptance]}
+
+# The format of every image in the schemas: what a valid one is, is more than a pattern can say.
+schemathesis.openapi.format("image", st.sampled_from([FRAME, RENDER, SCANNABLE]))
+schemathesis.openapi.format("binary", st.just(base64.b64decode(SCANNABLE.partition(",")[2])))
+
+
+def test_every_route_is_described_and_nothing_else(settings: Settings) -> None:
+    described = {
+        (path, method.upper())
+        for path, operations in document(False, 50)["paths"].items()
+        for method in operations.keys() - {"parameters"}
+    }
+    served = {
+        (route.path, method)
+        for route in create_app(settings, FakeServer()).routes
+        if isinstance(route, Route) and route.path not in UNDESCRIBED
+        for method in methods(route)
+    }
+    assert described == served | {("/textures/{file}", "GET")}
+
+
+def test_credentials_are_optional_only_where_no_key_is_set() -> None:
+    assert {} in document(False, 50)["security"]
+    assert {} not in document(True, 50)["security"]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real application with its worker processes, in a thread of its own; at its door a fake model."""
+    folder = tmp_path_factory.mktemp("data")
+    settings = Settings(
+        _env_file=None, host="127.0.0.1", catalog_dir=folder / "catalog", results_dir=folder / "results"
+    )
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who comes before the server does, waits
+    shutdown = Shutdown()
+    config = server_config(settings, lambda: create_app(settings, FakeServer(), shutdown))
+    server = Server(config, settings, shutdown)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    while httpx.get(f"{base}/health/ready").status_code != 200:
+        assert thread.is_alive()
+    yield base
+    server.should_exit = True
+    thread.join()
+
+
+described = schemathesis.openapi.from_dict(document(False, 50))
+
+
+@described.parametrize()
+@hypothesis_settings(
+    max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+def test_schemathesis_finds_nothing(case: schemathesis.Case, address: str) -> None:
+    """With all of its checks but those above."""
+    assume((case.path_parameters or {}).get("id") not in ("catalog", "scan"))  # those are other operations
+    if isinstance(case.body, dict):
+        case.body.pop("webhook_url", None)  # this server has no secret, so it refuses every one
+    if "Idempotency-Key" in (case.headers or {}):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())  # one that came with other fields is refused
+    excluded = LENIENT + PARTLY_SAID.get(case.operation.path, [])
+    case.call_and_validate(base_url=address, excluded_checks=excluded)

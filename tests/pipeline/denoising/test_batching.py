@@ -1,0 +1,43 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from pipeline.denoising.batching import group_compatible, padded_size, stack
+
+
+def job(rows, value, unet="unet", side=2):
+    return SimpleNamespace(
+        rows=rows,
+        unet=unet,
+        sample=torch.full((rows, 9, 2, side), value),
+        timestep=torch.full((rows,), 10 * value),
+        prompt_embeds=torch.full((rows, 3, 4), 100 * value),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes", "padded"),
+    [(1, (1, 2, 4), 1), (3, (1, 2, 4), 4), (4, (1, 2, 4), 4), (5, (1, 2, 4), 5), (3, (), 3)],
+)
+def test_a_batch_is_padded_to_the_next_size_that_has_a_graph(rows, sizes, padded):
+    assert padded_size(rows, sizes) == padded
+
+
+def test_every_job_gets_its_own_rows_back_and_none_of_the_padding():
+    batch = stack([job(1, 1.0), job(2, 2.0)], (1, 2, 4, 8))
+    assert [tuple(tensor.shape) for tensor in batch.inputs.values()] == [(4, 9, 2, 2), (4, 1), (4, 3, 4)]
+    # A stand-in for the UNet that tells the rows apart.
+    parts = batch.split(batch.inputs["sample"][:, :4] + batch.inputs["timestep"][..., None, None])
+    assert [len(part) for part in parts] == [1, 2]
+    assert [part.unique().item() for part in parts] == [11, 22]
+
+
+def test_without_sizes_nothing_is_padded():
+    """On a CPU a row costs its full time."""
+    assert len(stack([job(1, 1.0), job(2, 2.0)], ()).inputs["sample"]) == 3
+
+
+def test_jobs_of_two_unets_or_two_resolutions_do_not_share_a_batch():
+    jobs = [job(1, 1.0, "unet_fast"), job(2, 2.0), job(1, 3.0, "unet_fast"), job(1, 4.0, side=3)]
+    assert group_compatible(jobs) == [[0, 2], [1], [3]]

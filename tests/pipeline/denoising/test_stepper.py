@@ -1,0 +1,229 @@
+import asyncio
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.denoising.scheduler import Scheduler
+from pipeline.denoising.stepper import Cancelled, Stepper
+
+
+class CountingJob:
+    """A job that needs `steps` predictions, each of which must be its own name."""
+
+    def __init__(self, name, steps, live=True, rows=1, cancel_after=None):
+        self.name, self.steps, self.live, self.rows = name, steps, live, rows
+        self.cancel_after = cancel_after
+        self.step = 0
+
+    @property
+    def done(self):
+        return self.step == self.steps
+
+    def cancelled(self):
+        return self.cancel_after is not None and self.step >= self.cancel_after
+
+    def advance(self, prediction):
+        assert prediction == self.name, "a job was handed another's prediction"
+        self.step += 1
+
+
+class Network:
+    """Predicts each job's name, and remembers who was in which tick."""
+
+    def __init__(self, poison=None):
+        self.ticks = []
+        self.poison = poison
+
+    async def __call__(self, jobs):
+        self.ticks.append([job.name for job in jobs])
+        await asyncio.sleep(0)
+        if self.poison in self.ticks[-1]:
+            raise RuntimeError(f"{self.poison} cannot be predicted")
+        return [job.name for job in jobs]
+
+
+def stepper_for(network, max_rows, capture_interval=3):
+    return Stepper(Scheduler(max_rows, capture_interval), network)
+
+
+async def run_all(stepper, jobs):
+    return await asyncio.gather(*(stepper.run(job) for job in jobs), return_exceptions=True)
+
+
+async def test_jobs_of_different_lengths_share_ticks():
+    network = Network()
+    stepper = stepper_for(network, max_rows=8)
+    assert await run_all(stepper, [CountingJob("a", 2), CountingJob("b", 4)]) == [None, None]
+    assert network.ticks == [["a", "b"], ["a", "b"], ["b"], ["b"]]
+
+
+async def test_a_job_that_comes_later_joins_the_next_tick():
+    network = Network()
+    stepper = stepper_for(network, max_rows=8)
+    first = asyncio.create_task(stepper.run(CountingJob("a", 6)))
+    while len(network.ticks) < 2:
+        await asyncio.sleep(0)
+    await stepper.run(CountingJob("b", 2))
+    await first
+    assert ["a", "b"] in network.ticks
+    assert len(network.ticks) == 6
+
+
+async def test_the_stepper_works_again_after_it_was_idle():
+    stepper = stepper_for(Network(), max_rows=8)
+    await stepper.run(CountingJob("a", 2))
+    await stepper.run(CountingJob("b", 2))
+
+
+async def test_captures_advance_every_third_tick_beside_keyframes():
+    network = Network()
+    stepper = stepper_for(network, max_rows=8, capture_interval=3)
+    jobs = [CountingJob("capture", 3, live=False, rows=2), CountingJob("keyframe", 9)]
+    assert await run_all(stepper, jobs) == [None, None]
+    assert [tick for tick, names in enumerate(network.ticks) if "capture" in names] == [3, 6, 9]
+    assert sum("keyframe" in names for names in network.ticks[:9]) == 9, "a keyframe lost a tick"
+
+
+async def test_captures_alone_advance_every_tick():
+    network = Network()
+    await stepper_for(network, max_rows=8).run(CountingJob("capture", 25, live=False))
+    assert len(network.ticks) == 25
+
+
+async def test_a_full_house_of_keyframes_does_not_starve_a_capture():
+    network = Network()
+    stepper = stepper_for(network, max_rows=4, capture_interval=3)
+    jobs = [CountingJob(f"k{n}", 30) for n in range(8)] + [CountingJob("capture", 5, live=False, rows=2)]
+    await run_all(stepper, jobs)
+    turns = [tick for tick, names in enumerate(network.ticks) if "capture" in names]
+    assert max(late - early for early, late in pairwise(turns)) <= 3
+
+
+class SlowNetwork(Network):
+    """Takes 10 ms for a call, by the loop's clock."""
+
+    def __init__(self):
+        super().__init__()
+        self.began = []
+
+    async def __call__(self, jobs):
+        self.began.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.01)
+        return await super().__call__(jobs)
+
+
+async def test_a_capture_gives_way_while_a_keyframe_is_at_other_stages():
+    """It took half of the processor there, since only ticks were counted."""
+    network = SlowNetwork()
+    stepper = stepper_for(network, max_rows=8, capture_interval=3)
+    with stepper.live_under_way():
+        await stepper.run(CountingJob("capture", 6, live=False))
+    pauses = [late - early - 0.01 for early, late in pairwise(network.began)]
+    assert min(pauses) >= 0.02, "two of three thirds are the keyframe's"
+
+
+async def test_a_capture_gives_way_no_longer_than_it_must():
+    """A keyframe that comes is not kept waiting, and what comes after the last keyframe is the capture's."""
+    network = SlowNetwork()
+    stepper = stepper_for(network, max_rows=8, capture_interval=10_000)
+    with stepper.live_under_way():
+        capture = asyncio.create_task(stepper.run(CountingJob("capture", 4, live=False)))
+        while len(network.ticks) < 1:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)  # now it gives way, for 100 s
+        assert network.ticks == [["capture"]]
+        await asyncio.wait_for(stepper.run(CountingJob("keyframe", 2)), 5)
+    await asyncio.wait_for(capture, 5)
+    assert network.ticks == [["capture"], ["keyframe"], ["keyframe"], *[["capture"]] * 3]
+
+
+async def test_a_capture_that_gives_way_can_be_cancelled():
+    network = SlowNetwork()
+    stepper = stepper_for(network, max_rows=8, capture_interval=3)
+    with stepper.live_under_way():
+        capture = CountingJob("capture", 25, live=False, cancel_after=2)
+        with pytest.raises(Cancelled):
+            await stepper.run(capture)
+    assert capture.step == 2
+
+
+async def test_captures_that_do_not_fit_together_take_turns():
+    network = Network()
+    stepper = stepper_for(network, max_rows=2)
+    await run_all(stepper, [CountingJob(name, 3, live=False, rows=2) for name in "abc"])
+    assert network.ticks == [["a"], ["b"], ["c"]] * 3
+
+
+async def test_a_cancelled_job_is_dropped_at_the_next_tick():
+    network = Network()
+    stepper = stepper_for(network, max_rows=8)
+    outcome = await run_all(stepper, [CountingJob("a", 25, cancel_after=2), CountingJob("b", 5)])
+    assert isinstance(outcome[0], Cancelled)
+    assert outcome[1] is None
+    assert sum("a" in names for names in network.ticks) == 2
+
+
+async def test_a_waiter_that_goes_away_takes_its_job_along():
+    network = Network()
+    stepper = stepper_for(network, max_rows=8)
+    waiter = asyncio.create_task(stepper.run(CountingJob("a", 25)))
+    while len(network.ticks) < 2:
+        await asyncio.sleep(0)
+    waiter.cancel()
+    await stepper.run(CountingJob("b", 5))
+    assert sum("a" in names for names in network.ticks) <= 4
+
+
+async def test_a_job_that_breaks_the_batch_fails_alone():
+    stepper = stepper_for(Network(poison="bad"), max_rows=8)
+    good, bad, fine = await run_all(
+        stepper, [CountingJob("good", 3), CountingJob("bad", 3), CountingJob("fine", 3)]
+    )
+    assert good is None
+    assert fine is None
+    assert isinstance(bad, RuntimeError)
+
+
+async def test_a_job_that_cannot_advance_fails_alone():
+    class Broken(CountingJob):
+        def advance(self, prediction):
+            raise ArithmeticError("no next step")
+
+    outcome = await run_all(stepper_for(Network(), max_rows=8), [Broken("x", 3), CountingJob("y", 3)])
+    assert isinstance(outcome[0], ArithmeticError)
+    assert outcome[1] is None
+
+
+async def test_a_job_larger_than_a_batch_is_refused_at_once():
+    with pytest.raises(ValueError, match="does not fit"):
+        await stepper_for(Network(), max_rows=2).run(CountingJob("a", 1, rows=3))
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 9), st.booleans(), st.integers(1, 2), st.none() | st.integers(0, 9)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(2, 8),
+    st.integers(1, 4),
+)
+def test_every_job_ends_whatever_comes(shapes, max_rows, capture_interval):
+    network = Network()
+    jobs = [
+        CountingJob(f"job{n}", steps, live, rows, cancel_after)
+        for n, (steps, live, rows, cancel_after) in enumerate(shapes)
+    ]
+
+    async def all_of_them():
+        stepper = stepper_for(network, max_rows, capture_interval)
+        return await asyncio.wait_for(run_all(stepper, jobs), timeout=10)
+
+    outcomes = asyncio.run(all_of_them())
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        assert job.done if outcome is None else isinstance(outcome, Cancelled)
+    rows = {job.name: job.rows for job in jobs}
+    assert all(0 < sum(rows[name] for name in names) <= max_rows for names in network.ticks)

@@ -1,0 +1,66 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.garment.crop import Crop, around, latent_mask, pixels
+
+RESOLUTION = (256, 256)
+
+
+def box(frame, x, y, width, height):
+    mask = np.zeros(frame[::-1], np.uint8)
+    mask[y : y + height, x : x + width] = 255
+    return mask
+
+
+@given(st.tuples(*[st.integers(0, 199)] * 2), st.tuples(*[st.integers(1, 200)] * 2))
+def test_the_crop_holds_the_whole_garment_and_has_the_networks_aspect(corner, size):
+    mask = box((320, 240), *corner, *size)
+    crop = around(mask, (128, 256))
+    assert crop.width / crop.height == pytest.approx(2, rel=0.05)
+    x, y, width, height = cv2.boundingRect(mask)
+    assert crop.x <= x
+    assert crop.y <= y
+    assert crop.x + crop.width >= x + width
+    assert crop.y + crop.height >= y + height
+
+
+def test_the_crop_stays_in_the_frame_where_it_fits():
+    crop = around(box((640, 480), 0, 300, 200, 180), RESOLUTION)
+    assert crop.x == 0
+    assert crop.y + crop.height == 480
+
+
+def test_a_garment_as_large_as_the_frame_puts_the_frame_in_the_middle():
+    crop = around(box((640, 480), 0, 0, 640, 480), RESOLUTION)
+    assert crop.width == crop.height > 640
+    assert crop.y == (480 - crop.height) // 2
+
+
+def test_what_lies_beyond_the_frame_is_filled():
+    picture = np.full((100, 100, 3), 77, np.uint8)
+    assert (Crop(-50, -50, 200, 200).of(picture, (64, 64), cv2.BORDER_REFLECT_101) == 77).all()
+    outside = Crop(-50, -50, 200, 200).of(picture, (200, 200), cv2.BORDER_CONSTANT)
+    assert outside[10, 10].max() == 0
+
+
+def test_every_latent_that_the_garment_touches_is_painted():
+    mask = box((256, 256), 100, 100, 9, 1)
+    painted = latent_mask(Crop(0, 0, 256, 256), mask, RESOLUTION)
+    assert painted.shape == (1, 1, 32, 32)
+    assert set(zip(*np.nonzero(painted[0, 0]), strict=True)) == {(12, 12), (12, 13)}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_conditioning_image_is_blank_where_it_should_be(masked):
+    composite = np.full((256, 256, 3), (0, 128, 255), np.uint8)  # BGR
+    crop = Crop(0, 0, 256, 256)
+    painted = latent_mask(crop, box((256, 256), 64, 64, 64, 64), RESOLUTION)
+    images = pixels(crop, composite, painted, RESOLUTION, masked)
+    assert images.shape == (2 if masked else 1, 3, 256, 256)
+    assert images.dtype == np.float32
+    assert images[0, :, 0, 0] == pytest.approx([1, 0, -1], abs=0.01)  # RGB
+    inside = images[-1, :, 100, 100]
+    assert inside == pytest.approx([0, 0, 0] if masked else [1, 0, -1], abs=0.01)

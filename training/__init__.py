@@ -1,0 +1,1 @@
+"""How checkpoints of our own are made."""

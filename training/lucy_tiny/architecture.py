@@ -1,0 +1,228 @@
+"""lucy-tiny's parts, and the checkpoint folder they make.
+
+A latent-diffusion inpainting model (Rombach et al., 2022, arXiv:2112.10752) in the shapes that diffusers'
+`StableDiffusionInpaintPipeline` knows, small enough for two CPU cores: 256×256 pixels, 32×32×4 latents. The
+UNet predicts v (Salimans & Ho, 2022, arXiv:2202.00512) on a schedule that ends in pure noise and starts its
+steps there (Lin et al., 2023, arXiv:2305.08891), because a few steps from an image that still shows through
+would keep the render's flat light.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+from tokenizers import pre_tokenizers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from training.lucy_tiny.captions import PROMPT, corpus
+
+RESOLUTION = 256
+LATENT_SIZE = RESOLUTION // 8
+TOKENS = 77
+TEXT_WIDTH = 128
+
+
+def build_tokenizer(sentences: Iterable[str]) -> CLIPTokenizer:
+    """CLIP's own tokenizer (lower case, byte-level BPE) over the merges that `sentences` ask for."""
+    merges = _learn_merges(Counter(word for sentence in sentences for word in re.findall("[a-z]+", sentence)))
+    merged = ["".join(pair) for pair in merges]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # comes in any order
+    symbols = [
+        "<|startoftext|>",
+        "<|endoftext|>",
+        *alphabet,
+        *(f"{letter}</w>" for letter in alphabet),
+        *merged,
+    ]
+    vocabulary = {symbol: index for index, symbol in enumerate(symbols)}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS)
+
+
+def _learn_merges(words: Counter[str]) -> list[tuple[str, str]]:
+    """Byte pair encoding (Sennrich et al., 2016, arXiv:1508.07909) until each word is one symbol.
+
+    `tokenizers`' own trainer breaks ties in another way each time it runs, and a checkpoint's embeddings
+    stand in one order only.
+    """
+    spellings = {word: [*word[:-1], f"{word[-1]}</w>"] for word in words}
+    merges: list[tuple[str, str]] = []
+    while True:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, symbols in spellings.items():
+            for pair in pairwise(symbols):
+                pairs[pair] += words[word]
+        if not pairs:
+            return merges
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        merges.append(best)
+        for symbols in spellings.values():
+            for at in reversed(range(len(symbols) - 1)):
+                if tuple(symbols[at : at + 2]) == best:
+                    symbols[at : at + 2] = ["".join(best)]
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """input_ids (B, 77) → embeddings (B, 77, 128)."""
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=2 * TEXT_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return CLIPTextModel(config)
+
+
+def build_autoencoder() -> AutoencoderKL:
+    """pixels (B, 3, 256, 256) in −1…1 ↔ latents (B, 4, 32, 32), of unit variance: nothing to scale.
+
+    Four groups of channels, so that `autoencoder.set_linear` can pass a picture through the last
+    normalisation of either half unchanged.
+    """
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 96),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=RESOLUTION,
+        scaling_factor=1.0,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        mid_block_add_attention=False,
+        force_upcast=False,
+    )
+
+
+def build_unet() -> UNet2DConditionModel:
+    """[z_t, mask, conditioning] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32).
+
+    Untrained it answers v = −conditioning, which at the last timestep stands for the composite as it is: it
+    learns only what the scene's light changes. From noise, hours go by before it can copy a picture.
+
+    The caption reaches it twice: word by word through cross attention, and as a whole, beside the timestep,
+    as scales and shifts of every block (Perez et al., 2018, arXiv:1709.07871). "From the left" is one thing
+    for the whole picture, and cross attention alone was slow to learn it.
+    """
+    unet = UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=9,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(64, 128, 192),
+        layers_per_block=1,
+        attention_head_dim=4,  # diffusers reads it as the number of heads
+        cross_attention_dim=TEXT_WIDTH,
+        norm_num_groups=8,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=8,
+        resnet_time_scale_shift="scale_shift",
+    )
+    _pass_conditioning(unet)
+    return unet
+
+
+@torch.no_grad()
+def _pass_conditioning(unet: Any) -> None:
+    """Lead the conditioning through the outermost skip connection to the output, negated.
+
+    In each of the first four groups of the last normalisation stand c, −c and a pair of constants ±HIGH,
+    beside which the variance of the rest is nothing: the normalisation then only divides by a known number,
+    and silu(x) − silu(−x) = x undoes the activation.
+    """
+    high, channels = 8.0, unet.conv_in.out_channels
+    size = channels // unet.conv_norm_out.num_groups
+    block = unet.up_blocks[-1].resnets[-1]
+    for convolution in (block.conv2, block.conv_shortcut):
+        convolution.weight[: 4 * size] = 0
+        convolution.bias[: 4 * size] = 0
+    unet.conv_out.weight.zero_()
+    unet.conv_out.bias.zero_()
+    deviation = high * (2 / size) ** 0.5
+    for k in range(4):
+        plus, minus, *constants = range(k * size, k * size + 4)
+        for channel in (plus, minus, *constants):
+            unet.conv_in.weight[channel] = 0
+            unet.conv_in.bias[channel] = 0
+            block.conv_shortcut.weight[channel, block.conv_shortcut.in_channels - channels + channel] = 1
+        for sign, channel, constant in zip((1, -1), (plus, minus), constants, strict=True):
+            unet.conv_in.weight[channel, 5 + k, 1, 1] = sign
+            unet.conv_in.bias[constant] = sign * high
+            unet.conv_out.weight[k, channel, 1, 1] = -sign * deviation
+
+
+def build_scheduler() -> DDIMScheduler:
+    """v-prediction, zero terminal signal-to-noise ratio, trailing timesteps.
+
+    Noisier than Stable Diffusion's: the composite already says nearly everything, so that a keyframe's four
+    steps (ᾱ at most 0.11) may each answer from it alone. At Stable Diffusion's 0.65 the last of them had to
+    take apart noise and picture, which so small a network does badly: noise was left all over the picture.
+    """
+    return DDIMScheduler(
+        beta_start=0.008,
+        beta_end=0.016,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        steps_offset=1,  # trailing steps have none; diffusers warns of any other number
+        clip_sample=False,
+    )
+
+
+def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
+    """All parts with seeded random weights, in float32."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(corpus())
+    return StableDiffusionInpaintPipeline(
+        vae=build_autoencoder(),
+        text_encoder=build_text_encoder(tokenizer),
+        tokenizer=tokenizer,
+        unet=build_unet(),
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+# The model paints the scene's light, and finer than `relight_sigma` pixels only blotches; a render's light is
+# neutral, and a photograph's folds are deeper by `detail_gain` (postprocess/1/relight.py).
+MODES = {
+    "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.15},
+    "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.4},
+}
+# Where little noise is left, so small a network takes its own errors for the scene: the picture gets worse.
+DENOISING_END = 0.5
+
+
+def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
+    """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is meant to be used."""
+    pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    pipeline.to(dtype=torch.float32)
+    recipe = {
+        "scheduler": "DDIMScheduler",
+        "strength": 1.0,
+        "guidance_scale": 1.0,
+        "denoising_end": DENOISING_END,
+    }
+    use = {
+        "resolution": [RESOLUTION, RESOLUTION],
+        "conditioning": "composite",
+        "prompt": PROMPT,
+        "negative_prompt": "",
+    } | {mode: recipe | own for mode, own in MODES.items()}
+    (folder / "pipeline.json").write_text(json.dumps(use, indent=2) + "\n")
