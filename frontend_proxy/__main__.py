@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from frontend_proxy import logs, tracing
 from frontend_proxy.app import create_app
+from frontend_proxy.background import Background
 from frontend_proxy.security.auth import Authenticator
 from frontend_proxy.settings import Settings
 from frontend_proxy.triton.pool import Tritons
@@ -62,8 +63,9 @@ def main() -> None:
 
     def app() -> Starlette:
         addresses = settings.triton_urls or [settings.triton_url]
-        tritons = Tritons(addresses, settings.triton_slow_start_s)
-        application = create_app(settings, tritons, shutdown)
+        background = Background()
+        tritons = Tritons(addresses, background, settings.triton_slow_start_s)
+        application = create_app(settings, tritons, shutdown, background)
         spare_the_garbage_collector()
         return application
 

@@ -1,6 +1,5 @@
 """The proxy as an ASGI application: what is served where, and what lives as long as it does."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +9,7 @@ from starlette.routing import Mount, WebSocketRoute
 
 from catalog import Catalog
 from frontend_proxy import metrics, request_id
+from frontend_proxy.background import Background
 from frontend_proxy.captures.local import CaptureRuns, Runs
 from frontend_proxy.captures.routes import Captures
 from frontend_proxy.errors import EXCEPTION_HANDLERS
@@ -43,12 +43,17 @@ def capture_runs(settings: Settings, server: ModelServer) -> Runs:
     return QueuedCaptures(settings, server)
 
 
-def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | None = None) -> Starlette:
-    """The application; it closes `server` when it ends.
+def create_app(
+    settings: Settings,
+    server: ModelServer,
+    shutdown: Shutdown | None = None,
+    background: Background | None = None,
+) -> Starlette:
+    """The application; it closes `server` and `background` when it ends.
 
     Raises ValueError or OSError for keys that the settings name and that cannot be used.
     """
-    shutdown = shutdown or Shutdown()
+    shutdown, background = shutdown or Shutdown(), background or Background()
     authenticator = Authenticator(settings)
     server = Observed(server)
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics, settings.catalog_url)
@@ -65,19 +70,18 @@ def create_app(settings: Settings, server: ModelServer, shutdown: Shutdown | Non
     runs = capture_runs(settings, server)
     captures = Captures(settings, jobs, runs, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
-    health = Health(server, scanner, shutdown, lambda: sockets.active, settings.triton_state_file)
+    health = Health(server, scanner, shutdown, background, lambda: sockets.active, settings.triton_state_file)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        watching = [asyncio.create_task(metrics.watch_loop())]
+        background.loop("event loop lag", metrics.watch_loop)
         if settings.catalog_url:
-            watching.append(asyncio.create_task(fabrics.keep_fresh()))
+            background.loop("catalog refresh", fabrics.keep_fresh)
         try:
             async with scanner.running(), compositor.running(), runs.running():
                 yield
         finally:
-            for task in watching:
-                task.cancel()
+            await background.close()
             metrics.forget_process()
             await server.close()
 

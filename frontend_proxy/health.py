@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frontend_proxy.background import Background
 from frontend_proxy.jobs import ModelHealth, ModelServer
 from frontend_proxy.triton.state import read_state
 from frontend_proxy.web.shutdown import Shutdown
@@ -42,10 +43,12 @@ class Readiness(BaseModel):
 
     loading: Triton is there or coming, and its models load. away: Triton does not answer, or its model
     failed. starting: the proxy's worker process is not there yet. ending: the proxy has been told to end.
+    `failing` names background loops that failed a short time ago; they are started again.
     """
 
     status: Literal["ready", "loading", "away", "starting", "ending"]
     detail: str | None = None
+    failing: list[str] = []
 
 
 class Health:
@@ -56,12 +59,14 @@ class Health:
         server: ModelServer,
         worker: Worker,
         shutdown: Shutdown,
+        background: Background,
         active_connections: Callable[[], int],
         triton_state: Path | None,
     ) -> None:
         self._server = server
         self._worker = worker
         self._shutdown = shutdown
+        self._background = background
         self._active_connections = active_connections
         self._triton_state = triton_state
 
@@ -91,6 +96,10 @@ class Health:
         return _answer(readiness, 200 if readiness.status == "ready" else 503)
 
     async def _readiness(self) -> Readiness:
+        readiness = await self._reason()
+        return readiness.model_copy(update={"failing": sorted(self._background.failing)})
+
+    async def _reason(self) -> Readiness:
         if not self._shutdown.ready:
             return Readiness(status="ending", detail="the proxy has been told to end")
         model = await self._model()

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Sequence
 
+from frontend_proxy.background import Background
 from frontend_proxy.errors import ModelUnavailable
 from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
 from frontend_proxy.metrics import SERVER_IN_FLIGHT, SERVER_JOBS, SERVER_READY
@@ -29,10 +30,12 @@ class Tritons:
     """Made inside a running event loop, where it watches the servers until it is closed.
 
     addresses: as `triton_addresses.resolve` takes them.
+    background: runs the watching.
     slow_start_s: how long a server that comes back has less than its share.
     """
 
-    def __init__(self, addresses: Sequence[str], slow_start_s: float = 10.0) -> None:
+    def __init__(self, addresses: Sequence[str], background: Background, slow_start_s: float = 10.0) -> None:
+        self._background = background
         self._addresses = list(addresses)
         self._balancer = Balancer(slow_start_s)
         self._servers: dict[str, Triton] = {}
@@ -41,7 +44,9 @@ class Tritons:
         for address in self._addresses:
             if not address.startswith(DNS):
                 self._add(address, late=False)
-        self._resolving = asyncio.create_task(self._keep_resolving())
+        self._resolving: list[asyncio.Task[None]] = []
+        if any(address.startswith(DNS) for address in self._addresses):
+            self._resolving.append(background.loop("resolve model servers", self._keep_resolving))
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         """See `ModelServer.run`. A job may be sent again: it changes nothing at the server."""
@@ -105,7 +110,7 @@ class Tritons:
         return {execution: count for one in counts for execution, count in one.items()}
 
     async def close(self) -> None:
-        tasks = [self._resolving, *self._watches.values(), *self._drains]
+        tasks = [*self._resolving, *self._watches.values(), *self._drains]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -114,12 +119,14 @@ class Tritons:
     def _add(self, name: str, late: bool) -> None:
         self._servers[name] = Triton(name)
         self._balancer.add(name, late)
-        self._watches[name] = asyncio.create_task(self._watch(name))
+        self._watches[name] = self._background.loop(f"watch {name}", lambda: self._watch(name))
 
     def _remove(self, name: str) -> None:
         """Drain it: no new jobs, and its channel closes when the last one has ended."""
         self._watches.pop(name).cancel()
-        drain = asyncio.create_task(self._drain(self._servers.pop(name), self._balancer.remove(name)))
+        drain = self._background.task(
+            f"drain {name}", self._drain(self._servers.pop(name), self._balancer.remove(name))
+        )
         self._drains.add(drain)
         drain.add_done_callback(self._drains.discard)
         SERVER_READY.labels(name).set(0)
@@ -152,7 +159,7 @@ class Tritons:
     async def _keep_resolving(self) -> None:
         """A name that cannot be resolved just now leaves the servers as they are."""
         known = bool(self._servers)
-        while any(address.startswith(DNS) for address in self._addresses):
+        while True:
             try:
                 found = await resolve(self._addresses)
             except OSError as error:

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from tritonclient.grpc import service_pb2_grpc
 
+from frontend_proxy.background import Background
 from frontend_proxy.errors import DeadlineExceeded, InvalidInput, ModelUnavailable
 from frontend_proxy.jobs import Progress, Result
 from frontend_proxy.triton.pool import Tritons
@@ -35,7 +36,7 @@ async def fakes() -> AsyncIterator[list[FakeTriton]]:
 
 @pytest.fixture
 async def tritons(fakes: list[FakeTriton]) -> AsyncIterator[Tritons]:
-    tritons = Tritons([f"127.0.0.1:{fake.port}" for fake in fakes])
+    tritons = Tritons([f"127.0.0.1:{fake.port}" for fake in fakes], Background())
     assert (await tritons.health()).ready
     yield tritons
     await tritons.close()
@@ -59,7 +60,7 @@ async def jobs_of(fakes: list[FakeTriton]) -> list[int]:
 
 async def test_a_job_that_no_server_takes_leaves_nothing_to_the_garbage_collector() -> None:
     """With Triton away, hundreds of keyframes a second do: their pictures would fill the memory."""
-    tritons = Tritons(["127.0.0.1:1"])
+    tritons = Tritons(["127.0.0.1:1"], Background())
     gc.disable()
     try:
         job = replace(BARE_JOB)
@@ -165,7 +166,7 @@ async def test_where_none_is_ready_each_is_tried(tritons: Tritons, fakes: list[F
 
 
 async def test_what_is_away_is_named() -> None:
-    tritons = Tritons(["127.0.0.1:1", "127.0.0.1:2"])
+    tritons = Tritons(["127.0.0.1:1", "127.0.0.1:2"], Background())
     health = await tritons.health()
     await tritons.close()
     assert not health.ready
@@ -187,7 +188,7 @@ async def test_a_name_s_addresses_come_and_go(
         return set(known)
 
     monkeypatch.setattr("frontend_proxy.triton.pool.resolve", resolve)
-    tritons = Tritons(["dns:///triton:8001"])
+    tritons = Tritons(["dns:///triton:8001"], Background())
     async with asyncio.timeout(10):
         while not (await tritons.health()).ready:
             await asyncio.sleep(0.01)
