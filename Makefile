@@ -22,7 +22,7 @@ ENGINES ?=
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
+.PHONY: help setup export serve demo test test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ bench-quick: export ## What bench's verdicts need, in three minutes
 
 bench-soak: export ## Sixteen sessions for ten minutes: whether all are served, whether memory stays level
 	$(BIN)/python -m benchmarks.sessions soak
+
+bench-hostile: export ## Hostile clients beside honest ones: what one caller can do to the others; five minutes
+	$(BIN)/python -m benchmarks.hostile
 
 bench-load: setup ## Measure what the proxy costs and holds: 500 sockets before a stand-in for the model
 	$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json

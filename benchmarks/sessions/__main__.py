@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.sessions import report, side_by_side, soak, verdicts
 from benchmarks.sessions.record import FOLDER, Record
+from benchmarks.verdict import print_verdicts
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -44,8 +45,7 @@ def main(argv: list[str] | None = None) -> None:
                 report.write(record, args.readme)
         found = verdicts.side_by_side(record.sections["sessions"])
     report.write(record, args.readme)
-    for verdict in found:
-        print(f"{'met    ' if verdict.met else 'NOT MET'}  {verdict.demand}: {verdict.found}")
+    print_verdicts(found)
     print(f"{record.path}\n{args.readme}")
 
 

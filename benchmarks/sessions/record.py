@@ -2,15 +2,11 @@
 
 import json
 import os
-import platform
 import re
-import shlex
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
-from serving.stages import runtime as cpu_stage
+from benchmarks.provenance import cpu_name, provenance
 
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 
@@ -48,29 +44,6 @@ class Record:
         # A list of figures in one line, as a reader of a diff wants it.
         text = re.sub(r"\[[\s\d.,\-]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
         self.path.write_text(text + "\n")
-
-
-def provenance() -> dict[str, object]:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    module = (sys.modules["__main__"].__spec__ or sys.modules[__name__].__spec__).name
-    arguments = shlex.join(sys.argv[1:])
-    return {
-        "command": f"python -m {module.removesuffix('.__main__')} {arguments}".strip(),
-        "began": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
-        "commit": commit.stdout.strip() or "unknown",
-        "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
-        f"networks on {cpu_stage.runtime()}",
-        "load_average": round(os.getloadavg()[0], 2),  # before: what else the machine had to do
-    }
-
-
-def cpu_name() -> str:
-    """As the kernel names it; the architecture where it does not."""
-    try:
-        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.machine()
 
 
 def slug(name: str) -> str:

@@ -8,6 +8,7 @@ from benchmarks.sessions import plots, verdicts
 from benchmarks.sessions.figures import figures
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES
+from benchmarks.verdict import Verdict
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 OPENING = """# Measured: Lucy Serve beside the old way
@@ -94,7 +95,7 @@ def origin(section: dict) -> str:
     )
 
 
-def verdict_table(found: list[verdicts.Verdict]) -> str:
+def verdict_table(found: list[Verdict]) -> str:
     rows = [(one.demand, one.found, "**met**" if one.met else "**not met**") for one in found]
     return table(("wanted", "found", ""), rows)
 

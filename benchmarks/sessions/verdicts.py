@@ -1,20 +1,12 @@
 """What Lucy Serve has to show against the old way, judged from one run's measurements."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from benchmarks.sessions.figures import Figures, figures
 from benchmarks.sessions.servers import BASELINE, LUCY, STAGES
+from benchmarks.verdict import Verdict
 
 STEADY_AFTER_S = 120  # by then every batch size has been met, and its memory allocated
-
-
-@dataclass(frozen=True)
-class Verdict:
-    demand: str
-    found: str
-    met: bool
 
 
 def side_by_side(section: dict) -> list[Verdict]:

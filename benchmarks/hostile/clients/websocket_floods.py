@@ -1,0 +1,62 @@
+"""WebSocket frames that carry nothing, at a mebibyte a second."""
+
+import itertools
+
+from benchmarks.hostile.clients.client import Defaults
+from benchmarks.hostile.connection import CONTINUATION, PING, TEXT, Connection, frame, until_refused
+from benchmarks.hostile.target import Target
+
+BYTES_PER_S = 2**20
+_BLOCK = 16 * 1024  # bytes of each write, so that a second has 64 of them
+
+
+class _Flood(Defaults):
+    """opening: frames sent once. repeated: the frame sent until the server closes the socket."""
+
+    period_s = 6.0
+    seconds = 5.0
+    at_once = 2
+    endless = True
+    name: str
+    opening = b""
+    repeated: bytes
+
+    def __init__(self) -> None:
+        self._reads = itertools.cycle((True, False))
+
+    async def attempt(self, target: Target, source: str) -> str:
+        """Every second attempt reads nothing, so that the server's answers pile up."""
+        async with Connection.open(target, source) as connection:
+            status = await connection.upgrade(target)
+            if status != "101":
+                return status
+            await connection.send(self.opening)
+            flood = connection.flood(self.repeated * (_BLOCK // len(self.repeated)), BYTES_PER_S)
+            return await until_refused(flood, self._refusal(connection), self.seconds)
+
+    async def _refusal(self, connection: Connection) -> str:
+        if not next(self._reads):
+            await connection.broken()
+        return await connection.close_code()
+
+
+class PingFlood(_Flood):
+    """Empty pings, each of which wants a pong."""
+
+    name = "ping flood"
+    repeated = frame(PING)
+
+
+class PingsWithPayload(_Flood):
+    """Pings of 125 bytes, the most that a control frame may have."""
+
+    name = "pings with payload"
+    repeated = frame(PING, b"p" * 125)
+
+
+class EmptyContinuations(_Flood):
+    """One message that never ends, in fragments of no bytes."""
+
+    name = "empty continuation frames"
+    opening = frame(TEXT, b"{", final=False)
+    repeated = frame(CONTINUATION, final=False)

@@ -1,0 +1,45 @@
+"""Where a figure comes from: command, time, commit, machine."""
+
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from serving.stages import runtime as cpu_stage
+
+
+def provenance() -> dict[str, object]:
+    module = (sys.modules["__main__"].__spec__ or sys.modules[__name__].__spec__).name
+    arguments = shlex.join(sys.argv[1:])
+    return {
+        "command": f"python -m {module.removesuffix('.__main__')} {arguments}".strip(),
+        "began": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        "commit": commit(),
+        "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
+        f"networks on {cpu_stage.runtime()}",
+        "load_average": load_average(),
+    }
+
+
+def commit() -> str:
+    """The commit's short name, with `-dirty` where the tree differs from it."""
+    found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
+def load_average() -> float:
+    """Of the last minute: what else the machine had to do before a measurement."""
+    return round(os.getloadavg()[0], 2)
+
+
+def cpu_name() -> str:
+    """As the kernel names it; the architecture where it does not."""
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.machine()
