@@ -1,1 +1,1 @@
-"""The picture's mathematics, which Triton's models call: NumPy, OpenCV and torch, never Triton."""
+"""The picture's computation, called by Triton's models. It uses NumPy, OpenCV and torch, and never Triton."""

@@ -1,4 +1,4 @@
-"""How a checkpoint is meant to be used: `pipeline.json`, and for each mode a recipe of its denoising."""
+"""A checkpoint's `pipeline.json`: how it is used, with one recipe for each mode."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 # (height, width) in pixels
 Resolution = tuple[Annotated[int, Field(ge=64, multiple_of=8)], Annotated[int, Field(ge=64, multiple_of=8)]]
-# Several resolutions share one graph, whose height and width are then dynamic in steps of what every
-# public UNet halves: 8 latents, 64 pixels.
+# Several resolutions share one graph, whose height and width are then dynamic. Public UNets halve their
+# latents three times, so the steps are 8 latents, or 64 pixels.
 RESOLUTION_STEP = 64
 # Timesteps that the networks of this class were trained on.
 _LONGEST_SCHEDULE = 1000
@@ -18,50 +18,50 @@ class _Strict(BaseModel):
 
 
 class Recipe(_Strict):
-    """How one mode denoises."""
+    """The denoising of one mode."""
 
     scheduler: str = Field(description="class name of a diffusers scheduler")
     steps: int = Field(ge=1, le=100, description="executed steps")
     strength: float = Field(
         gt=0,
         le=1,
-        description="share of the schedule that runs; at 1 the composite gives no first latents",
+        description="share of the schedule that runs; at 1 it begins with pure noise",
     )
     guidance_scale: float = Field(
-        ge=0, le=30, description="of classifier-free guidance (Ho & Salimans, 2022); none at 1 or below"
+        ge=0, le=30, description="of classifier-free guidance (Ho & Salimans, 2022); 1 or less means none"
     )
-    resolution: Resolution = Field((512, 512), description="of the networks; by default the file's")
+    resolution: Resolution = Field((512, 512), description="of the networks; default: the file's own")
     relight_sigma: float = Field(
-        0, ge=0, le=64, description="take only light coarser than so many pixels; 0: the picture as it is"
+        0, ge=0, le=64, description="only light coarser than this many pixels is used; 0: the picture itself"
     )
     detail_gain: float = Field(
         1,
         ge=0,
         le=4,
-        description="of the render's folds, which are finer than 3 relight_sigma; 1: as they are drawn",
+        description="of the render's folds, details finer than 3 relight_sigma; 1 keeps them",
     )
     unet: Literal["unet", "unet_fast"] = Field(
         "unet",
-        description="the Triton model that predicts; unet_fast has the export's LoRAs, and keyframes use it "
-        "by default where there are any",
+        description="Triton model that predicts; unet_fast has the export's LoRAs and, if there are any, is "
+        "the default of keyframes",
     )
     denoising_end: float = Field(
-        1, gt=0, le=1, description="share of the schedule after which the predicted z_0 is the answer"
+        1, gt=0, le=1, description="share of the schedule after which the predicted z_0 is used"
     )
 
     @model_validator(mode="after")
     def _is_no_longer_than_the_longest_schedule(self) -> Self:
         if self.steps > self.strength * self.denoising_end * _LONGEST_SCHEDULE:
             raise ValueError(
-                f"{self.steps} steps at strength {self.strength:g} are part of a schedule of more than "
-                f"{_LONGEST_SCHEDULE}: take fewer steps or more strength"
+                f"{self.steps} steps at strength {self.strength:g} need a schedule of more than "
+                f"{_LONGEST_SCHEDULE} steps: use fewer steps or a higher strength"
             )
         return self
 
     def override(self, **chosen: Any) -> "Recipe":
-        """This recipe with what a request chose; None chooses nothing.
+        """This recipe with a request's choices; None keeps the recipe's own value.
 
-        Raises ValueError with one sentence where a choice makes no sense.
+        Raises ValueError with one sentence if a choice is not allowed.
         """
         chosen = {name: value for name, value in chosen.items() if value is not None}
         if not chosen:
@@ -77,8 +77,8 @@ class Recipe(_Strict):
 
     @property
     def schedule_steps(self) -> int:
-        """`num_inference_steps` for which `steps` are executed: of n, diffusers executes int(n · strength),
-        and of those this recipe the first int(… · denoising_end)."""
+        """The `num_inference_steps` that executes `steps`. Of n steps diffusers executes int(n · strength),
+        and this recipe the first int(… · denoising_end) of those."""
         count = self.steps
         while int(int(count * self.strength) * self.denoising_end) < self.steps:
             count += 1
@@ -86,13 +86,12 @@ class Recipe(_Strict):
 
 
 class PipelineConfig(_Strict):
-    """`pipeline.json` as a checkpoint has it.
+    """`pipeline.json` in a checkpoint.
 
-    resolution: (height, width) in pixels of the square or rectangle that the networks work on, unless a mode
-        has its own.
+    resolution: (height, width) in pixels that the networks work at, unless a mode has its own.
     conditioning: `masked`: the conditioning image has the masked region removed, as public inpainting
-        checkpoints expect; `composite`: it is the render composited on the frame.
-    prompt: `{fabric}` in it stands for the fabric's name.
+        checkpoints expect; `composite`: it is the render drawn on the frame.
+    prompt: `{fabric}` is replaced by the fabric's name.
     """
 
     resolution: Resolution
@@ -104,16 +103,16 @@ class PipelineConfig(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _modes_have_the_file_s_resolution(cls, data: Any) -> Any:
-        """A mode's null is as good as nothing said."""
+    def _give_each_mode_a_resolution(cls, data: Any) -> Any:
+        """A mode without a resolution gets the file's. A null counts as absent."""
         if not isinstance(data, dict):
             return data
         modes = {}
         for mode in ("keyframe", "capture"):
             if isinstance(recipe := data.get(mode), dict):
-                said = {name: value for name, value in recipe.items() if value is not None}
+                given = {name: value for name, value in recipe.items() if value is not None}
                 default = {"resolution": data["resolution"]} if "resolution" in data else {}
-                modes[mode] = default | said
+                modes[mode] = default | given
         return data | modes
 
     @model_validator(mode="after")
@@ -132,15 +131,15 @@ class PipelineConfig(_Strict):
 
     @property
     def resolutions(self) -> list[Resolution]:
-        """The modes', each once: the networks' resolution buckets."""
+        """Every mode's resolution, without repetition."""
         return list(dict.fromkeys(recipe.resolution for recipe in self.modes.values()))
 
 
 class ServedConfig(PipelineConfig):
-    """`pipeline.json` as `tryon` reads it: the export adds what the profile decides.
+    """The exported `pipeline.json`, which `tryon` reads: the export adds values that depend on the profile.
 
-    batch_sizes: to which a UNet call's rows are padded, since these have CUDA graphs; none on a CPU.
-    max_live: keyframes under way at once; the others wait for their turn.
+    batch_sizes: the rows of a UNet call are padded to one of these, which have CUDA graphs; empty on a CPU.
+    max_live: keyframes that are processed at the same time; others wait in a queue.
     """
 
     batch_sizes: tuple[int, ...] = ()
@@ -148,7 +147,7 @@ class ServedConfig(PipelineConfig):
 
 
 def explain(error: ValidationError) -> str:
-    """What is wrong first, in one sentence: `steps is 0; it should be greater than or equal to 1`."""
+    """The first error, in one sentence: `steps is 0; it should be greater than or equal to 1`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "value_error":  # a sentence of our own

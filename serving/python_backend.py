@@ -1,19 +1,25 @@
-"""Between Triton's Python backend and the pipeline: tensors, calls of other models, a request's client.
+"""Adapts Triton's Python backend to the pipeline: tensors, errors, calls of other models, a request's client.
 
-Imported inside Triton's Python stub only.
+Only Triton's Python stub can import it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from pipeline.errors import InvalidInput
+from pipeline.garment.pictures import NotAnImage
+
+CODES = ("INVALID_INPUT", "IMAGE_DECODE", "INFERENCE_FAILED")
+
 
 def tensor(name: str, value: Any) -> Any:
-    """A NumPy array, text, or what has DLPack (a torch tensor, without a copy) as a tensor of that name.
+    """`value` as a tensor with that name.
 
-    What a model gave is passed on as it is: it has its name already.
+    value: a NumPy array, text, or an object with DLPack such as a torch tensor, which is not copied. The
+        output of another model is passed on as it is, since it has that name already.
     """
     if isinstance(value, pb_utils.Tensor):
         return value
@@ -28,12 +34,35 @@ def response(outputs: Mapping[str, Any]) -> Any:
     return pb_utils.InferenceResponse([tensor(name, value) for name, value in outputs.items()])
 
 
-def failure(message: str) -> Any:
+def failure(error: BaseException, model: str) -> Any:
+    """The error response for an exception: one of `CODES` and a sentence.
+
+    model: where it was raised. An exception that no client has caused is logged.
+    """
+    message = str(error)
+    if isinstance(error, InvalidInput):
+        message = f"INVALID_INPUT: {message}"
+    elif isinstance(error, NotAnImage):
+        message = f"IMAGE_DECODE: {message}"
+    elif not (isinstance(error, pb_utils.TritonModelException) and any(f"{c}: " in message for c in CODES)):
+        pb_utils.Logger.log_error(f"{model}: {error!r}")
+        message = f"INFERENCE_FAILED: {model}: {message}"
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
 
+def respond(request: Any, model: str, work: Callable[[dict[str, np.ndarray]], Mapping[str, Any]]) -> Any:
+    """The response to one request of a model that is not decoupled; it fails alone.
+
+    work: takes the inputs by name, returns the outputs by name.
+    """
+    try:
+        return response(work({tensor.name(): tensor.as_numpy() for tensor in request.inputs()}))
+    except Exception as error:
+        return failure(error, model)
+
+
 def value(one: Any | None) -> Any:
-    """A one-element tensor as a Python value; None where there is none."""
+    """A one-element tensor as a Python value; None for None."""
     if one is None:
         return None
     element = one.as_numpy()[0]
@@ -43,7 +72,7 @@ def value(one: Any | None) -> Any:
 async def call(
     model: str, inputs: Mapping[str, Any], outputs: Sequence[str], request_id: str = ""
 ) -> dict[str, Any]:
-    """The named outputs of one model of the repository. Raises TritonModelException with its message."""
+    """The named outputs of a model of the repository. Raises TritonModelException with its message."""
     request = pb_utils.InferenceRequest(
         model_name=model,
         inputs=[tensor(name, value) for name, value in inputs.items()],
@@ -57,7 +86,7 @@ async def call(
 
 
 class StreamClient:
-    """Who waits for the responses of one request of a decoupled model."""
+    """The client of one request to a decoupled model, which gets a stream of responses."""
 
     def __init__(self, request: Any):
         self.request_id: str = request.request_id()
@@ -71,9 +100,15 @@ class StreamClient:
         self._sender.send(response(outputs if preview is None else outputs | {"preview": preview}))
 
     def end(self, last: Any | None = None) -> None:
-        """last: the response that ends the stream, which every stream must; None: without one."""
+        """End the stream. Every stream must end, or its client waits for ever.
+
+        last: the last response; None ends the stream without one.
+        """
         final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-        if last is None:
-            self._sender.send(flags=final)
-        else:
-            self._sender.send(last, flags=final)
+        if last is not None:
+            try:
+                self._sender.send(last, flags=final)
+                return
+            except Exception as error:  # it may have been too large for the shared memory
+                pb_utils.Logger.log_error(f"{self.request_id}: the last response was not sent: {error!r}")
+        self._sender.send(flags=final)

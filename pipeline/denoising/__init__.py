@@ -1,1 +1,1 @@
-"""From noised latents to clean ones, for many jobs at once."""
+"""Denoises the latents of many requests together."""

@@ -1,4 +1,4 @@
-"""The rows of several jobs as one batch of a UNet."""
+"""Stacks the rows of several jobs into one batch for the UNet, and splits its output again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Rows(Protocol):
-    """What a batch takes of a job: Denoising of sampling.py."""
+    """The part of a job that a batch needs; sampling.py's Denoising has it."""
 
     rows: int
     prompt_embeds: Tensor  # (rows, tokens, width)
@@ -26,8 +26,9 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """
-    inputs: the UNet's, by name, each with the padded batch in front.
+    """One UNet call.
+
+    inputs: the UNet's inputs by name; the first axis is the padded batch.
     counts: rows of each job, in order.
     """
 
@@ -35,12 +36,18 @@ class Batch:
     counts: list[int]
 
     def split(self, model_output: Tensor) -> list[Tensor]:
-        """Each job's rows of the UNet's output; what came of the padding is dropped."""
+        """Each job's rows of the UNet's output, without those of the padding.
+
+        Raises ValueError if the output has another number of rows than the inputs.
+        """
+        rows = len(self.inputs["sample"])
+        if len(model_output) != rows:
+            raise ValueError(f"the UNet returned {len(model_output)} rows for a batch of {rows}")
         return list(model_output[: sum(self.counts)].split(self.counts))
 
 
 def group_compatible(jobs: Sequence[Rows]) -> list[list[int]]:
-    """The positions of the jobs that can share a batch: of one UNet, and of one resolution."""
+    """The jobs that can share a batch, as lists of positions: those with the same UNet and resolution."""
     groups: dict[tuple[str, torch.Size], list[int]] = {}
     for position, job in enumerate(jobs):
         groups.setdefault((job.unet, job.sample.shape[2:]), []).append(position)
@@ -48,15 +55,15 @@ def group_compatible(jobs: Sequence[Rows]) -> list[list[int]]:
 
 
 def padded_size(rows: int, sizes: Sequence[int]) -> int:
-    """The least of `sizes` that holds `rows`; `rows` itself where none does."""
+    """The smallest of `sizes` that is at least `rows`; `rows` itself if there is none."""
     return min((size for size in sizes if size >= rows), default=rows)
 
 
 def stack(jobs: Sequence[Rows], sizes: Sequence[int]) -> Batch:
-    """One batch of all jobs, its last row repeated up to one of `sizes`.
+    """One batch of all jobs, padded to one of `sizes` with copies of the last row.
 
-    A CUDA graph holds for one batch size. Launching the captured size with a row too many is faster than
-    launching a thousand kernels one by one; where a row costs its full time (a CPU), `sizes` is empty.
+    A CUDA graph is valid for one batch size only, and replaying a graph with a row too many is faster than
+    launching a thousand kernels one by one. On a CPU a row costs its full time, so `sizes` is empty there.
     """
     counts = [job.rows for job in jobs]
     padding = padded_size(sum(counts), sizes) - sum(counts)

@@ -1,12 +1,12 @@
-"""One job's way from the noised composite to clean latents.
+"""Denoises one job, from the noised composite to clean latents.
 
-The arithmetic is that of diffusers' `StableDiffusionInpaintPipeline`, in its order of random draws, so
-that the same seed gives the same picture; the schedulers are diffusers' own.
+It computes what diffusers' `StableDiffusionInpaintPipeline` computes and draws random numbers in the same
+order, so that the same seed gives the same picture. The schedulers are diffusers' own.
 
     z_t     noisy latents at timestep t                          (1, 4, H/8, W/8)
     m       mask: 1 where the garment is painted                 (1, 1, H/8, W/8)
     c       latents of the conditioning image                    (1, 4, H/8, W/8)
-    e       prompt embeddings, the negative prompt's first       (2, tokens, width)
+    e       prompt embeddings; the negative prompt's are first   (2, tokens, width)
     g       guidance_scale
 """
 
@@ -24,13 +24,13 @@ from pipeline.recipe import Recipe
 class Denoising:
     """The state of one job between two steps.
 
-    scheduler: a fresh one, this job's own: diffusers' schedulers keep state.
-    latent_mean, latent_std: what the VAE encoder gave, (N, 4, H/8, W/8): the first row is the
-        composite's, the last the conditioning image's (the same where N is 1). The arithmetic is done where
-        they lie, so a GPU's tensors stay there; the noise is drawn on the CPU: a seed means the same.
+    scheduler: a new one for this job, since diffusers' schedulers keep state.
+    latent_mean, latent_std: the VAE encoder's output, (N, 4, H/8, W/8). The first row is the composite's,
+        the last the conditioning image's; they are the same row if N is 1. All computation is on their
+        device. The noise is drawn on the CPU, so that a seed means the same on every device.
 
-    `predicted` is the clean z_0 as the last step predicted it, for previews; z_t itself under a scheduler
-    that does not tell.
+    `predicted` is the clean z_0 that the last step predicted, for previews; z_t itself if the scheduler does
+    not return it.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Denoising:
 
     @property
     def timestep(self) -> torch.Tensor:
-        """The next step's timestep, one for each row: (rows,) float32."""
+        """The timestep of the next step for each row: (rows,) float32."""
         return self._timesteps[self.step].float().expand(self.rows)
 
     @property
@@ -96,7 +96,15 @@ class Denoising:
         return torch.cat([latents.expand(self.rows, -1, -1, -1), self._mask_and_conditioning], dim=1)
 
     def advance(self, prediction: torch.Tensor) -> None:
-        """z_t → z_{t−1}, from the UNet's prediction, (rows, 4, H/8, W/8)."""
+        """z_t → z_{t−1}, from the UNet's prediction, (rows, 4, H/8, W/8).
+
+        Raises ValueError for a prediction of another shape, which torch might broadcast to a wrong picture.
+        """
+        expected = (self.rows, *self.latents.shape[1:])
+        if prediction.shape != expected:
+            raise ValueError(
+                f"the UNet's prediction has shape {tuple(prediction.shape)}, expected {expected}"
+            )
         # v = v_negative + g·(v_prompt − v_negative)
         if self.rows == 2:
             negative, positive = prediction.chunk(2)
@@ -112,9 +120,9 @@ class Denoising:
 
 
 class Schedulers:
-    """Fresh diffusers schedulers, configured as the checkpoint's own.
+    """Makes new diffusers schedulers with the checkpoint's configuration.
 
-    Each is a copy of one that has never stepped: making one from its configuration takes six times as long.
+    Each is a copy of one that has taken no step; making it from the configuration takes six times as long.
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -122,12 +130,12 @@ class Schedulers:
         self._unused: dict[str, Any] = {}
 
     def warm_up(self, recipes: Iterable[Recipe]) -> None:
-        """Import what is lazy, before anyone waits."""
+        """Trigger diffusers' lazy imports before the first request."""
         for recipe in recipes:
             self.fresh(recipe.scheduler).set_timesteps(recipe.steps)
 
     def fresh(self, name: str) -> Any:
-        """One of class `name`."""
+        """A new scheduler of the class `name`."""
         if name not in self._unused:
             self._unused[name] = getattr(diffusers, name).from_config(self._config)
         return copy.deepcopy(self._unused[name])

@@ -1,12 +1,13 @@
-"""Which jobs advance in the next UNet call: continuous batching of denoising steps, across users and modes.
+"""Decides which jobs take a denoising step in the next UNet call: continuous batching across users and modes.
 
-Jobs join and leave between ticks, so nobody waits for another's 25 steps, and users who come at once share
-the network's batches (iteration-level scheduling, Yu et al., "Orca", OSDI 2022).
+Jobs join and leave between ticks. So nobody waits until another's 25 steps are over, and users who come at
+the same time share batches (iteration-level scheduling, Yu et al., "Orca", OSDI 2022).
 
-Keyframes are live, so they go first. Captures advance at least every `capture_interval` ticks; while a
-keyframe is at other stages, which want the same processor, they have no larger share of the time than that.
+Keyframes are live: somebody waits for them in real time, so they have priority. Captures still advance at
+least every `capture_interval` ticks. While a keyframe is in another stage, which needs the same processor,
+captures pause between their ticks and use no larger share of the time than that.
 
-This is the policy alone: it knows no clock, no event loop and no network. `stepper.py` runs it, and
+This module is the policy alone, without clock, event loop or network. `stepper.py` runs it, and
 `benchmarks/capacity` simulates it.
 """
 
@@ -16,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Schedulable(Protocol):
-    """What the policy needs to know of a job."""
+    """The properties of a job that the policy depends on. They must not change."""
 
     @property
     def live(self) -> bool:
@@ -24,7 +25,7 @@ class Schedulable(Protocol):
 
     @property
     def rows(self) -> int:
-        """Its share of a batch: 1, or 2 under classifier-free guidance."""
+        """Rows of the batch that it takes: 1, or 2 with classifier-free guidance."""
 
 
 JobT = TypeVar("JobT", bound=Schedulable)
@@ -32,11 +33,11 @@ JobT = TypeVar("JobT", bound=Schedulable)
 
 @dataclass(frozen=True)
 class Tick(Generic[JobT]):
-    """What is to be done now.
+    """One decision of the scheduler.
 
-    jobs: that advance together, in one batch; none: wait.
-    wait_s: seconds until the scheduler is to be asked again; sooner where a live job comes, or the last of
-        them ends.
+    jobs: the jobs that take a step now, in one batch. Empty means: wait.
+    wait_s: how many seconds to wait before the next `schedule`; less if a live job is added, or if the last
+        live request ends.
     """
 
     jobs: list[JobT]
@@ -45,78 +46,93 @@ class Tick(Generic[JobT]):
 
 @dataclass
 class _Entry(Generic[JobT]):
+    """`live` and `rows` are read once: a job that raised here would stop every other job."""
+
     job: JobT
+    live: bool
+    rows: int
     last_tick: int = -1
 
 
 class Scheduler(Generic[JobT]):
     """The policy and its state.
 
-    max_rows: how many rows the network takes at once, 2 or more.
-    capture_interval: beside live jobs, the others advance every so many ticks. Where a row more in a
-        batch costs little (a GPU), 1 is best; on a CPU a row costs nearly its full time.
+    max_rows: rows of the largest batch that the network takes, 2 or more.
+    capture_interval: while there are live jobs, captures advance once in this many ticks. 1 is best if one
+        more row in a batch costs little (on a GPU); on a CPU a row costs nearly its full time.
     """
 
     def __init__(self, max_rows: int, capture_interval: int = 3):
         if max_rows < 2:
-            raise ValueError(f"max_rows is {max_rows}, but a guided job needs 2")
+            raise ValueError(f"max_rows is {max_rows}; it must be at least 2, since a guided job has 2 rows")
         if capture_interval < 1:
-            raise ValueError(f"capture_interval is {capture_interval}, but it counts ticks: 1 or more")
+            raise ValueError(
+                f"capture_interval is {capture_interval}; it counts ticks and must be at least 1"
+            )
         self._max_rows = max_rows
         self._capture_interval = capture_interval
         self._entries: list[_Entry[JobT]] = []  # in order of arrival
         self._tick = 0
         self._last_capture_tick = 0
         self._captures_resume_at = 0.0
-        self._live_under_way = 0
+        self._live_requests = 0
 
     @property
     def jobs(self) -> list[JobT]:
-        """In order of arrival."""
+        """All jobs, in order of arrival."""
         return [entry.job for entry in self._entries]
 
     def add(self, job: JobT) -> None:
-        """Raises ValueError for a job that fits into no batch."""
-        if job.rows > self._max_rows:
-            raise ValueError(f"a job of {job.rows} rows does not fit into a batch of {self._max_rows}")
-        self._entries.append(_Entry(job))
+        """Adds a job. Raises ValueError if it fits into no batch, or if it has been added already."""
+        entry = _Entry(job, bool(job.live), int(job.rows))
+        if not 1 <= entry.rows <= self._max_rows:
+            raise ValueError(f"a job of {entry.rows} rows does not fit into a batch of {self._max_rows}")
+        if any(other.job is job for other in self._entries):
+            raise ValueError("this job has been added already")
+        self._entries.append(entry)
 
     def remove(self, job: JobT) -> None:
         self._entries = [entry for entry in self._entries if entry.job is not job]
 
     def live_begins(self) -> None:
-        """A live job is under way at any stage, here or at those before and after."""
-        self._live_under_way += 1
+        """A live request has begun. It counts until `live_ends`, whatever stage it is in."""
+        self._live_requests += 1
 
     def live_ends(self) -> bool:
-        """Whether that was the last of them, so that captures need not wait any longer."""
-        self._live_under_way -= 1
-        return not self._live_under_way
+        """A live request has ended. Returns True if it was the last one, so that captures need not wait."""
+        self._live_requests -= 1
+        return not self._live_requests
 
     def schedule(self, now: float) -> Tick[JobT]:
-        """The next tick; there must be jobs. now: seconds, of any clock that only goes forward."""
-        live = [entry for entry in self._entries if entry.job.live]
-        if not live and self._live_under_way and now < self._captures_resume_at:
+        """The next tick; call it only while there are jobs. now: seconds, from any monotonic clock."""
+        live = [entry for entry in self._entries if entry.live]
+        if not live and self._live_requests and now < self._captures_resume_at:
             return Tick([], self._captures_resume_at - now)
-        captures = [entry for entry in self._entries if not entry.job.live]
-        captures.sort(key=lambda entry: entry.last_tick)  # stable: the longest waiting first
+        captures = [entry for entry in self._entries if not entry.live]
+        captures.sort(key=lambda entry: entry.last_tick)  # stable: who has waited longest is first
 
         order = live
         if not captures:
             self._last_capture_tick = self._tick
-        elif not live or self._tick - self._last_capture_tick >= self._capture_interval:
+        elif not live or self._tick - self._last_capture_tick >= self._interval(captures[0], live[0]):
             self._last_capture_tick = self._tick
-            order = captures[:1] + live + captures[1:]  # the first is sure of its room
+            order = captures[:1] + live + captures[1:]  # the first of them always has room
 
         picked, room = [], self._max_rows
         for entry in order:
-            if entry.job.rows <= room:
+            if entry.rows <= room:
                 picked.append(entry.job)
-                room -= entry.job.rows
+                room -= entry.rows
         return Tick(picked)
 
+    def _interval(self, capture: _Entry[JobT], live: _Entry[JobT]) -> int:
+        """Ticks between two steps of captures. At least 2 if the two jobs do not fit into one batch: else an
+        interval of 1 would leave no tick to the live job."""
+        together = capture.rows + live.rows <= self._max_rows
+        return self._capture_interval if together else max(2, self._capture_interval)
+
     def update(self, advanced: Sequence[JobT], began: float, now: float) -> None:
-        """A tick is over. advanced: the jobs that took their step. began, now: when it began and ended."""
+        """Records a tick that is over. advanced: the jobs that took a step. began, now: its begin and end."""
         for entry in self._entries:
             if any(entry.job is job for job in advanced):
                 entry.last_tick = self._tick

@@ -1,32 +1,35 @@
-"""Runs the scheduler: while there are jobs, one task asks it who advances, and has their steps predicted.
+"""Runs the scheduler: one task, while there are jobs, asks it which jobs advance and has them predicted.
 
-A job that fails fails alone, whatever of it fails: its prediction, its step, or the question whether it is
-still wanted.
+A fault of one job ends that job only, whether it comes from its prediction, its step, or the question whether
+it is cancelled. A fault of the loop itself ends all waiting jobs with an error: none may wait for ever.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipeline.denoising.scheduler import Schedulable, Scheduler
 
+logger = logging.getLogger(__name__)
+
 
 class Job(Schedulable, Protocol):
-    """One picture under way."""
+    """One picture in progress."""
 
     @property
     def done(self) -> bool: ...
 
     def cancelled(self) -> bool:
-        """Whether nobody wants the picture any more; asked before every tick."""
+        """Whether the picture is not wanted any more; asked before every tick."""
 
     def advance(self, prediction: Any) -> None:
         """Take one step with the network's prediction for this job."""
 
 
 class Cancelled(Exception):
-    """The job was dropped because nobody wants its picture any more."""
+    """The picture is not wanted any more, so its job was dropped."""
 
 
 JobT = TypeVar("JobT", bound=Job)
@@ -35,7 +38,7 @@ JobT = TypeVar("JobT", bound=Job)
 class Stepper(Generic[JobT]):
     """Advances jobs together. Use it from one event loop.
 
-    scheduler: decides who advances; this stepper's own.
+    scheduler: decides which jobs advance; no other stepper may use it.
     predict: takes the jobs of a tick, returns one prediction for each, in order.
     """
 
@@ -44,87 +47,129 @@ class Stepper(Generic[JobT]):
     ):
         self._scheduler = scheduler
         self._predict = predict
-        self._finished: dict[JobT, asyncio.Future[None]] = {}
+        self._results: dict[int, tuple[JobT, asyncio.Future[None]]] = {}  # by id: a job need not be hashable
         self._ticking: asyncio.Task[None] | None = None
-        self._asked_anew = asyncio.Event()
+        self._wake = asyncio.Event()
 
     @contextmanager
-    def live_under_way(self) -> Iterator[None]:
-        """Around all of a live job's way: `run`, and the stages before and after it."""
+    def live_request(self) -> Iterator[None]:
+        """Use it around a whole live request: `run`, and the stages before and after it."""
         self._scheduler.live_begins()
         try:
             yield
         finally:
             if self._scheduler.live_ends():
-                self._asked_anew.set()
+                self._wake.set()
 
     async def run(self, job: JobT) -> None:
         """Advance `job` until it is done.
 
-        Raises Cancelled when the job was cancelled on the way, else what `predict` or `advance` raised.
+        Raises Cancelled if the job was cancelled, otherwise the exception of `predict` or of the job.
         """
         self._scheduler.add(job)
-        finished = self._finished[job] = asyncio.get_running_loop().create_future()
+        result = asyncio.get_running_loop().create_future()
+        self._results[id(job)] = job, result
         if job.live:
-            self._asked_anew.set()
+            self._wake.set()
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick_while_jobs())
-        await finished
+        await result
 
     async def _tick_while_jobs(self) -> None:
+        try:
+            await self._tick_until_no_job_is_left()
+        except BaseException as error:
+            logger.critical("the stepper failed, and all its jobs with it", exc_info=error)
+            for job, _ in list(self._results.values()):
+                self._fail(job, RuntimeError(f"the stepper failed: {error!r}"))
+                self._forget(job)
+            if not isinstance(error, Exception):
+                raise
+
+    async def _tick_until_no_job_is_left(self) -> None:
         clock = asyncio.get_running_loop().time
         while self._drop_ended():
             began = clock()
             tick = self._scheduler.schedule(began)
             if not tick.jobs:
                 await self._wait(tick.wait_s)
-                continue  # others may have come, and some may have been cancelled
+                continue  # jobs may have come, or been cancelled
             advanced = await self._advance(tick.jobs)
             self._scheduler.update(advanced, began, clock())
 
     async def _wait(self, seconds: float) -> None:
-        """For so long, unless a live job comes here before, or the last of them has gone."""
-        self._asked_anew.clear()
+        """Wait for `seconds`, or until a live job is added or the last live request ends."""
+        self._wake.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._asked_anew.wait(), seconds)
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     def _drop_ended(self) -> bool:
-        """Whether any job is left."""
-        for job, finished in list(self._finished.items()):
-            if not finished.done():
-                try:
+        """Drop the jobs that are done, cancelled or failed. Returns whether any job is left."""
+        for job, result in list(self._results.values()):
+            if not result.done():
+                with self._failing_alone(job):
                     if job.done:
-                        finished.set_result(None)
+                        result.set_result(None)
                     elif job.cancelled():
-                        finished.set_exception(Cancelled())
-                except Exception as error:
-                    finished.set_exception(error)
-            if finished.done():
-                self._scheduler.remove(job)
-                del self._finished[job]
-        return bool(self._finished)
+                        result.set_exception(Cancelled())
+            if result.done():
+                self._forget(job)
+        return bool(self._results)
 
     async def _advance(self, jobs: Sequence[JobT]) -> list[JobT]:
-        """The jobs that took their step; the others have failed."""
+        """Have the jobs take a step. Returns those that did; the others have failed."""
         try:
-            predictions = await self._predict(jobs)
+            predictions = list(await self._predict(jobs))
             if len(predictions) != len(jobs):
                 raise RuntimeError(f"{len(predictions)} predictions for {len(jobs)} jobs")
-        except Exception as error:
+        except BaseException as error:
+            if _stops_all(error):
+                raise
             if len(jobs) == 1:
                 self._fail(jobs[0], error)
                 return []
-            # One of them is to blame: find it, and spare the others.
+            # One job is the cause: predict each alone, so that the others go on.
             return [advanced for job in jobs for advanced in await self._advance([job])]
         advanced = []
         for job, prediction in zip(jobs, predictions, strict=True):
-            try:
+            with self._failing_alone(job):
                 job.advance(prediction)
                 advanced.append(job)
-            except Exception as error:
-                self._fail(job, error)
         return advanced
 
-    def _fail(self, job: JobT, error: Exception) -> None:
-        if not self._finished[job].done():
-            self._finished[job].set_exception(error)
+    @contextmanager
+    def _failing_alone(self, job: JobT) -> Iterator[None]:
+        """An exception of the job's own code ends this job only."""
+        try:
+            yield
+        except BaseException as error:
+            if _stops_all(error):
+                raise
+            self._fail(job, error)
+
+    def _fail(self, job: JobT, error: BaseException) -> None:
+        _, result = self._results[id(job)]
+        if not result.done():
+            result.set_exception(_as_exception(error))
+
+    def _forget(self, job: JobT) -> None:
+        self._scheduler.remove(job)
+        del self._results[id(job)]
+
+
+def _stops_all(error: BaseException) -> bool:
+    """Whether `error` is not a job's own: somebody stops this task or the whole process."""
+    if isinstance(error, asyncio.CancelledError):  # a model call that was cancelled raises it, too
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """`error` as whoever awaits the job can get it. A future refuses StopIteration, and who gets
+    CancelledError or SystemExit from a job would take it for their own."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError(f"the job raised {error!r}")
+    wrapped.__cause__ = error
+    return wrapped

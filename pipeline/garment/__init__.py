@@ -1,1 +1,1 @@
-"""Where the garment is: pictures and a pose to a mask, a composite and a crop."""
+"""Finds the garment: from pictures and a pose to a mask, a composite and a crop."""

@@ -1,17 +1,19 @@
-"""The window around the garment that the model works on, and the tensors it gets."""
+"""The window around the garment that the model works on, and the model's inputs from it."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from pipeline.resize import shrink_to
+from pipeline.resize import halved, shrink_to, size_of
 
 # Room around the garment, as a share of its longer side, so that the model sees the scene's light.
 _MARGIN = 0.22
-# A window smaller than this, in pixels, would show the model nothing to go by.
+# A window smaller than this, in pixels, would show the model too little of the scene.
 _LEAST_SIDE = 32
-# The VAE's: one latent stands for so many pixels each way.
+# Pixels of a window that is padded beyond the frame; a larger one is halved first.
+_MOST_PADDED = 8_000_000
+# Pixels per latent, horizontally and vertically; a property of the VAE.
 _LATENT = 8
 
 
@@ -27,27 +29,37 @@ class Crop:
     def of(self, picture: np.ndarray, resolution: tuple[int, int], beyond: int) -> np.ndarray:
         """The window of `picture` at `resolution` (height, width).
 
-        beyond: OpenCV's border mode for what lies outside the frame.
+        beyond: OpenCV's border mode for the area outside the frame.
         """
-        frame_height, frame_width = picture.shape[:2]
-        left, top = max(0, -self.x), max(0, -self.y)
-        right = max(0, self.x + self.width - frame_width)
-        bottom = max(0, self.y + self.height - frame_height)
-        window = picture[
-            max(0, self.y) : self.y + self.height - bottom, max(0, self.x) : self.x + self.width - right
-        ]
-        if top or bottom or left or right:
-            window = cv2.copyMakeBorder(window, top, bottom, left, right, beyond)
+        inside = picture[max(0, self.y) : self.y + self.height, max(0, self.x) : self.x + self.width]
+        if inside.shape[:2] != (self.height, self.width):
+            inside = self._padded(inside, resolution, beyond)
         if self.width > resolution[1]:
-            return shrink_to(window, resolution[::-1])
-        return cv2.resize(window, resolution[::-1], interpolation=cv2.INTER_CUBIC)
+            return shrink_to(inside, resolution[::-1])
+        return cv2.resize(inside, resolution[::-1], interpolation=cv2.INTER_CUBIC)
+
+    def _padded(self, inside: np.ndarray, resolution: tuple[int, int], beyond: int) -> np.ndarray:
+        """The whole window, from the part of it that lies inside the frame.
+
+        A window that is much larger than the resolution is halved first: around a frame of 12,000 × 10
+        pixels it has 214 megapixels.
+        """
+        left, top, width, height = max(0, -self.x), max(0, -self.y), self.width, self.height
+        while width * height > _MOST_PADDED and width >= 4 * resolution[1]:
+            inside = halved(inside)
+            left, top, width, height = (length // 2 for length in (left, top, width, height))
+        right, bottom = (
+            max(0, length - start - seen)
+            for length, start, seen in zip((width, height), (left, top), size_of(inside), strict=True)
+        )
+        return cv2.copyMakeBorder(inside, top, bottom, left, right, beyond)
 
 
 def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
-    """The smallest window of the resolution's aspect around the garment and its margin.
+    """The smallest window around the garment and its margin that has the resolution's aspect.
 
-    It stays within the frame where it fits; where it does not, the frame is in its middle. With an
-    empty mask it is around the whole frame.
+    It stays inside the frame if it fits; otherwise the frame is centred in it. If the mask is empty, the
+    window contains the whole frame.
     """
     frame_height, frame_width = mask.shape
     x, y, width, height = cv2.boundingRect(mask) if mask.any() else (0, 0, frame_width, frame_height)
@@ -71,7 +83,7 @@ def _place(centre: float, length: int, frame: int) -> int:
 
 
 def latent_mask(crop: Crop, mask: np.ndarray, resolution: tuple[int, int]) -> np.ndarray:
-    """1 where the model paints: every latent that the garment touches. (1, 1, H/8, W/8) float32."""
+    """1 for every latent that the garment touches, which the model paints: (1, 1, H/8, W/8) float32."""
     touched = cv2.compare(crop.of(mask, resolution, cv2.BORDER_CONSTANT), 4, cv2.CMP_GT)
     height, width = (side // _LATENT for side in resolution)
     share = cv2.resize(touched, (width, height), interpolation=cv2.INTER_AREA)  # one pixel makes it 4 of 255
@@ -81,9 +93,9 @@ def latent_mask(crop: Crop, mask: np.ndarray, resolution: tuple[int, int]) -> np
 def pixels(
     crop: Crop, composite: np.ndarray, painted: np.ndarray, resolution: tuple[int, int], masked: bool
 ) -> np.ndarray:
-    """The VAE encoder's input, (N, 3, H, W) float32, RGB in −1…1: the composite, and where the
-    checkpoint wants it the conditioning image, which is the composite with `painted` blanked to 0."""
-    # Beyond the frame its edge goes on: mirrored, a second head would look in from above.
+    """The VAE encoder's input, (N, 3, H, W) float32, RGB in −1…1: the composite, and if `masked` the
+    conditioning image, which is the composite with 0 where `painted` is 1."""
+    # The frame's edge is repeated beyond the frame: a mirrored edge could show a second head there.
     picture = crop.of(composite, resolution, cv2.BORDER_REPLICATE)
     rgb = np.stack(cv2.split(picture)[::-1])[None].astype(np.float32)
     rgb /= 127.5

@@ -104,7 +104,7 @@ def _closed(bodies: np.ndarray) -> np.ndarray:
     """`bodies` and the bays in them that are narrower than 3 % of the frame; worked out at a quarter of its
     size."""
     small = bodies[::4, ::4]
-    reach = round(0.03 * max(small.shape))
+    reach = max(1, round(0.03 * max(small.shape)))
     room = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(room, cv2.MORPH_CLOSE, _disc(reach))[reach:-reach, reach:-reach]
     return cv2.resize(closed, size_of(bodies), interpolation=cv2.INTER_NEAREST)

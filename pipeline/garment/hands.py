@@ -31,6 +31,8 @@ def hand_pixels(hand: Hand, frame: np.ndarray) -> Patch:
     """The hand's pixels, hardly beyond its outline. frame: (H, W, 3) BGR uint8."""
     x, y, width, height = cv2.boundingRect(hand.outline.mask)
     longer = max(width, height)
+    if not longer:
+        return hand.outline
     place = (hand.outline.x + x, hand.outline.y + y, width, height)
     box = with_room(place, round(_AROUND * longer), size_of(frame))
     scale = min(1.0, _SIDE / longer)

@@ -7,12 +7,13 @@ import numpy as np
 
 from pipeline.garment.difference import WORK_AT, difference_mask
 from pipeline.garment.hands import hand_pixels
-from pipeline.garment.patch import Patch, window, with_room
+from pipeline.garment.patch import Box, Patch, window, with_room
 from pipeline.garment.placement import Silhouettes, best_fit, near_body
 from pipeline.garment.pose import Pose
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
 from pipeline.resize import shrink_within, size_of
+from pipeline.strips import strips
 
 # How a client may say that its canvas lies on the frame.
 RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
@@ -61,10 +62,24 @@ def _transparent(
     render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str
 ) -> Garment:
     registration = _lay(alpha, size, pose, render_fit)
-    # OpenCV's conversion speaks of RGBA, and treats the three alike.
-    laid = registration.warp(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA), size)
-    laid = soften(laid, registration.scale)
-    return Garment(cv2.extractChannel(laid, 3), cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), "alpha", registration)
+    mask, colour = np.zeros(size[::-1], np.uint8), np.zeros((*size[::-1], 3), np.uint8)
+    drawn = cv2.boundingRect(alpha)
+    box = registration.rows_reached(drawn, size)
+    part = window(box)
+    if mask[part].size:
+        laid = soften(registration.warp(_premultiplied(render, drawn), size, box), registration.scale)
+        for rows in strips(0, len(laid)):
+            mask[part][rows] = cv2.extractChannel(laid[rows], 3)
+            colour[part][rows] = cv2.cvtColor(laid[rows], cv2.COLOR_BGRA2BGR)
+    return Garment(mask, colour, "alpha", registration)
+
+
+def _premultiplied(render: np.ndarray, drawn: Box) -> np.ndarray:
+    """`render`, BGRA, with its colours times its alpha. drawn: the box beyond which it is transparent."""
+    result, part = np.zeros_like(render), window(drawn)
+    # The constant's name says RGBA, but the conversion treats all three colours alike.
+    result[part] = cv2.cvtColor(render[part], cv2.COLOR_RGBA2mRGBA)
+    return result
 
 
 def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) -> Registration:
@@ -107,8 +122,13 @@ def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarr
     box = cv2.boundingRect(mask)
     part = window(box)
     if mask[part].size:
-        laid = soften(video.warp(render, size_of(mask), box), video.scale)
-        colour[part] = _times(laid, mask[part])
+        laid, coverage, target = (
+            soften(video.warp(render, size_of(mask), box), video.scale),
+            mask[part],
+            colour[part],
+        )
+        for rows in strips(0, len(laid)):
+            target[rows] = _times(laid[rows], coverage[rows])
     return colour
 
 
@@ -121,9 +141,11 @@ def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
     """The render drawn on the frame: (H, W, 3) BGR uint8, the frame's own where the mask is 0."""
     if not garment.mask.any():
         return frame
-    part = window(cv2.boundingRect(garment.mask))
+    x, y, width, height = cv2.boundingRect(garment.mask)
     result = frame.copy()
-    result[part] = cv2.add(garment.colour[part], _times(frame[part], 255 - garment.mask[part]))
+    for rows in strips(y, y + height):
+        part = np.s_[rows, x : x + width]
+        result[part] = cv2.add(garment.colour[part], _times(frame[part], 255 - garment.mask[part]))
     return result
 
 
@@ -150,7 +172,7 @@ def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
     mask, colour = garment.mask, garment.colour
     for patch in (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands)):
         _cut(patch, mask, colour)
-    if cv2.countNonZero(cv2.compare(mask, 127, cv2.CMP_GT)) < _LEAST_GARMENT * mask.size:
+    if np.count_nonzero(mask > 127) < _LEAST_GARMENT * mask.size:
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)
 
@@ -159,6 +181,8 @@ def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray) -> None:
     """The garment without `patch`, in place; beside it, it begins softly, as what a camera sees has edges."""
     margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
     box = with_room(patch.box, 2 * margin, size_of(mask))
+    if not box[2] * box[3]:
+        return
     side = 2 * margin + 1
     around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
     share = 255 - cv2.blur(around, (side, side))

@@ -1,4 +1,4 @@
-"""A mask of a small part of the frame, so that nothing is worked out for the rest of it."""
+"""A mask of a small part of the frame, so that nothing is computed for the rest."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in pixels of the frame
 
 @dataclass(frozen=True)
 class Patch:
-    """mask: (h, w) uint8, 0 or 1, its upper left corner at `x`, `y` of the frame; 0 beyond it."""
+    """mask: (h, w) uint8, 0 or 1, with its upper left corner at `x`, `y` of the frame; 0 everywhere else."""
 
     x: int
     y: int
@@ -22,7 +22,7 @@ class Patch:
         return self.x, self.y, *size_of(self.mask)
 
     def within(self, box: Box) -> np.ndarray:
-        """What lies in `box`: (h, w) uint8."""
+        """The mask over the area of `box`: (h, w) uint8."""
         x, y, width, height = box
         left, right = max(x, self.x), min(x + width, self.x + self.mask.shape[1])
         top, bottom = max(y, self.y), min(y + height, self.y + self.mask.shape[0])
@@ -34,12 +34,17 @@ class Patch:
 
 
 def with_room(box: Box, room: int, size: tuple[int, int]) -> Box:
-    """`box` and `room` pixels around it, as far as they are in a frame of `size` (width, height)."""
+    """`box` enlarged by `room` pixels on every side and clipped to a frame of `size` (width, height).
+
+    Width or height is 0 where nothing of it lies in the frame.
+    """
     x, y, width, height = box
-    left, top = max(0, x - room), max(0, y - room)
-    return left, top, min(size[0], x + width + room) - left, min(size[1], y + height + room) - top
+    left, right = (min(max(0, side), size[0]) for side in (x - room, x + width + room))
+    top, bottom = (min(max(0, side), size[1]) for side in (y - room, y + height + room))
+    return left, top, right - left, bottom - top
 
 
 def window(box: Box) -> tuple[slice, slice]:
+    """The index of `box` in an array of the frame's size."""
     x, y, width, height = box
     return np.s_[y : y + height, x : x + width]

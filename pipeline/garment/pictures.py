@@ -1,43 +1,58 @@
-"""Compressed pictures to arrays."""
+"""Decodes compressed pictures to arrays."""
 
 import cv2
 import numpy as np
 
+from pipeline.errors import InvalidInput
 from pipeline.resize import size_of
+
+# In pixels. OpenCV's warps take sides below 32,768, and a crop may be a little longer than its frame.
+LONGEST_SIDE = 16_384
 
 
 class NotAnImage(ValueError):
-    """The bytes are no picture that OpenCV can read."""
+    """OpenCV cannot decode the bytes."""
 
 
 def decode_frame(data: np.ndarray) -> np.ndarray:
-    """A camera frame's bytes, (N,) uint8 → (H, W, 3) BGR uint8, turned as its EXIF says."""
+    """Decodes a camera frame: (N,) uint8 → (H, W, 3) BGR uint8, rotated as its EXIF says.
+
+    Like the other two decoders it raises NotAnImage, and InvalidInput for a side over `LONGEST_SIDE`.
+    """
     return _decode(data, cv2.IMREAD_COLOR, "camera_frame")
 
 
 def decode_render(data: np.ndarray) -> np.ndarray:
-    """A render's bytes, (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
+    """Decodes a render: (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
     render = _decode(data, cv2.IMREAD_UNCHANGED, "jacket_render")
     if render.dtype == np.uint16:
-        render = (render >> 8).astype(np.uint8)
-    return cv2.cvtColor(render, cv2.COLOR_GRAY2BGR) if render.ndim == 2 else render
-
-
-def largest_channel(picture: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 → (H, W); NumPy's `max(axis=2)` takes ten times as long."""
-    blue, green, red = cv2.split(picture)
-    return cv2.max(cv2.max(blue, green), red)
+        render = np.right_shift(render, 8, out=np.empty(render.shape, np.uint8), casting="unsafe")
+    if render.ndim == 2:
+        render = cv2.cvtColor(render, cv2.COLOR_GRAY2BGR)
+    if render.dtype != np.uint8 or render.shape[2] not in (3, 4):
+        raise NotAnImage("jacket_render is not a picture of 8 or 16 bits: send JPEG, PNG or WebP")
+    return render
 
 
 def decode_mask(data: np.ndarray) -> np.ndarray:
-    """A mask's bytes, (N,) uint8 → (h, w) uint8: white where the garment is."""
-    return _decode(data, cv2.IMREAD_GRAYSCALE, "mask")
+    """Decodes a client's mask: (N,) uint8 → (h, w) uint8, white where the garment is."""
+    return _decode(data, cv2.IMREAD_GRAYSCALE, "client_mask")
 
 
 def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The render, (h, w, 3) or (h, w, 4), only where `mask`, stretched over it, is white: (h, w, 4)."""
-    *colour, alpha = cv2.split(render if render.shape[2] == 4 else cv2.cvtColor(render, cv2.COLOR_BGR2BGRA))
-    return cv2.merge([*colour, cv2.min(alpha, cv2.resize(mask, size_of(alpha)))])
+    """`render`, (h, w, 3) or (h, w, 4), with what is not white in `mask` made transparent: (h, w, 4).
+
+    mask: (any height, any width) uint8; it is stretched over the render.
+    """
+    cut = render.copy() if render.shape[2] == 4 else cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
+    alpha = cv2.min(cv2.extractChannel(cut, 3), cv2.resize(mask, size_of(cut)))
+    return cv2.insertChannel(alpha, cut, 3)
+
+
+def largest_channel(picture: np.ndarray) -> np.ndarray:
+    """Each pixel's largest channel, (H, W, 3) uint8 → (H, W), in a tenth of the time of `max(axis=2)`."""
+    blue, green, red = cv2.split(picture)
+    return cv2.max(cv2.max(blue, green), red)
 
 
 def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
@@ -46,5 +61,10 @@ def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
     except cv2.error:
         picture = None
     if picture is None:
-        raise NotAnImage(f"{name} is not an image: JPEG, PNG and WebP are read")
+        raise NotAnImage(f"{name} is not an image: send JPEG, PNG or WebP")
+    width, height = size_of(picture)
+    if max(width, height) > LONGEST_SIDE:
+        raise InvalidInput(
+            f"{name} is {width}×{height} pixels; scale it down to at most {LONGEST_SIDE} on its longer side"
+        )
     return picture

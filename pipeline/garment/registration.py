@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.garment.patch import Box, with_room
 from pipeline.garment.pictures import largest_channel
 from pipeline.resize import shrink_within, size_of
 
@@ -56,6 +57,21 @@ class Registration:
             return _stretched(canvas, size, (x, y, width, height))  # the same in a third of the time
         matrix[:, 2] -= x, y
         return cv2.warpAffine(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
+
+    def rows_reached(self, box: Box, size: tuple[int, int]) -> Box:
+        """The rows of a frame of `size` (width, height) that `warp` and a blur of 3 pixels may draw on.
+
+        box: the only part of the canvas that is not 0. The rows are whole, since `warp` gives other bytes, if
+        only by a grey level, for a window that begins at another column.
+        """
+        x, y, width, height = box
+        if not width:
+            return 0, 0, size[0], 0
+        # A bilinear pixel reaches one pixel of the canvas further.
+        corners = [(left, top, 1) for left in (x - 1, x + width) for top in (y - 1, y + height)]
+        rows = self.matrix[1] @ np.array(corners, np.float64).T
+        top, bottom = math.floor(rows.min()), math.ceil(rows.max()) + 1
+        return with_room((0, top, size[0], bottom - top), 2, size)
 
     def rescaled(
         self,

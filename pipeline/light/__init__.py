@@ -1,1 +1,1 @@
-"""The model's light on the garment, and the result back in the camera frame."""
+"""Applies the light of the model's picture to the garment, and puts the result back into the frame."""

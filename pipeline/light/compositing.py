@@ -5,14 +5,19 @@ garment; where its picture itself is wanted, that takes over from the plain comp
 the mask, so that the garment keeps the render's clean outline.
 """
 
+import math
+
 import cv2
 import numpy as np
 
 from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, steadied, with_detail
 from pipeline.resize import shrink_to, size_of
+from pipeline.strips import strips
 
-# Width of that way, as a share of the crop's side.
+# Width of the feather, as a share of the crop's side.
 _FEATHER = 0.012
+# Rows of the frame that are feathered at a time: their distances and weights are float32.
+_FEATHER_ROWS = 256
 
 _ENCODERS = {
     "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
@@ -66,23 +71,32 @@ def feather(mask: np.ndarray, width: float) -> np.ndarray:
 
 
 def paste(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, crop: np.ndarray) -> np.ndarray:
-    """The picture as it is on the frame: (H, W, 3) BGR uint8.
+    """The model's picture itself on the frame: (H, W, 3) BGR uint8.
 
-    picture: (h, w, 3) BGR uint8, what the model made of the crop.
+    picture: (h, w, 3) BGR uint8, the model's picture of the crop.
     composite: (H, W, 3) BGR uint8, the render drawn on the frame.
     mask: (H, W) uint8, the garment's coverage.
-    crop: x, y, width, height of the picture's place in the frame; it may reach beyond the frame.
+    crop: x, y, width, height of the picture on the frame; it may reach beyond the frame.
     """
     result = composite.copy()
-    within, shown = _overlap(crop, mask.shape, picture.shape)
-    start, coverage, part = composite[within], mask[within], picture[shown]
+    inside, seen = _overlap(crop, mask.shape, picture.shape)
+    start, coverage, part, target = composite[inside], mask[inside], picture[seen], result[inside]
     if not coverage.any():
         return result
     height, width = coverage.shape
     interpolation = cv2.INTER_AREA if part.shape[1] > width else cv2.INTER_CUBIC
     painted = cv2.resize(part, (width, height), interpolation=interpolation)
-    weight = feather(coverage, _FEATHER * max(crop[2:]))
-    result[within] = cv2.blendLinear(painted, start, weight, 1 - weight)
+    x, y, width, height = cv2.boundingRect(coverage)
+    columns = slice(max(0, x - 1), x + width + 1)  # with the column of zeros where the feather begins
+    feathering = _FEATHER * max(crop[2:])
+    # A pixel's feather depends on no row further away than this: OpenCV counts 0.955 for a step.
+    reach = math.ceil(feathering / 0.95) + 2
+    for rows in strips(y, y + height, _FEATHER_ROWS):
+        top = max(0, rows.start - reach)
+        weight = feather(coverage[top : rows.stop + reach, columns], feathering)
+        weight = weight[rows.start - top : rows.stop - top]
+        area = rows, columns
+        target[area] = cv2.blendLinear(painted[area], start[area], weight, 1 - weight)
     return result
 
 
@@ -104,27 +118,32 @@ def relit(
     The others are as in `paste`.
     """
     result, light = composite.copy(), np.zeros(picture.shape, np.float32)
-    within, shown = _overlap(crop, mask.shape, picture.shape)
-    start, coverage, part = composite[within], mask[within], picture[shown]
+    inside, seen = _overlap(crop, mask.shape, picture.shape)
+    start, coverage, part = composite[inside], mask[inside], picture[seen]
     if not coverage.any():
         return result, light
     size = size_of(part)
     small, share = shrink_to(start, size), shrink_to(coverage, size).astype(np.float32) / 255
-    known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[shown]
-    light[shown] = steadied(light_ratio(part, small, share, sigma), known)
-    lit = with_detail(light[shown], small, share, sigma, detail_gain)
-    relight(start, lit, coverage, result[within])
+    known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[seen]
+    light[seen] = steadied(light_ratio(part, small, share, sigma), known)
+    lit = with_detail(light[seen], small, share, sigma, detail_gain)
+    relight(start, lit, coverage, result[inside])
     return result, light
 
 
 def _overlap(crop: np.ndarray, frame: tuple[int, ...], picture: tuple[int, ...]) -> tuple[Slices, Slices]:
-    """The part of the crop that lies within the frame, of the frame and of the picture of these shapes; what
-    was beyond the frame's edges was made up."""
+    """The part of the crop that lies inside the frame, as slices of the frame and of the picture.
+
+    frame, picture: their shapes. The picture's part has at least one pixel, however thin the frame is.
+    """
     x, y, width, height = (int(value) for value in crop)
     left, top = max(0, x), max(0, y)
     right, bottom = max(left, min(frame[1], x + width)), max(top, min(frame[0], y + height))
-    scale_x, scale_y = picture[1] / width, picture[0] / height
-    return np.s_[top:bottom, left:right], np.s_[
-        round((top - y) * scale_y) : round((bottom - y) * scale_y),
-        round((left - x) * scale_x) : round((right - x) * scale_x),
-    ]
+    columns = _scaled(left - x, right - x, picture[1] / width, picture[1])
+    rows = _scaled(top - y, bottom - y, picture[0] / height, picture[0])
+    return np.s_[top:bottom, left:right], (rows, columns)
+
+
+def _scaled(start: int, stop: int, scale: float, length: int) -> slice:
+    first = min(round(start * scale), length - 1)
+    return slice(first, max(first + 1, round(stop * scale)))

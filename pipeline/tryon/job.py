@@ -1,4 +1,4 @@
-"""A picture under way, as the stepper sees it."""
+"""A picture in progress, with the interface that the stepper needs."""
 
 import torch
 
@@ -9,7 +9,8 @@ from pipeline.tryon.models import Client
 
 class DenoisingJob:
     """
-    previews: of a capture whose client wants them.
+    live: whether it is a keyframe.
+    previews: for a capture whose client wants them.
     """
 
     def __init__(self, denoising: Denoising, live: bool, client: Client, previews: Previews | None):
@@ -30,7 +31,7 @@ class DenoisingJob:
         return self._client.cancelled()
 
     def advance(self, model_output: torch.Tensor) -> None:
-        """A capture's client is told of each step, with the preview that is ready by then."""
+        """Take one step. A capture reports it to its client, with a preview if one is ready."""
         self.denoising.advance(model_output)
         if self.live:
             return

@@ -1,4 +1,4 @@
-"""What the pipeline needs of the server that runs it; Triton's side is model_repository/tryon/1/model.py."""
+"""Interfaces to the server that runs the pipeline; serving/python_backend.py implements them for Triton."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Tensor(Protocol):
-    """A tensor that a model gave: NumPy's on a CPU, torch's by DLPack wherever it lies."""
+    """A model's output: readable as a NumPy array if it is in main memory, and by DLPack on any device."""
 
     def as_numpy(self) -> np.ndarray: ...
 
@@ -22,16 +22,16 @@ class Models(Protocol):
     async def __call__(
         self, model: str, inputs: Mapping[str, Any], outputs: Sequence[str], request_id: str = ""
     ) -> dict[str, Tensor]:
-        """The named outputs. inputs: NumPy arrays, torch tensors, or tensors that another model gave."""
+        """The named outputs. inputs: NumPy arrays, torch tensors, or outputs of another model."""
 
 
 class Client(Protocol):
-    """Who waits for the answer."""
+    """The client that waits for the answer."""
 
     request_id: str
 
     def cancelled(self) -> bool:
-        """Whether nobody wants the answer any more."""
+        """Whether the client does not want the answer any more."""
 
     def progress(self, step: int, steps: int, preview: np.ndarray | None) -> None:
-        """Tell how far a capture is. preview: (N,) uint8, a JPEG, where one is ready."""
+        """Report a capture's progress. preview: a JPEG, (N,) uint8, if one is ready."""

@@ -1,4 +1,8 @@
-"""The order of the stages: `encode` beside `text_encoder`, the UNet's steps with all other jobs, `decode`."""
+"""The stages of a request in their order.
+
+First `encode` and `text_encoder` at the same time, then the UNet's steps together with all other jobs, then
+`decode`.
+"""
 
 import asyncio
 import json
@@ -34,10 +38,10 @@ _ENCODED = (*_FRAME, "latent_mask", "report", "latent_mean", "latent_std")
 @dataclass(frozen=True)
 class Limits:
     """
-    max_rows: that the UNet takes at once.
-    capture_interval: ticks from one step of a capture to the next beside keyframes.
-    max_encoding: jobs in `encode` at once.
-    max_sessions: of which the last light is kept.
+    max_rows: rows of the UNet's largest batch.
+    capture_interval: while there are keyframes, captures advance once in this many ticks.
+    max_encoding: jobs in `encode` at the same time.
+    max_sessions: sessions whose last light is kept.
     """
 
     max_rows: int
@@ -47,7 +51,7 @@ class Limits:
 
 
 class Pipeline:
-    """Takes requests through the models, their denoising steps together. Use it from one event loop.
+    """Takes requests through the models, and batches their denoising steps. Use it from one event loop.
 
     models: calls a model of the repository.
     """
@@ -60,25 +64,23 @@ class Pipeline:
         self._models = models
         self._masked = np.array([config.conditioning == "masked"])
         self._batch_sizes = config.batch_sizes
-        # Queues of our own, first come, first served: what waits in a model's queue cannot be cancelled.
+        # First come, first served. A request that waits in Triton's own queue could not be cancelled.
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
         self._lights = SessionLights(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, self._predict)
 
-    async def dress(
-        self, request: TryonRequest, pictures: Mapping[str, Any], client: Client
-    ) -> dict[str, Any]:
-        """The answer's tensors by name (model_repository/README.md), and those of the stages before it.
+    async def run(self, request: TryonRequest, pictures: Mapping[str, Any], client: Client) -> dict[str, Any]:
+        """The answer's tensors by name (model_repository/README.md), and those of the earlier stages.
 
         pictures: `camera_frame`, `jacket_render`, `pose` and `client_mask`.
-        Raises Cancelled where the client went away, and what `models` raises.
+        Raises Cancelled if the client has gone away, otherwise the exceptions of `models`.
         """
-        async with AsyncExitStack() as turn:
+        async with AsyncExitStack() as slot:
             if request.live:
-                await turn.enter_async_context(self._live)
-                turn.enter_context(self._stepper.live_under_way())
+                await slot.enter_async_context(self._live)
+                slot.enter_context(self._stepper.live_request())
             async with self._encoders:
                 if client.cancelled():
                     raise Cancelled
@@ -140,7 +142,7 @@ class Pipeline:
         return denoising.latents
 
     async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor]:
-        """The predictions for the next step of every job: one call for all that are compatible."""
+        """Every job's prediction for its next step; jobs of the same UNet and resolution share a call."""
         rows = [job.denoising for job in jobs]
         predictions: dict[int, torch.Tensor] = {}
 
@@ -161,7 +163,7 @@ class Pipeline:
         latents: torch.Tensor,
         request_id: str,
     ) -> dict[str, Tensor]:
-        """The picture, its light steadied within the session."""
+        """The answer's picture. In a session, its light follows that of the last keyframe."""
         view = _view(request, pose, encoded)
         earlier_light = self._lights.earlier(request.session, view)
         inputs = {"latents": latents} | _paste_inputs(
@@ -175,7 +177,7 @@ class Pipeline:
     def _previews(
         self, request: TryonRequest, encoded: Mapping[str, Tensor], request_id: str
     ) -> Previews | None:
-        """What makes previews: `decode` on a small copy of the frame."""
+        """Makes previews by `decode` on a small copy of the frame; None if the request wants none."""
         if request.preview_interval is None:
             return None
         composite, mask, crop = (encoded[name].as_numpy() for name in _FRAME)
@@ -184,11 +186,11 @@ class Pipeline:
 
         async def make(latents: torch.Tensor) -> np.ndarray | None:
             try:
-                # Triton 2.51 takes it for a deadlock when an ensemble is asked for "image" alone.
+                # Asked for "image" alone, Triton 2.51 reports a deadlock of the ensemble.
                 decoded = await self._models(
                     "decode", {"latents": latents} | paste_inputs, ["image", "pixels"], request_id
                 )
-            except Exception as error:  # the answer does not depend on it
+            except Exception as error:  # the answer does not need the preview
                 logger.warning("%s: no preview: %r", request_id, error)
                 return None
             return decoded["image"].as_numpy()
@@ -199,7 +201,7 @@ class Pipeline:
 def _paste_inputs(
     encoded: Mapping[str, Any], recipe: Recipe, output_format: str, earlier_light: np.ndarray = NO_LIGHT
 ) -> dict[str, Any]:
-    """What `postprocess` takes beside the model's picture."""
+    """The inputs of `postprocess` except the model's picture."""
     return {
         **{name: encoded[name] for name in _FRAME},
         "relight_sigma": np.array([recipe.relight_sigma], np.float32),
@@ -210,7 +212,7 @@ def _paste_inputs(
 
 
 def _view(request: TryonRequest, pose: Any, encoded: Mapping[str, Tensor]) -> View:
-    """What this keyframe shows of its session."""
+    """What the session's light depends on, for this keyframe."""
     height, width = encoded["mask"].as_numpy().shape
     x, y, crop_width, crop_height = encoded["crop"].as_numpy().tolist()
     choices = request.fabric, request.prompt, request.seed

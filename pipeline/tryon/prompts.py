@@ -1,4 +1,4 @@
-"""A request's prompt as the text encoder's tokens."""
+"""Turns a request's prompt into tokens for the text encoder."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from pipeline.tryon.request import TryonRequest
 
 class Prompts:
     """
-    tokenizer: the checkpoint's tokenizer.json, which truncates and pads.
-    prompt: the checkpoint's; `{fabric}` in it stands for the request's fabric.
+    tokenizer: the checkpoint's tokenizer.json, which also truncates and pads.
+    prompt: the checkpoint's; `{fabric}` in it is replaced by the request's fabric.
     """
 
     def __init__(self, tokenizer: Path, prompt: str, negative_prompt: str):
@@ -20,7 +20,7 @@ class Prompts:
         self._negative_prompt = negative_prompt
 
     def input_ids(self, request: TryonRequest) -> np.ndarray:
-        """(1, T) int32, or (2, T) under guidance: the negative prompt's first."""
+        """(1, T) int32; with guidance (2, T), the negative prompt first."""
         prompt = request.prompt or " ".join(self._prompt.replace("{fabric}", request.fabric).split())
         prompts = [self._negative_prompt, prompt] if request.recipe.guided else [prompt]
         return np.array([tokens.ids for tokens in self._tokenizer.encode_batch(prompts)], np.int32)

@@ -1,25 +1,22 @@
-"""What a request asks for, beside its pictures."""
+"""The options of a request: everything but its pictures and its pose."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.errors import InvalidInput
 from pipeline.recipe import Recipe
 
-# Each mode's default.
+# The default of each mode.
 OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png"}
-
-
-class InvalidRequest(ValueError):
-    """The request is not as the tensors' description says (model_repository/README.md)."""
 
 
 @dataclass(frozen=True)
 class TryonRequest:
     """
-    live: a keyframe, which somebody waits for in real time.
-    session: keyframes of the same name share their light.
-    preview_interval: a capture's steps from one preview to the next; None: no previews.
+    live: whether it is a keyframe, for which somebody waits in real time.
+    session: keyframes with the same session name share their light.
+    preview_interval: a capture's steps from one preview to the next; None means no previews.
     """
 
     recipe: Recipe
@@ -34,25 +31,27 @@ class TryonRequest:
 
     @classmethod
     def read(cls, value: Callable[[str], Any], recipes: Mapping[str, Recipe]) -> "TryonRequest":
-        """value: of a one-element input by its name; None where the request has none.
+        """The options of a request. Raises InvalidInput.
 
-        Raises InvalidRequest.
+        value: returns the value of a one-element input by its name; None if the request does not have it.
         """
         mode = value("mode")
         if mode not in recipes:
-            raise InvalidRequest(f"mode is {mode!r}; it must be one of {', '.join(recipes)}")
+            raise InvalidInput(f"mode is {mode!r}; it must be one of {', '.join(recipes)}")
         try:
             recipe = recipes[mode].override(
                 **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
             )
         except ValueError as error:
-            raise InvalidRequest(str(error)) from error
+            raise InvalidInput(str(error)) from error
         output_format = value("output_format") or OUTPUT_FORMATS[mode]
         if output_format not in OUTPUT_FORMATS.values():
-            raise InvalidRequest(f"output_format is {output_format!r}; it must be jpeg or png")
+            raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg or png")
         preview_interval = value("preview_interval")
         if preview_interval is not None and preview_interval < 1:
-            raise InvalidRequest(f"preview_interval is {preview_interval}; it counts steps: 1 or more")
+            raise InvalidInput(
+                f"preview_interval is {preview_interval}; it counts steps and must be at least 1"
+            )
         live = mode == "keyframe"
         return cls(
             recipe=recipe,

@@ -118,7 +118,7 @@ async def test_a_capture_gives_way_while_a_keyframe_is_at_other_stages():
     """It took half of the processor there, since only ticks were counted."""
     network = SlowNetwork()
     stepper = stepper_for(network, max_rows=8, capture_interval=3)
-    with stepper.live_under_way():
+    with stepper.live_request():
         await stepper.run(CountingJob("capture", 6, live=False))
     pauses = [late - early - 0.01 for early, late in pairwise(network.began)]
     assert min(pauses) >= 0.02, "two of three thirds are the keyframe's"
@@ -128,7 +128,7 @@ async def test_a_capture_gives_way_no_longer_than_it_must():
     """A keyframe that comes is not kept waiting, and what comes after the last keyframe is the capture's."""
     network = SlowNetwork()
     stepper = stepper_for(network, max_rows=8, capture_interval=10_000)
-    with stepper.live_under_way():
+    with stepper.live_request():
         capture = asyncio.create_task(stepper.run(CountingJob("capture", 4, live=False)))
         while len(network.ticks) < 1:
             await asyncio.sleep(0.001)
@@ -142,7 +142,7 @@ async def test_a_capture_gives_way_no_longer_than_it_must():
 async def test_a_capture_that_gives_way_can_be_cancelled():
     network = SlowNetwork()
     stepper = stepper_for(network, max_rows=8, capture_interval=3)
-    with stepper.live_under_way():
+    with stepper.live_request():
         capture = CountingJob("capture", 25, live=False, cancel_after=2)
         with pytest.raises(Cancelled):
             await stepper.run(capture)
