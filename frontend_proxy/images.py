@@ -1,33 +1,23 @@
-"""Compressed images as they travel: base64 and data URIs, and what a header tells. No pixel is decoded."""
+"""Compressed images as clients send them: base64 and data URIs, and the limits on their size."""
 
 import base64
-import io
-import warnings
-from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
 from pydantic_core import CoreConfig, SchemaValidator, core_schema
 
 from frontend_proxy.errors import ImageTooLarge, UndecodableImage
+from frontend_proxy.image_headers import ImageHeader, InvalidHeader, read_image_header
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP")  # of camera frames, renders and masks
+MAX_SIDE = 32_766  # pixels; OpenCV's remap and warpAffine need less than 32,767
 
-# pydantic's decoder takes a quarter of binascii's time, which was most of a keyframe's in the proxy.
+# pydantic's decoder takes a quarter of the time of binascii, which was most of a keyframe's in the proxy.
 _BASE64 = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_json_bytes="base64"))
 
-# Bytes that are decoded or encoded at once, in a millisecond or two: in a thread, the event loop has its turn
-# after each. A multiple of 3 and of 4, so that the text's pieces are those of the bytes.
+# Bytes that are decoded or encoded in one call, in a millisecond or two: between two calls of a thread, the
+# event loop can run. A multiple of 3 and of 4, so that pieces of text and of bytes have the same boundaries.
 _PIECE = 3 * 2**18
-
-
-@dataclass(frozen=True)
-class ImageHeader:
-    """What an image says of itself. `format` is one of `FORMATS`; width and height are in pixels."""
-
-    format: str
-    width: int
-    height: int
+_BLANKS = b" \r\n\t"
 
 
 def from_base64(text: str) -> bytes:
@@ -39,8 +29,8 @@ def from_base64(text: str) -> bytes:
         prefix, comma, text = text.partition(",")
         if not comma or not prefix.endswith(";base64"):
             raise ValueError("a data URI must begin with 'data:<media type>;base64,'")
-    if any(blank in text for blank in " \r\n\t"):
-        text = "".join(text.split())
+    if any(chr(blank) in text for blank in _BLANKS):
+        text = _without_blanks(text)
     text += "=" * (-len(text) % 4)
     try:
         return b"".join([_decoded(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)])
@@ -48,8 +38,17 @@ def from_base64(text: str) -> bytes:
         raise ValueError("not base64") from error
 
 
+def _without_blanks(text: str) -> str:
+    """In pieces; `"".join(text.split())` makes one string for each line, of which there may be millions."""
+    try:
+        pieces = (text[start : start + _PIECE].encode("ascii") for start in range(0, len(text), _PIECE))
+        return b"".join([piece.translate(None, _BLANKS) for piece in pieces]).decode("ascii")
+    except UnicodeEncodeError as error:
+        raise ValueError("not base64") from error
+
+
 def _decoded(piece: Any) -> bytes:
-    return bytes(_BASE64.validate_strings(piece))  # it takes str, and its stub only dict
+    return bytes(_BASE64.validate_strings(piece))  # accepts str, although its stub says dict
 
 
 def to_data_uri(data: bytes, media_type: str) -> str:
@@ -58,23 +57,28 @@ def to_data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{b''.join(pieces).decode('ascii')}"
 
 
-def read_header(data: bytes, name: str, max_bytes: int, max_pixels: int) -> ImageHeader:
-    """Check an image by its header before anything spends time on it; `name` is the field's, for messages.
+def read_header(
+    data: bytes, name: str, max_bytes: int, max_pixels: int, formats: tuple[str, ...] = FORMATS
+) -> ImageHeader:
+    """Check an image by its header, before anything spends time on it; `name` is the field's, for messages.
 
-    Raises UndecodableImage if it is none of `FORMATS`, ImageTooLarge above `max_bytes` or `max_pixels`.
+    Raises UndecodableImage if it is none of `formats`, ImageTooLarge above `max_bytes`, `max_pixels` or
+    `MAX_SIDE`.
     """
     if len(data) > max_bytes:
         raise ImageTooLarge(f"{name} has {len(data)} bytes; send at most {max_bytes}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning; the limit below is ours
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"{name} has too many pixels; send at most {max_pixels}") from error
-    except Exception as error:  # broken headers raise OSError, SyntaxError, struct.error, ValueError, …
-        raise UndecodableImage(f"{name} is not a readable {', '.join(FORMATS)} image") from error
-    if image.width * image.height > max_pixels:
+        header = read_image_header(data)
+    except InvalidHeader as error:
+        raise UndecodableImage(f"{name} is not a readable {', '.join(formats)} image: {error}") from error
+    if header.format not in formats:
+        raise UndecodableImage(f"{name} is not a readable {', '.join(formats)} image: it is {header.format}")
+    if header.width * header.height > max_pixels:
         raise ImageTooLarge(
-            f"{name} is {image.width}×{image.height}; send at most {max_pixels / 1e6:.0f} megapixels"
+            f"{name} is {header.width}×{header.height}; send at most {max_pixels / 1e6:.0f} megapixels"
         )
-    return ImageHeader(image.format or "", image.width, image.height)
+    if max(header.width, header.height) > MAX_SIDE:
+        raise ImageTooLarge(
+            f"{name} is {header.width}×{header.height}; send at most {MAX_SIDE} pixels on each side"
+        )
+    return header

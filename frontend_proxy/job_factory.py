@@ -1,39 +1,44 @@
-"""A client's request to the model's job: what the settings and the catalog add to it."""
+"""Make the model's job from a client's request, the settings and the catalog."""
 
 import asyncio
 import dataclasses
 import hashlib
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.jobs import Job
-from frontend_proxy.pose import pose_tensor
+from frontend_proxy.pose import pose_tensor, pose_warning
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn
 from frontend_proxy.settings import Settings
 
-# Denoising steps of a keyframe, where its quality is not the usual one.
+# Denoising steps of a keyframe whose quality is not the default.
 STEPS = {"low": 2, "high": 8}
-LOOK_UP_S = 1.0  # for a fabric's name; without it the prompt says less
+LOOK_UP_S = 1.0  # timeout for a fabric's name; without the name the prompt is less specific
+LOOK_UP_THREADS = 4
 
 
 class JobFactory:
-    """Makes jobs for the current request; raises InvalidInput for more steps than the settings allow."""
+    """Makes jobs for the current request. Raises InvalidInput for more steps than the settings allow."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._settings = settings
         self._catalog = catalog
+        # Threads of its own: look-ups that hang must not use up those that parse large messages.
+        self._look_ups = ThreadPoolExecutor(LOOK_UP_THREADS, "fabric-look-up")
 
     async def keyframe(
         self, keyframe: Keyframe, jacket_render: bytes, connection: str, connection_seed: int
     ) -> Job:
-        """
-        connection: its secret name. What is steadied from one keyframe to the next stays within it, within
-            the client's session, and within a fabric, also one of the client's own that has no name here.
-        connection_seed: holds where the keyframe names neither a seed nor a session.
+        """The job of one keyframe.
+
+        connection: the connection's secret name. Keyframes are stabilised over time only within one
+            connection, one session of the client and one fabric (known here or not).
+        connection_seed: the seed if the keyframe has neither a seed nor a session.
         """
         seed = keyframe.seed
         if seed is None:
@@ -50,7 +55,7 @@ class JobFactory:
         )
 
     async def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
-        """A capture that names no seed gets a random one."""
+        """The job of one capture, with a random seed if it has none."""
         return Job(
             mode="capture",
             camera_frame=capture.user_image,
@@ -64,9 +69,11 @@ class JobFactory:
     async def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
         if request.steps is not None and request.steps > self._settings.max_steps:
             raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {request.steps}")
+        points = request.pose.points() if request.pose else None
         return {
             "request_id": current_request_id(),
-            "pose": pose_tensor(request.pose.points()) if request.pose else None,
+            "pose": pose_tensor(points),
+            "detail": pose_warning(points),
             "fabric": await self._name(request.fabric_id) if request.fabric_id else None,
             "render_fit": request.render_fit,
             "steps": request.steps or default_steps,
@@ -75,17 +82,18 @@ class JobFactory:
         }
 
     async def _name(self, fabric_id: str) -> str | None:
-        """Saved fabrics lie on a disk, which a socket's keyframe must not make all others wait for."""
+        """The fabric's name, or None. Saved fabrics are read in a thread: a slow disk must block nobody else."""
         fabric = self._catalog.built_in.get(fabric_id)
         if fabric is None:
-            with suppress(CatalogError, TimeoutError):  # a bucket that is away, a disk that hangs
+            with suppress(CatalogError, OSError, TimeoutError):  # a failing or hanging disk or bucket
                 async with asyncio.timeout(LOOK_UP_S):
-                    fabric = await asyncio.to_thread(self._catalog.get, fabric_id)
+                    loop = asyncio.get_running_loop()
+                    fabric = await loop.run_in_executor(self._look_ups, self._catalog.get, fabric_id)
         return fabric.name if fabric else None
 
 
 def samples(job: Job, count: int) -> list[Job]:
-    """The job and others of it, whose seeds count up; only the first has previews."""
+    """`count` copies of the job whose seeds count up; only the first has previews."""
     more = (
         dataclasses.replace(job, seed=(job.seed + number) % (MAX_SEED + 1), preview_interval=None)
         for number in range(1, count)
@@ -94,10 +102,10 @@ def samples(job: Job, count: int) -> list[Job]:
 
 
 def random_seed() -> int:
-    """Small enough to be exact in every client's numbers."""
+    """A random seed of 32 bits, which JavaScript numbers hold exactly."""
     return secrets.randbelow(2**32)
 
 
 def seed_of(session_id: str) -> int:
-    """Of the same size, and always the same for a session."""
+    """A seed of 32 bits that is always the same for one session."""
     return int.from_bytes(hashlib.blake2b(session_id.encode(), digest_size=4).digest())

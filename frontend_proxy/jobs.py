@@ -1,4 +1,4 @@
-"""A job for the model, and what comes back from it: the words that the proxy and Triton share."""
+"""A job for the model, and its progress and result: the interface between the proxy and Triton."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from frontend_proxy.tracing import span
 
 @dataclass(frozen=True)
 class Job:
-    """One try-on. Images are compressed bytes; an option that is None is left to the model.
+    """One try-on. Images are compressed bytes; the model chooses a value for every option that is None.
 
-    request_id: the name that the client, the logs and Triton's trace share.
+    request_id: the id in the client's answer, in the logs and in Triton's trace.
     pose: float32 (33, 4), x, y, z, visibility of MediaPipe's landmarks.
-    fabric: the fabric's name in words.
-    mask: an image over the render's canvas, white where the garment is; the model finds out where it is None.
-    render_fit: how the render's canvas lies on the frame; the model finds out where it is None.
+    fabric: the fabric's name, for the prompt.
+    mask: an image with the size of the render's canvas, white where the garment is; None: the model finds it.
+    render_fit: how the render's canvas lies on the frame; None: the model finds it.
     preview_interval: a capture's steps from one preview to the next; None for no previews.
-    session: keyframes of the same name are one user's, and steadied from one to the next. Nobody else may
-        guess it.
+    session: keyframes with the same name belong to one user and are stabilised over time. It must be secret.
+    detail: what the client should know about its request; `run_to_result` adds it to the report.
     """
 
     request_id: str
@@ -39,11 +39,12 @@ class Job:
     guidance_scale: float | None = None
     preview_interval: int | None = None
     session: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A capture has done `step` of its `steps`; `preview` is a small JPEG of it, where one is ready."""
+    """A capture has done `step` of its `steps`; `preview` is a small JPEG of it, if there is one."""
 
     step: int
     steps: int
@@ -52,7 +53,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a job: compressed bytes of the frame's size, and how they came about."""
+    """The end of a job: a compressed picture of the frame's size, and how it was made."""
 
     image: bytes
     report: Report
@@ -60,7 +61,7 @@ class Result:
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """What the server says of the model just now. `device` is `cuda`, `cpu` or `unknown`."""
+    """The model's state, as the server reports it. `device` is `cuda`, `cpu` or `unknown`."""
 
     ready: bool
     loading: bool
@@ -68,15 +69,15 @@ class ModelHealth:
     device: str
 
 
-# How often a model ran on batches of one size: by server, model and size.
+# A server, a model and a batch size, for which executions are counted.
 Execution = tuple[str, str, int]
 
 
 class ModelServer(Protocol):
-    """What the proxy needs of Triton; a test passes a fake."""
+    """The part of Triton that the proxy uses; tests pass a fake."""
 
     def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
-        """Progress as it comes, then one Result. Closing the generator cancels the job.
+        """Yields Progress, then one Result. Closing the generator cancels the job.
 
         Raises InvalidInput, UndecodableImage, InferenceFailed, ModelUnavailable, Overloaded, or
         DeadlineExceeded after `timeout_s` seconds.
@@ -84,13 +85,13 @@ class ModelServer(Protocol):
         ...
 
     async def health(self) -> ModelHealth:
-        """Never raises: a server that does not answer is what it reports."""
+        """The model's state. Never raises; the state also says that the server does not answer."""
         ...
 
     async def executions(self) -> Mapping[Execution, int]:
-        """How often each model ran on a batch of each size, since its server's start.
+        """The executions of each server, model and batch size since the server started.
 
-        Nothing of a server that does not answer.
+        Servers that do not answer are left out.
         """
         ...
 
@@ -103,22 +104,31 @@ async def run_to_result(
     timeout_s: float,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """The job's result; cancelling this cancels the job. Raises what `ModelServer.run` raises."""
+    """The job's result, with the job's `detail` in its report. Cancelling this cancels the job.
+
+    Raises what `ModelServer.run` raises.
+    """
     with span(job.mode):
         responses = server.run(job, timeout_s)
         try:
             async for response in responses:
                 if isinstance(response, Result):
-                    return response
+                    return _with_detail(response, job.detail)
                 on_progress(response)
         finally:
             await responses.aclose()
     raise AssertionError("a job ends in a Result or an error")
 
 
+def _with_detail(result: Result, detail: str | None) -> Result:
+    if detail is None:
+        return result
+    return Result(result.image, result.report.model_copy(update={"detail": detail}))
+
+
 def latency_ms(stages: dict[str, float], total_s: float) -> dict[str, float]:
-    """A report's stages in milliseconds, with `total` as the client's request took it and `queue`, which is
-    all that is no stage: waiting for a turn, and the way to the model and back."""
+    """A report's stages in milliseconds, with `total`, the duration of the client's request, and `queue`,
+    the time outside the stages: waiting, and the transport to the model and back."""
     spent = {name: milliseconds for name, milliseconds in stages.items() if name != "total"}
     total = 1000 * total_s
     return {

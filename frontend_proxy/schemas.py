@@ -1,13 +1,13 @@
-"""The wire contract as pydantic models: what a client may send, and what it gets.
+"""The wire contract as pydantic models: what clients may send, and what they get.
 
-A field that is not named here is ignored, so that newer clients are understood. What older clients
-really send is accepted: null poses and landmarks, NaN, images with or without the `data:` prefix, fabric
-ids that nobody knows.
+Unknown fields are ignored, so that newer clients work. Everything that existing clients send is accepted:
+null poses and landmarks, NaN, images with or without the `data:` prefix, unknown fabric ids.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,7 +24,8 @@ from frontend_proxy.images import from_base64, to_data_uri
 from frontend_proxy.parsing import parse_json
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
-MAX_ID = 128  # characters
+MAX_ID = 128  # characters of a string that becomes a key or part of a log line
+MAX_ECHO = 4096  # characters and values of a field that is sent back as it came
 
 
 def _image(value: object) -> object:
@@ -38,7 +39,7 @@ def _optional_image(value: object) -> object:
 
 
 def _image_or_unusable(value: object) -> object:
-    """Empty bytes for what is not base64: an empty canvas's `toDataURL()` is `data:,`."""
+    """Empty bytes if it is not base64: an empty canvas's `toDataURL()` is `data:,`."""
     try:
         return from_base64(value) if isinstance(value, str) else value
     except ValueError:
@@ -46,8 +47,27 @@ def _image_or_unusable(value: object) -> object:
 
 
 def _json(value: object) -> object:
-    """A form has no lists; it sends them as JSON."""
+    """Parses text: form fields hold lists and objects as JSON."""
     return parse_json(value) if isinstance(value, str) else value
+
+
+def is_small(value: object) -> bool:
+    """Whether a JSON value has at most `MAX_ECHO` characters and values."""
+    size, rest = 0, [value]
+    while rest and size <= MAX_ECHO:
+        item = rest.pop()
+        size += len(item) if isinstance(item, str | bytes) else 1
+        if isinstance(item, dict):
+            rest += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            rest += item
+    return size <= MAX_ECHO
+
+
+def _small(value: object) -> object:
+    if not is_small(value):
+        raise ValueError(f"more than {MAX_ECHO:,} characters and values; send a shorter one")
+    return value
 
 
 IMAGE_SCHEMA = {
@@ -55,6 +75,8 @@ IMAGE_SCHEMA = {
     "format": "image",
     "description": "JPEG, PNG or WebP, as a data URI or in bare base64; in a form a file",
 }
+Echoed = Annotated[Any, AfterValidator(_small)]
+Id = Annotated[str, Field(max_length=MAX_ID)]
 ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(IMAGE_SCHEMA)]
 JpegDataUri = Annotated[
     bytes,
@@ -64,7 +86,7 @@ JpegDataUri = Annotated[
 
 
 class Landmark(BaseModel):
-    """A MediaPipe Pose point. JavaScript sends NaN as null."""
+    """A MediaPipe Pose landmark. JavaScript sends NaN as null."""
 
     x: float | None = None
     y: float | None = None
@@ -73,7 +95,7 @@ class Landmark(BaseModel):
 
 
 class Pose(BaseModel):
-    """`rotation` and `shoulderWidth` are not read: clients disagree about their units."""
+    """`rotation` and `shoulderWidth` are ignored: clients disagree about their units."""
 
     landmarks: list[Landmark | None] | None = None
 
@@ -85,12 +107,12 @@ class Pose(BaseModel):
 
 
 class TryOn(BaseModel):
-    """What a keyframe and a capture have in common."""
+    """The fields that keyframes and captures share."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     pose: Pose | None = None
-    fabric_id: str | None = None
+    fabric_id: Id | None = None
     render_fit: Literal["auto", "stretch", "contain", "cover", "body"] | None = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     steps: int | None = Field(None, ge=1)
@@ -101,13 +123,13 @@ class TryOn(BaseModel):
 class Keyframe(TryOn):
     """A WebSocket message of type `keyframe`.
 
-    `timestamp` and `frame_id` come back as they were. `quality` chooses the steps by name, `steps` goes
-    before it. Keyframes of the same `session_id` share their noise, on another connection too.
+    `timestamp` and `frame_id` are sent back unchanged. `quality` chooses the number of steps by name;
+    `steps` overrides it. Keyframes with the same `session_id` share their noise, also across connections.
     """
 
-    timestamp: Any = None
-    frame_id: Any = None
-    session_id: str | None = Field(None, max_length=MAX_ID)
+    timestamp: Echoed = None
+    frame_id: Echoed = None
+    session_id: Id | None = None
     camera_frame: ImageBytes
     jacket_render: Annotated[bytes | None, BeforeValidator(_image_or_unusable)] = None
     mask: Annotated[bytes | None, BeforeValidator(_optional_image)] = None
@@ -117,8 +139,7 @@ class Keyframe(TryOn):
 class Capture(TryOn):
     """The body of `POST /virtual-tryon`, as JSON or as a form.
 
-    The samples' seeds count up from `seed`. `webhook_url` is told of the end of a capture that is made
-    asynchronously.
+    The samples' seeds count up from `seed`. `webhook_url` is notified when an asynchronous capture ends.
     """
 
     pose: Annotated[Pose | None, BeforeValidator(_json)] = None
@@ -130,24 +151,24 @@ class Capture(TryOn):
 
 
 class ScanRequest(BaseModel):
-    """The fields of `POST /api/fabric/scan`. `fabric.ScanOptions` has the options' meanings and limits."""
+    """The fields of `POST /api/fabric/scan`. `fabric.ScanOptions` documents the options and their limits."""
 
     image: ImageBytes
     name: str | None = Field(None, max_length=120)  # as in the catalog
     save: bool = False
     corners: Annotated[list[tuple[float, float]] | None, BeforeValidator(_json)] = None
-    fabric_class: str | None = Field(None, json_schema_extra={"enum": [*FABRIC_CLASSES, None]})
+    fabric_class: Id | None = Field(None, json_schema_extra={"enum": [*FABRIC_CLASSES, None]})
     size: int | None = Field(None, json_schema_extra={"enum": [*SIZES, None]})
     physical_width_mm: float | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 10_000})
-    format: str | None = Field(None, json_schema_extra={"enum": ["jpeg", "png", None]})
+    format: Id | None = Field(None, json_schema_extra={"enum": ["jpeg", "png", None]})
 
     def options(self) -> dict[str, Any]:
-        """Those of `fabric.ScanOptions` that the client gave."""
+        """The options that the client gave, as arguments of `fabric.ScanOptions`."""
         return self.model_dump(exclude={"image", "name", "save"}, exclude_none=True)
 
 
 class ScanResult(BaseModel):
-    """The answer to a scan. The URLs are data URIs, or the catalog's for a scan that was saved."""
+    """The answer to a scan. The URLs are data URIs, or catalog URLs if the scan was saved."""
 
     success: Literal[True] = True
     fabric_id: str
@@ -166,10 +187,12 @@ class ScanResult(BaseModel):
 
 
 class Report(BaseModel):
-    """How an answer came about, as the model tells it. `latency_ms` has its stages."""
+    """How the model made an answer. `latency_ms` has the stages; `detail` explains in a sentence what the
+    other fields leave open: why a fallback was used, or which part of the request was ignored."""
 
     mode: Literal["ai_enhanced", "fallback"]
     mode_reason: str | None = None
+    detail: str | None = None
     seed: int | None = None
     steps: int | None = None
     mask_source: str | None = None
@@ -178,9 +201,9 @@ class Report(BaseModel):
 
 
 class KeyframeResult(Report):
-    """The answer to a keyframe. `detail` says more where `mode_reason` leaves a question.
+    """The answer to a keyframe.
 
-    reused: nothing had changed, so the image is that of an earlier answer.
+    reused: the scene had not changed, so the image is that of an earlier answer.
     """
 
     type: Literal["keyframe_result"] = "keyframe_result"
@@ -188,21 +211,19 @@ class KeyframeResult(Report):
     timestamp: Any
     frame_id: Any = None
     reused: bool = False
-    detail: str | None = None
     request_id: str
 
 
 class CaptureImage(BaseModel):
-    """One sample: where it is kept, and the seed that it was made from."""
+    """One sample: its URL, and the seed that it was made from."""
 
     url: str
     seed: int | None
 
 
 class CaptureResult(Report):
-    """The answer to a capture. `result_image` is a data URI of the first sample, as is the report.
-
-    The images are kept until `expires_at`.
+    """The answer to a capture. `result_image` is a data URI of the first sample; the report is also the first
+    sample's. The images are kept until `expires_at`.
     """
 
     success: Literal[True] = True
@@ -215,7 +236,7 @@ class CaptureResult(Report):
 
 
 class CaptureProgress(BaseModel):
-    """`step` of `steps` are done, in all samples; `preview` is a small picture of the first."""
+    """`step` of `steps` are done, over all samples; `preview` is a small picture of the first sample."""
 
     step: int
     steps: int
@@ -223,7 +244,7 @@ class CaptureProgress(BaseModel):
 
 
 class CaptureFailure(ErrorBody):
-    """Why a capture ended without a picture: the body and the HTTP status that a synchronous one gets."""
+    """Why a capture failed: the error body and HTTP status that a synchronous capture would get."""
 
     status: int
     retry_after: int | None = None
@@ -235,7 +256,7 @@ class CaptureDeleted(BaseModel):
 
 
 class CaptureStatus(BaseModel):
-    """`GET /virtual-tryon/{id}`. A capture that runs has `progress` once the model has begun with it."""
+    """`GET /virtual-tryon/{id}`. A running capture has `progress` once the model has started on it."""
 
     success: Literal[True] = True
     result_id: str
@@ -265,10 +286,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises InvalidInput for what `parse_json` does not read, or is JSON but no object.
-    """
+    """A JSON object. Raises InvalidInput for anything else, and for what `parse_json` refuses."""
     try:
         value = parse_json(text)
     except ValueError as error:
@@ -279,7 +297,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def validate(model: type[Model], fields: dict[str, Any]) -> Model:
-    """Raises InvalidInput that names each wrong field and says why."""
+    """Raises InvalidInput that names the first three wrong fields and says what is wrong with them."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:

@@ -1,40 +1,84 @@
-"""Which keyframes go to the model, and how full the server is."""
+"""Which keyframes go to the model, in which order, and how full the server is."""
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from frontend_proxy.errors import Overloaded
 from frontend_proxy.keyframes.degradation import Degradation
-from frontend_proxy.limit import Limit
+from frontend_proxy.keyframes.fair_queue import FairQueue
+
+WAIT_SHARE = 0.2  # of `timeout_s`: a keyframe that waited longer for a slot would not be answered in time
 
 
 class Admission:
     """At most `most` keyframes are at the model at once; the fuller it is, the fewer steps each gets.
 
-    It is full when there are `most`, or when the oldest has taken all of `timeout_s`.
+    It is full if there are `most`, or if the oldest has used all of `timeout_s`. When all slots are taken,
+    keyframes wait in a `FairQueue` of callers, so that one caller with many sockets cannot take every slot.
     """
 
     def __init__(self, most: int, timeout_s: float) -> None:
-        self._limit = Limit(most, "keyframes")
+        self._most = most
         self._timeout_s = timeout_s
+        self._in_flight = 0
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue(most_per_caller=most)
         self._degradation = Degradation()
-        self._begun: dict[object, float] = {}  # in order
+        self._started: dict[object, float] = {}  # in order
 
-    @contextmanager
-    def admitted(self) -> Iterator[int]:
-        """Inside, the keyframe is at the model; gives the level of `Degradation`. Raises Overloaded."""
+    @asynccontextmanager
+    async def admitted(self, caller: str) -> AsyncIterator[int]:
+        """Inside, the keyframe has a slot; yields the level of `Degradation`.
+
+        Raises Overloaded if the caller's queue is full, or after `WAIT_SHARE` of the timeout in it.
+        """
         level = self._level()
-        with self._limit:
+        await self._take_slot(caller)
+        try:
             ticket = object()
-            self._begun[ticket] = time.monotonic()
+            self._started[ticket] = time.monotonic()
             try:
                 yield level
             finally:
-                del self._begun[ticket]
-        self._level()  # so that it is known since when it has been quiet
+                del self._started[ticket]
+        finally:
+            self._release_slot()
+        self._level()  # so that degradation learns at once that the load has fallen
+
+    async def _take_slot(self, caller: str) -> None:
+        if self._in_flight < self._most:  # nobody waits: a free slot is handed to the queue first
+            self._in_flight += 1
+            return
+        granted = asyncio.get_running_loop().create_future()
+        if not self._waiting.push(caller, granted):
+            raise Overloaded(f"{self._most} keyframes of this client wait already; try again in a moment")
+        try:
+            async with asyncio.timeout(self._timeout_s * WAIT_SHARE):
+                await granted
+        except BaseException as error:
+            if granted.done() and not granted.cancelled():
+                self._release_slot()  # granted at the moment of the timeout or cancellation
+            else:
+                self._waiting.remove(caller, granted)
+            if isinstance(error, TimeoutError):
+                raise Overloaded(
+                    f"{self._most} keyframes are in flight already; try again in a moment"
+                ) from None
+            raise
+
+    def _release_slot(self) -> None:
+        """Hand the slot to the keyframe that is next in the queue, or free it."""
+        granted = self._waiting.pop()
+        while granted is not None and granted.done():  # cancelled, and not removed yet
+            granted = self._waiting.pop()
+        if granted is None:
+            self._in_flight -= 1
+        else:
+            granted.set_result(None)
 
     def _level(self) -> int:
         now = time.monotonic()
-        oldest = next(iter(self._begun.values()), now)
-        pressure = max(self._limit.in_flight / self._limit.most, (now - oldest) / self._timeout_s)
+        oldest = next(iter(self._started.values()), now)
+        pressure = max(self._in_flight / self._most, (now - oldest) / self._timeout_s)
         return self._degradation.level(pressure, now)

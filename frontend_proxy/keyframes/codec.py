@@ -1,7 +1,7 @@
-"""How messages travel on `/ws`: text frames of JSON, or binary frames of MessagePack.
+"""The encodings of `/ws` messages: text frames of JSON, or binary frames of MessagePack.
 
-The client chooses by the WebSocket's subprotocol. MessagePack carries images as they are: base64 takes a
-third more bytes, and its decoding most of the proxy's time.
+The client chooses one by the WebSocket's subprotocol. MessagePack carries images as bytes: base64 makes them
+a third larger, and decoding it would take most of the proxy's time.
 """
 
 from typing import Any, Protocol
@@ -18,16 +18,16 @@ class Codec(Protocol):
     subprotocol: str
 
     def decode(self, frame: str | bytes) -> dict[str, Any]:
-        """A client's message. Raises InvalidInput for what is none."""
+        """A client's message. Raises InvalidInput if the frame is not one."""
         ...
 
     def encode(self, message: BaseModel) -> str | bytes:
-        """str travels as a text frame, bytes as a binary one."""
+        """The content of a text frame (str) or a binary frame (bytes)."""
         ...
 
 
 class Json:
-    subprotocol = "lucy.json.v1"  # the same as naming none
+    subprotocol = "lucy.json.v1"  # also the default for clients that name none
 
     def decode(self, frame: str | bytes) -> dict[str, Any]:
         if isinstance(frame, bytes):
@@ -42,7 +42,7 @@ class Json:
 
 
 class MessagePack:
-    """The messages are JSON's, images are `bin`."""
+    """The same messages as in JSON, with images as `bin`."""
 
     subprotocol = "lucy.msgpack.v1"
 
@@ -51,7 +51,7 @@ class MessagePack:
             raise InvalidInput(f"send binary frames of MessagePack: this is {self.subprotocol}")
         try:
             value = parse_msgpack(frame)
-        except ValueError as error:  # msgpack's own exceptions are ValueErrors, too
+        except ValueError as error:  # the base class of msgpack's own exceptions
             raise InvalidInput(f"not MessagePack: {error or type(error).__name__}") from error
         if not isinstance(value, dict):
             raise InvalidInput(f"a MessagePack map is needed, not {type(value).__name__}")
@@ -61,8 +61,8 @@ class MessagePack:
         return bytes(msgpack.packb(dict(message)))
 
 
-def chosen(subprotocols: list[str]) -> tuple[Codec, str | None]:
-    """The codec for the subprotocols that a client offers, and the one to accept: None where none is ours."""
+def choose_codec(subprotocols: list[str]) -> tuple[Codec, str | None]:
+    """The codec for the subprotocols that a client offers, and the one to accept: None if none is known."""
     for codec in (MessagePack(), Json()):
         if codec.subprotocol in subprotocols:
             return codec, codec.subprotocol

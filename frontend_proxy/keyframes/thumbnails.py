@@ -1,39 +1,39 @@
-"""What a camera frame and a render look like, small enough to compare. Runs in the worker process."""
+"""Small versions of a camera frame and a render, to compare scenes. Runs in the worker process."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-GRID = (32, 18)  # width and height in cells, of about 40 pixels in a 1280×720 frame
+GRID = (32, 18)  # width and height in cells; a cell is 40×40 pixels of a 1280×720 frame
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """frame: (18, 32, 3) float32, BGR, 0 to 255. render: (18, 32, 4) float32, its colour premultiplied."""
+    """frame: (18, 32, 3) float32, BGR, 0 to 255. render: (18, 32, 4) float32, BGRA, premultiplied."""
 
     frame: np.ndarray
     render: np.ndarray
 
     @property
     def garment(self) -> np.ndarray:
-        """(18, 32) bool, the cells that the garment touches, and their neighbours.
+        """(18, 32) bool: the cells that the garment touches, and their neighbours.
 
-        All of them where the render is opaque: what in it is the jacket takes the model to know.
+        All cells if the render is opaque: only the model can find the jacket in it.
         """
         return cv2.dilate((self.render[:, :, 3] > 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 def frame_thumbnail(camera_frame: bytes) -> np.ndarray:
-    """`Thumbnails.frame`. Raises ValueError where it cannot be decoded.
+    """`Thumbnails.frame`. Raises ValueError if the frame cannot be decoded.
 
-    Averaged over cells, a webcam's noise vanishes, and a shift of a pixel or two along an edge does not.
+    The mean over a cell removes a webcam's noise, but not a shift of an edge by one or two pixels.
     """
     return _cells(_decode(camera_frame, cv2.IMREAD_REDUCED_COLOR_8))
 
 
 def render_thumbnail(jacket_render: bytes) -> np.ndarray:
-    """`Thumbnails.render`. Raises ValueError where it cannot be decoded."""
+    """`Thumbnails.render`. Raises ValueError if the render cannot be decoded."""
     render = _decode(jacket_render, cv2.IMREAD_UNCHANGED)
     if render.dtype == np.uint16:
         render = (render >> 8).astype(np.uint8)
@@ -41,7 +41,7 @@ def render_thumbnail(jacket_render: bytes) -> np.ndarray:
         render = cv2.cvtColor(render, cv2.COLOR_GRAY2BGRA)
     elif render.shape[2] == 3:
         render = cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
-    return _cells(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA))  # premultiplied; the order of colours is kept
+    return _cells(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA))  # premultiplied; BGR order is kept
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:
@@ -51,5 +51,5 @@ def _cells(picture: np.ndarray) -> np.ndarray:
 def _decode(data: bytes, flags: int) -> np.ndarray:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if picture is None:
-        raise ValueError("a picture that cannot be decoded has no thumbnail")
+        raise ValueError("no thumbnail: the picture cannot be decoded")
     return picture

@@ -1,4 +1,4 @@
-"""`/ws`: keyframes in and out. docs/websocket.md describes what travels."""
+"""`/ws`: keyframes in, answers out. docs/websocket.md describes the messages."""
 
 import asyncio
 import contextlib
@@ -7,16 +7,19 @@ import time
 from typing import Any
 
 from pydantic import BaseModel
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from frontend_proxy.errors import ProxyError, internal_error, log_error
-from frontend_proxy.keyframes.codec import Codec, chosen
-from frontend_proxy.keyframes.keyframes import Arrival, Keyframes, Memory
-from frontend_proxy.keyframes.session import Session
+from frontend_proxy.keyframes.codec import Codec, choose_codec
+from frontend_proxy.keyframes.connection_state import ConnectionState
+from frontend_proxy.keyframes.latest_only import LatestOnly
+from frontend_proxy.keyframes.service import Arrival, KeyframeService
 from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
-from frontend_proxy.parsing import beside_the_loop
+from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
-from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, validate
+from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, is_small, validate
+from frontend_proxy.security.rate_limits import network
 from frontend_proxy.web.shutdown import SERVICE_RESTART, Shutdown
 
 logger = logging.getLogger(__name__)
@@ -27,20 +30,20 @@ _KIND = {str: "text", bytes: "bytes"}
 class Sockets:
     """All open connections."""
 
-    def __init__(self, keyframes: Keyframes, shutdown: Shutdown) -> None:
+    def __init__(self, keyframes: KeyframeService, shutdown: Shutdown) -> None:
         self._keyframes = keyframes
         self._shutdown = shutdown
         self.active = 0
 
     async def endpoint(self, websocket: WebSocket) -> None:
-        """Accepts at once, whatever the model's state; only the client ends it."""
+        """Accepts at once, also while the model is not ready, and serves the client until it disconnects."""
         connection_id = new_request_id()
         set_request_id(connection_id)
-        codec, subprotocol = chosen(websocket.scope["subprotocols"])
+        codec, subprotocol = choose_codec(websocket.scope["subprotocols"])
         await websocket.accept(subprotocol)
         self.active += 1
         SOCKETS.inc()
-        logger.info("a client came, %d now", self.active)
+        logger.info("client connected; %d are open", self.active)
         try:
             await Connection(websocket, codec, self._keyframes, connection_id).run(self._shutdown)
         except* WebSocketDisconnect:
@@ -48,33 +51,37 @@ class Sockets:
         finally:
             self.active -= 1
             SOCKETS.dec()
-            logger.info("a client left, %d now", self.active)
+            logger.info("client disconnected; %d are open", self.active)
 
 
 class Connection:
-    """One client."""
+    """One client's WebSocket."""
 
-    def __init__(self, websocket: WebSocket, codec: Codec, keyframes: Keyframes, connection_id: str) -> None:
+    def __init__(
+        self, websocket: WebSocket, codec: Codec, keyframes: KeyframeService, connection_id: str
+    ) -> None:
         self._websocket = websocket
         self._codec = codec
         self._keyframes = keyframes
         self._id = connection_id
         self._received = 0
-        self._memory = Memory()
-        self._session: Session[Arrival, KeyframeResult | ErrorMessage] = Session(self._answer, self._deliver)
+        self._state = ConnectionState(_caller(websocket.scope))
+        self._pending: LatestOnly[Arrival, KeyframeResult | ErrorMessage] = LatestOnly(
+            self._answer, self._deliver
+        )
 
     async def run(self, shutdown: Shutdown) -> None:
-        """Raises a group of WebSocketDisconnect when the client has gone; cancels its unfinished answer."""
+        """Raises a group of WebSocketDisconnect when the client leaves; cancels its unfinished answer."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._session.run())
+            tasks.create_task(self._pending.run())
             tasks.create_task(self._close_at(shutdown))
             while True:
                 await self._receive()
 
     async def _close_at(self, shutdown: Shutdown) -> None:
-        """The answer in the making still goes out."""
+        """Closes the socket when the server shuts down, after the answer in progress is sent."""
         await shutdown.begun.wait()
-        await self._session.idle()
+        await self._pending.idle()
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
             await self._websocket.close(SERVICE_RESTART, "the server restarts")
 
@@ -87,10 +94,11 @@ class Connection:
         fields: dict[str, Any] = {}
         try:
             frame = message["bytes"] if message.get("text") is None else message["text"]
-            fields = await beside_the_loop(len(frame), self._codec.decode, frame)
+            fields = await run_in_thread_if_large(len(frame), self._codec.decode, frame)
             if fields.get("type") == "keyframe":
-                keyframe = await beside_the_loop(len(frame), validate, Keyframe, fields)
-                if self._session.submit(Arrival(keyframe, time.monotonic(), current_request_id())):
+                keyframe = await run_in_thread_if_large(len(frame), validate, Keyframe, fields)
+                hold = message.get("hold")
+                if self._pending.submit(Arrival(keyframe, time.monotonic(), current_request_id(), hold)):
                     DROPPED.inc()
         except ProxyError as error:
             await self._send(error_message(error, fields.get("timestamp"), fields.get("frame_id")))
@@ -99,7 +107,7 @@ class Connection:
         set_request_id(arrival.request_id)
         keyframe = arrival.keyframe
         try:
-            return await self._keyframes.answer(arrival, self._memory)
+            return await self._keyframes.answer(arrival, self._state)
         except ProxyError as error:
             return error_message(error, keyframe.timestamp, keyframe.frame_id)
         except Exception as error:
@@ -110,19 +118,26 @@ class Connection:
         await self._send(answer)
 
     async def _send(self, message: BaseModel) -> None:
-        """Waits until the client has room. Does nothing once it has gone; `_receive` tells that."""
+        """Waits until the client has room. Does nothing after it has left; `_receive` reports that."""
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
             frame = self._codec.encode(message)
             await self._websocket.send({"type": "websocket.send", _KIND[type(frame)]: frame})
 
 
 def error_message(error: ProxyError, timestamp: Any, frame_id: Any) -> ErrorMessage:
+    """`timestamp` and `frame_id` as the client sent them, or null if they are too large to send back."""
     log_error(error)
     return ErrorMessage(
         error=str(error),
         detail=str(error),
         code=error.code,
-        timestamp=timestamp,
-        frame_id=frame_id,
+        timestamp=timestamp if is_small(timestamp) else None,
+        frame_id=frame_id if is_small(frame_id) else None,
         request_id=current_request_id(),
     )
+
+
+def _caller(scope: Scope) -> str:
+    """The credential and the network address: many users may share either of them, but rarely both."""
+    address = scope["client"][0] if scope["client"] else ""
+    return f"{scope.get('client_name', '')}@{network(address)}"

@@ -5,7 +5,7 @@ import time
 import msgpack
 import pytest
 
-from frontend_proxy.parsing import LARGE, MAX_LENGTH, MAX_VALUES, beside_the_loop, parse_json, parse_msgpack
+from frontend_proxy.parsing import LARGE, MAX_LENGTH, MAX_VALUES, run_in_thread_if_large, parse_json, parse_msgpack
 
 TEN_MB = 10 * 2**20
 
@@ -71,5 +71,5 @@ def test_a_real_message_is_far_below_the_bound() -> None:
 
 async def test_only_what_is_large_is_read_in_a_thread() -> None:
     here = threading.get_ident()
-    assert await beside_the_loop(LARGE, threading.get_ident) == here
-    assert await beside_the_loop(LARGE + 1, threading.get_ident) != here
+    assert await run_in_thread_if_large(LARGE, threading.get_ident) == here
+    assert await run_in_thread_if_large(LARGE + 1, threading.get_ident) != here

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend_proxy.errors import InvalidInput
-from frontend_proxy.keyframes.codec import Json, MessagePack, chosen
+from frontend_proxy.keyframes.codec import Json, MessagePack, choose_codec
 from frontend_proxy.schemas import ErrorMessage, KeyframeResult
 
 # What MessagePack knows and can be a timestamp; JSON has no bytes.
@@ -29,7 +29,7 @@ VALUES = st.recursive(
     ],
 )
 def test_the_subprotocol_chooses(offered: list[str], codec: type, accepted: str | None) -> None:
-    found, subprotocol = chosen(offered)
+    found, subprotocol = choose_codec(offered)
     assert (type(found), subprotocol) == (codec, accepted)
 
 

@@ -24,18 +24,20 @@ def test_pressure_takes_effect_at_once(pressure: float, level: int) -> None:
     assert levels([(pressure, 0)]) == [level]
 
 
-def test_the_course_of_a_rush_hour() -> None:
+def test_levels_over_a_rush_hour() -> None:
     course = [(0.2, 1), (0.6, 1), (0.9, 1), (0.4, 1), (0.4, 2.9), (0.4, 0.2), (0.4, 9), (0.2, 1), (0.2, 3)]
     assert levels(course) == [0, 1, 2, 2, 2, 1, 1, 1, 0]
 
 
-def test_a_long_quiet_is_enough_for_all_levels() -> None:
+def test_a_long_pause_ends_all_levels() -> None:
     """The first shopper after the rush must not pay for it."""
     assert levels([(0.9, 0), (0.0, 1), (0.0, 2 * HOLD_S)]) == [2, 2, 0]
 
 
 @given(COURSES)
-def test_it_never_falls_before_it_was_quiet_for_the_whole_hold(course: list[tuple[float, float]]) -> None:
+def test_no_level_ends_before_the_hold_time(
+    course: list[tuple[float, float]],
+) -> None:
     now, busy_at, before = 0.0, float("-inf"), 0
     for (pressure, pause), level in zip(course, levels(course), strict=True):
         now += pause
@@ -47,8 +49,8 @@ def test_it_never_falls_before_it_was_quiet_for_the_whole_hold(course: list[tupl
 
 
 @given(COURSES, PRESSURES)
-def test_under_one_pressure_it_comes_to_rest(course: list[tuple[float, float]], pressure: float) -> None:
-    """No flicker: whatever went before, a steady load ends in one level for good."""
+def test_constant_pressure_leads_to_one_level(course: list[tuple[float, float]], pressure: float) -> None:
+    """No flicker: whatever came before, a steady load leads to one level."""
     steady = [(pressure, HOLD_S)] * 10
     assert len(set(levels(course + steady)[-7:])) == 1
 

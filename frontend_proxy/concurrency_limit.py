@@ -1,4 +1,4 @@
-"""A bound on how much of one kind is in flight. Beyond it there is a clear refusal, never a queue."""
+"""Limits on how many requests of one kind are in flight. Above a limit a request is refused, never queued."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from types import TracebackType
 from frontend_proxy.errors import Overloaded
 
 
-class Limit:
-    """A context manager that at most `most` holders may be inside at once; not for threads.
+class ConcurrencyLimit:
+    """A context manager that at most `most` holders are inside of at once. Not thread-safe.
 
-    Entering a full one raises Overloaded.
+    Entering it when it is full raises Overloaded.
     """
 
     def __init__(self, most: int, what: str) -> None:
@@ -30,8 +30,8 @@ class Limit:
         self.in_flight -= 1
 
 
-class LimitEach:
-    """Like `Limit`, for each of many owners on its own."""
+class ConcurrencyLimitPerOwner:
+    """A separate `ConcurrencyLimit` for each owner."""
 
     def __init__(self, most: int, what: str) -> None:
         self.most = most
@@ -40,7 +40,7 @@ class LimitEach:
 
     @contextmanager
     def held(self, owner: str) -> Iterator[None]:
-        """Raises Overloaded."""
+        """Raises Overloaded if the owner holds `most` already."""
         if self._in_flight[owner] >= self.most:
             raise Overloaded(f"{self.most} {self.what} are open already; close one, or try again in a moment")
         self._in_flight[owner] += 1

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from frontend_proxy.keyframes.temporal_filter import MAX_AGE_S, Scene, TemporalFilter
+from frontend_proxy.keyframes.similar_frames import MAX_AGE_S, Scene, SimilarFrameCache
 from frontend_proxy.keyframes.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
 from frontend_proxy.schemas import KeyframeResult
 
@@ -19,7 +19,7 @@ NOISE = np.random.default_rng(0)
 
 
 def scene(frame=FRAME, render=RENDER, pose=POSE, choices=("denim-blue", 7)) -> Scene:
-    """As a webcam gives it: with noise, as a JPEG."""
+    """As a webcam sends it: with noise, as a JPEG."""
     noisy = (frame + NOISE.normal(0, 4, frame.shape)).clip(0, 255).astype(np.uint8)
     jpeg = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
     png = cv2.imencode(".png", render)[1].tobytes()
@@ -39,10 +39,10 @@ def moved(by: float) -> np.ndarray:
 
 
 @pytest.fixture
-def last() -> TemporalFilter:
-    last = TemporalFilter()
-    last.remember(scene(), ANSWER, now=100.0)
-    return last
+def cache() -> SimilarFrameCache:
+    cache = SimilarFrameCache()
+    cache.put(scene(), ANSWER, now=100.0)
+    return cache
 
 
 def jacket_is_where_the_tests_say() -> bool:
@@ -50,10 +50,10 @@ def jacket_is_where_the_tests_say() -> bool:
     return bool(alpha[JACKET].mean() > 128)
 
 
-def test_a_still_scene_is_still_under_a_camera_s_noise(last: TemporalFilter) -> None:
+def test_camera_noise_is_not_a_change(cache: SimilarFrameCache) -> None:
     assert jacket_is_where_the_tests_say()
-    assert last.answer(scene(), now=101.0) is ANSWER
-    assert last.answer(scene(pose=moved(0.005)), now=101.0) is ANSWER
+    assert cache.get(scene(), now=101.0) is ANSWER
+    assert cache.get(scene(pose=moved(0.005)), now=101.0) is ANSWER
 
 
 @pytest.mark.parametrize(
@@ -83,63 +83,63 @@ def test_a_still_scene_is_still_under_a_camera_s_noise(last: TemporalFilter) -> 
         "gone",
     ],
 )
-def test_what_has_changed_is_answered_anew(last: TemporalFilter, change: dict[str, object]) -> None:
-    assert last.answer(scene(**change), now=101.0) is None
+def test_a_change_is_not_answered_from_the_cache(cache: SimilarFrameCache, change: dict[str, object]) -> None:
+    assert cache.get(scene(**change), now=101.0) is None
 
 
-def test_outside_the_garment_the_camera_may_change_while_the_person_does_not_move(
-    last: TemporalFilter,
+def test_changes_outside_the_garment_do_not_count_while_the_person_does_not_move(
+    cache: SimilarFrameCache,
 ) -> None:
     passer_by = painted(np.s_[:, :500], 60)
-    assert last.answer(scene(frame=passer_by), now=101.0) is ANSWER
+    assert cache.get(scene(frame=passer_by), now=101.0) is ANSWER
 
 
-def test_without_a_pose_the_whole_frame_must_hold() -> None:
+def test_without_a_pose_the_whole_frame_is_compared() -> None:
     """Nothing else tells that the face has not moved."""
-    last = TemporalFilter()
-    last.remember(scene(pose=None), ANSWER, now=100.0)
-    assert last.answer(scene(pose=None), now=101.0) is ANSWER
-    assert last.answer(scene(pose=None, frame=painted(np.s_[:, :500], 60)), now=101.0) is None
+    cache = SimilarFrameCache()
+    cache.put(scene(pose=None), ANSWER, now=100.0)
+    assert cache.get(scene(pose=None), now=101.0) is ANSWER
+    assert cache.get(scene(pose=None, frame=painted(np.s_[:, :500], 60)), now=101.0) is None
 
 
 @pytest.mark.parametrize("pose", [POSE, None], ids=["pose", "no pose"])
 @pytest.mark.parametrize("grey", [0, 12, 60])
 @pytest.mark.parametrize("where", [JACKET, np.s_[:, :500]], ids=["jacket", "passer-by"])
-def test_the_frame_alone_tells_what_it_can(pose: object, grey: float, where: object) -> None:
-    """Nothing that would be answered anew for the frame is held, and nothing that holds is refused."""
-    last = TemporalFilter()
-    last.remember(scene(pose=pose), ANSWER, now=100.0)
+def test_the_frame_alone_decides_as_frame_and_render_would(pose: object, grey: float, where: object) -> None:
+    """`frame_matches` is an early exit, and must not change the outcome."""
+    cache = SimilarFrameCache()
+    cache.put(scene(pose=pose), ANSWER, now=100.0)
     now = scene(pose=pose, frame=painted(where, grey))
     assert now.thumbnails is not None
-    assert last.frame_may_hold(now.thumbnails.frame) == (last.answer(now, now=101.0) is ANSWER)
+    assert cache.frame_matches(now.thumbnails.frame) == (cache.get(now, now=101.0) is ANSWER)
 
 
-def test_where_nobody_has_looked_before_no_frame_holds() -> None:
-    last = TemporalFilter()
+def test_no_frame_matches_a_scene_without_thumbnails() -> None:
+    cache = SimilarFrameCache()
     frame = frame_thumbnail((FOLDER / "camera_frame.jpg").read_bytes())
-    assert not last.frame_may_hold(frame)
-    last.remember(Scene(("denim-blue", 7), POSE), ANSWER, now=100.0)
-    assert not last.frame_may_hold(frame)
+    assert not cache.frame_matches(frame)
+    cache.put(Scene(("denim-blue", 7), POSE), ANSWER, now=100.0)
+    assert not cache.frame_matches(frame)
 
 
-def test_a_slow_drift_is_noticed(last: TemporalFilter) -> None:
-    """Each frame is close to the one before; the last answer is of the first."""
+def test_a_slow_drift_is_noticed(cache: SimilarFrameCache) -> None:
+    """Each frame is close to the one before, but the cached answer belongs to the first."""
     held = [
-        last.answer(scene(frame=painted(JACKET, grey)), now=101.0) is ANSWER for grey in np.arange(0, 15, 1.0)
+        cache.get(scene(frame=painted(JACKET, grey)), now=101.0) is ANSWER for grey in np.arange(0, 15, 1.0)
     ]
     assert held[0]
     assert not held[-1]
 
 
-def test_it_does_not_hold_for_ever(last: TemporalFilter) -> None:
-    assert last.answer(scene(), now=100.0 + MAX_AGE_S) is ANSWER
-    assert last.answer(scene(), now=100.1 + MAX_AGE_S) is None
+def test_an_answer_expires(cache: SimilarFrameCache) -> None:
+    assert cache.get(scene(), now=100.0 + MAX_AGE_S) is ANSWER
+    assert cache.get(scene(), now=100.1 + MAX_AGE_S) is None
 
 
-def test_who_has_not_looked_does_not_know(last: TemporalFilter) -> None:
+def test_a_scene_without_thumbnails_is_never_answered_from_the_cache(cache: SimilarFrameCache) -> None:
     blind = Scene(("denim-blue", 7), POSE)
-    assert last.may_hold(blind)
-    assert last.answer(blind, now=101.0) is None
-    last.remember(blind, ANSWER, now=101.0)
-    assert last.answer(scene(), now=102.0) is None
-    assert not TemporalFilter().may_hold(blind)
+    assert cache.may_match(blind)
+    assert cache.get(blind, now=101.0) is None
+    cache.put(blind, ANSWER, now=101.0)
+    assert cache.get(scene(), now=102.0) is None
+    assert not SimilarFrameCache().may_match(blind)

@@ -1,27 +1,27 @@
 import pytest
 
+from frontend_proxy.concurrency_limit import ConcurrencyLimit, ConcurrencyLimitPerOwner
 from frontend_proxy.errors import Overloaded
-from frontend_proxy.limit import Limit, LimitEach
 
 
-def test_one_more_than_allowed_is_refused_and_room_comes_back_after_an_error() -> None:
-    limit = Limit(2, "captures")
+def test_one_more_than_allowed_is_refused_and_an_error_frees_its_slot() -> None:
+    limit = ConcurrencyLimit(2, "captures")
     with limit:
         with pytest.raises(RuntimeError), limit:
             raise RuntimeError
         with limit, pytest.raises(Overloaded, match="2 captures"), limit:
-            pytest.fail("a third one came in")
+            pytest.fail("a third one was let in")
     assert limit.in_flight == 0
 
 
-def test_one_owner_s_limit_is_not_another_s() -> None:
-    limit = LimitEach(1, "sockets")
+def test_each_owner_has_its_own_limit() -> None:
+    limit = ConcurrencyLimitPerOwner(1, "sockets")
     with (
         limit.held("one"),
         limit.held("other"),
         pytest.raises(Overloaded, match="1 sockets"),
         limit.held("one"),
     ):
-        pytest.fail("a second one came in")
+        pytest.fail("a second one was let in")
     with limit.held("one"):
         pass

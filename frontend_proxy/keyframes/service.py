@@ -1,12 +1,10 @@
-"""A keyframe's answer: the model's in time, else the plain composite, and why."""
+"""Answer a keyframe: with the model's picture if it is ready in time, else with the plain composite."""
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -19,12 +17,13 @@ from frontend_proxy.errors import (
     UndecodableImage,
 )
 from frontend_proxy.images import read_header
-from frontend_proxy.job_factory import JobFactory, random_seed
+from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import Job, ModelServer, latency_ms, run_to_result
 from frontend_proxy.keyframes.admission import Admission
+from frontend_proxy.keyframes.connection_state import ConnectionState
 from frontend_proxy.keyframes.degradation import fewer_steps
 from frontend_proxy.keyframes.fallback import composite
-from frontend_proxy.keyframes.temporal_filter import Scene, TemporalFilter
+from frontend_proxy.keyframes.similar_frames import Scene
 from frontend_proxy.keyframes.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
@@ -38,33 +37,27 @@ FALLBACK_REASONS: dict[type[ProxyError], str] = {
     DeadlineExceeded: "deadline",
     Overloaded: "overloaded",
 }
-FALLBACK_S = 0.3  # of its time is kept for drawing the composite, but no more than a fifth
-LOOK_S = 0.1  # for seeing whether anything has changed; after that the model is asked
-# What of a job is the scene and not the client's choice.
+FALLBACK_S = 0.3  # reserved for drawing the composite, but at most a fifth of the timeout
+THUMBNAIL_S = 0.1  # timeout of the comparison with the last scene; after it the model is asked
+# Fields of a job that are not the client's choices but the scene.
 SCENE_FIELDS = ("request_id", "camera_frame", "jacket_render", "pose")
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A keyframe, when it came (`time.monotonic`), and its name in logs."""
+    """A keyframe, when it arrived (`time.monotonic`), and its id in logs.
+
+    hold: counts the message's bytes in the server's byte budget until the arrival is dropped.
+    """
 
     keyframe: Keyframe
     at: float
     request_id: str
+    hold: object = None
 
 
-@dataclass
-class Memory:
-    """What the keyframes of a connection share: a secret name and the seed, so that the garment does not
-    flicker, and the last answer, which holds while nothing changes."""
-
-    name: str = field(default_factory=secrets.token_urlsafe)
-    seed: int = field(default_factory=random_seed)
-    last: TemporalFilter = field(default_factory=TemporalFilter)
-
-
-class Keyframes:
-    """Shared by all connections, so that `Settings.max_keyframes` bounds them together."""
+class KeyframeService:
+    """Shared by all connections, so that `Settings.max_keyframes` limits their sum."""
 
     def __init__(self, settings: Settings, server: ModelServer, jobs: JobFactory, worker: Worker) -> None:
         self._settings = settings
@@ -72,13 +65,13 @@ class Keyframes:
         self._jobs = jobs
         self._worker = worker
         self._admission = Admission(settings.max_keyframes, settings.keyframe_timeout_s)
-        self._usual_steps: int | None = None  # the checkpoint's own, known from its first answer
+        self._default_steps: int | None = None  # the checkpoint's, known after its first answer
 
-    async def answer(self, arrival: Arrival, memory: Memory) -> KeyframeResult:
-        """Within `Settings.keyframe_timeout_s` of its arrival.
+    async def answer(self, arrival: Arrival, state: ConnectionState) -> KeyframeResult:
+        """The answer, within `Settings.keyframe_timeout_s` of the keyframe's arrival.
 
-        Raises InvalidInput, UndecodableImage or ImageTooLarge for a bad keyframe, InferenceFailed when the
-        pipeline failed on it. When the model cannot answer in time, the answer is the plain composite.
+        Raises InvalidInput, UndecodableImage or ImageTooLarge for a bad keyframe, InferenceFailed if the
+        pipeline failed on it. If the model cannot answer in time, the answer is the plain composite.
         """
         keyframe = arrival.keyframe
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
@@ -93,52 +86,53 @@ class Keyframes:
         if keyframe.mask is not None:
             read_header(keyframe.mask, "mask", *limits)
 
-        job = await self._jobs.keyframe(keyframe, keyframe.jacket_render, memory.name, memory.seed)
+        job = await self._jobs.keyframe(keyframe, keyframe.jacket_render, state.name, state.seed)
         scene = _scene(job, keyframe.fabric_id)
-        frame = await self._look(frame_thumbnail, job.camera_frame, memory.last.may_hold(scene))
-        # The render takes long to look at. Where the frame has changed the model is asked meanwhile.
-        looking = asyncio.create_task(self._look(render_thumbnail, job.jacket_render, frame is not None))
+        frame = await self._thumbnail(frame_thumbnail, job.camera_frame, state.cache.may_match(scene))
+        # The render's thumbnail takes long. If the frame has changed, the model is asked in the meantime.
+        render = asyncio.create_task(self._thumbnail(render_thumbnail, job.jacket_render, frame is not None))
         try:
-            if frame is not None and memory.last.frame_may_hold(frame):
-                scene = _looked_at(scene, frame, await looking)
-                if held := memory.last.answer(scene, time.monotonic()):
-                    told = held.model_copy(update={"latency_ms": {}})
-                    return _result(arrival, told, held.image, reused=True)
-            report, image = await self._ask(job, arrival)
+            if frame is not None and state.cache.frame_matches(frame):
+                scene = _with_thumbnails(scene, frame, await render)
+                if cached := state.cache.get(scene, time.monotonic()):
+                    return _result(
+                        arrival, cached.model_copy(update={"latency_ms": {}}), cached.image, reused=True
+                    )
+            report, image = await self._ask_model(job, arrival, state.caller)
             answer = _result(arrival, report, image)
             if report.mode == "ai_enhanced" and report.mode_reason is None:
-                memory.last.remember(_looked_at(scene, frame, await looking), answer, time.monotonic())
+                state.cache.put(_with_thumbnails(scene, frame, await render), answer, time.monotonic())
             return answer
         except tuple(FALLBACK_REASONS) as error:
             reason = FALLBACK_REASONS[type(error)]
             return await self._fall_back(arrival, frame_format, keyframe.jacket_render, reason, str(error))
         finally:
-            looking.cancel()
+            render.cancel()
 
-    async def _ask(self, job: Job, arrival: Arrival) -> tuple[Report, bytes]:
-        """The model's answer; under load with fewer steps, and it says so."""
+    async def _ask_model(self, job: Job, arrival: Arrival, caller: str) -> tuple[Report, bytes]:
+        """The model's answer; under load with fewer steps, which the report says."""
         deadline = arrival.at + self._settings.keyframe_timeout_s
         reserve = min(FALLBACK_S, self._settings.keyframe_timeout_s / 5)
-        with self._admission.admitted() as level:
-            steps = job.steps or self._usual_steps
+        async with self._admission.admitted(caller) as level:
+            steps = job.steps or self._default_steps
             if steps and level:
                 job = replace(job, steps=fewer_steps(steps, level))
             result = await run_to_result(self._server, job, deadline - reserve - time.monotonic())
         report = result.report
         if job.steps is None:
-            self._usual_steps = report.steps or self._usual_steps
+            self._default_steps = report.steps or self._default_steps
         if steps and report.steps and report.steps < steps and report.mode_reason is None:
             report = report.model_copy(update={"mode_reason": "fewer_steps"})
         return report, result.image
 
-    async def _look(
+    async def _thumbnail(
         self, thumbnail: Callable[[bytes], np.ndarray], image: bytes, wanted: bool
     ) -> np.ndarray | None:
-        """The image's thumbnail where it is `wanted` and the worker has time for it."""
+        """The image's thumbnail if it is `wanted` and the worker is idle."""
         if not (wanted and self._worker.idle):
             return None
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(THUMBNAIL_S):
                 return await self._worker.run(thumbnail, image)
         except (TimeoutError, ValueError, ProxyError):
             return None
@@ -162,30 +156,29 @@ class Keyframes:
             except (ProxyError, TimeoutError) as error:
                 if frame_format != "JPEG":
                     raise
-                logger.warning("no composite (%s); the frame itself goes out", error or "too slow")
+                logger.warning("no composite (%s); the answer is the frame itself", error or "too slow")
         logger.info("fallback: %s", reason)
-        report = Report(mode="fallback", mode_reason=reason)
-        return _result(arrival, report, image, detail=detail)
+        return _result(arrival, Report(mode="fallback", mode_reason=reason, detail=detail), image)
 
 
 def _scene(job: Job, fabric_id: str | None) -> Scene:
-    """As far as can be told without looking at the pictures."""
+    """The scene without its thumbnails."""
     choices = tuple(getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS)
     return Scene((fabric_id, *choices), job.pose)
 
 
-def _looked_at(scene: Scene, frame: np.ndarray | None, render: np.ndarray | None) -> Scene:
+def _with_thumbnails(scene: Scene, frame: np.ndarray | None, render: np.ndarray | None) -> Scene:
     return scene if frame is None or render is None else replace(scene, thumbnails=Thumbnails(frame, render))
 
 
-def _result(arrival: Arrival, report: Report, image: bytes, **fields: Any) -> KeyframeResult:
-    told = {name: getattr(report, name) for name in Report.model_fields}
-    told["latency_ms"] = latency_ms(report.latency_ms, time.monotonic() - arrival.at)
+def _result(arrival: Arrival, report: Report, image: bytes, reused: bool = False) -> KeyframeResult:
+    fields_of_report = {name: getattr(report, name) for name in Report.model_fields}
+    fields_of_report["latency_ms"] = latency_ms(report.latency_ms, time.monotonic() - arrival.at)
     return KeyframeResult(
-        **told,
+        **fields_of_report,
         image=image,
         timestamp=arrival.keyframe.timestamp,
         frame_id=arrival.keyframe.frame_id,
         request_id=current_request_id(),
-        **fields,
+        reused=reused,
     )
