@@ -9,9 +9,7 @@ Writes two contact sheets (composite, 4 steps, 25 steps, photograph) and the fig
 import argparse
 import asyncio
 import json
-import platform
 import statistics
-import subprocess
 import time
 from pathlib import Path
 
@@ -19,10 +17,12 @@ import cv2
 import numpy as np
 
 from benchmarks.portrait import encode
+from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
+from serving.cpu_settings import CpuSettings
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
-from serving.stages.runtime import runtime
+from serving.stages.runtime import choose_runtime
 from tests.tryon_client import Tryon
 from training.lucy_tiny.evaluation import FIRST_SCENE, evaluate
 
@@ -56,13 +56,13 @@ def stage_milliseconds(rounds=30):
     known = {"onnxruntime": OnnxStage, "openvino": OpenVinoStage}
     return {
         name: {stage: _milliseconds(known[name], stage, rounds) for stage in STAGES}
-        for name in dict.fromkeys(("onnxruntime", runtime()))
+        for name in dict.fromkeys(("onnxruntime", choose_runtime(CpuSettings().cpu_runtime)))
     }
 
 
 def _milliseconds(kind, stage, rounds):
     opened, durations = kind(REPOSITORY / stage / "1" / "model.onnx"), []
-    feed = opened.least_inputs()
+    feed = opened.smallest_inputs()
     for _ in range(rounds + 3):
         began = time.perf_counter()
         opened.run(feed)
@@ -78,11 +78,7 @@ def main():
     )
     parser.add_argument("--output", type=Path, default=Path("build/checkpoint"), help="default: %(default)s")
     args = parser.parse_args()
-    report = {
-        "machine": f"{platform.machine()}, {platform.processor() or platform.system()}",
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
+    report = provenance() | {
         "scenes": args.scenes,
         "first_scene": args.first_scene,
         "stage_ms": stage_milliseconds(),

@@ -9,7 +9,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from serving.stages import runtime as cpu_stage
+from serving.cpu_settings import CpuSettings
+from serving.stages.runtime import choose_runtime
 
 
 def provenance() -> dict[str, object]:
@@ -20,7 +21,7 @@ def provenance() -> dict[str, object]:
         "began": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "commit": commit(),
         "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
-        f"networks on {cpu_stage.runtime()}",
+        f"networks on {choose_runtime(CpuSettings().cpu_runtime)}",
         "load_average": load_average(),
     }
 

@@ -10,13 +10,12 @@ counts are the ratios.
 import argparse
 import asyncio
 import json
-import platform
 import statistics
-import subprocess
 import time
 from itertools import chain
 from pathlib import Path
 
+from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
 from tests.tryon_client import Tryon, keyframe
 
@@ -86,10 +85,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="keyframes of each user (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="write the result as JSON here, too")
     args = parser.parse_args()
+    origin = provenance()
     with ready_stack(triton_grpc=args.triton) as stack:
-        result = asyncio.run(measure(stack.triton_grpc, args.rounds))
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    result |= {"machine": platform.processor() or platform.machine(), "commit": commit.stdout.strip()}
+        result = asyncio.run(measure(stack.triton_grpc, args.rounds)) | origin
     if args.output:
         args.output.write_text(json.dumps(result, indent=2) + "\n")
     print_table(result)

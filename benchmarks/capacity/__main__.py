@@ -11,15 +11,14 @@ import argparse
 import asyncio
 import json
 import math
-import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import provenance
 from benchmarks.capacity import report as capacity_report
 from benchmarks.capacity import stack as capacity_stack
 from benchmarks.capacity.load import Load, Tally, enough, percentile, simulate, users_within
@@ -147,12 +146,10 @@ def table(document: dict, here: Machine) -> dict:
 
 
 def context() -> dict:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
-    load = os.getloadavg()[0]
     return {
-        "commit": commit.stdout.strip(),
+        "commit": provenance.commit(),
         "machine": platform.machine(),
-        "load_average_before": round(load, 2),
+        "load_average_before": provenance.load_average(),
     }
 
 

@@ -2,11 +2,13 @@
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb, srgb_to_linear
 
 CLOTH = ("fabric_weave", "felt", "leather", "carbon_fiber")
@@ -91,3 +93,15 @@ def _package(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"{name} is not installed; run make setup")
     return Path(spec.submodule_search_locations[0])
+
+
+@cache
+def woven(name: str) -> np.ndarray:
+    """A photo of a built-in fabric, (1400, 1400, 3) uint8 RGB."""
+    return linear_to_srgb(RECIPES[name].make(3))
+
+
+def grey_square(image: np.ndarray) -> np.ndarray:
+    """The largest square from the upper left corner, (side, side) uint8."""
+    side = min(image.shape[:2])
+    return cv2.cvtColor(image[:side, :side], cv2.COLOR_RGB2GRAY)

@@ -1,7 +1,6 @@
 """The two servers that are compared, each on a port of its own, and what their processes take."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
 
 from tests.stack import READY_WITHIN, free_ports, running_stack
 
@@ -30,7 +31,7 @@ class Server:
     url: str
     process: psutil.Process
     ready_s: float
-    triton_http: str | None = None
+    triton_grpc: str | None = None
 
     @property
     def sockets(self) -> str:
@@ -54,18 +55,18 @@ class Server:
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds that each model has computed since Triton started; nothing where no Triton answers."""
-        if self.triton_http is None:
+        if self.triton_grpc is None:
             return {}
         try:
-            with urllib.request.urlopen(f"{self.triton_http}/v2/models/stats", timeout=10) as response:
-                models = json.load(response)["model_stats"]
-        except OSError:  # it is being started again: a long measurement goes on
+            with InferenceServerClient(self.triton_grpc) as client:
+                models = client.get_inference_statistics(client_timeout=10).model_stats
+        except InferenceServerException:  # it is starting again: a long measurement goes on
             return {}
         wanted = {*STAGES, *PIXEL_WORK}
         return {
-            model["name"]: model["inference_stats"]["compute_infer"]["ns"] / 1e9
+            model.name: model.inference_stats.compute_infer.ns / 1e9
             for model in models
-            if model["name"] in wanted
+            if model.name in wanted
         }
 
     def _processes(self) -> list[psutil.Process]:
@@ -79,7 +80,7 @@ def lucy(folder: Path) -> Iterator[Server]:
     with running_stack(folder, LOG_LEVEL="warning") as stack:
         stack.wait_until(lambda health: health["ai_model_loaded"])
         ready_s = time.perf_counter() - began
-        yield Server(LUCY, stack.url, psutil.Process(stack.process.pid), ready_s, stack.triton_http)
+        yield Server(LUCY, stack.url, psutil.Process(stack.process.pid), ready_s, stack.triton_grpc)
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+"""Whether a scan repeats itself, and refuses what is no photo of cloth."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from benchmarks.fabric.materials import jpeg, texture
+from benchmarks.fabric.metrics import Measure
+from fabric import FabricError, scan
+from fabric.builtin import RECIPES
+
+
+def robustness(quick: bool) -> Iterator[Measure]:
+    """Same bytes twice, and photos that are none."""
+    photo = jpeg(RECIPES["denim-blue"].make(2))
+    yield Measure("byte-identical maps of one photo", float(scan(photo).maps == scan(photo).maps), 1, 1)
+    bad = {
+        "not an image": b"not an image",
+        "1×1": cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes(),
+        "42 megapixels": cv2.imencode(".png", np.zeros((6000, 7000), np.uint8))[1].tobytes(),
+        "flat colour": cv2.imencode(".jpg", np.full((600, 600, 3), 120, np.uint8))[1].tobytes(),
+        "black": cv2.imencode(".jpg", np.zeros((600, 600, 3), np.uint8))[1].tobytes(),
+    }
+    refused = 0
+    for data in bad.values():
+        try:
+            scan(data)
+        except FabricError:
+            refused += 1
+    yield Measure("bad photos refused with a code", refused, len(bad), len(bad))
+    portrait = cv2.imencode(".png", cv2.cvtColor(texture("astronaut"), cv2.COLOR_RGB2BGR))[1].tobytes()
+    said = any("not one even fabric" in line for line in scan(portrait).quality["advice"])
+    yield Measure("a portrait is called no fabric", float(said), 1, 1)
