@@ -1,4 +1,4 @@
-"""The proxy as an ASGI application: what is served where, and what lives as long as it does."""
+"""The proxy as an ASGI application: its routes, its middleware, and the parts behind them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,37 +10,48 @@ from starlette.routing import Mount, WebSocketRoute
 from catalog import Catalog
 from frontend_proxy import metrics, request_id
 from frontend_proxy.background import Background
-from frontend_proxy.captures.local import CaptureRuns, Runs
-from frontend_proxy.captures.routes import Captures
+from frontend_proxy.captures.local_captures import LocalCaptures
+from frontend_proxy.captures.routes import CaptureRoutes
+from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics.catalog_routes import Fabrics
 from frontend_proxy.fabrics.scans import Scans
 from frontend_proxy.fabrics.textures import Textures
 from frontend_proxy.health import Health
+from frontend_proxy.instrumented_server import InstrumentedServer
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import ModelServer
-from frontend_proxy.keyframes.keyframes import Keyframes
+from frontend_proxy.keyframes.service import KeyframeService
 from frontend_proxy.keyframes.websocket import Sockets
-from frontend_proxy.observed import Observed
 from frontend_proxy.pages import api_docs, studio
 from frontend_proxy.pages.index import index
 from frontend_proxy.security.auth import Authenticator
 from frontend_proxy.security.cors import Cors
+from frontend_proxy.security.forwarded import ForwardedHeaders
 from frontend_proxy.security.guard import Guard
+from frontend_proxy.security.rate_limits import network
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.byte_budget import ByteBudget
 from frontend_proxy.web.middleware import ErrorMiddleware, RequestMiddleware
+from frontend_proxy.web.request_bytes import RequestBytes
 from frontend_proxy.web.routing import resource
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
 
-def capture_runs(settings: Settings, server: ModelServer) -> Runs:
-    """With a Redis it is imported, and not without."""
+def capture_service(settings: Settings, server: ModelServer, background: Background) -> CaptureService:
+    """The Redis client is an optional dependency, imported only with a REDIS_URL."""
     if settings.redis_url is None:
-        return CaptureRuns(settings, server)
-    from frontend_proxy.captures.queued import QueuedCaptures
+        return LocalCaptures(settings, server, background)
+    from frontend_proxy.captures.redis_captures import RedisCaptures
 
-    return QueuedCaptures(settings, server)
+    return RedisCaptures(settings, server, background)
+
+
+def byte_budget(settings: Settings) -> ByteBudget:
+    """Whatever the settings say, one address can send one message of the largest size."""
+    per_address = max(settings.max_bytes_in_flight_per_address, settings.max_message_bytes + 2**17)
+    return ByteBudget(max(settings.max_bytes_in_flight, per_address), per_address)
 
 
 def create_app(
@@ -51,24 +62,33 @@ def create_app(
 ) -> Starlette:
     """The application; it closes `server` and `background` when it ends.
 
-    Raises ValueError or OSError for keys that the settings name and that cannot be used.
+    Raises ValueError or OSError if a key that the settings name is unusable.
     """
     shutdown, background = shutdown or Shutdown(), background or Background()
     authenticator = Authenticator(settings)
-    server = Observed(server)
+    server = InstrumentedServer(server)
     catalog = Catalog(settings.catalog_dir, settings.max_saved_fabrics, settings.catalog_url)
     # Two processes: a scan takes most of a second, and a keyframe's fallback must not wait behind it.
-    scanner = Worker(settings.max_worker_queue, ("frontend_proxy.fabrics.scans",))
+    scanner = Worker(
+        "fabric scanner",
+        background,
+        settings.max_worker_queue,
+        ("frontend_proxy.fabrics.scans",),
+        settings.max_worker_memory_bytes,
+    )
     compositor = Worker(
+        "compositor",
+        background,
         settings.max_worker_queue,
         ("frontend_proxy.keyframes.fallback", "frontend_proxy.keyframes.thumbnails"),
+        settings.max_worker_memory_bytes,
     )
 
     jobs = JobFactory(settings, catalog)
-    sockets = Sockets(Keyframes(settings, server, jobs, compositor), shutdown)
+    sockets = Sockets(KeyframeService(settings, server, jobs, compositor), shutdown)
     fabrics = Fabrics(settings, catalog)
-    runs = capture_runs(settings, server)
-    captures = Captures(settings, jobs, runs, fabrics.base_url)
+    captures = capture_service(settings, server, background)
+    capture_routes = CaptureRoutes(settings, jobs, captures, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, shutdown, background, lambda: sockets.active, settings.triton_state_file)
 
@@ -78,7 +98,7 @@ def create_app(
         if settings.catalog_url:
             background.loop("catalog refresh", fabrics.keep_fresh)
         try:
-            async with scanner.running(), compositor.running(), runs.running():
+            async with scanner.running(), compositor.running(), captures.running():
                 yield
         finally:
             await background.close()
@@ -91,21 +111,22 @@ def create_app(
             resource("/health", GET=health.show),
             resource("/health/live", GET=health.live),
             resource("/health/ready", GET=health.ready),
-            resource("/metrics", GET=metrics.Metrics(server, runs.backlog).show),
+            resource("/metrics", GET=metrics.Metrics(server, captures.backlog).show),
             resource("/api/fabric/catalog", GET=fabrics.list),
             resource("/api/fabric/scan", POST=scans.create),
             resource("/api/fabric/{id}", GET=fabrics.show, PUT=fabrics.replace, DELETE=fabrics.delete),
-            resource("/virtual-tryon", POST=captures.create),
-            resource("/api/virtual-tryon", POST=captures.create),
-            resource("/virtual-tryon/{id}", GET=captures.show, DELETE=captures.delete),
-            resource("/api/virtual-tryon/{id}", GET=captures.show, DELETE=captures.delete),
-            resource("/results/{id}/{name}", GET=captures.image),
+            resource("/virtual-tryon", POST=capture_routes.create),
+            resource("/api/virtual-tryon", POST=capture_routes.create),
+            resource("/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
+            resource("/api/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
+            resource("/results/{id}/{name}", GET=capture_routes.image),
             Mount("/textures", Textures(catalog)),
             *api_docs.routes(authenticator.required, settings.max_steps),
             *studio.routes(settings.public_url),
             WebSocketRoute("/ws", sockets.endpoint),
         ],
         middleware=[
+            Middleware(ForwardedHeaders, trusted=settings.forwarded_allow_ips),
             Middleware(RequestMiddleware),
             Middleware(
                 Cors,
@@ -115,7 +136,8 @@ def create_app(
                 expose_headers=[request_id.HEADER, "ETag", "Location", "Preference-Applied", "Retry-After"],
             ),
             Middleware(ErrorMiddleware),
-            Middleware(Guard, settings=settings, authenticator=authenticator),
+            Middleware(RequestBytes, budget=byte_budget(settings), group=network),
+            Middleware(Guard, settings=settings, authenticator=authenticator, background=background),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,

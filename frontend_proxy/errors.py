@@ -1,10 +1,11 @@
-"""What can go wrong, as the client sees it: one table of codes, and the door where errors become JSON.
+"""The errors that clients see: a class for each code, and the one place where an error becomes JSON.
 
-Inside the proxy only `ProxyError` and its kinds are raised; `triton.py` and `fabrics.py` translate what
-comes from outside, each in one place. Tracebacks go to the logs, never to a client.
+The proxy raises only `ProxyError` and its subclasses; `triton.client` and `fabrics.catalog_routes` translate
+the errors of Triton and of the catalog. Tracebacks go to the log, never to a client.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Failure(Protocol):
-    """An error as it is kept, `schemas.CaptureFailure`."""
+    """A stored error, `schemas.CaptureFailure`."""
 
     error: str
     code: str
@@ -29,7 +30,7 @@ class Failure(Protocol):
 class ProxyError(Exception):
     """An error for the client: `code` is stable and for programs, the message is for people.
 
-    `retry_after`, in seconds, says when trying again makes sense; None when it does not.
+    retry_after: seconds after which the client may try again; None if trying again is useless.
     """
 
     code = "INTERNAL"
@@ -38,7 +39,7 @@ class ProxyError(Exception):
 
     @classmethod
     def of(cls, failure: "Failure") -> "ProxyError":
-        """One that happened elsewhere, or before."""
+        """The error that was stored."""
         error = cls(failure.error)
         error.code, error.status, error.retry_after = failure.code, failure.status, failure.retry_after
         return error
@@ -49,25 +50,25 @@ class ProxyError(Exception):
 
 
 class InvalidInput(ProxyError):
-    """The body or a field is not as the contract says."""
+    """The body or a field breaks the contract."""
 
     code, status = "INVALID_INPUT", 400
 
 
 class UndecodableImage(ProxyError):
-    """The bytes are no image of a kind that is accepted."""
+    """The bytes are not an image in an accepted format."""
 
     code, status = "IMAGE_DECODE", 400
 
 
 class ImageTooLarge(ProxyError):
-    """An image with more bytes or pixels than is accepted (a decompression bomb looks like this)."""
+    """An image with more bytes or pixels than are accepted, such as a decompression bomb."""
 
     code, status = "IMAGE_DECODE", 413
 
 
 class Unauthorized(ProxyError):
-    """No credentials, or none that hold."""
+    """The credentials are missing or not valid."""
 
     code, status = "UNAUTHORIZED", 401
 
@@ -77,25 +78,25 @@ class Unauthorized(ProxyError):
 
 
 class Forbidden(ProxyError):
-    """Whoever asks is known, and may not."""
+    """The caller, or the page that sends the request, is not allowed to."""
 
     code, status = "FORBIDDEN", 403
 
 
 class NotFound(ProxyError):
-    """There is no fabric or capture of this id."""
+    """No fabric or capture has this id."""
 
     code, status = "NOT_FOUND", 404
 
 
 class Conflict(ProxyError):
-    """The same request is being answered already."""
+    """The same request is in progress already."""
 
     code, status, retry_after = "CONFLICT", 409, 1
 
 
 class KeyReused(ProxyError):
-    """An Idempotency-Key that belongs to another request."""
+    """The Idempotency-Key belongs to another request."""
 
     code, status = "IDEMPOTENCY_KEY_REUSED", 422
 
@@ -107,19 +108,19 @@ class Interrupted(ProxyError):
 
 
 class ReadOnly(ProxyError):
-    """A fabric that comes with the server cannot be changed."""
+    """Fabrics that come with the server cannot be changed."""
 
     code, status = "READ_ONLY", 403
 
 
 class InsufficientStorage(ProxyError):
-    """The disk is full or read-only, or as many fabrics are saved as may be (RFC 4918, section 11.5)."""
+    """The disk is full or read-only, or the limit of saved fabrics is reached (RFC 4918, section 11.5)."""
 
     code, status = "INSUFFICIENT_STORAGE", 507
 
 
 class StorageUnavailable(ProxyError):
-    """Redis or the object store is away; nothing that was accepted is lost."""
+    """Redis or the object store does not answer. Accepted captures are not lost."""
 
     code, status, retry_after = "STORAGE_UNAVAILABLE", 503, 2
 
@@ -131,13 +132,13 @@ class BodyTooLarge(ProxyError):
 
 
 class RequestTooSlow(ProxyError):
-    """A body that does not arrive in the time it has."""
+    """The body did not arrive in time."""
 
     code, status = "TIMEOUT", 408
 
 
 class TooManyRequests(ProxyError):
-    """More requests than one client may send; it may go on in `retry_after` seconds."""
+    """The client has sent more requests than allowed; it may continue in `retry_after` seconds."""
 
     code, status = "OVERLOADED", 429
 
@@ -147,13 +148,13 @@ class TooManyRequests(ProxyError):
 
 
 class Overloaded(ProxyError):
-    """As much is in flight as is allowed."""
+    """The number of requests in flight is at its limit."""
 
     code, status, retry_after = "OVERLOADED", 429, 2
 
 
 class ModelUnavailable(ProxyError):
-    """Triton is away, or the model is not loaded (yet)."""
+    """Triton does not answer, or the model is not loaded."""
 
     code, status, retry_after = "MODEL_UNAVAILABLE", 503, 5
 
@@ -165,7 +166,7 @@ class InferenceFailed(ProxyError):
 
 
 class DeadlineExceeded(ProxyError):
-    """The answer would have come too late."""
+    """The answer did not come in time."""
 
     code, status = "TIMEOUT", 504
 
@@ -183,47 +184,63 @@ class ErrorBody(BaseModel):
     request_id: str
 
 
+class HTTPError(ProxyError):
+    """An error of Starlette itself, such as a path or a method that does not exist."""
+
+    def __init__(self, message: str, code: str, status: int, headers: Mapping[str, str] | None) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
+        self._headers = dict(headers or {})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self._headers
+
+
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+def error_fields(code: str, message: str) -> dict[str, Any]:
+    """The fields that every error has, in an HTTP body and in a WebSocket message."""
+    return {"error": message, "detail": message, "code": code, "request_id": current_request_id()}
 
 
 def error_body(code: str, message: str) -> dict[str, Any]:
     """An `ErrorBody`."""
-    return {
-        "success": False,
-        "error": message,
-        "detail": message,
-        "code": code,
-        "request_id": current_request_id(),
-    }
+    return {"success": False, **error_fields(code, message)}
 
 
-def error_response(error: ProxyError) -> Response:
-    return JSONResponse(error_body(error.code, str(error)), error.status, error.headers)
+def error_response(error: Exception) -> Response:
+    """The HTTP answer for any error, which is logged."""
+    known = to_proxy_error(error)
+    return JSONResponse(error_body(known.code, str(known)), known.status, known.headers)
+
+
+def to_proxy_error(error: Exception) -> ProxyError:
+    """The error that the client is told. The log gets the error, with the traceback of an unexpected one."""
+    if not isinstance(error, ProxyError):
+        return internal_error(error)
+    log_error(error)
+    return error
 
 
 def internal_error(error: Exception) -> ProxyError:
-    """What a client is told of an error that nobody foresaw; the log gets the traceback."""
-    logger.error("unforeseen error", exc_info=error)
+    """The error that a client is told instead of an unexpected one, whose traceback is logged."""
+    logger.error("unexpected error", exc_info=error)
     return ProxyError("The server failed on this request; its log has the reason under the request id")
 
 
 def log_error(error: ProxyError) -> None:
-    """The client's faults are no warnings."""
+    """Errors that the client has caused are logged at info."""
     logger.log(logging.WARNING if error.status >= 500 else logging.INFO, "%s: %s", error.code, error)
 
 
-async def on_proxy_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProxyError)
-    log_error(error)
-    return error_response(error)
-
-
-async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own errors (no such route, wrong method) in the contract's shape."""
+async def raise_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's handler for its own errors: raises them as HTTPError, so that `ErrorMiddleware` answers."""
     assert isinstance(error, HTTPException)
-    message = f"{error.detail}: {request.method} {request.url.path}"
     code = _HTTP_CODES.get(error.status_code, "INVALID_INPUT" if error.status_code < 500 else "INTERNAL")
-    return JSONResponse(error_body(code, message), error.status_code, error.headers)
+    message = f"{error.detail}: {request.method} {request.url.path}"
+    raise HTTPError(message, code, error.status_code, error.headers) from error
 
 
-EXCEPTION_HANDLERS = {ProxyError: on_proxy_error, HTTPException: on_http_exception}
+EXCEPTION_HANDLERS = {HTTPException: raise_http_error}

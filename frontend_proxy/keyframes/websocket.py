@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from frontend_proxy.errors import ProxyError, internal_error, log_error
+from frontend_proxy.errors import error_fields, to_proxy_error
 from frontend_proxy.keyframes.codec import Codec, choose_codec
 from frontend_proxy.keyframes.connection_state import ConnectionState
 from frontend_proxy.keyframes.latest_only import LatestOnly
@@ -19,6 +19,7 @@ from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, is_small, validate
+from frontend_proxy.security.auth import caller_of
 from frontend_proxy.security.rate_limits import network
 from frontend_proxy.web.shutdown import SERVICE_RESTART, Shutdown
 
@@ -100,7 +101,7 @@ class Connection:
                 hold = message.get("hold")
                 if self._pending.submit(Arrival(keyframe, time.monotonic(), current_request_id(), hold)):
                     DROPPED.inc()
-        except ProxyError as error:
+        except Exception as error:
             await self._send(error_message(error, fields.get("timestamp"), fields.get("frame_id")))
 
     async def _answer(self, arrival: Arrival) -> KeyframeResult | ErrorMessage:
@@ -108,10 +109,8 @@ class Connection:
         keyframe = arrival.keyframe
         try:
             return await self._keyframes.answer(arrival, self._state)
-        except ProxyError as error:
-            return error_message(error, keyframe.timestamp, keyframe.frame_id)
         except Exception as error:
-            return error_message(internal_error(error), keyframe.timestamp, keyframe.frame_id)
+            return error_message(error, keyframe.timestamp, keyframe.frame_id)
 
     async def _deliver(self, answer: KeyframeResult | ErrorMessage) -> None:
         count_keyframe(answer)
@@ -124,20 +123,17 @@ class Connection:
             await self._websocket.send({"type": "websocket.send", _KIND[type(frame)]: frame})
 
 
-def error_message(error: ProxyError, timestamp: Any, frame_id: Any) -> ErrorMessage:
+def error_message(error: Exception, timestamp: Any, frame_id: Any) -> ErrorMessage:
     """`timestamp` and `frame_id` as the client sent them, or null if they are too large to send back."""
-    log_error(error)
+    known = to_proxy_error(error)
     return ErrorMessage(
-        error=str(error),
-        detail=str(error),
-        code=error.code,
+        **error_fields(known.code, str(known)),
         timestamp=timestamp if is_small(timestamp) else None,
         frame_id=frame_id if is_small(frame_id) else None,
-        request_id=current_request_id(),
     )
 
 
 def _caller(scope: Scope) -> str:
     """The credential and the network address: many users may share either of them, but rarely both."""
     address = scope["client"][0] if scope["client"] else ""
-    return f"{scope.get('client_name', '')}@{network(address)}"
+    return f"{caller_of(scope) or ''}@{network(address)}"

@@ -1,1 +1,1 @@
-"""Who may call, from where, and how often."""
+"""Authentication, origins, rate limits."""

@@ -1,4 +1,4 @@
-"""How many requests one client may send: a sliding window for each address and each credential."""
+"""Rate limits: a sliding window for each address and each credential."""
 
 import ipaddress
 import logging
@@ -16,15 +16,15 @@ from frontend_proxy.errors import TooManyRequests
 
 logger = logging.getLogger(__name__)
 
-# A Redis that does not answer holds no request up for long: redis-py would wait for ever, or try for seconds.
+# redis-py's default is to wait without limit; a Redis that does not answer must not delay requests for long.
 WAIT_S = 0.5
 
 
 class RateLimits:
-    """`per_address` and `per_key` in the words of the `limits` library (`20/second; 1000/hour`), or None.
+    """per_address, per_key: limits as the `limits` library writes them (`20/second; 1000/hour`), or None.
 
-    `storage` is a URL of that library. Several proxies that name one Redis count together; while it is
-    away nobody is refused, nor held up for more than a second or two.
+    storage: a URL of that library. Proxies that name the same Redis count together. While it does not answer,
+    no request is refused, and none is delayed by more than a second or two.
     """
 
     def __init__(self, per_address: str | None, per_key: str | None, storage: str) -> None:
@@ -40,9 +40,9 @@ class RateLimits:
         """Raises TooManyRequests."""
         await self._count(self._per_address, "address", network(address))
 
-    async def count_key(self, client: str) -> None:
-        """`client` is `Authenticator.identify`'s. Raises TooManyRequests."""
-        await self._count(self._per_key, "key", client)
+    async def count_key(self, caller: str) -> None:
+        """caller: the id of a `Caller`. Raises TooManyRequests."""
+        await self._count(self._per_key, "key", caller)
 
     async def _count(self, limits: list[RateLimitItem], kind: str, client: str) -> None:
         for limit in limits:
@@ -54,7 +54,7 @@ class RateLimits:
                 logger.warning("requests are not counted: %s", error.storage_error)
                 return
             seconds = max(1, math.ceil(stats.reset_time - time.time()))
-            raise TooManyRequests(f"more than {limit} from this {kind}; go on in {seconds} s", seconds)
+            raise TooManyRequests(f"more than {limit} from this {kind}; try again in {seconds} s", seconds)
 
 
 def _options(storage: str) -> dict[str, Any]:
@@ -63,16 +63,21 @@ def _options(storage: str) -> dict[str, Any]:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    once_more = Retry(NoBackoff(), retries=1)  # for a connection that had been closed meanwhile
+    once_more = Retry(NoBackoff(), retries=1)  # for a connection that Redis has closed in the meantime
     return {"socket_timeout": WAIT_S, "socket_connect_timeout": WAIT_S, "retry": once_more}
 
 
 def network(address: str) -> str:
-    """An IPv6 customer has at least a /64 of addresses (RFC 6177), so that counts as one."""
+    """The client that an address stands for: an IPv4 address, or the /64 of an IPv6 address.
+
+    An IPv6 customer has at least a /64 (RFC 6177) and could use another address for every request.
+    """
     try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:  # a Unix socket, or a reverse proxy's own name for its client
+        parsed = ipaddress.ip_address(address.partition("%")[0])  # without an IPv6 zone
+    except ValueError:  # a Unix socket, or the reverse proxy's own name for its client
         return address
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ipaddress.ip_network((parsed, 64), strict=False))
+        parsed = parsed.ipv4_mapped
     return str(parsed)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from frontend_proxy import metrics, tracing
-from frontend_proxy.errors import ProxyError, error_response, internal_error, log_error
+from frontend_proxy.errors import error_response
 from frontend_proxy.health import PROBES
 from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
 
@@ -96,10 +96,6 @@ class ErrorMiddleware:
         except Exception as error:
             if begun or scope["type"] == "lifespan":
                 raise  # half an answer is out: only cutting the connection tells the client
-            if isinstance(error, ProxyError):
-                log_error(error)
-            else:
-                error = internal_error(error)
             await refuse(scope, receive, watched_send, error_response(error))
 
 

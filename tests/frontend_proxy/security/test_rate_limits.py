@@ -117,14 +117,16 @@ def test_a_redis_behind_a_unix_socket_counts_too() -> None:
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("192.0.2.1", "192.0.2.2", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
     ],
 )
 def test_an_ipv6_customer_is_one_client(one: str, other: str, same: bool) -> None:
-    """Who has a /64 could take another address for every request."""
+    """A client with a /64 could use another address for every request."""
     assert (network(one) == network(other)) == same
 
 
 @given(st.text())
-def test_any_text_is_an_address(text: str) -> None:
-    """X-Forwarded-For of a proxy that is believed may hold anything."""
+def test_a_client_s_name_may_be_any_text(text: str) -> None:
+    """X-Forwarded-For of a trusted proxy may contain anything."""
     assert isinstance(network(text), str)

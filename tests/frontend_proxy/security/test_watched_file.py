@@ -13,10 +13,11 @@ def test_it_is_parsed_once_and_again_when_it_changes(tmp_path: Path) -> None:
     file.write_text("22")
     assert [watched.read(), watched.read()] == [22, 22]
     assert parsed == ["1", "22"]
+    assert watched.version == 1
 
 
 @pytest.mark.parametrize("harm", [lambda file: file.write_text("no number"), Path.unlink])
-def test_what_breaks_later_leaves_what_was(tmp_path: Path, harm) -> None:
+def test_a_file_that_breaks_later_keeps_its_last_content(tmp_path: Path, harm) -> None:
     """An editor that saves half a key set must not lock everybody out."""
     file = tmp_path / "numbers"
     file.write_text("1")
@@ -27,7 +28,7 @@ def test_what_breaks_later_leaves_what_was(tmp_path: Path, harm) -> None:
     assert watched.read() == 333
 
 
-def test_at_first_it_must_be_there_and_valid(tmp_path: Path) -> None:
+def test_the_file_must_exist_and_be_valid_at_first(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         WatchedFile(tmp_path / "nothing", int)
     (tmp_path / "numbers").write_text("no number")

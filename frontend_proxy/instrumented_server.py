@@ -1,4 +1,4 @@
-"""The model server with a count of all that it does."""
+"""A model server whose jobs are counted in the metrics."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -8,8 +8,8 @@ from frontend_proxy.jobs import Execution, Job, ModelHealth, ModelServer, Progre
 from frontend_proxy.metrics import IN_FLIGHT, JOBS, count_stages
 
 
-class Observed:
-    """A `ModelServer` that passes all on. A job's outcome is `done`, `cancelled` or an error's code."""
+class InstrumentedServer:
+    """Forwards calls to another `ModelServer`. A job's outcome is `done`, `cancelled` or an error's code."""
 
     def __init__(self, server: ModelServer) -> None:
         self._server = server
@@ -28,7 +28,7 @@ class Observed:
             outcome = error.code
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            if outcome != "done":  # closing it after its result is how a job ends
+            if outcome != "done":  # closing the generator after the result is a job's normal end
                 outcome = "cancelled"
             raise
         finally:
