@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+import cv2
+
 Code = Literal["IMAGE_DECODE", "INVALID_INPUT", "TOO_LARGE"]
+_NO_MEMORY = -4  # cv::Error::StsNoMem
 
 
 class FabricError(Exception):
@@ -18,3 +21,12 @@ class FabricError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or OpenCV could not allocate what a photo needs."""
+    return isinstance(error, MemoryError) or (isinstance(error, cv2.error) and error.code == _NO_MEMORY)
+
+
+def out_of_memory() -> FabricError:
+    return FabricError("TOO_LARGE", "the photo needs too much memory; send a smaller one")

@@ -7,6 +7,7 @@ import numpy as np
 
 from fabric import quality, relief
 from fabric.encode import EncodedImage, encode, to_bytes
+from fabric.errors import FabricError, is_out_of_memory, out_of_memory
 from fabric.frame import OVERLAP, Frame, choose_frame, cut_out
 from fabric.ingest import decode
 from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
@@ -19,6 +20,7 @@ from fabric.shrink import shrink
 
 LIGHT_SIGMA = 0.08  # of the side
 MOTIF_SIGMA = 0.55  # of a print's period: a light that followed the motif would bleach it
+MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
 THUMBNAIL = 256
 
 
@@ -78,8 +80,15 @@ class Tile:
 def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B008, frozen
     """The material in a photo of cloth.
 
-    photo: a JPEG, PNG, WebP, AVIF, TIFF or BMP file. Raises FabricError.
+    photo: a JPEG, PNG, WebP, AVIF, TIFF or BMP file. Raises FabricError, also where memory does not suffice.
     """
+    try:
+        return _scan(photo, options)
+    except (MemoryError, cv2.error) as error:
+        raise (out_of_memory() if is_out_of_memory(error) else error) from error
+
+
+def _scan(photo: bytes, options: ScanOptions) -> Scan:
     tile = make_tile(photo, options)
     cloth = FABRIC_CLASSES[options.fabric_class]
     height = relief.height_map(tile.albedo, cloth.slope, options.normal_strength)
@@ -110,10 +119,8 @@ def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B
 def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     """Everything up to the maps. Raises FabricError."""
     size = options.size
-    pixels = decode(photo, int(size * (1 + OVERLAP)))
-    cloth, outline = _flat_cloth(pixels, photo, options)
-    if outline:
-        outline = Outline(outline.corners / pixels.shape[1::-1], outline.confidence)
+    cloth, outline = _flat_cloth(photo, options)
+    width = cloth.shape[1]
     side = min(cloth.shape[:2])
     top, left = (cloth.shape[0] - side) // 2, (cloth.shape[1] - side) // 2
     square = cloth[top : top + side, left : left + side]
@@ -122,31 +129,46 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     repeats = find_repeats(grey)
     frame = choose_frame(grey, repeats)
     linear = srgb_to_linear(cut_out(square, frame, size))
+    del cloth, square, grey  # as large as the photo; from here on only the tile counts
     periods = [repeat.period / side for repeat in repeats if repeat]
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
     uneven = flatness(linear)
     even = flatten(linear, sigma, options.light_strength)
     even = equalise(even, options.contrast_strength)
     albedo, cut = settle_border(*make_seamless(even, size))
-    return Tile(albedo, cut, frame, cloth.shape[1], repeats, outline, photo_quality, uneven)
+    return Tile(albedo, cut, frame, width, repeats, outline, photo_quality, uneven)
 
 
-def _flat_cloth(pixels: np.ndarray, photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline | None]:
-    """The cloth seen from above, (H, W, 3) uint8, and its outline in the photo if it has one."""
+def _flat_cloth(photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline | None]:
+    """The cloth seen from above, (H, W, 3) uint8, and its outline if the photo shows one.
+
+    The outline's corners are fractions of the photo's width and height.
+    """
+    needed = int(options.size * (1 + OVERLAP))
+    pixels = decode(photo, needed)
     height, width = pixels.shape[:2]
-    longest = int(options.size * (1 + OVERLAP) * 1.5)
     if options.corners:
         outline: Outline | None = Outline(ordered(np.array(options.corners) * [width, height]), 1.0)
     else:
         outline = find_outline(pixels)
     if outline is None:
         return pixels, None
-    wanted = options.size * (1 + OVERLAP) / min(side_length(outline.corners))
-    if wanted > 1.2:  # the swatch is a small part of the photo: look at it in full resolution
-        whole = decode(photo, int(min(height, width) * wanted))
-        scale = whole.shape[1] / width
-        return straighten(whole, outline.corners * scale, longest), outline
-    return straighten(pixels, outline.corners, longest), outline
+    corners = outline.corners
+    wanted = options.size * (1 + OVERLAP) / min(side_length(corners))
+    if wanted > 1.2:  # the swatch is a small part of the photo: read it again in full resolution
+        del pixels
+        pixels = decode(photo, int(min(height, width) * wanted))
+        corners = corners * (pixels.shape[1] / width)
+    flat = straighten(pixels, corners, int(needed * 1.5))
+    if min(flat.shape[:2]) < MIN_SWATCH:
+        if not options.corners:
+            return decode(photo, needed), None
+        raise FabricError(
+            "INVALID_INPUT",
+            f"the corners span only {flat.shape[1]}×{flat.shape[0]} pixels; choose a wider part of the photo, "
+            "or move closer",
+        )
+    return flat, Outline(outline.corners / [width, height], outline.confidence)
 
 
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:

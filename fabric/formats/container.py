@@ -1,0 +1,56 @@
+"""What every photo format is reduced to, and the parts that several formats share."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from fabric.errors import FabricError
+
+MAX_PROFILE_BYTES = 2**21  # of an ICC profile; printers' largest have about 2 MB, phones' some hundred bytes
+MAX_XMP_BYTES = 2**16  # in which the orientation is looked for
+_MAX_EXIF_ENTRIES = 512
+_ORIENTATION = 0x0112
+_XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:=["']|>)([1-8])""")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A photo without metadata.
+
+    data: a file of the format with nothing but what its pixels need. size: (width, height), where Pillow
+    would have to allocate memory to tell it. orientation: EXIF's, 1 (upright) to 8. scans: how often a
+    JPEG passes over its pixels; more than one means that all of its coefficients stay in memory. memory:
+    bytes that an AVIF's decoder needs for each pixel; 0 where the format needs no limit of its own.
+    """
+
+    format: str
+    data: bytes
+    profile: bytes | None = None
+    orientation: int = 1
+    size: tuple[int, int] | None = None
+    scans: int = 1
+    memory: float = 0
+
+
+def damaged(what: str) -> FabricError:
+    return FabricError("IMAGE_DECODE", f"the photo cannot be decoded: {what}")
+
+
+def find_orientation(exif: bytes, xmp: bytes = b"") -> int:
+    """EXIF's orientation, else that of XMP, else 1 (upright).
+
+    Reads at most `_MAX_EXIF_ENTRIES` entries of the first directory, and none of the data they point at.
+    """
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    if tiff[:2] in (b"II", b"MM"):
+        directory = int.from_bytes(tiff[4:8], order)
+        count = int.from_bytes(tiff[directory : directory + 2], order)
+        for number in range(min(count, _MAX_EXIF_ENTRIES)):
+            entry = tiff[directory + 2 + 12 * number :][:12]
+            if int.from_bytes(entry[:2], order) == _ORIENTATION:
+                width = 4 if int.from_bytes(entry[2:4], order) == 4 else 2
+                value = int.from_bytes(entry[8 : 8 + width], order)
+                return value if 1 <= value <= 8 else 1
+    found = _XMP_ORIENTATION.search(xmp[:MAX_XMP_BYTES])
+    return int(found[1]) if found else 1
