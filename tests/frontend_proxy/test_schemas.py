@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend_proxy.errors import InvalidInput
-from frontend_proxy.schemas import Capture, ErrorMessage, Keyframe, KeyframeResult, parse_object, validate
+from frontend_proxy.schemas import (
+    MAX_ECHO,
+    MAX_ID,
+    Capture,
+    ErrorMessage,
+    Keyframe,
+    KeyframeResult,
+    ScanRequest,
+    is_small,
+    parse_object,
+    validate,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -112,3 +123,43 @@ def test_a_timestamp_of_any_type_comes_back(timestamp: object) -> None:
     expected = json.loads(json.dumps(sent), parse_constant=lambda name: None)
     for message in (result, error):
         assert json.loads(message.model_dump_json(), parse_constant=no_constants)["timestamp"] == expected
+
+
+@pytest.mark.parametrize("field", ["fabric_id", "session_id"])
+@pytest.mark.parametrize("value", ["x" * (MAX_ID + 1), "x" * 10_000_000, 10**MAX_ID])
+def test_a_string_that_becomes_a_key_has_a_limit(field: str, value: object) -> None:
+    """Also as a number, which becomes a string."""
+    with pytest.raises(InvalidInput, match=f"^{field}: .*at most {MAX_ID} characters") as raised:
+        keyframe(**{field: value})
+    assert len(str(raised.value)) < 200
+    assert getattr(keyframe(**{field: "é" * MAX_ID}), field) == "é" * MAX_ID
+
+
+@pytest.mark.parametrize("field", ["fabric_class", "format"])
+def test_the_options_of_a_scan_have_a_limit(field: str) -> None:
+    with pytest.raises(InvalidInput, match=f"at most {MAX_ID} characters"):
+        validate(ScanRequest, {"image": "Zm9v", field: "x" * 1000})
+
+
+@pytest.mark.parametrize("field", ["timestamp", "frame_id"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * (MAX_ECHO + 1),
+        b"x" * (MAX_ECHO + 1),
+        [0] * (MAX_ECHO + 1),
+        [["x" * 1000] * 5],
+        {"a": {"b" * 5000: 0}},
+    ],
+    ids=["text", "bytes", "list", "texts", "key"],
+)
+def test_a_field_that_is_sent_back_has_a_limit(field: str, value: object) -> None:
+    """It would be encoded on the event loop, with every answer."""
+    assert not is_small(value)
+    with pytest.raises(InvalidInput, match=f"^{field}: .*send a shorter one"):
+        keyframe(**{field: value})
+
+
+@pytest.mark.parametrize("value", [None, 0, "x" * MAX_ECHO, {"s": [1, 2.5, None, "x"]}, 2**70, [[[[]]]]])
+def test_every_usual_timestamp_is_sent_back(value: object) -> None:
+    assert keyframe(timestamp=value).timestamp == value
