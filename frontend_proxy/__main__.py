@@ -13,9 +13,12 @@ from frontend_proxy import logs, tracing
 from frontend_proxy.app import create_app
 from frontend_proxy.background import Background
 from frontend_proxy.security.auth import Authenticator
+from frontend_proxy.security.rate_limits import network
 from frontend_proxy.settings import Settings
 from frontend_proxy.triton.pool import Tritons
 from frontend_proxy.web.http_protocol import http_protocol
+from frontend_proxy.web.limited_websocket import websocket_protocol
+from frontend_proxy.web.listen import bind_listeners
 from frontend_proxy.web.shutdown import Server, Shutdown
 
 
@@ -28,11 +31,11 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
         port=settings.port,
         loop="uvloop",
         http=http_protocol(settings),
-        ws="websockets-sansio",
+        ws=websocket_protocol(settings, network),
         ws_max_size=settings.max_message_bytes,
         ws_per_message_deflate=False,  # JPEG and PNG do not shrink
-        proxy_headers=True,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_keep_alive=settings.keep_alive_s,  # type: ignore[arg-type]  # asyncio takes fractions
+        proxy_headers=False,  # `security.forwarded` reads them
         server_header=False,
         access_log=False,  # RequestMiddleware's lines have the request id
         log_config=None,
@@ -59,6 +62,11 @@ def main() -> None:
         end_tracing = tracing.configure(settings.otel_exporter_otlp_endpoint)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(str(error))
+    try:
+        listeners = bind_listeners(settings.host, settings.port)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        sys.exit(f"cannot listen on {settings.host}, port {settings.port}: {reason}; set HOST or PORT to another")
     shutdown = Shutdown()
 
     def app() -> Starlette:
@@ -69,7 +77,7 @@ def main() -> None:
         spare_the_garbage_collector()
         return application
 
-    Server(server_config(settings, app), settings, shutdown).run()
+    Server(server_config(settings, app), settings, shutdown).run(sockets=listeners)
     end_tracing()
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from frontend_proxy.captures.webhook_signature import webhook_key
+from frontend_proxy.storage_locations import overlap
 from frontend_proxy.triton.addresses import check_address
 
 
@@ -86,16 +87,21 @@ class Settings(BaseSettings):
     )
 
     # Server
-    host: str = Field("0.0.0.0", description="address to listen on")
+    host: str = Field(
+        "::", description="address to listen on; :: is every address of IPv6 and IPv4, 0.0.0.0 of IPv4 alone"
+    )
     port: int = Field(5000, ge=0, le=65535, description="port to listen on")
     public_url: str | None = Field(
         None, pattern=r"^https?://", description="base of texture URLs; by default the request's own host"
     )
     forwarded_allow_ips: str = Field(
-        "127.0.0.1", description="reverse proxies whose X-Forwarded-* headers are believed, by commas"
+        "127.0.0.1,::1", description="reverse proxies whose X-Forwarded-* headers are believed, by commas"
     )
     otel_exporter_otlp_endpoint: str | None = Field(
         None, pattern=r"^https?://", description="OTLP collector of traces, http://HOST:4318"
+    )
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="seconds that an idle connection stays open; more than a load balancer's"
     )
     shutdown_delay_s: float = Field(
         0.0, ge=0, description="seconds that /health/ready says no before the port closes"
@@ -165,7 +171,15 @@ class Settings(BaseSettings):
     max_keyframes: int = Field(32, ge=1, description="keyframes at Triton at once; beyond: plain composites")
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
-
+    max_worker_memory_bytes: int = Field(
+        1536 * 2**20, ge=2**28, description="bytes that one image may take in a worker process; beyond: 413"
+    )
+    max_bytes_in_flight: int = Field(
+        256 * 2**20, ge=1, description="bytes of requests and messages that are held at once; beyond: 503"
+    )
+    max_bytes_in_flight_per_address: int = Field(
+        96 * 2**20, ge=1, description="of them, bytes of one address; beyond: 429, or 1013 for a socket"
+    )
     max_saved_fabrics: int = Field(1000, ge=0, description="fabrics that may be saved; beyond: 507")
 
     # Storage
@@ -200,6 +214,18 @@ class Settings(BaseSettings):
     def _shared(self) -> Self:
         if self.results_url and not self.redis_url:
             raise ValueError("results_url: is for proxies that share their captures; set REDIS_URL, too")
+        return self
+
+    @model_validator(mode="after")
+    def _separate_storage(self) -> Self:
+        """Results are deleted when they expire; saved fabrics must lie elsewhere."""
+        for results in filter(None, (self.results_url, self.results_dir)):
+            for catalog in filter(None, (self.catalog_url, self.catalog_dir)):
+                if overlap(results, catalog):
+                    raise ValueError(
+                        f"the results ({results}) and the saved fabrics ({catalog}) overlap: set RESULTS_DIR, "
+                        "RESULTS_URL, CATALOG_DIR and CATALOG_URL so that none lies inside another"
+                    )
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""A niced process beside the event loop, for the proxy's own CPU work."""
+"""A process with low priority and bounded memory beside the event loop, for the proxy's own CPU work."""
 
 import asyncio
 import ctypes
@@ -7,15 +7,21 @@ import importlib
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from frontend_proxy.errors import Overloaded, ProxyError
+import cv2
+import numpy as np
+
+from frontend_proxy.background import FAILURES, Background
+from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
 
 logger = logging.getLogger(__name__)
 
@@ -23,33 +29,51 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 NICENESS = 10
+DEFAULT_MEMORY_BYTES = 1536 * 2**20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-class Worker:
-    """Runs one call at a time in its process; at most `max_waiting` more wait in line.
+class WorkerUnavailable(ProxyError):
+    """The process cannot be started; `Background` tries again."""
 
-    The line is kept here and not in the executor, so that when the process dies exactly the call that
-    it was busy with fails, and the next one gets a fresh process. `modules` are imported at its start.
+    code, status, retry_after = "OVERLOADED", 503, 5
+
+
+class Worker:
+    """Runs one call at a time in its process; at most `max_waiting` more wait in a queue.
+
+    The queue is here and not in the executor: when the process dies, only the call that it was running
+    fails, and the next one gets a new process. A call that needs more than `max_memory_bytes` fails in the
+    same way. `modules` are imported at the start; `name` is what logs, metrics and health show.
     """
 
-    def __init__(self, max_waiting: int, modules: tuple[str, ...] = ()) -> None:
-        self._line: asyncio.Queue[tuple[functools.partial[Any], asyncio.Future[Any]]] = asyncio.Queue(
-            max_waiting
-        )
+    def __init__(
+        self,
+        name: str,
+        background: Background,
+        max_waiting: int,
+        modules: tuple[str, ...] = (),
+        max_memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    ) -> None:
+        self._name = name
+        self._background = background
+        self._queue: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
         self._modules = modules
+        self._max_memory_bytes = max_memory_bytes
+        self._executor: ProcessPoolExecutor | None = None
         self._busy = False
+        self._broken = False  # the last start failed
         self.ready = False
 
     @property
     def idle(self) -> bool:
-        """A call would begin at once."""
-        return self.ready and not self._busy and self._line.empty()
+        """A call would start at once."""
+        return self.ready and not self._busy and self._queue.empty()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The process lives inside this context; leaving it waits for the call that runs."""
-        serving = asyncio.create_task(self._serve())
+        """The process lives inside this context; leaving it waits for the running call."""
+        serving = self._background.loop(self._name, self._serve)
         try:
             yield
         finally:
@@ -59,43 +83,71 @@ class Worker:
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`function(*args, **kwargs)` in the process, all of which must pickle; raises what it raises.
 
-        Raises Overloaded when the line is full, ProxyError when the process died of this call.
+        Raises Overloaded when the queue is full, ImageTooLarge when the call needs too much memory,
+        WorkerUnavailable when the process does not start, ProxyError when it died of this call.
         """
-        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        if self._broken:
+            raise _unavailable()
+        call = _Call(functools.partial(function, *args, **kwargs))
         try:
-            self._line.put_nowait((functools.partial(function, *args, **kwargs), answer))
+            self._queue.put_nowait(call)
         except asyncio.QueueFull:
-            raise Overloaded(f"{self._line.maxsize} photos wait already; try again in a moment") from None
-        return await answer
+            raise Overloaded(f"{self._queue.maxsize} photos wait already; try again in a moment") from None
+        return await call.answer
 
     async def _serve(self) -> None:
+        """Raises what a failed start raises."""
         try:
             await self._start()
+            self._broken = False
             while True:
-                call, answer = await self._line.get()
-                if answer.cancelled():  # its client left while it waited
-                    continue
-                self._busy = True
-                try:
-                    result = await asyncio.wrap_future(await self._submit(call))
-                except BrokenProcessPool as error:
-                    logger.error("the worker process died of %s", call.func, exc_info=error)
-                    _settle(answer, error=ProxyError("The server cannot process this image; try another one"))
-                    await self._restart()
-                except Exception as error:
-                    _settle(answer, error=error)
-                else:
-                    _settle(answer, result)
-                self._busy = False
+                call = await self._queue.get()
+                if not call.answer.cancelled():  # its client left while it waited
+                    await self._answer(call)
+        except Exception:
+            self._broken = True
+            raise
         finally:
+            while not self._queue.empty():
+                self._queue.get_nowait().fail(_unavailable())
             await self._stop()
 
-    async def _submit(self, call: functools.partial[Any]) -> Future[Any]:
+    async def _answer(self, call: "_Call") -> None:
+        """Raises what a failed restart raises."""
+        self._busy = True
         try:
-            return self._executor.submit(call)
-        except BrokenProcessPool:  # it died while it had nothing to do: not this call's fault
+            await self._finish(call, await self._submit(call))
+        finally:
+            call.fail(_unavailable())  # where nothing else has ended it
+            self._busy = False
+
+    async def _finish(self, call: "_Call", running: Future[Any]) -> None:
+        try:
+            call.succeed(await asyncio.wrap_future(running))
+        except BrokenProcessPool as error:
+            self._log_death(f"died of {call.work.func}", error)
+            call.fail(ProxyError("The server cannot process this image; try another one"))
             await self._restart()
-            return self._executor.submit(call)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                call.fail(error)
+                return
+            self._log_death(f"had too little memory for {call.work.func}", error)
+            call.fail(ImageTooLarge("this image takes more memory than is allowed; send a smaller one"))
+            await self._restart()  # what the call left behind could make the next ones fail
+
+    async def _submit(self, call: "_Call") -> Future[Any]:
+        assert self._executor is not None
+        try:
+            return self._executor.submit(call.work)
+        except BrokenProcessPool as error:  # it died while it had nothing to do: not this call's fault
+            self._log_death("died while idle", error)
+            await self._restart()
+            return self._executor.submit(call.work)
+
+    def _log_death(self, what: str, error: Exception) -> None:
+        FAILURES.labels(self._name).inc()
+        logger.error("the %s %s; it is started again", self._name, what, exc_info=error)
 
     async def _restart(self) -> None:
         await self._stop()
@@ -104,46 +156,79 @@ class Worker:
     async def _start(self) -> None:
         # spawn: a fork would inherit gRPC's threads and locks
         self._executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._executor, _import, self._modules)
-            self.ready = True
-        except Exception:  # the calls will say so, each to its own client
-            logger.exception("the worker process does not start")
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, _prepare, self._modules, self._max_memory_bytes)
+        self.ready = True
 
     async def _stop(self) -> None:
         self.ready = False
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        if self._executor is not None:
+            await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
 
 
-def _settle(answer: asyncio.Future[Any], result: Any = None, error: Exception | None = None) -> None:
-    if answer.cancelled():
-        return
-    if error is None:
-        answer.set_result(result)
-    else:
-        answer.set_exception(error)
+class _Call:
+    """Work for the process, and its caller's future, which only the first of `succeed` and `fail` sets."""
+
+    def __init__(self, work: functools.partial[Any]) -> None:
+        self.work = work
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def succeed(self, result: Any) -> None:
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
-def _import(modules: tuple[str, ...]) -> None:
-    for module in modules:
-        importlib.import_module(module)
+def _unavailable() -> WorkerUnavailable:
+    return WorkerUnavailable("the server cannot process images at the moment; try again in a few seconds")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """OpenCV's own error keeps only its text on the way between processes."""
+    opencv = isinstance(error, cv2.error) and f"({cv2.Error.StsNoMem}:" in str(error)
+    return opencv or isinstance(error, MemoryError)
 
 
 def _begin() -> None:
-    """First thing in the process: give way to the event loop, and never outlive the parent."""
+    """First thing in the process: leave the CPU to the event loop, and never outlive the parent."""
     os.nice(NICENESS)
     keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def keep_memory() -> None:
-    """What one call frees stays in this process for the next.
+def _prepare(modules: tuple[str, ...], max_memory_bytes: int) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    cv2.resize(np.zeros((1024, 1024, 3), np.uint8), (512, 512))  # starts OpenCV's threads
+    limit_memory(max_memory_bytes)
 
-    A scan's pictures are megabytes each; taking them from the system anew costs a page fault for every
-    4 KB. 32 MB is the most that glibc keeps in one piece; larger ones are given back, as before.
+
+def limit_memory(max_bytes: int) -> None:
+    """Allow this process `max_bytes` of private memory more than it has now; beyond, allocations fail.
+
+    RLIMIT_DATA and not RLIMIT_AS: the address space also holds the libraries' files and what malloc only
+    reserves, 64 MiB a thread. Counted from now on: stacks and BLAS's buffers grow with the number of cores.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; other C libraries go on as they do
+    status = Path("/proc/self/status").read_text()
+    (now_kib,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmData:"))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = int(now_kib) * 1024 + max_bytes
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+    )
+
+
+def keep_memory() -> None:
+    """Keep in this process what one call frees, for the next call.
+
+    A scan's pictures are megabytes each; allocating them anew costs a page fault for every 4 KB. 32 MB is the
+    most that glibc keeps in one piece; larger ones are given back, as before.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only; other C libraries keep their defaults
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, 1 << 25)
         mallopt(_M_TRIM_THRESHOLD, 1 << 27)

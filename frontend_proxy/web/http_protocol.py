@@ -1,7 +1,8 @@
-"""HTTP connections as uvicorn reads them, bounded: how many, and how long and how large a request's head.
+"""HTTP connections as uvicorn reads them, with bounds on what a client may send beside its bodies.
 
-uvicorn with httptools has no such bounds: a head may arrive byte by byte for hours (a slowloris), and grow
-without end. RFC 9112, section 2.3 and RFC 6585, section 5 ask a server to have them.
+uvicorn with httptools has no such bounds: a head may arrive byte by byte for hours (a slowloris), and heads,
+chunk extensions and trailers may grow without end. RFC 9112 (sections 2.3 and 7.1.1) and RFC 6585 (section 5)
+ask a server to have them.
 """
 
 import asyncio
@@ -18,10 +19,12 @@ from frontend_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-MAX_HEAD_BYTES = 2**16
-_LINGER_S = 5  # for a client that still sends a body after its answer: an answer cut off by a reset is lost
-_STALLED_MS = 60_000  # a peer that takes nothing for so long is gone
-_UNSENT_BYTES = 2**17  # the kernel would take megabytes of answers for a client that reads slowly: stale ones
+MAX_FRAMING_BYTES = 2**16  # of one request: its head, chunk sizes and extensions, trailers
+_PIECE_BYTES = 2**14  # that are parsed at once, by which MAX_FRAMING_BYTES may be exceeded
+MAX_PIPELINED = 16  # requests that wait for the answers to earlier ones of their connection
+_LINGER_S = 5  # for a client that still sends a body after its answer: a reset would destroy the answer
+_STALLED_MS = 60_000  # a client that reads nothing for so long is gone
+_UNSENT_BYTES = 2**17  # the kernel would buffer megabytes of outdated answers for a client that reads slowly
 
 
 def http_protocol(settings: Settings) -> type[asyncio.Protocol]:
@@ -34,13 +37,19 @@ def http_protocol(settings: Settings) -> type[asyncio.Protocol]:
     return BoundedHttp
 
 
+class _TooManyPipelined(Exception):
+    """Raised in a callback of the parser, to stop it."""
+
+
 class _BoundedHttp(HttpToolsProtocol):
     max_connections: int
     head_timeout_s: float
 
     _head_timer: asyncio.TimerHandle | None = None  # runs while a head is awaited or arrives
-    _head_bytes = 0
-    _linger_timer: asyncio.TimerHandle | None = None  # runs while a body arrives that is answered already
+    _linger_timer: asyncio.TimerHandle | None = None  # runs while the rest of an answered body arrives
+    _framing_bytes = 0  # received since the request's begin, less its body
+    _in_body = False  # from a head's end to the end of its request
+    _request_ended = False  # in the piece of data that is being parsed
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -56,33 +65,48 @@ class _BoundedHttp(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
-        was_open = self._head_timer is not None
-        super().data_received(data)
-        if was_open and self._head_timer is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(
-                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    "INVALID_INPUT",
-                    f"the request's head has more than {MAX_HEAD_BYTES} bytes",
-                )
+        """In pieces, because the parser does not say where in one of them a request ended."""
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return  # refused, or a WebSocket from now on
+            piece = data[start : start + _PIECE_BYTES]
+            self._request_ended = False
+            self._framing_bytes += len(piece)
+            super().data_received(piece)
+            if self._request_ended:
+                self._framing_bytes = 0
+            elif self._framing_bytes > MAX_FRAMING_BYTES:
+                self._refuse_framing()
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise _TooManyPipelined
         super().on_message_begin()
         self._await_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Ignores trailers (RFC 9110, section 6.5.1): uvicorn would add them to the head that was checked."""
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._in_body = True
         self._stop_head_timer()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body, self._request_ended = False, True
+        self._stop_lingering()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete and self.cycle.more_body:
             self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.close)
-
-    def on_message_complete(self) -> None:
-        self._stop_lingering()
-        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
@@ -90,11 +114,15 @@ class _BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(HTTPStatus.BAD_REQUEST, "INVALID_INPUT", "this is no HTTP/1.1 request")
+        """Called where the parser stopped, be it for `_TooManyPipelined`."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            message = f"more than {MAX_PIPELINED} requests wait for answers on this connection"
+            self._refuse(HTTPStatus.BAD_REQUEST, "INVALID_INPUT", message)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, "INVALID_INPUT", "this is not an HTTP/1.1 request")
 
     def _await_head(self) -> None:
         self._stop_head_timer()
-        self._head_bytes = 0
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_timed_out)
 
     def _stop_head_timer(self) -> None:
@@ -108,22 +136,44 @@ class _BoundedHttp(HttpToolsProtocol):
             self._linger_timer = None
 
     def _head_timed_out(self) -> None:
-        seconds = self.head_timeout_s
-        self._refuse(
-            HTTPStatus.REQUEST_TIMEOUT, "TIMEOUT", f"the request's head took more than {seconds:g} s"
-        )
+        message = f"the request's head took more than {self.head_timeout_s:g} s"
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "TIMEOUT", message)
+
+    def _refuse_framing(self) -> None:
+        if not self._in_body:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            message = f"the request's head has more than {MAX_FRAMING_BYTES} bytes"
+        else:
+            status = HTTPStatus.BAD_REQUEST
+            message = (
+                f"the request has more than {MAX_FRAMING_BYTES} bytes beside its body; "
+                "send it in larger chunks or with a Content-Length"
+            )
+        self._refuse(status, "INVALID_INPUT", message)
 
     def _refuse(self, status: HTTPStatus, code: str, message: str) -> None:
-        """An answer in the contract's shape before there is a request, and the end of the connection."""
+        """Close the connection, after an answer in the contract's shape where one can still be sent."""
+        may_answer = self._may_answer()
         self._stop_head_timer()
+        self._stop_lingering()
         if self.transport.is_closing():
             return
         request_id = new_request_id()
         logger.info("%s: %s", code, message, extra={"request_id": request_id})
-        body = json.dumps({**error_body(code, message), "request_id": request_id}).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        if self.cycle is not None:  # the application must not write into the answer below
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if may_answer:
+            body = json.dumps({**error_body(code, message), "request_id": request_id}).encode()
+            head = (
+                f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
         self.transport.close()
+
+    def _may_answer(self) -> bool:
+        """Whether nothing of an answer is out yet, and none to an earlier request is still to come."""
+        if self._in_body:
+            return not self.pipeline and not self.cycle.response_started
+        return self.cycle is None or self.cycle.response_complete  # that of the request before

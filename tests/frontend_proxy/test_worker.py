@@ -5,17 +5,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+import cv2
+import numpy as np
 import pytest
 
-from frontend_proxy.errors import Overloaded, ProxyError
-from frontend_proxy.worker import NICENESS, Worker
+from frontend_proxy import background as background_module
+from frontend_proxy.background import FAILURES, Background
+from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
+from frontend_proxy.worker import NICENESS, Worker, WorkerUnavailable
+from tests.frontend_proxy.conftest import until
+
+MIB = 2**20
+
+
+def new_worker(max_waiting: int = 2, **options: object) -> Worker:
+    return Worker("test worker", Background(), max_waiting, **options)  # type: ignore[arg-type]
+
+
+def failures() -> float:
+    return FAILURES.labels("test worker")._value.get()
 
 
 @pytest.fixture
 async def worker() -> AsyncIterator[Worker]:
-    worker = Worker(max_waiting=2)
+    worker = new_worker()
     async with worker.running():
         yield worker
 
@@ -44,12 +59,14 @@ async def test_memory_stays_for_the_next_call(worker: Worker) -> None:
 
 async def test_a_crash_fails_only_the_call_that_crashed(worker: Worker) -> None:
     """A dead process breaks a ProcessPoolExecutor with all that it holds, and for good."""
+    before = failures()
     crash, after = await asyncio.gather(
         worker.run(os._exit, 1), worker.run(divmod, 7, 2), return_exceptions=True
     )
     assert isinstance(crash, ProxyError)
     assert after == (3, 1)
     assert worker.ready
+    assert failures() == before + 1
 
 
 async def test_a_process_that_died_idle_fails_no_call(worker: Worker) -> None:
@@ -60,7 +77,7 @@ async def test_a_process_that_died_idle_fails_no_call(worker: Worker) -> None:
     assert await worker.run(os.getpid) != process
 
 
-async def test_a_full_line_refuses_at_once(worker: Worker) -> None:
+async def test_a_full_queue_refuses_at_once(worker: Worker) -> None:
     await worker.run(os.getpid)  # it has started
     running = asyncio.create_task(worker.run(time.sleep, 0.5))
     await asyncio.sleep(0.1)
@@ -85,7 +102,7 @@ async def test_a_call_whose_client_left_is_not_made(
 
 
 async def test_nothing_outlives_the_context() -> None:
-    worker = Worker(1)
+    worker = new_worker()
     async with worker.running():
         await worker.run(os.getpid)
         assert multiprocessing.active_children()
@@ -93,12 +110,63 @@ async def test_nothing_outlives_the_context() -> None:
     assert not worker.ready
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (bytearray, (600 * MIB,)),
+        (np.ones, (600 * MIB, np.uint8)),
+        (cv2.resize, (np.ones((9, 9), np.uint8), (26_000, 26_000))),
+    ],
+    ids=["Python", "NumPy", "OpenCV"],
+)
+async def test_a_call_that_takes_too_much_memory_fails_alone_and_the_process_starts_again(
+    function: Callable[..., object], arguments: tuple[object, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One photo took all memory of the machine."""
+    worker = new_worker(max_memory_bytes=512 * MIB)
+    async with worker.running():
+        process = await worker.run(os.getpid)
+        assert await worker.run(eval, "len(bytes(400 << 20))") == 400 * MIB
+        before = failures()
+        with pytest.raises(ImageTooLarge, match="send a smaller one"):
+            await worker.run(function, *arguments)
+        assert await worker.run(os.getpid) != process
+    assert failures() == before + 1
+    assert "had too little memory" in caplog.text
+
+
+async def test_a_worker_that_does_not_start_refuses_and_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Calls waited for ever, and health said nothing."""
+    monkeypatch.setattr(background_module, "BACKOFF_S", (0.2,))
+    folder = tmp_path_factory.mktemp("modules")
+    monkeypatch.syspath_prepend(folder)
+    background = Background()
+    worker = Worker("test worker", background, 2, ("missing_at_first",))
+    before = failures()
+    async with worker.running():
+        with pytest.raises(WorkerUnavailable):
+            await worker.run(os.getpid)  # waited for the start
+        await until(lambda: "test worker" in background.failing)
+        assert not worker.ready
+        with pytest.raises(WorkerUnavailable):
+            async with asyncio.timeout(0.1):
+                await worker.run(os.getpid)
+        (folder / "missing_at_first.py").touch()
+        await until(lambda: worker.ready, within_s=30)
+        assert await worker.run(divmod, 7, 2) == (3, 1)
+    assert failures() > before
+    assert not background.failing
+
+
 PARENT = """
 import asyncio, os
+from frontend_proxy.background import Background
 from frontend_proxy.worker import Worker
 
 async def main():
-    worker = Worker(1)
+    worker = Worker("worker", Background(), 1)
     async with worker.running():
         print(await worker.run(os.getpid), flush=True)
         await asyncio.sleep(60)
