@@ -34,6 +34,13 @@ class Background:
         """Each loop that failed and has not been well for `STABLE_S` since, and its last error."""
         return dict(self._failing)
 
+    def report(self, name: str, error: Exception | None) -> None:
+        """A loop that handles an error itself reports it here, and None when it works again."""
+        if error is None:
+            self._failing.pop(name, None)
+        else:
+            self._failing[name] = f"{type(error).__name__}: {error}"
+
     def loop(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Run `work` again and again: it is meant to go on for ever, and returning counts as a failure."""
         return self._keep(asyncio.create_task(self._run_again_and_again(name, work), name=name))

@@ -21,6 +21,7 @@ ALLOWED = {
         *(
             "grpc",
             "httpx",
+            "idna",
             "msgpack",
             "multipart",
             "obstore",

@@ -1,1 +1,1 @@
-"""Captures: accepted, made, kept for a time, and told of."""
+"""Captures: accepted, made, stored until they expire, and reported by webhooks."""

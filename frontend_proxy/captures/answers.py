@@ -1,8 +1,8 @@
-"""What a client is told of a capture, made from its record."""
+"""What clients receive about a capture, made from its record."""
 
 from typing import Any
 
-from frontend_proxy.captures.results import Record
+from frontend_proxy.captures.record import Record
 from frontend_proxy.images import to_data_uri
 from frontend_proxy.schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
 
@@ -12,7 +12,7 @@ def status_url(record: Record) -> str:
 
 
 def images(record: Record) -> list[CaptureImage]:
-    """Where the samples of a capture that succeeded are."""
+    """The URLs of the samples of a capture that succeeded."""
     return [
         CaptureImage(
             url=f"{record.base_url}/results/{record.result_id}/{sample}.{record.output_format}",
@@ -53,7 +53,7 @@ def status(
 
 
 def webhook_message(record: Record) -> dict[str, Any]:
-    """A thin one: it says where the pictures are, and holds none. Types as Standard Webhooks has them."""
+    """The webhook's JSON, with the images' URLs instead of images. Types follow Standard Webhooks."""
     assert record.finished_at is not None
     return {
         "type": f"capture.{record.state}",

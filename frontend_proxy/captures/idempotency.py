@@ -1,7 +1,7 @@
 """Idempotency-Key: a request that is sent twice is answered once (draft-ietf-httpapi-idempotency-key-header).
 
-A key stands for one capture, for as long as its result is kept. A capture that failed or was removed gives
-its key free, so that a client may simply send the request again.
+A key belongs to one capture until its result expires. After the capture failed or was deleted, the key is
+free again, so a client may simply repeat the request.
 """
 
 import contextlib
@@ -14,55 +14,60 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from frontend_proxy.captures.results import Ownership, Record, Results, storage_errors
+from frontend_proxy.captures.record import Record
+from frontend_proxy.captures.results import CaptureLock, Results, storage_errors
 from frontend_proxy.errors import InvalidInput, KeyReused
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A key as it is stored, and the fingerprint of the request that it came with.
-
-    Clients do not see each other's keys. Raises InvalidInput for what is no key.
-    """
+    """A key as it is stored, and the fingerprint of the request that it came with."""
 
     name: str
     fingerprint: str
 
     @classmethod
     def of(cls, key: str, client: str, fingerprint: str) -> "IdempotencyKey":
+        """The key of a header's value; keys of different clients differ. Raises InvalidInput.
+
+        client: `callers.client_of` the request.
+        """
         if not _KEY.fullmatch(key):
             raise InvalidInput(f"{HEADER} must have 1 to 255 characters of ASCII")
-        return cls(hashlib.sha256(f"{client}\n{key}".encode()).hexdigest(), fingerprint)
+        name = f"{client}\n{key}".encode("utf-8", "surrogatepass")  # a token's subject may be any JSON string
+        return cls(hashlib.sha256(name).hexdigest(), fingerprint)
 
 
 class Claim(BaseModel):
-    """What a key stands for."""
+    """The capture that a key belongs to."""
 
     fingerprint: str
     result_id: str
 
     def of(self, key: IdempotencyKey, record: Record | None) -> Record | None:
-        """The capture that the key stands for, if its record says so. Raises KeyReused if that was another
-        request's."""
+        """The capture's record; None if the key is free again. Raises KeyReused for a different request."""
         if record is None or record.state == "failed":
             return None
         if self.fingerprint != key.fingerprint:
-            raise KeyReused(f"this {HEADER} was sent with another request; choose a new one for each")
+            raise KeyReused(
+                f"this {HEADER} was sent with a different request; use a new key for each request"
+            )
         return record
 
 
 class IdempotencyKeys:
-    """They are kept beside the results, so they hold across restarts and proxies. All methods block."""
+    """Keys in the results' folder, so they hold across restarts and proxies. All methods block."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
         self._directory = results.directory / "keys"
 
     def find(self, key: IdempotencyKey) -> Record | None:
-        """The capture that the key stands for. Raises KeyReused if that was another request's."""
+        """The capture that the key belongs to. Raises KeyReused, StorageUnavailable."""
         try:
             claim = Claim.model_validate_json((self._directory / key.name).read_bytes())
         except (OSError, ValueError):
@@ -70,9 +75,9 @@ class IdempotencyKeys:
         return claim.of(key, self._results.load(claim.result_id))
 
     def claim(
-        self, key: IdempotencyKey, result_id: str, create: Callable[[], Ownership]
-    ) -> Record | Ownership:
-        """The capture that the key stands for; where there is none, what `create` makes under `result_id`.
+        self, key: IdempotencyKey, result_id: str, create: Callable[[], CaptureLock]
+    ) -> Record | CaptureLock:
+        """The capture that the key belongs to; if there is none, what `create` makes under `result_id`.
 
         Raises KeyReused, and what `create` raises.
         """
@@ -81,29 +86,35 @@ class IdempotencyKeys:
                 return record
             created = create()
             claim = Claim(fingerprint=key.fingerprint, result_id=result_id)
-            with contextlib.suppress(OSError):  # a full disk: the capture goes on, its repeat is not known
+            with contextlib.suppress(OSError):  # on a full disk the capture goes on without its key
                 (self._directory / key.name).write_text(claim.model_dump_json())
             return created
 
     def sweep(self) -> None:
-        """Forget the keys whose captures are gone."""
+        """Delete the keys whose captures are gone. Other files in the folder stay."""
         if not self._directory.is_dir():
             return
         with self._locked():
             for path in self._directory.iterdir():
-                try:
-                    claim = Claim.model_validate_json(path.read_bytes())
-                except (OSError, ValueError):
-                    claim = None
-                if path.name != ".lock" and (claim is None or not self._results.exists(claim.result_id)):
+                if _NAME.fullmatch(path.name) and not self._is_claimed(path.name):
                     path.unlink(missing_ok=True)
+
+    def _is_claimed(self, name: str) -> bool:
+        try:
+            claim = Claim.model_validate_json((self._directory / name).read_bytes())
+        except ValueError:  # half a file, since the machine lost power
+            return False
+        except OSError:  # the disk fails for a moment
+            return True
+        return self._results.exists(claim.result_id)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Two proxies that share the folder must not both take a key for new."""
+        """Prevents that two proxies which share the folder both take a key as new."""
         with storage_errors():
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = (self._directory / ".lock").open("wb")
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with storage_errors():
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -1,10 +1,14 @@
-"""Captures' pictures where every proxy finds them: a bucket, or a folder that they share.
+"""Captures' images where every proxy finds them: in a bucket, or in a folder that the proxies share.
 
-<url>/<result id>/0.png, …
+    <url>/<result id>/0.png, …
+
+Other objects may lie there too: only objects with such names are ever deleted.
 """
 
+import logging
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,15 +16,22 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from frontend_proxy.captures.results import Record
+from frontend_proxy.captures.record import IMAGE_NAME, RESULT_ID, Record
 from frontend_proxy.errors import StorageUnavailable
 
+logger = logging.getLogger(__name__)
 
-class Pictures:
-    """url: what obstore takes (`s3://bucket/prefix`, whose endpoint and keys are in the environment's AWS_*),
-        or None for `folder`.
+_GONE = (NotFoundError, FileNotFoundError)
+# The last three are what a proxy without Redis left in a folder.
+_OURS = re.compile(rf"{RESULT_ID}/(?:{IMAGE_NAME}|{IMAGE_NAME}\.part|record\.json|lock)")
 
-    A request is tried again for a few seconds; then it raises StorageUnavailable.
+
+class ImageStore:
+    """
+    url: as obstore takes it (`s3://bucket/prefix`; endpoint and keys are in the environment's AWS_*); None
+        for `folder`.
+
+    Requests are retried for a few seconds; then the methods raise StorageUnavailable.
     """
 
     def __init__(self, url: str | None, folder: Path) -> None:
@@ -40,30 +51,48 @@ class Pictures:
                 await obstore.put_async(self._store, _path(record, sample), image)
 
     async def read(self, result_id: str, name: str) -> bytes | None:
-        """None where there is none."""
+        """The image; None if there is none."""
         with storage_errors():
             try:
                 found = await obstore.get_async(self._store, f"{result_id}/{name}")
                 return bytes(await found.bytes_async())
-            except (NotFoundError, FileNotFoundError):
+            except _GONE:
                 return None
 
     async def remove(self, record: Record) -> None:
         with storage_errors():
             for sample in range(len(record.reports)):
-                try:
+                with suppress(*_GONE):
                     await obstore.delete_async(self._store, _path(record, sample))
-                except (NotFoundError, FileNotFoundError):
-                    continue
 
     async def sweep(self, lifetime_s: float) -> None:
-        """Remove those whose time is over. A bucket's lifecycle rule does the same, and asks for no list."""
+        """Delete images that are older than `lifetime_s`.
+
+        A bucket's lifecycle rule does the same without listing it.
+        """
         oldest = datetime.now(UTC) - timedelta(seconds=lifetime_s)
         with storage_errors():
             async for objects in obstore.list(self._store):
-                old = [found["path"] for found in objects if found["last_modified"] < oldest]
-                if old:
-                    await obstore.delete_async(self._store, old)
+                expired = [
+                    found["path"]
+                    for found in objects
+                    if found["last_modified"] < oldest and _OURS.fullmatch(found["path"])
+                ]
+                if expired:
+                    await self._delete(expired)
+
+    async def _delete(self, paths: list[str]) -> None:
+        """Delete what is there; one object that cannot be deleted does not keep the others."""
+        try:
+            await obstore.delete_async(self._store, paths)
+        except (BaseError, OSError):  # another proxy sweeps, too, or one of them is not ours to delete
+            for path in paths:
+                try:
+                    await obstore.delete_async(self._store, path)
+                except _GONE:
+                    continue
+                except (BaseError, OSError) as error:
+                    logger.warning("the image %s is not deleted: %s", path, error)
 
 
 @contextmanager
@@ -71,7 +100,7 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StorageUnavailable("the pictures cannot be reached; try again in a moment") from error
+        raise StorageUnavailable("the image storage is not available; try again in a moment") from error
 
 
 def _path(record: Record, sample: int) -> str:

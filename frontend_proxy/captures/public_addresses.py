@@ -1,67 +1,81 @@
-"""HTTP to the outside only: no address that a client names may lead to what lies inside (CWE-918, SSRF).
+"""HTTP to the public internet only: no URL of a client may lead to an internal address (CWE-918, SSRF).
 
-A name is resolved once, every address that it has is checked, and the connection goes to a checked one;
-another answer of the DNS a moment later (rebinding) changes nothing. Redirects are not followed.
+A name is looked up once, all its addresses are checked, and the connection goes to one of them; a different
+answer of the DNS a moment later (rebinding) changes nothing. Redirects are not followed.
 """
 
-import asyncio
 import ipaddress
-import socket
+import ssl
 from collections.abc import Collection
+from functools import cached_property
 
 import httpx
+
+from frontend_proxy.captures.host_names import Resolver, UnknownHost, ascii_host
 
 # IPv6 addresses that carry an IPv4 address, which is what counts: RFC 6052 (NAT64). `ipaddress` knows 6to4
 # and Teredo, but takes them for global.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class InsideAddress(Exception):
-    """The address lies inside, or the name has none; the message says so."""
+class ForbiddenAddress(Exception):
+    """The URL leads to an internal address, or nowhere; the message says so."""
 
 
-class PublicTransport(httpx.AsyncBaseTransport):
-    """Requests to public addresses over https. `inside_hosts` may lie anywhere, and be plain http.
+class PublicHttp:
+    """Requests to public addresses over https. `internal_hosts` may have internal addresses and plain http.
 
-    Raises InsideAddress.
+    Each request has a connection of its own: with a shared pool, a request to one name could use a connection
+    whose certificate was checked for another name of the same address.
     """
 
-    def __init__(self, inside_hosts: Collection[str] = ()) -> None:
-        self._inside_hosts = {host.lower() for host in inside_hosts}
-        self._http = httpx.AsyncHTTPTransport()
+    def __init__(self, internal_hosts: Collection[str] = (), resolver: Resolver | None = None) -> None:
+        self._internal_hosts = {_lenient_ascii(host) for host in internal_hosts}
+        self._resolver = resolver or Resolver()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        address = await self.check(request.url)
-        # The Host header was set from the name, and TLS asks for the name's certificate.
-        request.extensions = {**request.extensions, "sni_hostname": request.url.host}
-        request.url = request.url.copy_with(host=address)
-        return await self._http.handle_async_request(request)
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
 
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    async def post(self, url: str, content: bytes, headers: dict[str, str]) -> int:
+        """The answer's status; its body, which may be endless, is not read.
+
+        Raises ForbiddenAddress, httpx.HTTPError, httpx.InvalidURL.
+        """
+        parsed = httpx.URL(url)
+        address = await self.check(parsed)
+        request = httpx.Request("POST", parsed, headers={**headers, "Connection": "close"}, content=content)
+        # The Host header is the name's, and TLS checks the name's certificate.
+        request.extensions = {"sni_hostname": _host(parsed)}
+        request.url = parsed.copy_with(host=address)
+        async with self._connection() as connection:
+            response = await connection.handle_async_request(request)
+            await response.aclose()
+            return response.status_code
+
+    def _connection(self) -> httpx.AsyncBaseTransport:
+        return httpx.AsyncHTTPTransport(verify=self._tls)
 
     async def check(self, url: httpx.URL) -> str:
-        """An address to connect to. Raises InsideAddress."""
-        trusted = url.host.lower() in self._inside_hosts
+        """An address to connect to. Raises ForbiddenAddress."""
+        host = _host(url)
+        trusted = host in self._internal_hosts
         if url.scheme != "https" and not (trusted and url.scheme == "http"):
-            raise InsideAddress(f"a webhook's URL must begin with https, not {url.scheme or 'nothing'}")
-        if url.userinfo or not url.host:
-            raise InsideAddress("a webhook's URL must name a host, and no user or password")
+            raise ForbiddenAddress(f"a webhook's URL must begin with https, not {url.scheme or 'nothing'}")
+        if url.userinfo or not host:
+            raise ForbiddenAddress("a webhook's URL must name a host, and no user or password")
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                url.host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-            )
-        except (OSError, UnicodeError):
-            raise InsideAddress(f"the host {url.host} is not known") from None
-        addresses = [str(entry[4][0]) for entry in found]
+            addresses = await self._resolver.addresses(host, port)
+        except UnknownHost as error:
+            raise ForbiddenAddress(str(error)) from None
         if not addresses or not (trusted or all(map(is_public, addresses))):
-            raise InsideAddress(f"the host {url.host} is not on the public internet")
+            raise ForbiddenAddress(f"the host {host} is not on the public internet")
         return addresses[0]
 
 
 def is_public(address: str) -> bool:
-    """Whether everybody's packets to it go to the same place, and that is no part of a private network."""
+    """Whether the address is globally routable: not private, local, multicast or reserved."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped:
@@ -69,3 +83,19 @@ def is_public(address: str) -> bool:
         if parsed.sixtofour or parsed.teredo or parsed in _NAT64 or parsed.is_site_local:
             return False
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
+
+
+def _host(url: httpx.URL) -> str:
+    """The host's ASCII name. `httpx.URL.host` decodes it, and raises for names that IDNA does not allow."""
+    try:
+        return ascii_host(url.raw_host.decode("ascii"))
+    except UnknownHost as error:
+        raise ForbiddenAddress(str(error)) from None
+
+
+def _lenient_ascii(host: str) -> str:
+    """As `_host` writes it; a name that is no valid one matches nothing."""
+    try:
+        return ascii_host(host)
+    except UnknownHost:
+        return host.lower()

@@ -1,4 +1,4 @@
-"""How many bytes captures' pictures may take of a disk that holds other things, too."""
+"""A limit on the bytes that captures' images take on a disk that holds other things, too."""
 
 import os
 import threading
@@ -8,39 +8,39 @@ from pathlib import Path
 
 from frontend_proxy.errors import InsufficientStorage
 
-MEASURED_FOR_S = 10.0  # after that the folder is looked at again, for what others add and what was removed
+MEASURE_EVERY_S = 10.0  # to see what other proxies added and what was removed
 
 
 class Quota:
-    """Of `folder`, which several proxies may share: each may go over it by what the others add meanwhile."""
+    """Limits the bytes in `folder`. A proxy may exceed it by what others that share it add meanwhile."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._bytes = 0
-        self._measured_at = -MEASURED_FOR_S
+        self._measured_at = -MEASURE_EVERY_S
 
     def check(self) -> None:
-        """Raises InsufficientStorage where all of it is taken. Call it in a thread: it looks at the disk."""
+        """Raises InsufficientStorage if the limit is reached. Call it in a thread: it reads the disk."""
         with self._lock:
             now = time.monotonic()
-            if now - self._measured_at >= MEASURED_FOR_S:
+            if now - self._measured_at >= MEASURE_EVERY_S:
                 self._bytes, self._measured_at = sum(_sizes(self._folder)), now
             if self._bytes >= self._max_bytes:
                 raise InsufficientStorage(
-                    f"the results that are kept take {self._bytes / 1e6:.0f} MB, all they may; "
-                    "delete some, or try again when their time is over"
+                    f"the stored results take {self._bytes / 1e6:.0f} MB, the most that is allowed; "
+                    "delete some, or try again when some have expired"
                 )
 
     def add(self, size: int) -> None:
-        """So many bytes were written."""
+        """Count bytes that were written."""
         with self._lock:
             self._bytes += size
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    """Of its files and its folders' files; what is removed meanwhile has none."""
+    """The sizes of all files below the folder; files that are removed meanwhile are left out."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -49,7 +49,7 @@ def _sizes(folder: Path) -> Iterator[int]:
                         yield from _sizes(Path(entry.path))
                     else:
                         yield entry.stat(follow_symlinks=False).st_size
-                except FileNotFoundError:
+                except OSError:
                     continue
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return

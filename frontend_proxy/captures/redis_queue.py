@@ -1,130 +1,116 @@
-"""Captures that several proxies make together: their states and a queue of them, in Redis.
+"""The queue of captures that several proxies make together, in Redis.
 
-A capture is taken from a stream by one proxy (a consumer group), which renews its lease while it makes it and
-acknowledges it when it has ended. A proxy that dies renews nothing: after `LEASE_S` another one takes the
-capture (XAUTOCLAIM). One that has ended `MAX_DELIVERIES` of its makers is put aside among the dead letters.
+A proxy takes a capture from a stream (a consumer group), renews its lease while it makes the capture, and
+acknowledges the entry when the result is stored. If the proxy dies, its lease ends after `LEASE_S` and
+another one resumes the capture (XAUTOCLAIM). After `MAX_DELIVERIES` crashed attempts the capture is
+dead-lettered.
 
-    {lucy}:queue         stream: the captures that have not ended
-    {lucy}:dead          stream: those that ended their makers, for whoever looks into it
-    {lucy}:record:ID     what is known of a capture (`Record`)
-    {lucy}:jobs:ID       what the model is asked for, pictures too, until it has ended
-    {lucy}:progress:ID   how far it is; also published on {lucy}:news:ID
-    {lucy}:key:NAME      an Idempotency-Key's claim
+    {lucy}:queue         stream: captures that have not ended; `version` is `payload.VERSION` of the jobs
+    {lucy}:dead          stream: dead letters with their reason, for operators
+    {lucy}:jobs:ID       a capture's jobs with the client's images, until it has ended
+    {lucy}:key:NAME      an Idempotency-Key's `Claim`
 
-Why no task queue's library: the lease must be short, to notice a death soon, while a capture and its webhook
-may take minutes. taskiq-redis (1.2) renews no lease, so its default is ten minutes; saq (0.26) has lists
-instead of streams; streaq (7.2) renews, and brings a second Redis client. None has dead letters.
+Why no task queue library: the lease must be short, to notice a death soon, while a capture may take minutes.
+taskiq-redis (1.2) renews no lease, so its default is ten minutes; saq (0.26) has lists instead of streams;
+streaq (7.2) renews, and brings a second Redis client. None has dead letters.
 """
 
+import logging
 import secrets
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import RedisError, ResponseError
 
+from frontend_proxy.captures import payload
 from frontend_proxy.captures.idempotency import Claim, IdempotencyKey
-from frontend_proxy.captures.payload import pack, unpack
-from frontend_proxy.captures.results import Record
-from frontend_proxy.errors import Overloaded, StorageUnavailable
+from frontend_proxy.captures.record import Record
+from frontend_proxy.captures.redis_client import PREFIX, key_of, redis_errors
+from frontend_proxy.captures.redis_records import CaptureRecords, parse
+from frontend_proxy.captures.redis_scripts import CREATE
+from frontend_proxy.errors import Conflict, InferenceFailed, Overloaded, ProxyError
 from frontend_proxy.jobs import Job
 from frontend_proxy.metrics import Backlog
 from frontend_proxy.schemas import CaptureProgress
 
+logger = logging.getLogger(__name__)
+
 LEASE_S = 10.0
 MAX_DELIVERIES = 3
-BLOCK_S = 1.0  # so long `take` waits for a capture
-MOST_DEAD = 1000
+BLOCK_S = 1.0  # `take` waits for so long
+NEWER_PROXY_S = 60.0  # for so long a capture that only a newer version can read is left to one
+MAX_DEAD_LETTERS = 1000
 
-_PREFIX = "{lucy}:"  # the braces keep all of them in one slot of a Redis Cluster
-_QUEUE, _DEAD, _GROUP = _PREFIX + "queue", _PREFIX + "dead", "proxies"
+_QUEUE, _DEAD, _GROUP = PREFIX + "queue", PREFIX + "dead", "proxies"
 
-# All or nothing, and nothing new when it is sent again after a lost connection. Returns the claim of the
-# capture that the key stands for (perhaps this one), "full" or "created".
-_CREATE = """
-local queue, record, jobs, key = unpack(KEYS)
-local id, document, payload, lifetime, most, claim, records = unpack(ARGV)
-if key then
-  local earlier = redis.call('GET', key)
-  if earlier then
-    local other = redis.call('GET', records .. cjson.decode(earlier).result_id)
-    if other and cjson.decode(other).state ~= 'failed' then return earlier end
-  end
-end
-if redis.call('EXISTS', record) == 1 then return 'created' end
-if redis.call('XLEN', queue) >= tonumber(most) then return 'full' end
-redis.call('SET', record, document, 'PX', lifetime)
-redis.call('SET', jobs, payload, 'PX', lifetime)
-if key then redis.call('SET', key, claim, 'PX', lifetime) end
-redis.call('XADD', queue, '*', 'id', id)
-return 'created'
-"""
+Fields = dict[bytes, bytes]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A capture that this proxy is to make, for the `deliveries`th time that one of them is."""
+    """A capture that this proxy is to make.
+
+    deliveries: how many times a proxy has taken it.
+    refusal: why it cannot be made; `jobs` is empty then.
+    """
 
     entry: str
     record: Record
     jobs: list[Job]
     deliveries: int
+    refusal: ProxyError | None = None
 
 
 class CaptureQueue:
-    """Every method raises StorageUnavailable where Redis stays away for some seconds."""
+    """Every method raises StorageUnavailable if Redis is away for some seconds."""
 
-    def __init__(self, url: str, most: int) -> None:
-        self._most = most
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=5,
-            socket_connect_timeout=2,
-            health_check_interval=15,
-            retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), retries=8),
-            retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
-        )
-        self._create = self._redis.register_script(_CREATE)
+    def __init__(self, redis: Redis, records: CaptureRecords, max_captures: int) -> None:
+        self._records = records
+        self._max_captures = max_captures
+        self._redis = redis
+        self._create = redis.register_script(CREATE)
         self._consumer = secrets.token_hex(8)
         self._cursor = "0-0"
 
     async def put(self, record: Record, jobs: list[Job], key: IdempotencyKey | None) -> Record | None:
-        """Accept a capture; where the key stands for one already, its record.
+        """Accept a capture; if the key belongs to one already, return that one's record.
 
-        Raises Overloaded, KeyReused.
+        Raises Overloaded, KeyReused, Conflict.
         """
-        keys = [_QUEUE, _name("record", record.result_id), _name("jobs", record.result_id)]
+        keys = [_QUEUE, key_of("record", record.result_id), key_of("jobs", record.result_id)]
+        if key:
+            keys.append(key_of("key", key.name))
         claim = Claim(fingerprint=key.fingerprint if key else "", result_id=record.result_id)
         lifetime = record.expires_at - datetime.now(UTC)
         arguments: list[str | bytes | int] = [
             record.result_id,
             record.model_dump_json(),
-            pack(jobs),
+            payload.pack(jobs),
             max(1, int(1000 * lifetime.total_seconds())),
-            self._most,
+            self._max_captures,
             claim.model_dump_json(),
-            _name("record", ""),
+            key_of("record", ""),
+            payload.VERSION,
         ]
         with redis_errors():
-            said = await self._create(keys=keys + ([_name("key", key.name)] if key else []), args=arguments)
-        if said == b"full":
-            raise Overloaded(f"{self._most} captures wait already; try again in a moment")
-        if said == b"created":
+            outcome = await self._create(keys=keys, args=arguments)
+        if outcome == b"full":
+            raise Overloaded(f"{self._max_captures} captures are queued already; try again in a moment")
+        earlier = None if outcome == b"created" else parse(Claim, outcome)
+        if key is None or earlier is None or earlier.result_id == record.result_id:
             return None
-        earlier = Claim.model_validate_json(said)
-        if key is None or earlier.result_id == record.result_id:
-            return None
-        return earlier.of(key, await self.load(earlier.result_id))
+        found = earlier.of(key, await self._records.load(earlier.result_id))
+        if found is None:  # it was removed or failed in this moment
+            raise Conflict("the capture of this Idempotency-Key has just ended; try again")
+        return found
 
     async def take(self) -> Taken | None:
-        """The next capture, after waiting a little; None where there is none."""
+        """The next capture, after waiting a little; None if there is none."""
         with redis_errors():
             try:
-                entries = await self._abandoned() or await self._fresh()
+                entries = await self._resume_captures() or await self._new_captures()
             except ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
@@ -132,109 +118,97 @@ class CaptureQueue:
                     await self._redis.xgroup_create(_QUEUE, _GROUP, id="0", mkstream=True)
                 return None
             for entry, fields in entries:
-                result_id = fields[b"id"].decode()
-                record, jobs = await self._redis.mget(_name("record", result_id), _name("jobs", result_id))
-                if record is None or jobs is None:  # it was removed, or its time was over
-                    await self._forget(entry)
-                    continue
-                (pending,) = await self._redis.xpending_range(_QUEUE, _GROUP, entry, entry, 1)
-                known = Record.model_validate_json(record)
-                return Taken(entry, known, unpack(jobs), pending["times_delivered"])
+                if entry is not None and (taken := await self._open_or_bury(entry, fields or {})):
+                    return taken
         return None
 
-    async def _abandoned(self) -> list[tuple[str, dict[bytes, bytes]]]:
-        """One whose lease is over. The cursor goes on where the last look ended: a look sees a few only."""
-        cursor, entries, _ = await self._redis.xautoclaim(
+    async def _resume_captures(self) -> list[tuple[str, Fields]]:
+        """One whose lease has ended. A call looks at a few entries only; the cursor continues at the next."""
+        cursor, entries, *_ = await self._redis.xautoclaim(
             _QUEUE, _GROUP, self._consumer, int(1000 * LEASE_S), self._cursor, count=1
         )
         self._cursor = cursor
         return list(entries)
 
-    async def _fresh(self) -> list[tuple[str, dict[bytes, bytes]]]:
+    async def _new_captures(self) -> list[tuple[str, Fields]]:
         streams = await self._redis.xreadgroup(
             _GROUP, self._consumer, {_QUEUE: ">"}, count=1, block=int(1000 * BLOCK_S)
         )
         return [entry for _, entries in streams for entry in entries]
 
+    async def _open_or_bury(self, entry: str, fields: Fields) -> Taken | None:
+        """Whatever is wrong with one entry ends that entry alone."""
+        try:
+            return await self._open(entry, fields)
+        except RedisError:
+            raise
+        except Exception as error:
+            logger.exception("the queue's entry %s cannot be read", entry)
+            await self._bury(entry, fields.get(b"id", b"").decode(errors="replace"), type(error).__name__)
+            return None
+
+    async def _open(self, entry: str, fields: Fields) -> Taken | None:
+        """The entry's capture; None if nothing is to be done for it now."""
+        pending = await self._redis.xpending_range(_QUEUE, _GROUP, entry, entry, 1)
+        if not pending:  # another proxy acknowledged it since it was claimed
+            return None
+        deliveries = int(pending[0]["times_delivered"])
+        result_id = fields.get(b"id", b"").decode(errors="replace")
+        if not result_id:
+            await self._bury(entry, "", "the queue's entry has no id")
+            return None
+        document, jobs = await self._redis.mget(key_of("record", result_id), key_of("jobs", result_id))
+        if document is None or jobs is None:  # it was removed or has expired
+            await self._acknowledge(entry)
+            return None
+        newer = _is_newer(fields)
+        if newer and await self._seconds_since(entry) < NEWER_PROXY_S:
+            await self._leave(entry, deliveries, idle_s=LEASE_S / 2)
+            return None
+        record = parse(Record, document)
+        if record is None:
+            await self._bury(entry, result_id, "its record cannot be read")
+            return None
+        if newer:
+            refusal = "no proxy of the version that accepted this capture is left; send it again"
+            return Taken(entry, record, [], deliveries, InferenceFailed(refusal))
+        if deliveries > MAX_DELIVERIES:
+            crashed = f"{MAX_DELIVERIES} servers stopped while they made this capture"
+            return Taken(entry, record, [], deliveries, InferenceFailed(crashed))
+        try:
+            return Taken(entry, record, payload.unpack(jobs), deliveries)
+        except payload.UnreadablePayload as error:
+            logger.error("the jobs of capture %s cannot be read: %s", result_id, error)
+            refusal = "the server could not read this capture from its queue; send it again"
+            return Taken(entry, record, [], deliveries, InferenceFailed(refusal))
+
     async def renew(self, taken: Taken, progress: CaptureProgress | None = None) -> bool:
-        """Tell that it is still being made, and how far it is; whether anybody still wants it."""
+        """Renew the lease and report progress. Returns False if the capture was removed."""
         result_id = taken.record.result_id
         with redis_errors():
             async with self._redis.pipeline() as pipeline:
-                pipeline.exists(_name("record", result_id))
+                pipeline.exists(key_of("record", result_id))
                 pipeline.xclaim(_QUEUE, _GROUP, self._consumer, 0, [taken.entry], justid=True)
                 if progress is not None:
                     news = progress.model_dump_json()
-                    bare = progress.model_copy(update={"preview": None}).model_dump_json()
-                    pipeline.set(_name("progress", result_id), bare, px=int(1000 * 6 * LEASE_S))
-                    pipeline.publish(_name("news", result_id), news)
+                    stored = progress.model_copy(update={"preview": None}).model_dump_json()
+                    pipeline.set(key_of("progress", result_id), stored, px=int(1000 * 6 * LEASE_S))
+                    pipeline.publish(key_of("news", result_id), news)
                 return bool((await pipeline.execute())[0])
 
     async def release(self, taken: Taken) -> None:
-        """Another proxy may take it at once; this is no death."""
+        """Let another proxy take it at once; this attempt does not count as crashed."""
         with redis_errors():
-            await self._redis.xclaim(
-                _QUEUE,
-                _GROUP,
-                self._consumer,
-                0,
-                [taken.entry],
-                idle=int(2000 * LEASE_S),
-                retrycount=taken.deliveries - 1,
-                justid=True,
-            )
+            await self._leave(taken.entry, taken.deliveries, idle_s=2 * LEASE_S)
 
-    async def end(self, taken: Taken) -> None:
-        """Nothing is left to do for it."""
+    async def acknowledge(self, taken: Taken) -> None:
+        """Remove it from the queue: its end is stored."""
         with redis_errors():
-            await self._forget(taken.entry, _name("jobs", taken.record.result_id))
+            await self._acknowledge(taken.entry, key_of("jobs", taken.record.result_id))
 
-    async def bury(self, taken: Taken) -> None:
-        """Put it among the dead letters."""
+    async def dead_letter(self, taken: Taken) -> None:
         with redis_errors():
-            await self._redis.xadd(
-                _DEAD,
-                {"id": taken.record.result_id, "request_id": taken.record.request_id},
-                maxlen=MOST_DEAD,
-                approximate=True,
-            )
-
-    async def save(self, record: Record) -> None:
-        """Raises FileNotFoundError where the capture was removed."""
-        name = _name("record", record.result_id)
-        with redis_errors():
-            if not await self._redis.set(name, record.model_dump_json(), xx=True, keepttl=True):
-                raise FileNotFoundError(name)
-            await self._redis.publish(_name("news", record.result_id), "")
-
-    async def load(self, result_id: str) -> Record | None:
-        with redis_errors():
-            document = await self._redis.get(_name("record", result_id))
-        return None if document is None else Record.model_validate_json(document)
-
-    async def progress(self, result_id: str) -> CaptureProgress | None:
-        with redis_errors():
-            document = await self._redis.get(_name("progress", result_id))
-        return None if document is None else CaptureProgress.model_validate_json(document)
-
-    async def remove(self, result_id: str) -> None:
-        """Whoever makes it stops when it renews its lease."""
-        with redis_errors():
-            names = [_name(kind, result_id) for kind in ("record", "jobs", "progress")]
-            await self._redis.delete(*names)
-            await self._redis.publish(_name("news", result_id), "")
-
-    async def news(self, result_id: str) -> AsyncGenerator[CaptureProgress | None, None]:
-        """How far it is as it goes on; None, at least every `BLOCK_S` seconds, where its record may have
-        changed. Without an end."""
-        with redis_errors():
-            async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-                await subscription.subscribe(_name("news", result_id))
-                yield None
-                while True:
-                    message = await subscription.get_message(timeout=BLOCK_S)
-                    news = message["data"] if message else b""
-                    yield CaptureProgress.model_validate_json(news) if news else None
+            await self._add_dead_letter(taken.record.result_id, str(taken.refusal), taken.record.request_id)
 
     async def backlog(self) -> Backlog:
         with redis_errors():
@@ -244,25 +218,51 @@ class CaptureQueue:
                 queued, dead = await pipeline.execute()
         return Backlog(queued, dead)
 
-    async def close(self) -> None:
-        await self._redis.aclose()
+    async def _leave(self, entry: str, deliveries: int, idle_s: float) -> None:
+        """Leave it to another proxy, as if it had been idle for `idle_s`, without counting this delivery."""
+        await self._redis.xclaim(
+            _QUEUE,
+            _GROUP,
+            self._consumer,
+            0,
+            [entry],
+            idle=int(1000 * idle_s),
+            retrycount=deliveries - 1,
+            justid=True,
+        )
 
-    async def _forget(self, entry: str, *names: str) -> None:
+    async def _acknowledge(self, entry: str, *keys: str) -> None:
         async with self._redis.pipeline() as pipeline:
             pipeline.xack(_QUEUE, _GROUP, entry)
             pipeline.xdel(_QUEUE, entry)
-            if names:
-                pipeline.delete(*names)
+            if keys:
+                pipeline.delete(*keys)
             await pipeline.execute()
 
+    async def _bury(self, entry: str, result_id: str, reason: str) -> None:
+        """Dead-letter an entry whose record cannot be read, so that no client can be told more than 404."""
+        logger.error("the queue's entry %s of capture %r is dead-lettered: %s", entry, result_id, reason)
+        await self._add_dead_letter(result_id, reason, "")
+        await self._acknowledge(entry, *(key_of(kind, result_id) for kind in ("record", "jobs")))
 
-@contextmanager
-def redis_errors() -> Iterator[None]:
+    async def _add_dead_letter(self, result_id: str, reason: str, request_id: str) -> None:
+        await self._redis.xadd(
+            _DEAD,
+            {"id": result_id, "request_id": request_id, "reason": reason},
+            maxlen=MAX_DEAD_LETTERS,
+            approximate=True,
+        )
+
+    async def _seconds_since(self, entry: str) -> float:
+        """Seconds since the entry was added, by Redis's clock."""
+        seconds, microseconds = await self._redis.time()
+        milliseconds = (entry.decode() if isinstance(entry, bytes) else entry).partition("-")[0]
+        return seconds + microseconds / 1e6 - int(milliseconds) / 1e3
+
+
+def _is_newer(fields: Fields) -> bool:
+    """Whether only a newer version can read the jobs. Entries of the first version name none."""
     try:
-        yield
-    except RedisError as error:
-        raise StorageUnavailable("the captures' states cannot be reached; try again in a moment") from error
-
-
-def _name(kind: str, result_id: str) -> str:
-    return f"{_PREFIX}{kind}:{result_id}"
+        return int(fields.get(b"version", b"1")) > payload.VERSION
+    except ValueError:
+        return True

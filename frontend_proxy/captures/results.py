@@ -1,90 +1,47 @@
-"""The folder of captures' results: each under an id that cannot be guessed, for a stated time.
+"""The folder of captures' results, each under an id that cannot be guessed, until it expires.
 
-    RESULTS_DIR/<id>/record.json    what became of the capture
+    RESULTS_DIR/<id>/record.json    the capture's `Record`
                      0.png, …       its samples
-                     lock           held by the process that makes it
+                     lock           locked by the process that makes the capture or delivers its webhook
 
-Several proxies may share the folder. The kernel lets go of a lock when its process ends, however it ends:
-a capture that is said to run and whose lock is free was interrupted.
+Several proxies may share the folder. The kernel releases a lock when its process ends, however it ends:
+a capture that is recorded as running and whose lock is free was interrupted.
+
+Only files with these names are ever deleted, so other files in the folder are safe.
 """
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
-import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Literal
+from types import TracebackType
+from typing import IO
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import ValidationError
 
 from frontend_proxy.captures.quota import Quota
-from frontend_proxy.errors import InsufficientStorage, Interrupted, ProxyError
-from frontend_proxy.jobs import Job
-from frontend_proxy.schemas import CaptureFailure, Report
+from frontend_proxy.captures.record import IMAGE_NAME, Record, interrupted, is_result_id
+from frontend_proxy.errors import InsufficientStorage, StorageUnavailable
 
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-_ABANDONED_S = 60  # a folder without a record for so long was not going to get one
+logger = logging.getLogger(__name__)
 
+INCOMPLETE_S = 60  # a folder that has had no record for so long will not get one
+UNREADABLE_S = 86400  # a record that cannot be parsed may be a newer proxy's, so it stays for long
+WEBHOOK_GRACE_S = 1800  # a pending webhook keeps an expired record for so long; its images are deleted
 
-class Record(BaseModel):
-    """What is kept of a capture beside its pictures. Times are UTC."""
-
-    result_id: str
-    request_id: str
-    base_url: str  # of the URLs that its client gets
-    output_format: Literal["png", "jpeg"]
-    created_at: AwareDatetime
-    expires_at: AwareDatetime
-    finished_at: AwareDatetime | None = None
-    state: Literal["running", "succeeded", "failed"] = "running"
-    reports: list[Report] = []  # of each sample
-    failure: CaptureFailure | None = None
-    webhook_url: str | None = None
-    webhook_pending: bool = False
-
-    @classmethod
-    def begin(cls, job: Job, base_url: str, webhook_url: str | None, lifetime_s: float) -> "Record":
-        """Of a capture that is accepted now; `base_url` is of the URLs that its client gets."""
-        now = datetime.now(UTC)
-        return cls(
-            result_id=new_result_id(),
-            request_id=job.request_id,
-            base_url=base_url,
-            output_format=job.output_format,
-            created_at=now,
-            expires_at=now + timedelta(seconds=lifetime_s),
-            webhook_url=webhook_url,
-            webhook_pending=webhook_url is not None,
-        )
-
-    def succeed(self, reports: list[Report]) -> None:
-        self.state, self.reports, self.finished_at = "succeeded", reports, datetime.now(UTC)
-
-    def fail(self, error: ProxyError) -> None:
-        self.state, self.finished_at = "failed", datetime.now(UTC)
-        self.failure = CaptureFailure(
-            success=False,
-            error=str(error),
-            detail=str(error),
-            code=error.code,
-            status=error.status,
-            retry_after=error.retry_after,
-            request_id=self.request_id,
-        )
+_IMAGE = re.compile(rf"{IMAGE_NAME}(?:\.part)?")
+_RECORD = re.compile(r"record\.json(?:\.part)?")
+_LOCK = re.compile(r"lock")
 
 
-def _interrupted() -> Interrupted:
-    return Interrupted("the server ended before this capture did; send it again")
-
-
-class Ownership:
-    """The lock of one capture; whoever holds it makes the capture, or delivers its webhook."""
+class CaptureLock:
+    """The exclusive lock of one capture, held until `release` or the end of the process."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -92,10 +49,13 @@ class Ownership:
     def release(self) -> None:
         self._file.close()
 
+    def __enter__(self) -> None:
+        pass
 
-def new_result_id() -> str:
-    """128 random bits."""
-    return secrets.token_urlsafe(16)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
 
 class Results:
@@ -105,8 +65,8 @@ class Results:
         self.directory = directory
         self._quota = quota
 
-    def create(self, record: Record) -> Ownership:
-        """Begin to keep a capture. Raises InsufficientStorage."""
+    def create(self, record: Record) -> CaptureLock:
+        """Store a new capture. Raises InsufficientStorage."""
         with storage_errors():
             if self._quota:
                 self._quota.check()
@@ -116,103 +76,195 @@ class Results:
                 undo.callback(self.remove, record.result_id)
                 lock = undo.enter_context((folder / "lock").open("xb"))
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                self.save(record)
+                self._write_record(record)
                 undo.pop_all()
-        return Ownership(lock)
+        return CaptureLock(lock)
 
     def save(self, record: Record) -> None:
-        """Raises InsufficientStorage, FileNotFoundError where the capture was removed."""
-        self._write(self._folder(record.result_id) / "record.json", record.model_dump_json().encode())
+        """Raises InsufficientStorage, FileNotFoundError if the capture was removed."""
+        self._check_exists(record.result_id)
+        self._write_record(record)
 
     def save_images(self, record: Record, images: list[bytes]) -> None:
-        """Raises as `save` does."""
+        """Raises InsufficientStorage, FileNotFoundError if the capture was removed."""
+        self._check_exists(record.result_id)
         for sample, image in enumerate(images):
             self._write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
             if self._quota:
                 self._quota.add(len(image))
 
     def load(self, result_id: str) -> Record | None:
-        """None where there is none, or its time is over."""
-        record = self._read(result_id)
-        if record is not None and record.state == "running" and (ownership := self.own(result_id)):
-            try:
-                record = self._read(result_id)  # it may have ended just before the lock was free
-            finally:
-                ownership.release()
+        """The record; None if there is none or it has expired. Raises StorageUnavailable."""
+        try:
+            record = self._read(result_id)
             if record is not None and record.state == "running":
-                record.fail(_interrupted())
-        if record is None or record.expires_at <= datetime.now(UTC):
-            return None
-        return record
+                record = self._reload_if_ended(record)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the result cannot be read: {error.strerror}; try again in a moment"
+            ) from error
+        return None if record is None or record.expired else record
 
     def image(self, result_id: str, name: str) -> Path | None:
-        """The file of a sample, like `0.png`; None where there is none, or its time is over."""
+        """The file of a sample, like `0.png`; None if there is none or it has expired."""
         path = self._folder(result_id) / name
         record = self.load(result_id)
         return path if record is not None and record.state == "succeeded" and path.is_file() else None
 
     def exists(self, result_id: str) -> bool:
-        return self._folder(result_id).is_dir()
+        """False only if the capture was removed: a disk that fails for a moment cancels no capture."""
+        try:
+            os.stat(self._folder(result_id) / "record.json")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (OSError, ValueError):
+            return True
+        return True
 
     def remove(self, result_id: str) -> None:
-        shutil.rmtree(self._folder(result_id), ignore_errors=True)
+        """Delete a capture's files; the lock goes last, so an incomplete removal is repeated by a sweep."""
+        for pattern in (_IMAGE, _RECORD, _LOCK):
+            self._delete_files(result_id, pattern)
+        self._remove_empty_folder(result_id)
 
-    def own(self, result_id: str) -> Ownership | None:
-        """None where another process, or another task of this one, owns it, or it is gone."""
+    def lock(self, result_id: str) -> CaptureLock | None:
+        """The lock; None if another process or task holds it, or the capture is gone.
+
+        Raises OSError if the file system refuses to lock. NFS grants an exclusive lock only on a file that is
+        open for writing.
+        """
         try:
-            file = (self._folder(result_id) / "lock").open("rb")
-        except FileNotFoundError:
+            file = (self._folder(result_id) / "lock").open("r+b")
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             return None
-        return Ownership(file)
+        except BaseException:
+            file.close()
+            raise
+        return CaptureLock(file)
 
-    def sweep(self) -> list[tuple[Record, Ownership]]:
-        """Remove what nobody owns and whose time is over.
+    def lock_ended(self, result_id: str) -> tuple[Record, CaptureLock] | None:
+        """The lock and the record of a capture that has ended; None where `lock` or the record is None.
 
-        Returns the captures whose webhook is due and whose process has ended; they are the caller's now.
+        A capture whose process died is recorded as failed. Raises OSError, InsufficientStorage.
         """
-        due = []
-        for result_id in self._ids():
-            ownership = self.own(result_id)
-            if ownership is None:
-                continue
+        lock = self.lock(result_id)
+        if lock is None:
+            return None
+        try:
             record = self._read(result_id)
             if record is not None and record.state == "running":
-                record.fail(_interrupted())
-            if record is None:
-                if self._age(result_id) > _ABANDONED_S:
-                    self.remove(result_id)
-            elif record.expires_at <= datetime.now(UTC):
+                record.fail(interrupted())
+                if record.webhook_pending:
+                    self.save(record)
+        except BaseException:
+            lock.release()
+            raise
+        if record is None:
+            lock.release()
+            return None
+        return record, lock
+
+    def sweep(self) -> list[Record]:
+        """Delete expired captures that nobody holds the lock of.
+
+        Returns the ended captures whose webhook is pending. One that fails does not stop the sweep.
+        """
+        pending = []
+        for result_id in self._ids():
+            try:
+                record = self._sweep_one(result_id)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            except (OSError, InsufficientStorage) as error:
+                logger.warning("the result %s is not swept: %s", result_id, error)
+                continue
+            if record is not None:
+                pending.append(record)
+        return pending
+
+    def _sweep_one(self, result_id: str) -> Record | None:
+        found = self.lock_ended(result_id)
+        if found is None:
+            self._remove_incomplete(result_id)
+            return None
+        record, lock = found
+        with lock:
+            grace = timedelta(seconds=WEBHOOK_GRACE_S if record.webhook_pending else 0)
+            if record.expires_at + grace <= datetime.now(UTC):
                 self.remove(result_id)
             elif record.webhook_pending:
-                due.append((record, ownership))
-                continue
-            ownership.release()
-        return due
+                if record.expired:
+                    self._delete_files(result_id, _IMAGE)
+                return record
+        return None
 
-    def _age(self, result_id: str) -> float:
-        return time.time() - self._folder(result_id).stat().st_mtime
+    def _remove_incomplete(self, result_id: str) -> None:
+        """Remove a folder whose process died before it wrote a record, or while it removed one."""
+        age = time.time() - self._folder(result_id).stat().st_mtime
+        if age <= INCOMPLETE_S:
+            return
+        lock = self.lock(result_id)
+        if lock is None:
+            self._remove_empty_folder(result_id)
+            return
+        with lock:
+            if age > UNREADABLE_S or not self.exists(result_id):
+                self.remove(result_id)
+
+    def _reload_if_ended(self, record: Record) -> Record | None:
+        """The record of a capture that is recorded as running, as it really is."""
+        try:
+            lock = self.lock(record.result_id)
+        except OSError:  # it is unknown whether somebody holds the lock
+            return record
+        if lock is None:
+            return record
+        with lock:  # it may have ended just before the lock was free
+            latest = self._read(record.result_id)
+        if latest is not None and latest.state == "running":
+            latest.fail(interrupted())
+        return latest
 
     def _ids(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
-            return [path.name for path in self.directory.iterdir() if _ID.fullmatch(path.name)]
+            return [path.name for path in self.directory.iterdir() if is_result_id(path.name)]
         return []
 
     def _folder(self, result_id: str) -> Path:
-        return self.directory / (result_id if _ID.fullmatch(result_id) else "-")
+        return self.directory / (result_id if is_result_id(result_id) else "-")
+
+    def _delete_files(self, result_id: str, pattern: re.Pattern[str]) -> None:
+        with contextlib.suppress(OSError):
+            for path in self._folder(result_id).iterdir():
+                if pattern.fullmatch(path.name):
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+
+    def _remove_empty_folder(self, result_id: str) -> None:
+        with contextlib.suppress(OSError):
+            self._folder(result_id).rmdir()
+
+    def _check_exists(self, result_id: str) -> None:
+        if not self.exists(result_id):
+            raise FileNotFoundError(result_id)
 
     def _read(self, result_id: str) -> Record | None:
+        """None if there is no record, or only half of one since the machine lost power. Raises OSError."""
         try:
             return Record.model_validate_json((self._folder(result_id) / "record.json").read_bytes())
-        except (OSError, ValidationError):  # gone, or half of it was written when the machine lost power
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
 
+    def _write_record(self, record: Record) -> None:
+        self._write(self._folder(record.result_id) / "record.json", record.model_dump_json().encode())
+
     def _write(self, path: Path, data: bytes) -> None:
-        """Whole or not at all."""
+        """Write all of the file or nothing."""
         partial = path.with_name(path.name + ".part")
         with storage_errors():
             try:
@@ -225,10 +277,12 @@ class Results:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """What the disk refuses, as InsufficientStorage; a file that is gone stays FileNotFoundError."""
+    """Raises InsufficientStorage for an OSError; FileNotFoundError stays as it is."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise InsufficientStorage(f"the result cannot be kept: {error.strerror}; try again later") from error
+        raise InsufficientStorage(
+            f"the result cannot be stored: {error.strerror}; try again later"
+        ) from error

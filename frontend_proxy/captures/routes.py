@@ -1,4 +1,4 @@
-"""`/virtual-tryon`: a picture at the model's best, waited for, watched, or fetched later."""
+"""`/virtual-tryon`: a capture, the model's best image: waited for, streamed, or fetched later."""
 
 import asyncio
 import hashlib
@@ -10,59 +10,65 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from frontend_proxy.captures import answers as capture_answers
+from frontend_proxy.captures.callers import client_of, owner_of
 from frontend_proxy.captures.idempotency import HEADER, IdempotencyKey
-from frontend_proxy.captures.local import Runs
-from frontend_proxy.captures.results import Record
+from frontend_proxy.captures.record import IMAGE_NAME, Record, no_such_capture
 from frontend_proxy.captures.run import CaptureRun
+from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory, samples
-from frontend_proxy.parsing import beside_the_loop
+from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture, CaptureDeleted
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_model
 from frontend_proxy.web.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events
 
 PREVIEW_INTERVAL = 5  # steps
-_IMAGE_NAME = re.compile(r"[0-3]\.(png|jpeg)")
+_IMAGE_NAME = re.compile(IMAGE_NAME)
 
 
-class Captures:
-    """`base_url` is that of a request's URLs."""
+class CaptureRoutes:
+    """`base_url` returns the base of the URLs in a request's answer."""
 
     def __init__(
-        self, settings: Settings, jobs: JobFactory, runs: Runs, base_url: Callable[[Request], str]
+        self,
+        settings: Settings,
+        jobs: JobFactory,
+        captures: CaptureService,
+        base_url: Callable[[Request], str],
     ) -> None:
         self._settings = settings
         self._jobs = jobs
-        self._runs = runs
+        self._captures = captures
         self._base_url = base_url
 
     async def create(self, request: Request) -> Response:
-        """A `Capture` in, as JSON or as a form; out comes what the client asks for:
+        """Accepts a `Capture`, as JSON or as a form. Answers what the client asks for:
 
-        - a `CaptureResult`; a client that hangs up cancels its capture;
-        - with `Accept: text/event-stream`, events: `progress` and then `result` or `error`; hanging up
-          cancels here, too;
-        - with `Prefer: respond-async`, 202 and a `CaptureStatus`; `Location` is where to ask again.
+        - a `CaptureResult`; a client that disconnects cancels its capture;
+        - with `Accept: text/event-stream`, events: `progress` and then `result` or `error`; disconnecting
+          cancels the capture, too;
+        - with `Prefer: respond-async`, 202 and a `CaptureStatus`, whose URL is in `Location`.
 
         Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage,
-        KeyReused, Conflict, and what the model server raises.
+        KeyReused, Conflict, StorageUnavailable, and what the model server raises.
         """
         capture = await self._read(request)
         events = wants_events(request)
         detached = not events and _prefers_async(request)
         if capture.webhook_url is not None:
             if not detached:
-                raise InvalidInput("webhook_url: is for captures that are sent with `Prefer: respond-async`")
-            await self._runs.webhooks.check(capture.webhook_url)
+                raise InvalidInput("webhook_url: is only for captures with `Prefer: respond-async`")
+            await self._captures.deliveries.check(capture.webhook_url)
         job = await self._jobs.capture(capture, PREVIEW_INTERVAL if events else None)
-        accepted = await self._runs.accept(
+        accepted = await self._captures.accept(
             samples(job, capture.num_samples),
             self._base_url(request),
             detached,
             capture.webhook_url,
             await _idempotency_key(request, capture),
+            owner_of(request),
         )
         record = accepted if isinstance(accepted, Record) else accepted.record
         if detached:
@@ -76,28 +82,38 @@ class Captures:
 
     async def show(self, request: Request) -> Response:
         """`GET /virtual-tryon/{id}`: its `CaptureStatus`. Raises NotFound."""
-        result_id = request.path_params["id"]
-        record = await self._runs.find(result_id)
-        progress = await self._runs.progress(result_id)
+        record = await self._find_own(request)
+        progress = await self._captures.progress(record.result_id)
         image = await self._first_image(record) if record.state == "succeeded" else None
         headers = {"Retry-After": "1"} if record.state == "running" else {}
         size = len(image or b"")
         return await _json(size, lambda: capture_answers.status(record, progress, image), headers=headers)
 
     async def delete(self, request: Request) -> Response:
-        """`DELETE /virtual-tryon/{id}`: cancel it if it runs, and forget it. Raises NotFound."""
-        result_id = request.path_params["id"]
-        await self._runs.remove(result_id)
-        return await _json(0, lambda: CaptureDeleted(result_id=result_id))
+        """`DELETE /virtual-tryon/{id}`: delete it; cancel it if it runs. Raises NotFound."""
+        record = await self._find_own(request)
+        await self._captures.remove(record.result_id)
+        return await _json(0, lambda: CaptureDeleted(result_id=record.result_id))
 
     async def image(self, request: Request) -> Response:
-        """`GET /results/{id}/{name}`: a sample of a capture that succeeded. Raises NotFound."""
+        """`GET /results/{id}/{name}`: a sample of a capture that succeeded. Raises NotFound.
+
+        A capability URL: it needs no credentials, since nobody can guess the id.
+        """
         result_id, name = request.path_params["id"], request.path_params["name"]
         if not _IMAGE_NAME.fullmatch(name):
             raise NotFound(f"there is no image {name!r}")
         image = await self._read_image(result_id, name)
         media_type = f"image/{name.partition('.')[2]}"
         return Response(image, headers={"Cache-Control": "private, no-store"}, media_type=media_type)
+
+    async def _find_own(self, request: Request) -> Record:
+        """The capture of this request's path. Raises NotFound, also if it belongs to another credential."""
+        result_id = request.path_params["id"]
+        record = await self._captures.find(result_id)
+        if not record.belongs_to(owner_of(request)):
+            raise no_such_capture(result_id)
+        return record
 
     async def _read(self, request: Request) -> Capture:
         max_files_bytes = 2 * self._settings.max_image_bytes
@@ -109,14 +125,14 @@ class Captures:
         read_header(capture.jacket_render, "jacket_render", *limits)
         if capture.num_samples > self._settings.max_captures:
             raise InvalidInput(
-                f"num_samples: this server makes at most {self._settings.max_captures} at once"
+                f"num_samples: this server makes at most {self._settings.max_captures} at a time"
             )
         return capture
 
     async def _repeat(self, record: Record, events: bool) -> Response:
-        """The answer to a request whose Idempotency-Key stands for a capture already."""
+        """The answer to a request whose Idempotency-Key belongs to a capture already."""
         if record.state == "running":
-            raise Conflict("the request with this Idempotency-Key is being answered; try again in a moment")
+            raise Conflict("this Idempotency-Key's first request still runs; try again in a moment")
         image = await self._first_image(record)
         if not events:
             return await _json(len(image), lambda: capture_answers.result(record, image))
@@ -130,23 +146,23 @@ class Captures:
         return await self._read_image(record.result_id, f"0.{record.output_format}")
 
     async def _read_image(self, result_id: str, name: str) -> bytes:
-        image = await self._runs.image(result_id, name)
+        image = await self._captures.image(result_id, name)
         if image is not None:
             return image
-        raise NotFound(f"there is no image {name!r} of capture {result_id!r}, or no longer")
+        raise NotFound(f"there is no image {name!r} of capture {result_id!r}, or it has expired")
 
 
 async def _answer_while_connected(request: Request, run: CaptureRun) -> Response:
     assert run.task is not None
-    leaving = asyncio.create_task(_disconnect(request))
+    disconnected = asyncio.create_task(_disconnect(request))
     try:
-        await asyncio.wait({run.task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({run.task, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         if not run.task.done():
             raise ClientDisconnect
     finally:
         run.cancel()
-        leaving.cancel()
-        await asyncio.gather(run.task, leaving, return_exceptions=True)
+        disconnected.cancel()
+        await asyncio.gather(run.task, disconnected, return_exceptions=True)
     if run.error is not None:
         raise run.error
     return await _json(len(run.image), lambda: capture_answers.result(run.record, run.image))
@@ -169,7 +185,9 @@ async def _events(run: CaptureRun) -> AsyncIterator[bytes]:
 
 
 async def _result_event(record: Record, image: bytes) -> bytes:
-    return await beside_the_loop(len(image), lambda: encode("result", capture_answers.result(record, image)))
+    return await run_in_thread_if_large(
+        len(image), lambda: encode("result", capture_answers.result(record, image))
+    )
 
 
 def _prefers_async(request: Request) -> bool:
@@ -183,11 +201,11 @@ async def _idempotency_key(request: Request, capture: Capture) -> IdempotencyKey
     if key is None:
         return None
     fingerprint = await asyncio.to_thread(_fingerprint, capture)
-    return IdempotencyKey.of(key, request.scope.get("client_name", ""), fingerprint)
+    return IdempotencyKey.of(key, client_of(request), fingerprint)
 
 
 def _fingerprint(capture: Capture) -> str:
-    """Of what was sent, however it was written down: a form's boundary differs each time."""
+    """A digest of the values, not of the body: the boundary of a form differs each time."""
     fields = capture.model_dump_json(exclude={"user_image", "jacket_render"}).encode()
     parts = (capture.user_image, capture.jacket_render, fields)
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
@@ -196,6 +214,6 @@ def _fingerprint(capture: Capture) -> str:
 async def _json(
     size: int, answer: Callable[[], BaseModel], status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """`size`: bytes of the picture that `answer()` holds."""
-    body = await beside_the_loop(size, lambda: answer().model_dump_json().encode())
+    """`size`: bytes of the image that `answer()` holds."""
+    body = await run_in_thread_if_large(size, lambda: answer().model_dump_json().encode())
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

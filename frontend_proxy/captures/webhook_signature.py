@@ -1,9 +1,9 @@
-"""Signatures as the Standard Webhooks specification 1.0 has them (https://www.standardwebhooks.com).
+"""Signatures of the Standard Webhooks specification 1.0 (https://www.standardwebhooks.com).
 
 Its libraries verify them in most languages:
 
     webhook-id:         the same for every attempt to deliver a message
-    webhook-timestamp:  seconds since 1970 of this attempt; refuse old ones, they may be replayed
+    webhook-timestamp:  seconds since 1970 of this attempt; receivers should refuse old ones (replays)
     webhook-signature:  "v1," + base64(HMAC-SHA256(key, id + "." + timestamp + "." + body))
 """
 
@@ -16,7 +16,7 @@ PREFIX = "whsec_"
 
 
 def webhook_key(secret: str) -> bytes:
-    """The key of `whsec_` and base64. Raises ValueError where it is not, or has not 24 to 64 bytes."""
+    """The key, decoded from `whsec_` and base64. Raises ValueError unless it has 24 to 64 bytes."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from frontend_proxy.captures.idempotency import IdempotencyKey, IdempotencyKeys
-from frontend_proxy.captures.results import Ownership, Record, Results
+from frontend_proxy.captures.record import Record
+from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.errors import InferenceFailed, InsufficientStorage, InvalidInput, KeyReused
 from tests.frontend_proxy.captures.test_results import record
 
@@ -23,33 +24,35 @@ def key(fingerprint: str = "body", name: str = "k-1", client: str = "") -> Idemp
     return IdempotencyKey.of(name, client, fingerprint)
 
 
-def claim(keys: IdempotencyKeys, results: Results, wanted: IdempotencyKey, new: Record) -> Record | Ownership:
+def claim(
+    keys: IdempotencyKeys, results: Results, wanted: IdempotencyKey, new: Record
+) -> Record | CaptureLock:
     return keys.claim(wanted, new.result_id, lambda: results.create(new))
 
 
 def test_a_key_stands_for_its_capture(keys: IdempotencyKeys, results: Results) -> None:
     first = record()
     assert keys.find(key()) is None
-    ownership = claim(keys, results, key(), first)
+    lock = claim(keys, results, key(), first)
     assert keys.find(key()) is not None
     repeated = claim(IdempotencyKeys(results), results, key(), record())
     assert repeated.result_id == first.result_id
-    ownership.release()
+    lock.release()
 
 
 def test_a_key_with_another_body_is_refused(keys: IdempotencyKeys, results: Results) -> None:
-    ownership = claim(keys, results, key("body"), record())
+    lock = claim(keys, results, key("body"), record())
     with pytest.raises(KeyReused):
         keys.find(key("another body"))
     with pytest.raises(KeyReused):
         claim(keys, results, key("another body"), record())
-    ownership.release()
+    lock.release()
 
 
 def test_clients_do_not_share_keys(keys: IdempotencyKeys, results: Results) -> None:
-    ownership = claim(keys, results, key(client="key:a"), record())
+    lock = claim(keys, results, key(client="key:a"), record())
     assert keys.find(key("another body", client="key:b")) is None
-    ownership.release()
+    lock.release()
 
 
 def test_a_capture_that_failed_or_was_removed_frees_its_key(keys: IdempotencyKeys, results: Results) -> None:
@@ -79,19 +82,19 @@ def test_of_many_at_once_one_is_new(keys: IdempotencyKeys, results: Results) -> 
     for thread in threads:
         thread.join()
     assert len(found) == 8
-    (ownership,) = [one for one in found if isinstance(one, Ownership)]
-    ownership.release()
+    (lock,) = [one for one in found if isinstance(one, CaptureLock)]
+    lock.release()
 
 
 def test_keys_go_with_their_captures(keys: IdempotencyKeys, results: Results) -> None:
     over, kept = record(-1), record()
     claim(keys, results, key(name="over"), over).release()
-    ownership = claim(keys, results, key(name="kept"), kept)
+    lock = claim(keys, results, key(name="kept"), kept)
     results.sweep()
     keys.sweep()
     names = {path.name for path in (results.directory / "keys").iterdir()}
     assert names == {".lock", key(name="kept").name}
-    ownership.release()
+    lock.release()
 
 
 @pytest.mark.parametrize("text", ["", "x" * 256, "a\nb", "clé"])

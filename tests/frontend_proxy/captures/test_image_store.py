@@ -1,13 +1,14 @@
-"""Captures' pictures on an S3 server, and in a folder."""
+"""Captures' store on an S3 server, and in a folder."""
 
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import obstore
 import pytest
 
-from frontend_proxy.captures.image_store import Pictures
-from frontend_proxy.captures.results import Record
+from frontend_proxy.captures.image_store import ImageStore
+from frontend_proxy.captures.record import Record
 from frontend_proxy.errors import StorageUnavailable
 from frontend_proxy.jobs import Job
 from frontend_proxy.schemas import Report
@@ -21,12 +22,12 @@ def server() -> Iterator[Bucket]:
 
 
 @pytest.fixture(params=["s3", "folder"])
-def pictures(
+def store(
     request: pytest.FixtureRequest, server: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Pictures:
+) -> ImageStore:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    return Pictures(f"{server.url}/captures" if request.param == "s3" else None, tmp_path)
+    return ImageStore(f"{server.url}/captures" if request.param == "s3" else None, tmp_path)
 
 
 @pytest.fixture
@@ -39,22 +40,22 @@ def record() -> Record:
     return record
 
 
-async def test_they_are_kept_and_removed(pictures: Pictures, record: Record) -> None:
-    await pictures.save(record, [b"first", b"second"])
-    assert await pictures.read(record.result_id, "1.png") == b"second"
-    assert await pictures.read(record.result_id, "2.png") is None
-    await pictures.remove(record)
-    await pictures.remove(record)
-    assert await pictures.read(record.result_id, "0.png") is None
+async def test_they_are_kept_and_removed(store: ImageStore, record: Record) -> None:
+    await store.save(record, [b"first", b"second"])
+    assert await store.read(record.result_id, "1.png") == b"second"
+    assert await store.read(record.result_id, "2.png") is None
+    await store.remove(record)
+    await store.remove(record)
+    assert await store.read(record.result_id, "0.png") is None
 
 
-async def test_those_whose_time_is_over_are_swept(pictures: Pictures, record: Record) -> None:
-    await pictures.save(record, [b"first"])
-    await pictures.sweep(lifetime_s=60)
-    assert await pictures.read(record.result_id, "0.png") == b"first"
+async def test_those_whose_time_is_over_are_swept(store: ImageStore, record: Record) -> None:
+    await store.save(record, [b"first"])
+    await store.sweep(lifetime_s=60)
+    assert await store.read(record.result_id, "0.png") == b"first"
     await asyncio.sleep(1.1)  # S3 tells seconds
-    await pictures.sweep(lifetime_s=0)
-    assert await pictures.read(record.result_id, "0.png") is None
+    await store.sweep(lifetime_s=0)
+    assert await store.read(record.result_id, "0.png") is None
 
 
 async def test_a_bucket_that_is_away_is_said(
@@ -62,7 +63,49 @@ async def test_a_bucket_that_is_away_is_said(
 ) -> None:
     for name, value in {**Bucket().environment, "AWS_ENDPOINT": "http://127.0.0.1:1"}.items():
         monkeypatch.setenv(name, value)
-    pictures = Pictures(Bucket.url, tmp_path)
-    for call in (pictures.save(record, [b"a"]), pictures.read(record.result_id, "0.png")):
+    store = ImageStore(Bucket.url, tmp_path)
+    for call in (store.save(record, [b"a"]), store.read(record.result_id, "0.png")):
         with pytest.raises(StorageUnavailable, match="try again"):
             await call
+
+
+async def test_other_objects_are_never_deleted(store: ImageStore, record: Record) -> None:
+    """With RESULTS_URL=s3://lucy and CATALOG_URL=s3://lucy/catalog, all saved fabrics were deleted."""
+    others = [
+        "catalog/fabrics/denim-blue.json",
+        f"catalog/textures/{'0' * 64}.jpg",
+        "readme.txt",
+        "0.png",
+        f"{record.result_id}/notes.txt",
+        f"{record.result_id}/4.png",
+        f"backup/{record.result_id}/0.png",
+        f"{record.result_id}/0.png/0.png",
+        "my-old-photo-from-2019/0.png",
+        "portrait-of-my-mother-/0.png",
+    ]
+    for path in others:
+        if path.count("/0.png") < 2:  # a folder cannot also be a file
+            await obstore.put_async(store._store, path, b"mine")
+    await store.save(record, [b"first", b"second"])
+    await asyncio.sleep(1.1)  # S3 tells seconds
+    await store.sweep(lifetime_s=0)
+    left = {found["path"] for page in obstore.list(store._store) for found in page}
+    assert left == {path for path in others if path.count("/0.png") < 2}
+
+
+async def test_one_image_that_cannot_be_deleted_does_not_keep_the_others(
+    tmp_path: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ImageStore(None, tmp_path)
+    await store.save(record, [b"first", b"second"])
+    delete = obstore.delete_async
+
+    async def refuse(target: object, paths: str | list[str]) -> None:
+        if f"{record.result_id}/0.png" in paths:
+            raise PermissionError("not allowed")
+        await delete(target, paths)
+
+    monkeypatch.setattr(obstore, "delete_async", refuse)
+    await store.sweep(lifetime_s=-1)
+    assert await store.read(record.result_id, "0.png") == b"first"
+    assert await store.read(record.result_id, "1.png") is None

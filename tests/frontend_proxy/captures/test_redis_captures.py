@@ -1,11 +1,8 @@
-"""Two proxies that share a real Redis, each before a model of its own."""
+"""Captures that two proxies share."""
 
 import asyncio
 import base64
-import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 
 import httpx
 import pytest
@@ -13,76 +10,12 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from frontend_proxy.app import create_app
-from frontend_proxy.captures import redis_queue as capture_queue
-from frontend_proxy.errors import InferenceFailed, StorageUnavailable
+from frontend_proxy.errors import InferenceFailed
 from frontend_proxy.settings import Settings
 from tests.fakes import FakeServer
-from tests.frontend_proxy.captures.test_local import ASYNC, SECRET, ended
+from tests.frontend_proxy.captures.redis_proxies import Proxy
+from tests.frontend_proxy.captures.test_local_captures import ASYNC, ended
 from tests.frontend_proxy.conftest import CAPTURE, EVENTS, PNG, events_of, until
-from tests.receiver import receiving
-from tests.redis_server import RedisServer, running_redis
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis")) as redis:
-        yield redis
-
-
-@pytest.fixture
-async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    redis = Redis.from_url(redis_server.url)
-    await redis.flushall()
-    yield redis
-    await redis.aclose()
-
-
-class Proxy:
-    """One of several; one that is cut off from Redis has died, to the others."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.server = FakeServer()
-        self.app = create_app(settings, self.server)
-        transport = httpx.ASGITransport(self.app)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://lucy.test", timeout=20)
-        (create,) = (route.endpoint.post for route in self.app.routes if route.path == "/virtual-tryon")
-        self._runs = create.__self__._runs
-
-    async def __aenter__(self) -> "Proxy":
-        self._running = self._runs.running()
-        await self._running.__aenter__()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.client.aclose()
-        await self._running.__aexit__(None, None, None)
-
-    def cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def away(*arguments: object) -> None:
-            raise StorageUnavailable("cut off")
-
-        for method in ("take", "renew", "save", "end", "release"):
-            monkeypatch.setattr(self._runs._queue, method, away)
-
-
-@pytest.fixture
-async def proxies(settings: Settings, redis: Redis, redis_server: RedisServer) -> AsyncIterator[list[Proxy]]:
-    shared = settings.model_copy(
-        update={
-            "redis_url": SecretStr(redis_server.url),
-            "webhook_secret": SecretStr(SECRET),
-            "webhook_inside_hosts": ["localhost"],
-            "capture_timeout_s": 15.0,
-        }
-    )
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(Proxy(shared)) for _ in range(2)]
-
-
-@pytest.fixture
-def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture_queue, "LEASE_S", 0.5)
-    monkeypatch.setattr("frontend_proxy.captures.queued.LEASE_S", 0.5)
 
 
 async def metric(proxy: Proxy, name: str) -> float:
@@ -173,7 +106,7 @@ async def test_a_proxy_that_ends_in_order_hands_its_capture_over_at_once(
     await until(lambda: one.server.started or other.server.started)
     leaving, staying = sorted(proxies, key=lambda proxy: -len(proxy.server.started))
     leaving.server.delay_s = staying.server.delay_s = 0  # either may take it
-    ending = leaving._runs._makers.copy()
+    ending = leaving.captures._worker._captures.copy()
     for maker in ending:
         maker.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
@@ -186,7 +119,7 @@ async def test_a_capture_that_ends_its_makers_is_put_aside(
     proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise one poisonous picture takes down a proxy after the other, for ever."""
-    monkeypatch.setattr("frontend_proxy.captures.queued.MAX_DELIVERIES", 0)
+    monkeypatch.setattr("frontend_proxy.captures.redis_queue.MAX_DELIVERIES", 0)
     accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     status = await ended(proxies[0].client, accepted.headers["Location"])
     assert (status["state"], status["failure"]["code"]) == ("failed", "INFERENCE_FAILED")
@@ -249,40 +182,9 @@ async def test_every_proxy_counts_the_queue(proxies: list[Proxy]) -> None:
 
 
 async def test_a_full_queue_refuses(proxies: list[Proxy]) -> None:
-    proxies[0]._runs._queue._most = 0
+    proxies[0].captures._queue._max_captures = 0
     answer = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     assert (answer.status_code, answer.json()["code"]) == (429, "OVERLOADED")
-
-
-async def test_a_webhook_is_delivered_once(proxies: list[Proxy], redis: Redis) -> None:
-    async with receiving() as receiver:
-        capture = {**CAPTURE, "webhook_url": receiver.url}
-        accepted = await proxies[0].client.post("/virtual-tryon", json=capture, headers=ASYNC)
-        await until(lambda: receiver.requests)
-        async with asyncio.timeout(5):
-            while await left(redis):
-                await asyncio.sleep(0.01)
-        message = json.loads(receiver.requests[0].body)
-        assert (message["type"], message["data"]["url"]) == (
-            "capture.succeeded",
-            accepted.headers["Location"],
-        )
-        assert len(receiver.requests) == 1
-
-
-@pytest.mark.usefixtures("short_lease")
-async def test_a_webhook_whose_proxy_dies_is_delivered_by_the_other(
-    proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with receiving() as receiver:
-        receiver.statuses = [500, 200]
-        capture = {**CAPTURE, "webhook_url": receiver.url}
-        await proxies[0].client.post("/virtual-tryon", json=capture, headers=ASYNC)
-        await until(lambda: receiver.requests)
-        dead = max(proxies, key=lambda proxy: len(proxy.server.finished))
-        dead.cut_off(monkeypatch)
-        await until(lambda: len(receiver.requests) == 2, within_s=10)
-        assert len(proxies[0].server.started + proxies[1].server.started) == 1
 
 
 async def test_without_redis_the_answer_is_503(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

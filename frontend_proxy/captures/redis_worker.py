@@ -1,0 +1,193 @@
+"""Makes the captures of the Redis queue, and deletes expired images.
+
+A capture is acknowledged when its end is stored and its webhook is in the delivery queue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from frontend_proxy.background import Background
+from frontend_proxy.captures import redis_queue
+from frontend_proxy.captures.answers import webhook_message
+from frontend_proxy.captures.deliveries import Delivery
+from frontend_proxy.captures.image_store import ImageStore
+from frontend_proxy.captures.quota import Quota
+from frontend_proxy.captures.record import Record
+from frontend_proxy.captures.redis_deliveries import RedisDeliveries
+from frontend_proxy.captures.redis_queue import CaptureQueue, Taken
+from frontend_proxy.captures.redis_records import CaptureRecords
+from frontend_proxy.captures.run import CaptureRun
+from frontend_proxy.captures.webhooks import encode_message
+from frontend_proxy.errors import ProxyError, StorageUnavailable, log_error
+from frontend_proxy.jobs import ModelServer
+from frontend_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RETRY_S = 1.0  # before a storage that is away is tried again
+SWEEP_EVERY_S = 600.0
+LOOP = "capture queue"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where captures, their images and their webhooks are. `quota` is None for a bucket."""
+
+    queue: CaptureQueue
+    records: CaptureRecords
+    images: ImageStore
+    quota: Quota | None
+    deliveries: RedisDeliveries
+
+
+class CaptureWorker:
+    """Makes at most `Settings.max_captures` captures at once.
+
+    on_webhook: called when a webhook was added to the delivery queue.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: ModelServer,
+        background: Background,
+        store: Store,
+        on_webhook: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._server = server
+        self._background = background
+        self._store = store
+        self._on_webhook = on_webhook
+        self._slots = asyncio.Semaphore(settings.max_captures)
+        self._loops: set[asyncio.Task[None]] = set()
+        self._captures: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._loops.add(self._background.loop(LOOP, self._take_captures))
+        self._loops.add(self._background.loop("results sweep", self._sweep))
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What is to be cancelled at the end; captures then go to another proxy."""
+        return self._loops | self._captures
+
+    async def persist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of `call`, which is repeated while its storage is away, for as long as a capture may
+        take."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.capture_timeout_s
+        while True:
+            try:
+                return await call()
+            except StorageUnavailable:
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_S)
+
+    async def _take_captures(self) -> None:
+        while True:
+            await self._slots.acquire()
+            taken = None
+            try:
+                taken = await self._store.queue.take()
+                self._background.report(LOOP, None)
+            except StorageUnavailable as error:
+                logger.warning("no captures are taken: %s", error)
+                self._background.report(LOOP, error)
+                await asyncio.sleep(RETRY_S)
+            finally:
+                if taken is None:
+                    self._slots.release()
+            if taken is not None:
+                capture = self._background.task("capture", self._supervise(taken))
+                self._captures.add(capture)
+                capture.add_done_callback(self._captures.discard)
+
+    async def _supervise(self, taken: Taken) -> None:
+        """Make the capture, store its end and acknowledge it; or leave it to another proxy."""
+        work = asyncio.create_task(self._process(taken))
+        try:
+            await asyncio.wait({work})
+            work.result()
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            with suppress(ProxyError):
+                await self._store.queue.release(taken)
+        except Exception:
+            logger.exception("capture %s is left to another proxy", taken.record.result_id)
+
+    async def _process(self, taken: Taken) -> None:
+        try:
+            record = taken.record
+            if record.state == "running":
+                record = await self._make(taken)
+            if record.webhook_pending and record.state != "running":
+                await self._queue_webhook(record)
+            await self.persist(lambda: self._store.queue.acknowledge(taken))
+        finally:
+            self._slots.release()
+
+    async def _make(self, taken: Taken) -> Record:
+        """The record after its end; unchanged if the capture was removed."""
+        run = CaptureRun(taken.record, taken.jobs, detached=True, is_wanted=lambda: True)
+        if taken.refusal is not None:
+            await self.persist(lambda: self._store.queue.dead_letter(taken))
+            run.error = taken.refusal
+        else:
+            run.task = asyncio.create_task(
+                run.complete(self._server, self._settings.capture_timeout_s, self._store_result)
+            )
+            try:
+                await self._renew_lease(taken, run)
+            finally:
+                run.task.cancel()
+                await asyncio.gather(run.task, return_exceptions=True)
+        if run.error is not None and not run.cancelled:
+            log_error(run.error)
+            failed = run.record.model_copy()
+            failed.fail(run.error)
+            with suppress(FileNotFoundError):
+                await self.persist(lambda: self._store.records.save(failed))
+                return failed
+        return run.record
+
+    async def _renew_lease(self, taken: Taken, run: CaptureRun) -> None:
+        async for progress in run.follow(redis_queue.LEASE_S / 4):
+            try:
+                if not await self._store.queue.renew(taken, progress):
+                    run.cancel()
+            except StorageUnavailable as error:
+                logger.warning("the lease of capture %s is not renewed: %s", taken.record.result_id, error)
+
+    async def _store_result(self, record: Record, images: list[bytes]) -> None:
+        await self.persist(lambda: self._store.images.save(record, images))
+        if self._store.quota:
+            self._store.quota.add(sum(map(len, images)))
+        try:
+            await self.persist(lambda: self._store.records.save(record))
+        except FileNotFoundError:
+            await self._store.images.remove(record)
+            raise
+
+    async def _queue_webhook(self, record: Record) -> None:
+        assert record.webhook_url is not None
+        message = encode_message(webhook_message(record))
+        delivery = Delivery(record.result_id, record.webhook_url, message)
+        await self.persist(lambda: self._store.deliveries.add(delivery))
+        self._on_webhook()
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self._store.images.sweep(self._settings.kept_s)
+            except StorageUnavailable as error:
+                logger.warning("the results are not swept: %s", error)
+            await asyncio.sleep(SWEEP_EVERY_S)
