@@ -1,19 +1,22 @@
-"""The resident memory of a stack's processes over time."""
+"""The memory of a stack's processes over time."""
 
 import asyncio
 import contextlib
+import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
 GROUPS = ("proxy", "workers", "triton")  # triton: the server and the processes of its models
-_EVERY_S = 0.5
+_EVERY_S = 1.0
 
 
 @dataclass
 class Memory:
-    """samples: seconds since the first sample, and MB of each of GROUPS."""
+    """samples: seconds since the first sample, and MB of each of GROUPS: proportional set size, so that what
+    processes share, like the regions in which Triton hands pictures to its models, is counted once."""
 
     stack: psutil.Process
     samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
@@ -33,9 +36,15 @@ class Memory:
         megabytes = dict.fromkeys(GROUPS, 0.0)
         for group, processes in process_groups(self.stack).items():
             for process in processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    megabytes[group] += process.memory_info().rss / 1e6
+                with contextlib.suppress(OSError):  # it has ended
+                    megabytes[group] += proportional_set_size(process.pid) / 1e6
         return {group: round(mb) for group, mb in megabytes.items()}
+
+
+def proportional_set_size(pid: int) -> int:
+    """Bytes. Raises OSError if there is no such process."""
+    found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    return 1024 * int(found[1]) if found else 0  # nothing: it is ending
 
 
 def process_groups(stack: psutil.Process) -> dict[str, list[psutil.Process]]:
