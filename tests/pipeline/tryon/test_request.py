@@ -1,0 +1,82 @@
+import pytest
+
+from pipeline.errors import InvalidInput
+from pipeline.recipe import Recipe
+from pipeline.tryon.request import TryonRequest
+
+RECIPES = {
+    "keyframe": Recipe(scheduler="DDIMScheduler", steps=4, strength=0.5, guidance_scale=1.0),
+    "capture": Recipe(scheduler="DDIMScheduler", steps=25, strength=0.5, guidance_scale=5.0),
+}
+
+
+def read(**inputs):
+    return TryonRequest.read(inputs.get, RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("mode", "live", "output_format"), [("keyframe", True, "jpeg"), ("capture", False, "png")]
+)
+def test_a_mode_has_its_defaults(mode, live, output_format):
+    assert read(mode=mode) == TryonRequest(
+        recipe=RECIPES[mode],
+        live=live,
+        session=None,
+        render_fit="auto",
+        fabric="",
+        prompt=None,
+        seed=0,
+        output_format=output_format,
+        preview_interval=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "where"),
+    [
+        ({"steps": 7}, "recipe"),
+        ({"strength": 0.25}, "recipe"),
+        ({"guidance_scale": 3.0}, "recipe"),
+    ],
+)
+def test_a_request_overrides_the_recipe(chosen, where):
+    [(name, value)] = chosen.items()
+    assert getattr(getattr(read(mode="capture", **chosen), where), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fabric", "red silk"),
+        ("prompt", "dim light"),
+        ("seed", 2**40),
+        ("render_fit", "body"),
+        ("output_format", "jpeg"),
+        ("preview_interval", 5),
+    ],
+)
+def test_a_request_chooses(name, value):
+    assert getattr(read(mode="capture", **{name: value}), name) == value
+
+
+def test_only_keyframes_have_a_session():
+    assert read(mode="keyframe", session="anna").session == "anna"
+    assert read(mode="capture", session="anna").session is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"mode": "video"}, "mode is 'video'; it must be one of keyframe, capture"),
+        ({"mode": None}, "mode is None"),
+        ({"steps": 0}, "steps is 0; it should be greater than or equal to 1"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"steps": 25, "strength": 1e-9}, "use fewer steps or a higher strength"),
+        ({"guidance_scale": -1.0}, "guidance_scale is -1"),
+        ({"output_format": "gif"}, "output_format is 'gif'; it must be jpeg or png"),
+        ({"preview_interval": 0}, "preview_interval is 0; it counts steps and must be at least 1"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_its_name(wrong, says):
+    with pytest.raises(InvalidInput, match=says):
+        read(**{"mode": "keyframe"} | wrong)
