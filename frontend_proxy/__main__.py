@@ -66,7 +66,9 @@ def main() -> None:
         listeners = bind_listeners(settings.host, settings.port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        sys.exit(f"cannot listen on {settings.host}, port {settings.port}: {reason}; set another HOST or PORT")
+        sys.exit(
+            f"cannot listen on {settings.host}, port {settings.port}: {reason}; set another HOST or PORT"
+        )
     shutdown = Shutdown()
 
     def app() -> Starlette:

@@ -1,1 +1,1 @@
-"""What serves on one machine: the supervisor of Triton and the proxy, the doctor, and the CPU stages."""
+"""Serving on one machine: the supervisor of Triton and the proxy, the doctor, and the CPU stages."""

@@ -1,21 +1,72 @@
-"""`python -m serving`: what `make serve` runs."""
+"""`python -m serving`, which `make serve` runs: Triton and the proxy on this machine."""
 
 import argparse
 import asyncio
 import json
-import os
 import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from frontend_proxy.settings import Settings
 from frontend_proxy.tracing import traces_url
 from serving.errors import CannotServe
+from serving.paths import path_fault
+from serving.settings import ROOT, ServingSettings, load_settings
 from serving.supervisor import Stack
 from serving.triton_server import TritonServer
 
-ROOT = Path(__file__).resolve().parent.parent
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
+    try:
+        settings = load_settings(
+            triton_grpc_port=args.triton_grpc_port,
+            triton_http_port=args.triton_http_port,
+            triton_metrics_port=args.triton_metrics_port,
+        )
+        triton = _triton(settings, args.profile, args.repository.resolve(), args.build.resolve())
+        _check(triton)
+        asyncio.run(_serve(Stack(triton, settings, triton.build / "logs")))
+    except CannotServe as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving",
+        description="Serve the exported model: Triton on the loopback interface and the proxy in front "
+        "of it. Settings come from the environment or .env.",
+    )
+    parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        default=ROOT / "model_repository",
+        help="the model repository (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--build", type=Path, default=ROOT / "build", help="folder for logs and assembled files"
+    )
+    for name in ("grpc", "http", "metrics"):
+        variable = f"TRITON_{name.upper()}_PORT"
+        parser.add_argument(f"--triton-{name}-port", type=int, help=f"default: the setting {variable}")
+    return parser
+
+
+def _triton(settings: ServingSettings, profile: str, repository: Path, build: Path) -> TritonServer:
+    collector = settings.otel_exporter_otlp_endpoint
+    return TritonServer(
+        repository=repository,
+        profile=profile,
+        grpc_port=settings.triton_grpc_port,
+        http_port=settings.triton_http_port,
+        metrics_port=settings.triton_metrics_port,
+        build=build,
+        cpu_runtime=settings.cpu_runtime,
+        traces_url=traces_url(collector) if collector else None,
+    )
 
 
 async def _serve(stack: Stack) -> None:
@@ -30,64 +81,24 @@ async def _serve(stack: Stack) -> None:
         print("Stopped.", flush=True)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m serving",
-        description="Serve the exported model: Triton on loopback and the proxy before it. "
-        "The proxy's settings come from the environment or .env.",
-    )
-    parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
-    parser.add_argument(
-        "--repository",
-        type=Path,
-        default=ROOT / "model_repository",
-        help="the model repository (default: %(default)s)",
-    )
-    parser.add_argument("--build", type=Path, default=ROOT / "build", help="logs and what is assembled")
-    for name, port in (("grpc", 8001), ("http", 8000), ("metrics", 8002)):
-        variable = f"TRITON_{name.upper()}_PORT"
-        parser.add_argument(
-            f"--triton-{name}-port",
-            type=int,
-            default=int(os.environ.get(variable, port)),
-            help=f"default: {port}, or ${variable}",
-        )
-    args = parser.parse_args(argv)
-    settings = Settings()
-    collector = settings.otel_exporter_otlp_endpoint
-    triton = TritonServer(
-        repository=args.repository.resolve(),
-        profile=args.profile,
-        grpc_port=args.triton_grpc_port,
-        http_port=args.triton_http_port,
-        metrics_port=args.triton_metrics_port,
-        build=args.build.resolve(),
-        traces_url=traces_url(collector) if collector else None,
-    )
-    try:
-        _check_ready_to_serve(triton)
-        asyncio.run(_serve(Stack(triton, settings, triton.build / "logs")))
-    except CannotServe as error:
-        print(f"serve: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _check_ready_to_serve(triton: TritonServer) -> None:
-    """Raises CannotServe where the export that the profile needs is missing, or NumPy is too new."""
+def _check(triton: TritonServer) -> None:
+    """Raises CannotServe if a path cannot be used, the profile's export is missing, or NumPy is too new."""
+    for path in (triton.repository, triton.build):
+        if fault := path_fault(path):
+            raise CannotServe(fault)
     try:
         exported = json.loads((triton.repository / "manifest.json").read_text())["profile"]
     except FileNotFoundError:
         raise CannotServe("nothing is exported yet: run `make export` first") from None
     if exported != triton.profile:
         raise CannotServe(
-            f"{triton.repository} holds the export of profile {exported}: "
+            f"{triton.repository} contains the export of profile {exported}: "
             f"run `make export PROFILE={triton.profile}` first"
         )
     if triton.profile == "cpu" and int(version("numpy").split(".")[0]) >= 2:
         raise CannotServe(
-            f"NumPy {version('numpy')} is installed, and the embedded Triton needs NumPy 1: its Python "
-            "stub hands out empty tensors under NumPy 2, without an error; run `make setup`"
+            f"NumPy {version('numpy')} is installed, and the embedded Triton needs NumPy 1: with NumPy 2 its "
+            "Python stub returns empty tensors without an error; run `make setup`"
         )
 
 

@@ -1,4 +1,4 @@
-"""A process of the stack, and its end."""
+"""A process of the stack: its start, its log and its end."""
 
 import asyncio
 import contextlib
@@ -13,16 +13,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _die_with_parent() -> None:
-    """Linux: whatever ends the supervisor, SIGKILL too, ends its children."""
+    """Linux: the kernel ends this process when its parent ends, also after a SIGKILL of the parent."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Child:
-    """A command in a process group of its own, so that a Ctrl-C reaches it only through us."""
+    """A command in its own process group, so that Ctrl-C reaches it only through the supervisor.
 
-    def __init__(self, name: str, log: Path | None = None):
+    log: None: its output goes where the supervisor's goes.
+    umask: of the files that it creates; None: the supervisor's.
+    """
+
+    def __init__(self, name: str, log: Path | None = None, umask: int | None = None):
         self.name = name
-        self.log = log  # None: its output goes where ours goes
+        self.log = log
+        self._umask = -1 if umask is None else umask
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -38,46 +43,47 @@ class Child:
                 stderr=output and asyncio.subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
+                umask=self._umask,
             )
         finally:
             if output:
                 output.close()
 
-    async def ended(self) -> int:
-        """Its exit status, once it has ended; -N where signal N ended it."""
+    async def wait(self) -> int:
+        """Wait for its end; returns the exit status, or -N after signal N."""
         assert self._process is not None
         return await self._process.wait()
 
     def children(self) -> set[int]:
-        """The processes that it has started itself and that live."""
+        """The living processes that it has started itself."""
         assert self._process is not None
         found = set()
         for task in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
-            with contextlib.suppress(OSError):  # a thread that ended while we looked
-                found |= {int(pid) for pid in task.read_text().split() if _lives(pid)}
+            with contextlib.suppress(OSError):  # the thread ended in the meantime
+                found |= {int(pid) for pid in task.read_text().split() if _is_alive(pid)}
         return found
 
-    async def stop(self, patience: float) -> None:
-        """Ask it to end; after `patience` seconds end it, with all that it started."""
+    async def stop(self, grace_s: float) -> None:
+        """Ask it to end; after `grace_s` seconds kill it. Its process group is killed in any case."""
         if self._process is None:
             return
         if self._process.returncode is None:
             self._process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), patience)
+                await asyncio.wait_for(self._process.wait(), grace_s)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
-    def last_words(self, lines: int = 12) -> str:
-        """The end of its log."""
+    def log_tail(self, lines: int = 12) -> str:
+        """The last lines of its log."""
         if self.log is None:
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _lives(pid: str) -> bool:
-    """Not a zombie, which a parent that does not ask keeps in its list."""
+def _is_alive(pid: str) -> bool:
+    """False for a zombie, which stays in the list until its parent waits for it."""
     with contextlib.suppress(OSError):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state != "Z"

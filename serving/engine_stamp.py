@@ -1,7 +1,7 @@
-"""A plan's stamp, `model.plan.json`: what an engine was built from, with what, and for which GPU.
+"""The stamp of an engine, `model.plan.json`: what it was built from, with which TensorRT, for which GPU.
 
-An engine runs only with the TensorRT that wrote it, on a GPU of the same compute capability. Triton finds
-that out when it loads, in words that name neither; the stamp lets `make export` and `make doctor` say it.
+An engine runs only with the TensorRT version that wrote it, on a GPU of the same compute capability. If they
+do not match, Triton's error message names neither; the stamp lets `make export` and `make doctor` name both.
 """
 
 import json
@@ -16,10 +16,11 @@ NAME = "model.plan.json"
 
 @dataclass(frozen=True)
 class Stamp:
-    """
+    """How an engine was built.
+
     onnx_sha256: of model.onnx and model.onnx.data.
-    graph_sha256: of the graph without its weights: equal graphs can be refitted.
-    batch: the optimization profiles' rows: least, best, most.
+    graph_sha256: of the graph without its weights; an engine can be refitted to an equal graph.
+    batch: the batch sizes of the optimization profiles: smallest, best, largest.
     buckets: the inputs' shapes without the batch, for each optimization profile.
     """
 
@@ -34,24 +35,24 @@ class Stamp:
     refittable: bool
 
     def fits(self, wanted: "Stamp") -> bool:
-        """Whether a plan with this stamp is what `wanted` asks for, as it is.
+        """Whether an engine with this stamp can be used where `wanted` is needed.
 
-        Another driver or another GPU of the same compute capability will do.
+        The driver and the GPU may differ if the compute capability is the same.
         """
-        return self._but_weights() == wanted._but_weights() and self.onnx_sha256 == wanted.onnx_sha256
+        return self._without_weights() == wanted._without_weights() and self.onnx_sha256 == wanted.onnx_sha256
 
     def can_be_refitted(self, wanted: "Stamp") -> bool:
-        """Whether new weights are all that keeps it from `wanted`."""
-        return self.refittable and self._but_weights() == wanted._but_weights()
+        """Whether the engine differs from `wanted` only in its weights and accepts new ones."""
+        return self.refittable and self._without_weights() == wanted._without_weights()
 
-    def _but_weights(self) -> tuple[object, ...]:
+    def _without_weights(self) -> tuple[object, ...]:
         built = self.tensorrt, self.compute_capability, self.refittable
         return *built, self.graph_sha256, self.batch, self.buckets
 
     def fault(self, tensorrt: str | None, gpu: Gpu | None) -> str | None:
-        """Why this machine cannot run the plan, or None. None for what is not known."""
+        """Why this machine cannot run the engine, or None. An argument that is None is not checked."""
         if tensorrt is not None and tensorrt != self.tensorrt:
-            return f"was built with TensorRT {self.tensorrt}, and this is {tensorrt}"
+            return f"was built with TensorRT {self.tensorrt}, and this machine has {tensorrt}"
         if gpu is not None and gpu.compute_capability != self.compute_capability:
             return (
                 f"was built for a GPU of compute capability {self.compute_capability} ({self.gpu}), and "
@@ -64,7 +65,7 @@ class Stamp:
 
 
 def read(folder: Path) -> Stamp | None:
-    """The stamp beside the plan in `folder`; None where there is none. Raises CannotServe."""
+    """The stamp of the engine in `folder`; None without an engine. Raises CannotServe if it is broken."""
     if not (folder / "model.plan").exists():
         return None
     try:

@@ -1,5 +1,5 @@
-"""What keeps this machine from serving."""
+"""The error of everything that keeps this machine from serving."""
 
 
 class CannotServe(Exception):
-    """The reason and what to do, in one sentence for whoever typed the command."""
+    """The message says in one sentence why this machine cannot serve, and what to do."""

@@ -1,4 +1,4 @@
-"""The GPUs of this machine, as `nvidia-smi` tells them."""
+"""The GPUs of this machine, as `nvidia-smi` lists them."""
 
 import subprocess
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ _QUERY = ("index", "name", "compute_cap", "driver_version", "memory.total", "mem
 
 @dataclass(frozen=True)
 class Gpu:
-    """
+    """One GPU.
+
     compute_capability: like "8.6".
     memory_total, memory_free: in MiB.
     """
@@ -22,19 +23,19 @@ class Gpu:
 
 
 def query_gpus() -> list[Gpu]:
-    """None where there is no driver or no GPU."""
+    """All GPUs; an empty list without a driver or a GPU."""
     command = ["nvidia-smi", f"--query-gpu={','.join(_QUERY)}", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return parse(told)
+    return parse(output)
 
 
-def parse(told: str) -> list[Gpu]:
-    """`nvidia-smi`'s lines; one that it could not fill in is left out."""
+def parse(output: str) -> list[Gpu]:
+    """The GPUs in `nvidia-smi`'s output, without lines that lack a value."""
     gpus = []
-    for line in told.splitlines():
+    for line in output.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) != len(_QUERY) or not all(fields[i].isdigit() for i in (0, 4, 5)):
             continue

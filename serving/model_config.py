@@ -1,4 +1,4 @@
-"""A model's configuration in the repository, as Triton reads it."""
+"""A model's configuration in the repository, parsed as Triton parses it."""
 
 from pathlib import Path
 
@@ -7,12 +7,16 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 
 def read_model_config(model: Path, profile: str | None = None) -> ModelConfig:
-    """Of the folder `model`, under `--model-config-name=profile`: `configs/profile.pbtxt` where there is one,
-    else `config.pbtxt`.
+    """The configuration of the folder `model` under `--model-config-name=profile`.
 
-    Raises OSError, and text_format.ParseError where the file is none.
+    That is `configs/profile.pbtxt` if the file exists, else `config.pbtxt`.
+    Raises OSError, and text_format.ParseError if the file is not a configuration.
     """
     own = model / "configs" / f"{profile}.pbtxt"
-    path = own if profile and own.exists() else model / "config.pbtxt"
+    return parse_model_config(own if profile and own.exists() else model / "config.pbtxt")
+
+
+def parse_model_config(path: Path) -> ModelConfig:
+    """Raises OSError, and text_format.ParseError if the file is not a configuration."""
     config: ModelConfig = text_format.Parse(path.read_text(), ModelConfig())
     return config

@@ -1,12 +1,14 @@
-"""Which Triton to start, and how: the wheel's binary (profile cpu) or the container's (profile gpu)."""
+"""Which Triton is started, and how: the binary of the wheel (profile cpu) or of the container (gpu)."""
 
+import contextlib
 import ctypes
 import importlib.util
 import os
+import secrets
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from serving.errors import CannotServe
@@ -22,44 +24,62 @@ MODELS = (
     "decode",
     "tryon",
 )
+LOOPBACK = "127.0.0.1"
+# Nothing of ours calls these protocols, and each of them lets its caller load code, read or write memory, or
+# write files. Releases before 25.08 have published flaws in the shared-memory one.
+RESTRICTED_PROTOCOLS = "shared-memory,model-repository,trace,logging"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-_SHM_BYTES = 32 << 20  # of each Python model's region; pictures pass through it
+_SHM_BYTES = 32 << 20  # of each Python model's region, which images and tensors pass through
 
 
 @dataclass(frozen=True)
 class TritonServer:
-    """One Triton on loopback.
+    """One Triton on the loopback interface.
 
-    build: a folder for what is assembled; the wheel's own folders stay as they are.
-    traces_url: where an OTLP collector takes Triton's spans, if anywhere.
+    http_port: None: no HTTP endpoint, since readiness, statistics and inference all use gRPC.
+    build: a folder for what is assembled; the wheel's own folders are not changed.
+    cpu_runtime: the setting CPU_RUNTIME of the models that run inside this Triton.
+    traces_url: the OTLP collector that receives Triton's spans, or None.
+    run_id: part of the names in /dev/shm, so that leftovers of another user cannot block a start.
     """
 
     repository: Path
     profile: str
     grpc_port: int
-    http_port: int
+    http_port: int | None
     metrics_port: int
     build: Path
+    cpu_runtime: str = "auto"
     traces_url: str | None = None
+    run_id: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def grpc_address(self) -> str:
+        return f"{LOOPBACK}:{self.grpc_port}"
 
     @property
     def shm_prefix(self) -> str:
-        """Of its shared-memory regions: two Tritons on one machine must not share them."""
+        """The prefix of its shared-memory regions: two Tritons on one machine must not share them."""
+        return f"{self._shm_port_prefix}{self.run_id}-"
+
+    @property
+    def _shm_port_prefix(self) -> str:
         return f"lucy-{self.grpc_port}-"
 
     def command(self) -> list[str]:
-        """Raises CannotServe where the binary is not there."""
+        """The program and its arguments. Raises CannotServe if the binary is missing."""
         binary, options = self._embedded() if self.profile == "cpu" else self._container()
         return [
             str(binary),
             f"--model-repository={self.repository}",
             *options,
+            f"--grpc-address={LOOPBACK}",
             f"--grpc-port={self.grpc_port}",
-            f"--http-port={self.http_port}",
+            *self._http_options(),
+            f"--metrics-address={LOOPBACK}",
             f"--metrics-port={self.metrics_port}",
-            "--grpc-address=127.0.0.1",
-            "--http-address=127.0.0.1",
-            "--metrics-address=127.0.0.1",
+            # A random token that nobody keeps. Users of this machine can read it in the process list.
+            f"--grpc-restricted-protocol={RESTRICTED_PROTOCOLS}:token={secrets.token_hex(32)}",
             "--cache-config=local,size=16777216",  # prompt embeddings, a few hundred kilobytes each
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--backend-config=python,shm-default-byte-size={_SHM_BYTES}",
@@ -69,32 +89,49 @@ class TritonServer:
         ]
 
     def environment(self) -> dict[str, str]:
-        """Triton's Python stub finds its packages through the active virtual environment."""
+        """Triton's environment: its Python stub finds packages through the active virtual environment."""
         environment = dict(os.environ)
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
         environment["VIRTUAL_ENV"] = sys.prefix
         libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
-        # By default glibc gives the memory of every picture back to the kernel, and faults it in again: a
+        environment["CPU_RUNTIME"] = self.cpu_runtime
+        # By default glibc returns the memory of every image to the kernel and then faults it in again: a
         # third of the time of `preprocess` and `postprocess`.
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
         environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**26))
-        # And it keeps free memory apart for every thread: under a crowd the processes grew for minutes.
+        # By default glibc also keeps free memory per thread: under load the processes grew for minutes.
         environment.setdefault("MALLOC_ARENA_MAX", "2")
-        # One Triton for each GPU (docs/scaling.md): the others are other Tritons'.
+        # One Triton per GPU (docs/scaling.md): the other GPUs belong to other Tritons.
         environment.setdefault("CUDA_VISIBLE_DEVICES", "0")
         return environment
 
-    def remove_shared_memory(self) -> None:
-        """What a Triton that was killed leaves behind."""
+    def protect_shared_memory(self) -> None:
+        """Let only this user read the images in /dev/shm. Triton sets mode 644 itself, whatever the umask."""
         for region in Path("/dev/shm").glob(f"{self.shm_prefix}*"):
-            region.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                region.chmod(0o600)
+
+    def remove_shared_memory(self) -> None:
+        """Delete the regions that a killed Triton on this port left, except those of other users."""
+        for region in Path("/dev/shm").glob(f"{self._shm_port_prefix}*"):
+            with contextlib.suppress(OSError):
+                region.unlink()
+
+    def _http_options(self) -> list[str]:
+        if self.http_port is None:
+            return ["--allow-http=false"]
+        return [
+            f"--http-address={LOOPBACK}",
+            f"--http-port={self.http_port}",
+            f"--http-restricted-api={RESTRICTED_PROTOCOLS}:token={secrets.token_hex(32)}",
+        ]
 
     def _trace_options(self) -> list[str]:
-        """Every request is traced, as a child of its `traceparent`.
+        """Options that trace every request, as a child of its `traceparent`.
 
-        Not the models that `tryon` calls: with `InferenceRequest(trace=…)` in a decoupled model Triton 24.10
-        dies of a segmentation fault.
+        The models that `tryon` calls are not traced: with `InferenceRequest(trace=…)` in a decoupled model
+        Triton 24.10 crashes with a segmentation fault.
         """
         if self.traces_url is None:
             return []
@@ -109,7 +146,7 @@ class TritonServer:
         spec = importlib.util.find_spec("pytriton")
         if spec is None or not spec.submodule_search_locations:
             raise CannotServe(
-                "the package nvidia-pytriton, which carries Triton, is missing: run `make setup`"
+                "the package nvidia-pytriton, which contains Triton, is missing: run `make setup`"
             )
         library = f"libpython{_PYTHON}.so.1.0"
         if not (Path(sysconfig.get_config_var("LIBDIR"), library).exists() or _loads(library)):
@@ -125,7 +162,7 @@ class TritonServer:
         ]
 
     def _assemble_backends(self, wheel: Path) -> Path:
-        """The Python backend and its stub for this Python, side by side as Triton looks for them."""
+        """A folder with the Python backend and its stub for this Python side by side, as Triton wants it."""
         backend = self.build / "backends" / "python"
         shutil.rmtree(backend, ignore_errors=True)
         backend.mkdir(parents=True)
@@ -138,10 +175,10 @@ class TritonServer:
         binary = shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")
         if binary is None:
             raise CannotServe(
-                "the gpu profile needs the Triton container, and there is no tritonserver on this machine: "
-                "use `docker compose --profile gpu up`, or PROFILE=cpu"
+                "the gpu profile needs the Triton container, and this machine has no tritonserver: use "
+                "`docker compose --profile gpu up`, or PROFILE=cpu"
             )
-        # The configurations that the export wrote; the VAE and the UNet take turns (unet/config.pbtxt).
+        # The configurations that the export wrote. VAE and UNet never run together (unet/config.pbtxt).
         return Path(binary), ["--model-config-name=gpu", "--rate-limit=execution_count"]
 
 

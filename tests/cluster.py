@@ -1,4 +1,4 @@
-"""Several Tritons and several proxies on one machine, each on ports of its own, for tests that hurt them."""
+"""Several Tritons and proxies on one machine, each on free ports, for tests that kill them."""
 
 import contextlib
 import os
@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
 
+import grpc
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from serving.triton_server import TritonServer
-from tests.stack import free_ports
+from tests.stack import DIRECT, free_ports
 
 ROOT = Path(__file__).parents[1]
 STAND_IN = ROOT / "benchmarks" / "stand_in"
@@ -23,7 +24,7 @@ NGINX = """
 daemon off; pid {folder}/pid; worker_processes 1;
 events {{ worker_connections 2048; }}
 http {{
-  # All in memory: its worker is another user than root, and may not write here.
+  # All in memory: its worker runs as another user, which may not write here.
   access_log off; client_max_body_size 64m; client_body_buffer_size 64m; proxy_buffering off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
@@ -42,10 +43,10 @@ http {{
 
 
 class Process:
-    """One server. `url` answers 200 once it is ready."""
+    """One server. `is_ready()` says whether it answers."""
 
-    def __init__(self, name, command, environment, log, url):
-        self.name, self.url = name, url
+    def __init__(self, name, command, environment, log, is_ready):
+        self.name, self._is_ready = name, is_ready
         self._command, self._environment, self._log = command, environment, log
         self._process = None
 
@@ -56,22 +57,18 @@ class Process:
             )
 
     def ready(self):
-        try:
-            with urllib.request.urlopen(self.url, timeout=3) as response:
-                return response.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        return self._is_ready()
 
     def wait_until_ready(self, within=60):
         wait_until(self.ready, within, lambda: f"{self.name}:\n{self._log.read_text()[-4000:]}")
 
     def kill(self):
-        """As a power cut would: with all that it started."""
+        """As a power cut does: with every process that it started."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self, within=20):
-        """As a supervisor would."""
+        """As a supervisor does."""
         if self._process is None or self._process.poll() is not None:
             return
         self._process.terminate()
@@ -86,7 +83,7 @@ class Process:
 
 
 class Cluster:
-    """A context; all that it started ends with it."""
+    """A context; the processes that it started end with it."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -99,24 +96,29 @@ class Cluster:
         self._stack.close()
 
     def triton(self, repository, wrap=lambda command: command, host="127.0.0.1"):
-        """(process, gRPC address). `wrap` changes Triton's command, where it is to live elsewhere."""
-        grpc, http, metrics = free_ports(3)
-        folder = self.folder / f"triton-{grpc}"
-        server = TritonServer(repository, "cpu", grpc, http, metrics, folder)
+        """(process, gRPC address). `wrap` changes Triton's command, for instance to run in a namespace."""
+        grpc_port, metrics_port = free_ports(2)
+        folder = self.folder / f"triton-{grpc_port}"
+        server = TritonServer(repository, "cpu", grpc_port, None, metrics_port, folder)
         self._stack.callback(server.remove_shared_memory)
-        url = f"http://{host}:{http}/v2/models/tryon/ready"
+        address = f"{host}:{grpc_port}"
         process = self._start(
-            Process(folder.name, wrap(server.command()), server.environment(), folder / "log", url)
+            Process(
+                folder.name,
+                wrap(server.command()),
+                server.environment(),
+                folder / "log",
+                lambda: model_ready(address),
+            )
         )
-        return process, f"{host}:{grpc}"
+        return process, address
 
     def proxy(self, **settings):
-        """`settings` by their names in the environment."""
+        """A proxy with these settings, named as in the environment."""
         (port,) = free_ports(1)
         folder = self.folder / f"proxy-{port}"
         environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "CATALOG_DIR": str(folder / "catalog"),
@@ -130,17 +132,17 @@ class Cluster:
                 [sys.executable, "-m", "frontend_proxy"],
                 environment,
                 folder / "log",
-                f"{url}/health/ready",
+                lambda: http_ready(f"{url}/health/ready"),
             )
         )
         process.base = url
         return process
 
     def nginx(self, proxies):
-        """A load balancer before the proxies, of Debian's package."""
+        """A load balancer in front of the proxies, from Debian's package."""
         binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
         if binary is None:
-            pytest.skip("no nginx here: apt-get install nginx-light")
+            pytest.skip("nginx is not installed: apt-get install nginx-light")
         (port,) = free_ports(1)
         folder = self.folder / f"nginx-{port}"
         folder.mkdir()
@@ -149,7 +151,9 @@ class Cluster:
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, servers=servers))
         command = [binary, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "log")]
         url = f"http://127.0.0.1:{port}"
-        process = self._start(Process("nginx", command, os.environ, folder / "log", f"{url}/health/ready"))
+        process = self._start(
+            Process("nginx", command, os.environ, folder / "log", lambda: http_ready(f"{url}/health/ready"))
+        )
         process.base = url
         return process
 
@@ -161,7 +165,7 @@ class Cluster:
 
 
 def stand_in(folder, step_ms=25, jobs_at_once=1000):
-    """A model repository whose `tryon` waits instead of computing."""
+    """A model repository whose `tryon` sleeps instead of computing."""
     shutil.copytree(STAND_IN, folder)
     config = folder / "tryon" / "config.pbtxt"
     text = config.read_text()
@@ -172,9 +176,26 @@ def stand_in(folder, step_ms=25, jobs_at_once=1000):
     return folder
 
 
-def wait_until(condition, within, said=lambda: ""):
+def http_ready(url):
+    try:
+        with DIRECT.open(url, timeout=3) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def model_ready(address):
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        try:
+            return stub.ModelReady(service_pb2.ModelReadyRequest(name="tryon"), timeout=3).ready
+        except grpc.RpcError:
+            return False
+
+
+def wait_until(condition, within, describe=lambda: ""):
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {within} s: {said()}")
+            raise TimeoutError(f"not within {within} s: {describe()}")
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""One stack for all tests that need a real one: tests/e2e and tests/studio."""
+"""What tests of several folders share: one real stack, and one tiny checkpoint."""
 
 import pytest
 
@@ -10,3 +10,11 @@ def stack(tmp_path_factory):
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
         running.wait_until(lambda health: health["ai_model_loaded"])
         yield running
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """The folder of a tiny checkpoint. Copy it before you change it."""
+    from tests import tiny_checkpoint  # imports torch, which most tests do not need
+
+    return tiny_checkpoint.write(tmp_path_factory.mktemp("tiny"))

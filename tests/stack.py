@@ -1,4 +1,4 @@
-"""The real stack on ports of its own, for end-to-end tests, the demo and benchmarks."""
+"""The real stack on free ports, for end-to-end tests, the demo and benchmarks."""
 
 import json
 import os
@@ -13,39 +13,48 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import psutil
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-READY_WITHIN = 120  # seconds, on a machine that is busy with other things too
+from frontend_proxy.web.listen import url_host
+
+READY_WITHIN = 120  # seconds, also on a busy machine
+# Without the proxies of `http_proxy`: they cannot reach this machine's ports.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Stack:
     url: str
     triton_grpc: str
-    triton_http: str
     process: subprocess.Popen
     log: Path
 
     def health(self):
-        with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
+        with DIRECT.open(f"{self.url}/health", timeout=5) as response:
             return json.load(response)
+
+    def inferences(self, model):
+        """Rows that `model` has computed so far."""
+        return sum(it.inference_count for it in triton_statistics(self.triton_grpc, model))
 
     @property
     def proxy(self):
-        """The proxy's own process."""
+        """The proxy's main process."""
         return self._find(lambda child: child.cmdline()[-1:] == ["frontend_proxy"])
 
     @property
     def triton(self):
         return self._find(lambda child: child.name() == "tritonserver")
 
-    def _find(self, wanted):
+    def _find(self, matches):
         return next(
-            child for child in psutil.Process(self.process.pid).children(recursive=True) if wanted(child)
+            child for child in psutil.Process(self.process.pid).children(recursive=True) if matches(child)
         )
 
     def wait_until(self, condition, within=READY_WITHIN):
-        """Poll /health until `condition` of it holds."""
+        """Poll /health until `condition` of its body holds."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -57,6 +66,13 @@ class Stack:
                 pass
             time.sleep(0.2)
         raise TimeoutError(f"not within {within} s:\n{self.log.read_text()}")
+
+
+def triton_statistics(address, model=""):
+    """Triton's statistics of one model, or of every model."""
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        return stub.ModelStatistics(service_pb2.ModelStatisticsRequest(name=model), timeout=10).model_stats
 
 
 def free_ports(count):
@@ -71,21 +87,22 @@ def free_ports(count):
 def running_stack(folder, *options, **environment):
     """Start the stack with its own ports and build folder; end it as Ctrl-C would.
 
-    options: further ones of `serving`.
+    options: further options of `python -m serving`.
+    environment: settings; HOST is 127.0.0.1 by default.
     """
-    port, grpc, http, metrics = free_ports(4)
+    port, grpc_port, metrics_port = free_ports(3)
     log = folder / "serve.log"
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "serving", f"--build={folder}",
-             f"--triton-grpc-port={grpc}", f"--triton-http-port={http}", f"--triton-metrics-port={metrics}",
-             *options],
+             f"--triton-grpc-port={grpc_port}", f"--triton-metrics-port={metrics_port}", *options],
             env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog"),
                  "RESULTS_DIR": str(folder / "results"), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-    stack = Stack(f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", process, log)
+    url = f"http://{url_host(environment.get('HOST', '127.0.0.1'))}:{port}"
+    stack = Stack(url, f"127.0.0.1:{grpc_port}", process, log)
     try:
         yield stack
     finally:

@@ -30,6 +30,7 @@ DEVICE_MODEL = "unet"  # where it runs is what one means by the device
 HEALTH_TIMEOUT_S = 2.0
 
 CHANNEL_OPTIONS = [
+    ("grpc.enable_http_proxy", 0),  # gRPC obeys http_proxy by default, and a Triton is never behind one
     ("grpc.max_send_message_length", 2**31 - 1),
     ("grpc.max_receive_message_length", 2**31 - 1),
     # A peer that vanished without closing is noticed within a minute. More pings than these, or pings on
@@ -131,9 +132,7 @@ class Triton:
             service_pb2.ModelReadyRequest(name=MODEL), timeout=HEALTH_TIMEOUT_S
         )
         if not ready.ready:
-            request = service_pb2.RepositoryIndexRequest()
-            index = await self._stub.RepositoryIndex(request, timeout=HEALTH_TIMEOUT_S)
-            state, reason = next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
+            state, reason = await self._repository_state()
             if state in ("LOADING", "UNKNOWN"):
                 return ModelHealth(False, True, None, self._device)
             why = reason or state or "it is not there"
@@ -146,6 +145,15 @@ class Triton:
                 response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
                 self._device = device_of(response.config)
         return ModelHealth(True, False, None, self._device)
+
+    async def _repository_state(self) -> tuple[str, str]:
+        """The model's state and why, both empty if Triton does not tell: it may restrict this protocol."""
+        request = service_pb2.RepositoryIndexRequest()
+        try:
+            index = await self._stub.RepositoryIndex(request, timeout=HEALTH_TIMEOUT_S)
+        except grpc.aio.AioRpcError:
+            return "", ""
+        return next(((m.state, m.reason) for m in index.models if m.name == MODEL), ("", ""))
 
     async def executions(self) -> dict[Execution, int]:
         """See `ModelServer.executions`."""

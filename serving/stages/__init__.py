@@ -1,1 +1,1 @@
-"""The networks of the CPU profile, which run inside Triton's Python backend."""
+"""The networks of the CPU profile, which run in Triton's Python backend."""

@@ -1,13 +1,13 @@
-"""Which runtime serves an exported stage on this machine's processor."""
+"""Which runtime executes an exported stage on this machine's processor."""
 
 import importlib.util
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
+from serving.cpu_settings import CpuRuntime
 from serving.errors import CannotServe
 from serving.stages.onnx_runtime import OnnxStage
 
@@ -15,21 +15,21 @@ Runtime = Literal["onnxruntime", "openvino"]
 
 
 class CpuStage(Protocol):
-    """NumPy arrays by name, in and out; each has the batch in front."""
+    """Takes and returns NumPy arrays by name; the first dimension of each is the batch."""
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
     def warm_up(self) -> None: ...
 
 
-def open_stage(model: Path) -> CpuStage:
-    """The `model.onnx` on the runtime that `runtime` says, ready for its first request."""
+def open_stage(model: Path, runtime: Runtime) -> CpuStage:
+    """The `model.onnx` on that runtime, ready for its first request."""
     stage: CpuStage
-    if runtime() == "onnxruntime":
+    if runtime == "onnxruntime":
         stage = OnnxStage(model)
     else:
         from serving.stages.openvino_runtime import (
-            OpenVinoStage,  # half a second, and on most machines not needed
+            OpenVinoStage,  # imports for half a second, and most machines do not need it
         )
 
         stage = OpenVinoStage(model)
@@ -37,23 +37,18 @@ def open_stage(model: Path) -> CpuStage:
     return stage
 
 
-def runtime(cpuinfo: Path = Path("/proc/cpuinfo")) -> Runtime:
-    """What CPU_RUNTIME in the environment says; by default, or where it is "auto", OpenVINO in bfloat16 on
-    processors with matrix units for it (AMX), else ONNX Runtime in float32.
+def choose_runtime(setting: CpuRuntime, cpuinfo: Path = Path("/proc/cpuinfo")) -> Runtime:
+    """The runtime that CPU_RUNTIME names.
 
-    Raises CannotServe for a CPU_RUNTIME that there is not.
+    "auto" is OpenVINO in bfloat16 on processors with matrix units (AMX), else ONNX Runtime in float32.
+    Raises CannotServe if OpenVINO is asked for and not installed.
     """
-    asked = os.environ.get("CPU_RUNTIME") or "auto"
-    openvino = importlib.util.find_spec("openvino") is not None
-    if asked == "auto":
-        return "openvino" if openvino and has_amx(cpuinfo) else "onnxruntime"
-    if asked == "onnxruntime":
-        return "onnxruntime"
-    if asked != "openvino":
-        raise CannotServe(f"CPU_RUNTIME is {asked!r}: set auto, onnxruntime or openvino")
-    if not openvino:
-        raise CannotServe("CPU_RUNTIME asks for openvino, which is not installed: run `make setup`")
-    return "openvino"
+    installed = importlib.util.find_spec("openvino") is not None
+    if setting == "auto":
+        return "openvino" if installed and has_amx(cpuinfo) else "onnxruntime"
+    if setting == "openvino" and not installed:
+        raise CannotServe("CPU_RUNTIME is openvino, which is not installed: run `make setup`")
+    return setting
 
 
 def has_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -1,6 +1,6 @@
-"""A stage's `model.py` for the CPU profile: its `model.onnx` in Triton's Python backend.
+"""The model of each stage in the CPU profile: its `model.onnx` in Triton's Python backend.
 
-Imported inside Triton's Python stub only. The four stages differ in their `model.onnx`, not in code.
+Imported only inside Triton's Python stub. The four stages differ in their `model.onnx`, not in code.
 """
 
 from collections import defaultdict
@@ -10,33 +10,35 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
-from serving.stages.runtime import open_stage, runtime
+from serving.stages.runtime import choose_runtime, open_stage
 
 Inputs = dict[str, np.ndarray]
 
 
 class TritonPythonModel:
-    """Runs the requests that Triton's dynamic batcher handed over as one batch."""
+    """Runs as one batch the requests that Triton's dynamic batcher hands over together."""
 
     def initialize(self, args: dict[str, str]) -> None:
         model = Path(args["model_repository"], args["model_version"], "model.onnx")
         if not model.exists():
             raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
         try:
-            self._stage = open_stage(model)
+            runtime = choose_runtime(CpuSettings().cpu_runtime)
+            self._stage = open_stage(model, runtime)
         except CannotServe as error:
             raise pb_utils.TritonModelException(str(error)) from error
-        pb_utils.Logger.log_info(f"{args['model_name']} runs on {runtime()}")
+        pb_utils.Logger.log_info(f"{args['model_name']} runs on {runtime}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         responses: list[Any] = [None] * len(requests)
-        # Rows stack only where everything but the batch agrees.
-        alike: dict[tuple, list[tuple[int, Inputs]]] = defaultdict(list)
+        # Requests can be stacked only if their shapes agree in everything but the batch.
+        by_shape: dict[tuple, list[tuple[int, Inputs]]] = defaultdict(list)
         for position, request in enumerate(requests):
             inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
-            alike[tuple(array.shape[1:] for array in inputs.values())].append((position, inputs))
-        for group in alike.values():
+            by_shape[tuple(array.shape[1:] for array in inputs.values())].append((position, inputs))
+        for group in by_shape.values():
             positions, inputs = zip(*group, strict=True)
             for position, response in zip(positions, self._run(inputs), strict=True):
                 responses[position] = response
@@ -49,7 +51,7 @@ class TritonPythonModel:
             stacked = {name: np.concatenate([inputs[name] for inputs in batch]) for name in batch[0]}
             outputs = self._stage.run(stacked)
         except Exception as error:
-            if len(batch) > 1:  # one of them is to blame: find it, and spare the others
+            if len(batch) > 1:  # run them one by one, so that only the faulty one fails
                 return [response for inputs in batch for response in self._run((inputs,))]
             message = f"INFERENCE_FAILED: {error}"
             return [pb_utils.InferenceResponse(error=pb_utils.TritonError(message))]

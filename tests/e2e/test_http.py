@@ -51,8 +51,7 @@ def client(stack):
 
 def unet_inferences(stack) -> int:
     """UNet rows computed so far, by Triton's own statistics."""
-    statistics = httpx.get(f"{stack.triton_http}/v2/models/unet/stats").json()
-    return sum(model["inference_count"] for model in statistics["model_stats"])
+    return stack.inferences("unet")
 
 
 def test_health_says_that_the_model_is_there(client):

@@ -1,9 +1,10 @@
-"""`make serve` from start to end: readiness, restarts, and what it leaves behind."""
+"""`make serve` from start to end: readiness, addresses, restarts, and what it leaves behind."""
 
 import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -11,10 +12,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import grpc
 import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from serving.__main__ import main
-from tests.stack import free_ports, running_stack
+from tests.stack import DIRECT, free_ports, running_stack
 
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"
@@ -31,11 +34,11 @@ def own_stack(tmp_path):
 
 
 def run_to_its_end(folder, port, *options):
-    """The command on free ports, for stacks that cannot start."""
-    grpc, http, metrics = free_ports(3)
+    """Run the command on free ports, for stacks that cannot start."""
+    grpc_port, metrics_port = free_ports(2)
     return subprocess.run(
-        [sys.executable, "-m", "serving", f"--build={folder}", f"--triton-grpc-port={grpc}",
-         f"--triton-http-port={http}", f"--triton-metrics-port={metrics}", *options],
+        [sys.executable, "-m", "serving", f"--build={folder}", f"--triton-grpc-port={grpc_port}",
+         f"--triton-metrics-port={metrics_port}", *options],
         env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port)},
         capture_output=True,
         text=True,
@@ -51,7 +54,7 @@ def descendants(pid):
 
 
 def all_gone(processes, within=5):
-    """A process that was killed is in /proc until its new parent has taken note."""
+    """Whether no process is left; a killed one stays in /proc until its new parent has waited for it."""
     deadline = time.monotonic() + within
     while any(Path(f"/proc/{pid}").exists() for pid in processes):
         if time.monotonic() > deadline:
@@ -72,9 +75,9 @@ def shared_memory(stack):
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_leaves_no_process_and_no_shared_memory(own_stack, stop):
+def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop):
     processes = descendants(own_stack.process.pid)
-    assert len(processes) > 8, "Triton, a stub for each Python model, the proxy, its worker"
+    assert len(processes) > 8, "Triton, a Python process for each model, the proxy and its worker"
     assert shared_memory(own_stack)
     own_stack.process.send_signal(stop)
     assert own_stack.process.wait(30) == 0
@@ -85,7 +88,7 @@ def test_it_leaves_no_process_and_no_shared_memory(own_stack, stop):
         assert line in log
 
 
-def test_a_triton_that_dies_is_started_again_and_the_proxy_says_so_meanwhile(own_stack):
+def test_a_triton_that_dies_is_started_again_and_meanwhile_the_proxy_answers_503(own_stack):
     os.kill(triton_pid(own_stack), signal.SIGKILL)
     own_stack.wait_until(lambda health: not health["ai_model_loaded"])
     pictures = json.dumps({"user_image": PIXEL, "jacket_render": PIXEL, "pose": None}).encode()
@@ -93,7 +96,7 @@ def test_a_triton_that_dies_is_started_again_and_the_proxy_says_so_meanwhile(own
         f"{own_stack.url}/virtual-tryon", pictures, {"Content-Type": "application/json"}
     )
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=10)
+        DIRECT.open(request, timeout=10)
     assert caught.value.code == 503
     assert int(caught.value.headers["Retry-After"]) > 0
     assert json.load(caught.value)["code"] == "MODEL_UNAVAILABLE"
@@ -101,8 +104,8 @@ def test_a_triton_that_dies_is_started_again_and_the_proxy_says_so_meanwhile(own
     assert "starting Triton again" in own_stack.log.read_text()
 
 
-def test_a_models_process_that_dies_is_noticed(own_stack):
-    """Triton goes on calling a decoupled model ready whose process is dead, and does not restart it."""
+def test_a_triton_is_started_again_if_a_models_process_dies(own_stack):
+    """Triton still reports a decoupled model as ready when its process is dead, and does not restart it."""
     stub = next(
         pid
         for pid in descendants(own_stack.process.pid)
@@ -114,7 +117,7 @@ def test_a_models_process_that_dies_is_noticed(own_stack):
     assert "The process of one of Triton's models died" in own_stack.log.read_text()
 
 
-def test_the_proxys_end_ends_the_stack(own_stack):
+def test_the_end_of_the_proxy_ends_the_stack(own_stack):
     processes = descendants(own_stack.process.pid)
     proxy = next(pid for pid in processes if b"frontend_proxy\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(proxy, signal.SIGKILL)
@@ -123,19 +126,68 @@ def test_the_proxys_end_ends_the_stack(own_stack):
     assert all_gone(processes)
 
 
-def test_a_taken_port_is_said_at_once(tmp_path):
+def test_ipv6_loopback_alone_behind_a_dead_http_proxy(tmp_path):
+    """And the dangerous protocols of Triton are closed, and only this user reads what it keeps in memory."""
+    (proxy_port,) = free_ports(1)
+    dead = f"http://127.0.0.1:{proxy_port}"
+    environment = {"HOST": "::1", "http_proxy": dead, "https_proxy": dead, "no_proxy": ""}
+    with running_stack(tmp_path, **environment) as stack:
+        stack.wait_until(lambda health: health["ai_model_loaded"])
+        stack.wait_until(lambda health: "Ready: " in stack.log.read_text())
+        port = stack.url.rpartition(":")[2]
+        assert f"Ready: http://[::1]:{port}  ws://[::1]:{port}/ws" in stack.log.read_text()
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            DIRECT.open(f"http://127.0.0.1:{port}/health", timeout=5)
+        assert {stat.S_IMODE(region.stat().st_mode) for region in shared_memory(stack)} == {0o600}
+        listening = {it.laddr.port for it in stack.triton.net_connections() if it.status == "LISTEN"}
+        assert len(listening) == 2, "gRPC and metrics, no HTTP"
+        with grpc.insecure_channel(stack.triton_grpc, options=[("grpc.enable_http_proxy", 0)]) as channel:
+            stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            for call, request in (
+                (stub.SystemSharedMemoryStatus, service_pb2.SystemSharedMemoryStatusRequest()),
+                (stub.SystemSharedMemoryRegister, service_pb2.SystemSharedMemoryRegisterRequest(name="x")),
+                (stub.CudaSharedMemoryStatus, service_pb2.CudaSharedMemoryStatusRequest()),
+                (stub.RepositoryIndex, service_pb2.RepositoryIndexRequest()),
+                (stub.RepositoryModelLoad, service_pb2.RepositoryModelLoadRequest(model_name="unet")),
+                (stub.RepositoryModelUnload, service_pb2.RepositoryModelUnloadRequest(model_name="unet")),
+                (stub.LogSettings, service_pb2.LogSettingsRequest()),
+                (stub.TraceSetting, service_pb2.TraceSettingRequest()),
+            ):
+                with pytest.raises(grpc.RpcError) as caught:
+                    call(request, timeout=5)
+                assert "protocol is restricted" in caught.value.details()
+
+
+def test_the_default_address_answers_on_localhost_of_both_families(tmp_path):
+    with running_stack(tmp_path, HOST="::") as stack:
+        port = stack.url.rpartition(":")[2]
+        stack.wait_until(lambda health: health["status"])
+        for address in ("127.0.0.1", "[::1]", "localhost"):
+            with DIRECT.open(f"http://{address}:{port}/health/live", timeout=5) as response:
+                assert response.status == 200
+
+
+@pytest.mark.parametrize("option", ["--build", "--repository"])
+def test_a_path_with_a_space_is_refused_in_one_sentence(tmp_path, capsys, option):
+    assert main([option, str(tmp_path / "My Projects")]) == 1
+    error = capsys.readouterr().err
+    assert "My Projects contains ' '" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_port_in_use_is_reported_at_once(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         ended = run_to_its_end(tmp_path, port)
     assert ended.returncode == 1
-    assert f"port {port} is taken" in ended.stderr
+    assert f"port {port} of 127.0.0.1 cannot be used (address already in use)" in ended.stderr
     assert "set PORT" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_without_an_export_it_says_what_to_run(tmp_path, capsys):
+def test_without_an_export_the_error_names_the_command_to_run(tmp_path, capsys):
     assert main(["--repository", str(tmp_path)]) == 1
     assert "run `make export` first" in capsys.readouterr().err
 
@@ -153,7 +205,7 @@ def test_numpy_2_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     assert "empty tensors" in capsys.readouterr().err
 
 
-def test_a_model_that_does_not_load_ends_the_stack_with_tritons_last_words(tmp_path):
+def test_a_model_that_does_not_load_ends_the_stack_with_the_end_of_tritons_log(tmp_path):
     (tmp_path / "models" / "tryon" / "1").mkdir(parents=True)
     (tmp_path / "models" / "tryon" / "config.pbtxt").write_text('name: "tryon" backend: "python"')
     (tmp_path / "models" / "tryon" / "1" / "model.py").write_text("raise ImportError('broken on purpose')")

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from frontend_proxy.settings import Settings
+from serving.settings import ServingSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 SETTING = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
@@ -14,19 +15,19 @@ SETTING = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the developer's environment nor the checkout's .env is part of these tests."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
+    for name in ServingSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
     names = [name for name, _ in SETTING.findall(EXAMPLE.read_text())]
-    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+    assert sorted(names) == sorted(name.upper() for name in ServingSettings.model_fields)
 
 
 def test_the_example_s_values_are_the_defaults(tmp_path: Path) -> None:
     values = "".join(f"{name}={value}\n" for name, value in SETTING.findall(EXAMPLE.read_text()))
     (tmp_path / ".env").write_text(values)
-    assert Settings() == Settings(_env_file=None)
+    assert ServingSettings() == ServingSettings(_env_file=None)
 
 
 def test_dotenv_and_environment_are_read_the_environment_first(

@@ -6,23 +6,33 @@ from dataclasses import replace
 import pytest
 
 from export.stamps import stamp_of
-from serving import doctor
-from serving.doctor import Machine, examine, main, show
+from serving import doctor, gpu_checks
+from serving.doctor import examine, main
+from serving.finding import Machine, report
+from serving.settings import ServingSettings
 from tests.serving.test_engine_stamp import A10G, BATCH, BUCKETS, write_onnx
+from tests.stack import free_ports
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
 
-def write_repository(folder, profile, plans=()):
-    """An export as far as the doctor looks at it, with plans of the stamps given by stage."""
+def settings(**given):
+    """Settings with free ports, whatever the environment says."""
+    port, grpc_port, metrics_port = free_ports(3)
+    ports = {"port": port, "triton_grpc_port": grpc_port, "triton_metrics_port": metrics_port}
+    return ServingSettings(_env_file=None, **{"host": "127.0.0.1", **ports, **given})
+
+
+def write_repository(folder, profile, engines=()):
+    """An export as far as the doctor examines it, with engines for the stages given."""
     files = {}
     for stage in STAGES:
         (folder / stage / "1").mkdir(parents=True)
         onnx = write_onnx(folder / stage / "1" / "model.onnx")
         files[f"{stage}/1/model.onnx"] = {"bytes": onnx.stat().st_size}
-        if stage in plans:
+        if stage in engines:
             (folder / stage / "1" / "model.plan").write_bytes(b"plan")
-            stamp_of("10.15.1.29", A10G, onnx, BATCH, BUCKETS, False).write(folder / stage / "1")
+            stamp_of("11.1.0.106", A10G, onnx, BATCH, BUCKETS, False).write(folder / stage / "1")
     manifest = {
         "profile": profile,
         "precision": "fp16",
@@ -36,16 +46,16 @@ def write_repository(folder, profile, plans=()):
 
 @pytest.fixture
 def cpu(tmp_path):
-    return Machine(write_repository(tmp_path / "cpu", "cpu"), "cpu", ports={})
+    return Machine(write_repository(tmp_path / "cpu", "cpu"), "cpu", settings())
 
 
 @pytest.fixture
 def gpu(tmp_path, monkeypatch):
-    """A machine with an A10G on which everything is as it should be."""
-    monkeypatch.setattr(doctor, "query_gpus", lambda: [A10G])
-    monkeypatch.setattr(doctor, "_tensorrt_version", lambda: "10.15.1.29")
-    monkeypatch.setattr(doctor.shutil, "which", lambda name, path=None: f"/opt/{name}")
-    return Machine(write_repository(tmp_path / "gpu", "gpu", STAGES), "gpu", ports={})
+    """A machine with an A10G on which nothing is wrong."""
+    monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [A10G])
+    monkeypatch.setattr(gpu_checks, "_tensorrt_version", lambda: "11.1.0.106")
+    monkeypatch.setattr(gpu_checks.shutil, "which", lambda name, path=None: f"/opt/{name}")
+    return Machine(write_repository(tmp_path / "gpu", "gpu", STAGES), "gpu", settings())
 
 
 def faults(machine):
@@ -57,10 +67,11 @@ def only_fault(machine):
     return f"{subject}: {text}"
 
 
-def test_where_all_is_well_nothing_fails(cpu, gpu):
+def test_a_machine_without_faults(cpu, gpu):
     assert not faults(cpu)
     assert not faults(gpu)
-    assert {it.subject for it in examine(gpu)} == {"checkpoint", "gpu", "engines", "shared memory", "disk"}
+    subjects = {it.subject for it in examine(gpu)}
+    assert subjects == {"checkpoint", "gpu", "engines", "shared memory", "disk", "ports"}
 
 
 def test_nothing_exported(cpu):
@@ -79,40 +90,47 @@ def test_an_artefact_that_is_cut_off(cpu):
     assert "unet/1/model.onnx missing or changed" in only_fault(cpu)
 
 
+@pytest.mark.parametrize("name", ["My Projects", "lucy(1)", "lucy[1]"])
+def test_a_folder_that_triton_does_not_serve_from(cpu, tmp_path, name):
+    folder = write_repository(tmp_path / name, "cpu")
+    assert only_fault(replace(cpu, repository=folder)).startswith(f"folder: the path {folder} contains")
+
+
 def test_no_gpu(gpu, monkeypatch):
-    monkeypatch.setattr(doctor, "query_gpus", list)
+    monkeypatch.setattr(gpu_checks, "query_gpus", list)
     assert "nvidia-smi finds none" in only_fault(gpu)
 
 
-def test_a_plan_of_another_gpu(gpu, monkeypatch):
+def test_an_engine_for_another_gpu(gpu, monkeypatch):
     l4 = replace(A10G, name="NVIDIA L4", compute_capability="8.9")
-    monkeypatch.setattr(doctor, "query_gpus", lambda: [l4])
+    monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [l4])
     found = faults(gpu)
     assert len(found) == 4
     assert all("compute capability 8.6 (NVIDIA A10G), and NVIDIA L4 has 8.9" in text for _, text in found)
 
 
-def test_a_plan_of_another_tensorrt(gpu, monkeypatch):
-    monkeypatch.setattr(doctor, "_tensorrt_version", lambda: "11.4.0.106")
-    assert all("with TensorRT 10.15.1.29, and this is 11.4.0.106" in text for _, text in faults(gpu))
+def test_an_engine_of_another_tensorrt(gpu, monkeypatch):
+    monkeypatch.setattr(gpu_checks, "_tensorrt_version", lambda: "11.4.0.106")
+    expected = "with TensorRT 11.1.0.106, and this machine has 11.4.0.106"
+    assert all(expected in text for _, text in faults(gpu))
 
 
-def test_a_stage_without_a_plan(gpu):
+def test_a_stage_without_an_engine(gpu):
     (gpu.repository / "unet" / "1" / "model.plan").unlink()
-    assert "unet has none: run `make export PROFILE=gpu`" in only_fault(gpu)
+    assert "unet has no engine: run `make export PROFILE=gpu`" in only_fault(gpu)
 
 
-def test_a_plan_that_is_larger_than_the_gpu(gpu, monkeypatch):
-    monkeypatch.setattr(doctor, "query_gpus", lambda: [replace(A10G, memory_total=0)])
+def test_an_engine_that_is_larger_than_the_gpu(gpu, monkeypatch):
+    monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [replace(A10G, memory_total=0)])
     with (gpu.repository / "unet" / "1" / "model.plan").open("wb") as file:
         file.truncate(2 << 20)
     assert "unet alone is 2 MiB" in only_fault(gpu)
 
 
 def test_an_old_driver_and_no_container(gpu, monkeypatch):
-    monkeypatch.setattr(doctor, "query_gpus", lambda: [replace(A10G, driver="535.1")])
+    monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [replace(A10G, driver="535.1")])
     assert "driver: 535.1 is too old" in only_fault(gpu)
-    monkeypatch.setattr(doctor.shutil, "which", lambda name, path=None: None)
+    monkeypatch.setattr(gpu_checks.shutil, "which", lambda name, path=None: None)
     assert {subject for subject, _ in faults(gpu)} == {"driver", "container"}
 
 
@@ -122,29 +140,61 @@ def test_too_little_shared_memory(cpu, monkeypatch):
     assert "raise shm_size" in only_fault(cpu)
 
 
-def test_the_processor_says_which_runtime_serves(cpu, monkeypatch):
-    monkeypatch.setenv("CPU_RUNTIME", "onnxruntime")
-    assert "ONNX Runtime in float32" in show(list(examine(cpu)))
-    monkeypatch.setenv("CPU_RUNTIME", "fast")
-    assert only_fault(cpu) == "processor: CPU_RUNTIME is 'fast': set auto, onnxruntime or openvino"
+def test_the_processor_line_names_the_runtime(cpu):
+    onnx = replace(cpu, settings=settings(cpu_runtime="onnxruntime"))
+    assert "ONNX Runtime in float32" in report(list(examine(onnx)))
+    openvino = replace(cpu, settings=settings(cpu_runtime="openvino"))
+    assert "OpenVINO in bfloat16" in report(list(examine(openvino)))
 
 
-def test_a_taken_port_is_named_with_its_setting(cpu):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
+@pytest.mark.parametrize(
+    ("host", "address", "setting"),
+    [
+        ("127.0.0.1", "127.0.0.1", "port"),
+        ("::1", "::1", "port"),
+        ("::", "::1", "port"),
+        ("::", "127.0.0.1", "port"),
+        ("::1", "127.0.0.1", "triton_grpc_port"),
+    ],
+)
+def test_a_port_in_use_is_named_with_its_setting(cpu, host, address, setting):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as other:
+        other.bind((address, 0))
         other.listen()
         port = other.getsockname()[1]
-        taken = replace(cpu, ports={"TRITON_HTTP_PORT": port})
-        assert f"{port} is taken" in only_fault(taken)
-        assert "TRITON_HTTP_PORT" in only_fault(taken)
+        in_use = replace(cpu, settings=settings(host=host, **{setting: port}))
+        fault = only_fault(in_use)
+    assert fault.startswith(f"ports: {port} of ")
+    assert "address already in use" in fault
+    assert fault.endswith(f"or set {setting.upper()}")
 
 
-def test_one_line_each_and_the_status_says_whether_it_will_serve(cpu, monkeypatch, capsys):
-    for setting in doctor.PORTS:
-        monkeypatch.setenv(setting, "0")
+@pytest.fixture
+def own_environment(monkeypatch, tmp_path):
+    """A working folder of its own, and no settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ServingSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path
+
+
+def test_the_command_reads_dotenv_as_the_proxy_does(cpu, own_environment, capsys):
+    port, grpc_port, metrics_port = free_ports(3)
+    lines = f"HOST=::1\nPORT={port}\nTRITON_GRPC_PORT={grpc_port}\nTRITON_METRICS_PORT={metrics_port}\n"
+    (own_environment / ".env").write_text(lines)
     assert main(["--repository", str(cpu.repository)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(list(examine(replace(cpu, ports={"PORT": 0}))))
+    shown = capsys.readouterr().out
+    assert f"{port}, {grpc_port}, {metrics_port} free" in shown
+    assert len(shown.splitlines()) == len(list(examine(cpu)))
     (cpu.repository / "manifest.json").unlink()
     assert main(["--repository", str(cpu.repository)]) == 1
     assert "FAIL  checkpoint" in capsys.readouterr().out
-    assert "\n" not in show([next(examine(cpu))])
+
+
+def test_a_wrong_setting_is_named(cpu, own_environment, monkeypatch, capsys):
+    monkeypatch.setenv("CPU_RUNTIME", "fast")
+    assert main(["--repository", str(cpu.repository)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("FAIL  settings       CPU_RUNTIME: ")
+    assert len(error.splitlines()) == 1

@@ -26,17 +26,17 @@ def write_onnx(path, weights=1.0, operator="Mul"):
 
 @pytest.fixture
 def old(tmp_path):
-    return stamp_of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx"), BATCH, BUCKETS, True)
+    return stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx"), BATCH, BUCKETS, True)
 
 
 def test_the_same_export_fits_whatever_the_driver(tmp_path, old):
     other = replace(A10G, driver="600.1", name="NVIDIA A40")
-    wanted = stamp_of("10.15.1.29", other, tmp_path / "model.onnx", BATCH, BUCKETS, True)
+    wanted = stamp_of("11.1.0.106", other, tmp_path / "model.onnx", BATCH, BUCKETS, True)
     assert old.fits(wanted)
 
 
 def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_path, old):
-    wanted = stamp_of("10.15.1.29", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCH, BUCKETS, True)
+    wanted = stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCH, BUCKETS, True)
     assert not old.fits(wanted)
     assert old.can_be_refitted(wanted)
     assert not replace(old, refittable=False).can_be_refitted(wanted)
@@ -55,7 +55,7 @@ def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_
 )
 def test_anything_else_is_built_anew(tmp_path, old, change):
     path = write_onnx(tmp_path / "model.onnx", 2.0, change.pop("operator", "Mul"))
-    options = {"tensorrt": "10.15.1.29", "gpu": A10G, "onnx": path, "batch": BATCH, "buckets": BUCKETS}
+    options = {"tensorrt": "11.1.0.106", "gpu": A10G, "onnx": path, "batch": BATCH, "buckets": BUCKETS}
     wanted = stamp_of(**options | {"refittable": True} | change)
     assert not old.fits(wanted)
     assert not old.can_be_refitted(wanted)
@@ -63,9 +63,9 @@ def test_anything_else_is_built_anew(tmp_path, old, change):
 
 def test_a_plan_of_another_gpu_or_tensorrt_says_which(old):
     l4 = Gpu(0, "NVIDIA L4", "8.9", "590.48.01", 23034, 22000)
-    assert "compute capability 8.6 (NVIDIA A10G), and NVIDIA L4 has 8.9" in old.fault("10.15.1.29", l4)
-    assert "built with TensorRT 10.15.1.29, and this is 11.0" in old.fault("11.0", A10G)
-    assert old.fault(None, None) is old.fault("10.15.1.29", A10G) is None
+    assert "compute capability 8.6 (NVIDIA A10G), and NVIDIA L4 has 8.9" in old.fault("11.1.0.106", l4)
+    assert "built with TensorRT 11.1.0.106, and this machine has 12.0" in old.fault("12.0", A10G)
+    assert old.fault(None, None) is old.fault("11.1.0.106", A10G) is None
 
 
 def test_a_stamp_is_read_as_it_was_written(tmp_path, old):

@@ -1,0 +1,67 @@
+"""The doctor's checks of profile gpu: the GPU, its driver, the Triton binary and the TensorRT engines."""
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+
+from serving import engine_stamp
+from serving.errors import CannotServe
+from serving.finding import Finding, Machine
+from serving.gpu import Gpu, query_gpus
+
+# The image has CUDA 13, which needs driver 580 or newer.
+MINIMUM_DRIVER = 580
+
+
+def check_gpu(machine: Machine) -> Iterator[Finding]:
+    gpus = query_gpus()
+    if not gpus:
+        text = "nvidia-smi finds none: install the driver, give the container the GPU, or use PROFILE=cpu"
+        yield Finding("gpu", "fail", text)
+        return
+    gpu = gpus[0]
+    yield Finding("gpu", "ok", f"{gpu.name}, compute capability {gpu.compute_capability}")
+    if int(gpu.driver.split(".")[0]) < MINIMUM_DRIVER:
+        text = f"{gpu.driver} is too old for the image's CUDA 13: install {MINIMUM_DRIVER} or newer"
+        yield Finding("driver", "fail", text)
+    if not (shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")):
+        text = "this machine has no tritonserver: use `docker compose --profile gpu up`, or PROFILE=cpu"
+        yield Finding("container", "fail", text)
+    yield from _engines(machine, gpu)
+
+
+def _engines(machine: Machine, gpu: Gpu) -> Iterator[Finding]:
+    tensorrt = _tensorrt_version()
+    usable = 0
+    for folder in sorted(machine.repository.glob("*/1")):
+        if not (folder / "model.onnx").exists():
+            continue
+        name = folder.parent.name
+        try:
+            stamp = engine_stamp.read(folder)
+        except CannotServe as error:
+            yield Finding("engines", "fail", f"{name}: {error}")
+            continue
+        if stamp is None:
+            text = f"{name} has no engine: run `make export PROFILE=gpu` on this machine"
+            yield Finding("engines", "fail", text)
+        elif fault := stamp.fault(tensorrt, gpu):
+            text = f"{name} {fault}: run `make export PROFILE=gpu` on this machine"
+            yield Finding("engines", "fail", text)
+        else:
+            usable += 1
+            size = (folder / "model.plan").stat().st_size >> 20
+            if size > gpu.memory_total:
+                text = f"{name} alone is {size} MiB and {gpu.name} has {gpu.memory_total}"
+                yield Finding("engines", "fail", text)
+    if usable:
+        text = f"{usable} for this GPU and TensorRT {tensorrt or '(version unknown)'}"
+        yield Finding("engines", "ok", text)
+
+
+def _tensorrt_version() -> str | None:
+    if importlib.util.find_spec("tensorrt") is None:
+        return None
+    import tensorrt
+
+    return str(tensorrt.__version__)
