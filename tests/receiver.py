@@ -15,7 +15,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`statuses` are answered in order, the last one for ever; `location` goes with redirects."""
+    """Answers with `statuses` in order, then with the last one; `location` is the header of redirects."""
 
     statuses: list[int] = field(default_factory=lambda: [200])
     location: str = ""
@@ -38,9 +38,10 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
+    """On a free port by default."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "localhost")
+    server = await asyncio.start_server(receiver.serve, "localhost", port)
     receiver.url = f"http://localhost:{server.sockets[0].getsockname()[1]}/"
     async with server:
         yield receiver

@@ -97,7 +97,8 @@ class IdempotencyKeys:
         with self._locked():
             for path in self._directory.iterdir():
                 if _NAME.fullmatch(path.name) and not self._is_claimed(path.name):
-                    path.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
 
     def _is_claimed(self, name: str) -> bool:
         try:

@@ -5,6 +5,7 @@ wait: whoever holds the capture's lock attempts one, and records when it is due 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.webhooks import encode_message, host_of
 from frontend_proxy.errors import ProxyError, StorageUnavailable
+
+logger = logging.getLogger(__name__)
 
 LOCKED_S = 15.0  # another proxy attempts it, for at most 10 s
 
@@ -42,10 +45,19 @@ class LocalDeliveries:
         for _, result_id, host in due:
             if len(found) >= limit:
                 break
-            if counts.get(host, 0) < per_host and (delivery := await self._open(result_id, host)):
+            if counts.get(host, 0) < per_host and (delivery := await self._open_or_drop(result_id, host)):
                 counts[host] = counts.get(host, 0) + 1
                 found.append(delivery)
         return found
+
+    async def _open_or_drop(self, result_id: str, host: str) -> Delivery | None:
+        """Whatever is wrong with one delivery drops that one alone, until the next sweep."""
+        try:
+            return await self._open(result_id, host)
+        except Exception:
+            logger.exception("the webhook of capture %s is not delivered", result_id)
+            self._due.pop(result_id, None)
+            return None
 
     async def _open(self, result_id: str, host: str) -> Delivery | None:
         """Lock the capture and read its delivery; None if there is none, or not yet."""
@@ -69,10 +81,13 @@ class LocalDeliveries:
             lock.release()
             self.add(record)
             return None
+        try:
+            body = encode_message(webhook_message(record))
+        except BaseException:
+            lock.release()
+            raise
         self._locked[result_id] = (record, lock)
-        return Delivery(
-            result_id, record.webhook_url, encode_message(webhook_message(record)), record.webhook_attempts
-        )
+        return Delivery(result_id, record.webhook_url, body, record.webhook_attempts)
 
     async def retry(self, delivery: Delivery, delay_s: float) -> None:
         record, lock = self._locked.pop(delivery.message_id)

@@ -1,8 +1,8 @@
 """Jobs as bytes (MessagePack) for the queue between processes.
 
-Proxies of different versions share the queue during an upgrade. A reader ignores fields that it does not know
-and takes a field's default where the field is missing. A change that an older proxy must not ignore raises
-`VERSION`: the queue then leaves the capture to a newer proxy.
+Proxies of different versions share the queue during an upgrade. A writer leaves out fields that have their
+default. A reader uses the default for missing fields and ignores unknown ones. A change that an older proxy
+must not ignore raises `VERSION`: the queue then leaves the capture to a newer proxy.
 """
 
 import dataclasses
@@ -16,6 +16,11 @@ from frontend_proxy.jobs import Job
 VERSION = 1
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
+_DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(Job)
+    if field.default is not dataclasses.MISSING and field.name != "pose"  # the first readers need a pose
+}
 
 
 class UnreadablePayload(Exception):
@@ -29,7 +34,8 @@ def pack(jobs: list[Job]) -> bytes:
         {name: getattr(job, name) for name, value in first.items() if getattr(job, name) is not value}
         for job in jobs
     ]
-    return bytes(msgpack.packb([_with_bytes(first), *map(_with_bytes, differing)]))
+    sent = {name: value for name, value in first.items() if not _is_default(name, value)}
+    return bytes(msgpack.packb([_with_bytes(sent), *map(_with_bytes, differing)]))
 
 
 def unpack(payload: bytes) -> list[Job]:
@@ -42,6 +48,10 @@ def unpack(payload: bytes) -> list[Job]:
     if not jobs:
         raise UnreadablePayload("it holds no job")
     return jobs
+
+
+def _is_default(name: str, value: object) -> bool:
+    return name in _DEFAULTS and value is _DEFAULTS[name]
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,9 @@ class PublicHttp:
             raise ForbiddenAddress(f"a webhook's URL must begin with https, not {url.scheme or 'nothing'}")
         if url.userinfo or not host:
             raise ForbiddenAddress("a webhook's URL must name a host, and no user or password")
-        port = url.port or (443 if url.scheme == "https" else 80)
+        port = (443 if url.scheme == "https" else 80) if url.port is None else url.port
+        if not 1 <= port <= 65535:
+            raise ForbiddenAddress(f"a webhook's URL must name a port from 1 to 65535, not {port}")
         try:
             addresses = await self._resolver.addresses(host, port)
         except UnknownHost as error:

@@ -158,7 +158,7 @@ class CaptureQueue:
             await self._bury(entry, "", "the queue's entry has no id")
             return None
         document, jobs = await self._redis.mget(key_of("record", result_id), key_of("jobs", result_id))
-        if document is None or jobs is None:  # it was removed or has expired
+        if document is None:  # it was removed or has expired
             await self._acknowledge(entry)
             return None
         newer = _is_newer(fields)
@@ -169,6 +169,8 @@ class CaptureQueue:
         if record is None:
             await self._bury(entry, result_id, "its record cannot be read")
             return None
+        if record.state != "running":  # a proxy died before it acknowledged the entry
+            return Taken(entry, record, [], deliveries)
         if newer:
             refusal = "no proxy of the version that accepted this capture is left; send it again"
             return Taken(entry, record, [], deliveries, InferenceFailed(refusal))
@@ -176,7 +178,7 @@ class CaptureQueue:
             crashed = f"{MAX_DELIVERIES} servers stopped while they made this capture"
             return Taken(entry, record, [], deliveries, InferenceFailed(crashed))
         try:
-            return Taken(entry, record, payload.unpack(jobs), deliveries)
+            return Taken(entry, record, payload.unpack(jobs or b""), deliveries)
         except payload.UnreadablePayload as error:
             logger.error("the jobs of capture %s cannot be read: %s", result_id, error)
             refusal = "the server could not read this capture from its queue; send it again"

@@ -43,7 +43,7 @@ local due, hosts, document = unpack(KEYS)
 local member, host, url, body, lifetime = unpack(ARGV)
 if redis.call('ZADD', due, 'NX', now, member) == 1 then redis.call('HINCRBY', hosts, host, 1) end
 redis.call('HSET', document, 'url', url, 'body', body)
-redis.call('PEXPIRE', document, lifetime)
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, lifetime) end
 """
 )
 

@@ -180,8 +180,8 @@ class Results:
                 record = self._sweep_one(result_id)
             except FileNotFoundError:  # removed meanwhile
                 continue
-            except (OSError, InsufficientStorage) as error:
-                logger.warning("the result %s is not swept: %s", result_id, error)
+            except Exception as error:
+                logger.warning("the result %s is not swept: %r", result_id, error)
                 continue
             if record is not None:
                 pending.append(record)

@@ -145,3 +145,15 @@ async def test_a_capture_whose_process_died_is_reported_as_interrupted(
     for pending in results.sweep():
         other.add(pending)
     assert [found.message_id for found in await claim(other)] == [orphan.result_id]
+
+
+async def test_one_that_cannot_be_read_drops_no_other(results: Results, store: LocalDeliveries) -> None:
+    broken, kept = failed(results), failed(results)
+    results.save(broken.model_copy(update={"finished_at": None}))
+    for pending in (broken, kept):
+        store.add(pending)
+    (delivery,) = await claim(store)
+    assert delivery.message_id == kept.result_id
+    lock = results.lock(broken.result_id)
+    assert lock, "it is not left locked"
+    lock.release()

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import msgpack
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend_proxy.captures.payload import pack, unpack
+from frontend_proxy.captures.payload import UnreadablePayload, pack, unpack
 from frontend_proxy.job_factory import samples
 from frontend_proxy.jobs import Job
 from tests.frontend_proxy.triton.test_client import BARE_JOB, JOB
@@ -33,3 +35,17 @@ def test_jobs_come_back_as_they_went(
 def test_the_pictures_of_several_samples_are_sent_once() -> None:
     jobs = samples(replace(JOB, camera_frame=bytes(10_000)), 4)
     assert len(pack(jobs)) < 12_000
+
+
+def test_an_older_proxy_can_read_jobs_that_use_no_new_field() -> None:
+    """It passes all that it finds to its own `Job`, so fields that have their default are not sent."""
+    first, *_ = msgpack.unpackb(pack([BARE_JOB]))
+    required = {"request_id", "mode", "camera_frame", "jacket_render", "output_format", "seed", "pose"}
+    assert required <= set(first)
+    assert all(value is not None for name, value in first.items() if name != "pose")
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc1", msgpack.packb([]), msgpack.packb([{}]), msgpack.packb(1)])
+def test_what_cannot_be_read(payload: bytes) -> None:
+    with pytest.raises(UnreadablePayload):
+        unpack(payload)

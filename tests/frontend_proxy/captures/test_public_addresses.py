@@ -74,6 +74,9 @@ def public_http(monkeypatch: pytest.MonkeyPatch, names: Names) -> tuple[PublicHt
         "https://2130706433/", "https://0x7f.1/", "https://169.254.169.254/latest/meta-data",
         "http://8.8.8.8/", "ftp://8.8.8.8/", "file:///etc/passwd", "https:///path", "//8.8.8.8/", "8.8.8.8",
         "https://user:password@8.8.8.8/", "https://no-such-host.invalid/", "https://xn--0.example/",
+        "https://8.8.8.8:0/", "https://8.8.8.8:65536/", f"https://8.8.8.8:{10**30}/",
+        f"https://{'a' * 64}.example/",
+        f"https://{'a.' * 1000}example/", "https://8.8.8.8%00.example/", "https://..../", "https://-/",
     ],
 )  # fmt: skip
 async def test_urls_that_lead_to_internal_addresses_or_nowhere(url: str) -> None:

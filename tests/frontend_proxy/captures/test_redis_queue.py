@@ -28,7 +28,10 @@ FIELDS = {field.name: getattr(JOB, field.name) for field in dataclasses.fields(J
 Spoil = Callable[[Redis, str], Awaitable[Any]]
 
 
-def jobs(payload: bytes) -> Spoil:
+def jobs(payload: bytes | None) -> Spoil:
+    """None: Redis evicted them."""
+    if payload is None:
+        return lambda redis, name: redis.delete("{lucy}:jobs:" + name)
     return lambda redis, name: redis.set("{lucy}:jobs:" + name, payload)
 
 
@@ -79,13 +82,13 @@ async def test_a_field_that_an_older_proxy_does_not_send_has_its_default(
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\xc1", b"no msgpack", msgpack.packb({}), msgpack.packb([]), msgpack.packb([FIELDS]),
+        None, b"", b"\xc1", b"no msgpack", msgpack.packb({}), msgpack.packb([]), msgpack.packb([FIELDS]),
         msgpack.packb([{}, {}]), msgpack.packb([1, 2]), msgpack.packb([{**FIELDS, "pose": b"short"}, {}]),
         msgpack.packb([{**FIELDS, "pose": "text"}, {}]), msgpack.packb([FIELDS, {}, 1]),
     ],
 )  # fmt: skip
 async def test_jobs_that_cannot_be_read_fail_and_are_dead_lettered(
-    proxies: list[Proxy], redis: Redis, content: bytes
+    proxies: list[Proxy], redis: Redis, content: bytes | None
 ) -> None:
     name = await enqueue(redis, jobs(content))
     status = await ended(proxies[0].client, f"/virtual-tryon/{name}")
