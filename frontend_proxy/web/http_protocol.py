@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 MAX_FRAMING_BYTES = 2**16  # of one request: its head, chunk sizes and extensions, trailers
 _PIECE_BYTES = 2**14  # that are parsed at once, by which MAX_FRAMING_BYTES may be exceeded
 MAX_PIPELINED = 16  # requests that wait for the answers to earlier ones of their connection
-_LINGER_S = 5  # for a client that still sends a body after its answer: a reset would destroy the answer
+# Closing a connection on which the client still sends resets it, and the reset destroys the answer. So the
+# rest is read and discarded: for some seconds after an answer, up to a size after a refusal.
+_LINGER_S = 5
+_REFUSED_LINGER_S, _REFUSED_LINGER_BYTES = 1, 2**19
 _STALLED_MS = 60_000  # a client that reads nothing for so long is gone
 _UNSENT_BYTES = 2**17  # the kernel would buffer megabytes of outdated answers for a client that reads slowly
 
@@ -47,6 +50,8 @@ class _BoundedHttp(HttpToolsProtocol):
 
     _head_timer: asyncio.TimerHandle | None = None  # runs while a head is awaited or arrives
     _linger_timer: asyncio.TimerHandle | None = None  # runs while the rest of an answered body arrives
+    _refused = False
+    _discarded_bytes = 0  # since it was refused
     _framing_bytes = 0  # received since the request's begin, less its body
     _in_body = False  # from a head's end to the end of its request
     _request_ended = False  # in the piece of data that is being parsed
@@ -66,9 +71,14 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """In pieces, because the parser does not say where in one of them a request ended."""
+        if self._refused:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _REFUSED_LINGER_BYTES:
+                self.transport.close()
+            return
         for start in range(0, len(data), _PIECE_BYTES):
-            if self.transport.is_closing() or self.transport.get_protocol() is not self:
-                return  # refused, or a WebSocket from now on
+            if self._refused or self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return  # the last where it is a WebSocket from now on
             piece = data[start : start + _PIECE_BYTES]
             self._request_ended = False
             self._framing_bytes += len(piece)
@@ -156,21 +166,29 @@ class _BoundedHttp(HttpToolsProtocol):
         may_answer = self._may_answer()
         self._stop_head_timer()
         self._stop_lingering()
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
         request_id = new_request_id()
         logger.info("%s: %s", code, message, extra={"request_id": request_id})
         if self.cycle is not None:  # the application must not write into the answer below
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if may_answer:
-            body = json.dumps({**error_body(code, message), "request_id": request_id}).encode()
-            head = (
-                f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(body)}\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
-        self.transport.close()
+        if not may_answer:
+            self.transport.close()
+            return
+        body = json.dumps({**error_body(code, message), "request_id": request_id}).encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        if self.cycle is None and not self._framing_bytes:
+            self.transport.close()  # nothing has arrived that could reset it
+            return
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._linger_timer = self.loop.call_later(_REFUSED_LINGER_S, self.transport.close)
 
     def _may_answer(self) -> bool:
         """Whether nothing of an answer is out yet, and none to an earlier request is still to come."""

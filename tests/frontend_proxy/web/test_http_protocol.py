@@ -1,13 +1,16 @@
 """What a connection may do before there is a request, on real sockets."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
-from frontend_proxy.web.http_protocol import MAX_HEAD_BYTES
+from frontend_proxy.web.http_protocol import MAX_FRAMING_BYTES, MAX_PIPELINED
+from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import Serve
 
 
@@ -66,7 +69,7 @@ async def test_so_is_one_on_a_connection_that_was_good_before(serve: Serve) -> N
 async def test_an_endless_head_is_cut_off(serve: Serve) -> None:
     async with serve() as address:
         status, body = await sent(
-            address, b"GET / HTTP/1.1\r\nHost: lucy\r\nX-Long: " + b"x" * MAX_HEAD_BYTES
+            address, b"GET / HTTP/1.1\r\nHost: lucy\r\nX-Long: " + b"x" * MAX_FRAMING_BYTES
         )
     assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
     assert body["code"] == "INVALID_INPUT"
@@ -74,7 +77,7 @@ async def test_an_endless_head_is_cut_off(serve: Serve) -> None:
 
 async def test_a_large_body_in_one_piece_with_its_head_is_no_large_head(serve: Serve) -> None:
     async with serve() as address, httpx.AsyncClient() as client:
-        answer = await client.post(f"http://{address}/virtual-tryon", content=b"[" * 10 * MAX_HEAD_BYTES)
+        answer = await client.post(f"http://{address}/virtual-tryon", content=b"[" * 10 * MAX_FRAMING_BYTES)
     assert answer.status_code == 400
 
 
@@ -108,3 +111,106 @@ async def test_requests_after_one_whose_body_was_not_read_are_answered(serve: Se
         refused = await client.post(f"http://{address}/virtual-tryon", content=b"x" * 2_000_000)
         assert refused.status_code == 413
         assert (await client.get(f"http://{address}/health/live")).status_code == 200
+
+
+# What comes after a head of a chunked request, in pieces of 8 KiB, with next to no body.
+POST = b"POST /virtual-tryon HTTP/1.1\r\nHost: lucy\r\nTransfer-Encoding: chunked\r\n"
+FILLER = b"x" * 2**13
+ENDLESS = {
+    "chunk extension": (b"1;", FILLER, b"\r\na\r\n0\r\n\r\n"),
+    "many chunk extensions": (b"", b"1;a=" + b"b" * 8000 + b"\r\nx\r\n", b"0\r\n\r\n"),
+    "small chunks": (b"", b"1\r\nx\r\n" * 1000, b"0\r\n\r\n"),
+    "trailer": (b"1\r\nx\r\n0\r\nX-Trailer: ", FILLER, b"\r\n\r\n"),
+    "trailers": (b"1\r\nx\r\n0\r\n", b"X-Trailer: y\r\n" * 600, b"\r\n"),
+}
+
+
+async def flood(address: str, head: bytes, kind: str, most: int = 2**23) -> tuple[int, bytes]:
+    """How many bytes the server took, of at most `most`, and what it answered."""
+    start, filler, _ = ENDLESS[kind]
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    answering = asyncio.create_task(reader.read())
+    took = 0
+    with contextlib.suppress(ConnectionError):
+        writer.write(head + b"\r\n" + start)
+        while took < most and not answering.done():
+            writer.write(filler)
+            await writer.drain()
+            took += len(filler)
+            await asyncio.sleep(0.001)
+    with contextlib.suppress(ConnectionError):
+        answer = await asyncio.wait_for(answering, 10)
+    writer.close()
+    return took, answer
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_bytes_beside_the_body_are_bounded(serve: Serve, kind: str) -> None:
+    """Chunk extensions and trailers took 404 MB in 5 s. Sent slowly, so that the answer is not lost."""
+    start, filler, end = ENDLESS[kind]
+    async with serve() as address:
+        status, body = await sent(address, POST + b"\r\n" + start + filler * 24 + end)
+        assert status == b"HTTP/1.1 400 Bad Request"
+        assert "beside its body" in body["error"]
+        took, _ = await flood(address, POST, kind)
+        assert took < 2**21  # the limit, and what the kernel's buffers hold
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_also_after_the_answer(serve: Serve, kind: str) -> None:
+    async with serve(api_keys="secret-secret-secret") as address:
+        took, answer = await flood(address, POST, kind)
+    assert answer.startswith(b"HTTP/1.1 401") or not answer  # a reset may have destroyed it
+    assert took < 2**21
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_also_where_nobody_reads_the_body(serve: Serve, server: FakeServer, kind: str) -> None:
+    async def busy() -> None:
+        await asyncio.sleep(5)
+
+    server.health = busy  # type: ignore[method-assign, assignment]
+    async with serve() as address:
+        took, _ = await flood(address, POST.replace(b"POST /virtual-tryon", b"GET /health"), kind)
+    assert took < 2**21
+
+
+async def test_trailers_are_no_part_of_the_head(serve: Serve) -> None:
+    """uvicorn adds them to the headers that the application reads, after they were checked."""
+    keyed = POST + b"\r\n1\r\n{\r\n0\r\nContent-Type: multipart/form-data\r\nX-Request-ID: trailer\r\n\r\n"
+    async with serve() as address:
+        host, port = address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(keyed)
+        answer = await reader.readuntil(b"}")
+        writer.close()
+    assert b"not JSON" in answer
+    assert b"trailer" not in answer
+
+
+async def test_honest_chunks_are_no_matter(serve: Serve) -> None:
+    """8 MiB in chunks of 4 KiB, as a client streams a file."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(2048):
+            yield b"[" * 4096
+
+    async with serve() as address, httpx.AsyncClient() as client:
+        for _ in range(2):  # on one connection
+            answer = await client.post(f"http://{address}/virtual-tryon", content=body())
+            assert answer.json()["error"].startswith("not JSON")
+
+
+async def test_pipelined_requests_are_answered_up_to_a_number(serve: Serve, server: FakeServer) -> None:
+    """Each that waits takes some kilobytes, and a read of the socket can hold thousands."""
+    request = b"GET /health HTTP/1.1\r\nHost: lucy\r\n\r\n"
+    last = b"GET /health HTTP/1.1\r\nHost: lucy\r\nConnection: close\r\n\r\n"
+    async with serve() as address:
+        host, port = address.split(":")
+        for count, answered in ((MAX_PIPELINED, MAX_PIPELINED), (2000, 0)):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(request * (count - 1) + last)
+            answer = await asyncio.wait_for(reader.read(), 10)
+            writer.close()
+            assert answer.count(b"HTTP/1.1 200") == answered
