@@ -1,4 +1,7 @@
-"""The truth of this moment, from Triton, the worker process and the supervisor."""
+"""Health of the proxy, Triton and the worker process.
+
+Everybody may ask, so the answers name no address and no file; the log has the details.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,7 +19,7 @@ from frontend_proxy.triton.state import read_state
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
-PROBES = {"/health", "/health/live", "/health/ready"}  # of load balancers and supervisors, every few seconds
+PROBES = {"/health", "/health/live", "/health/ready"}  # load balancers and supervisors ask every few seconds
 
 
 class HealthReport(BaseModel):
@@ -33,7 +36,7 @@ class HealthReport(BaseModel):
 
 
 class Liveness(BaseModel):
-    """`GET /health/live`: the process answers. Where it does not, start it anew."""
+    """`GET /health/live`: the process answers. If it does not, restart it."""
 
     status: Literal["live"] = "live"
 
@@ -41,9 +44,9 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     """`GET /health/ready`: whether requests should be sent here, and if not, why.
 
-    loading: Triton is there or coming, and its models load. away: Triton does not answer, or its model
-    failed. starting: the proxy's worker process is not there yet. ending: the proxy has been told to end.
-    `failing` names background loops that failed a short time ago; they are started again.
+    loading: Triton starts, or its models load. away: Triton does not answer, or its model failed. starting:
+    the proxy's worker process is not running yet. ending: the proxy is shutting down. failing: background
+    loops that failed a short time ago; they start again.
     """
 
     status: Literal["ready", "loading", "away", "starting", "ending"]
@@ -52,7 +55,7 @@ class Readiness(BaseModel):
 
 
 class Health:
-    """`triton_state` is the supervisor's file, None where there is no supervisor."""
+    """triton_state: the supervisor's file; None without a supervisor."""
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class Health:
         self._triton_state = triton_state
 
     async def show(self, request: Request) -> Response:
-        """200 while the proxy itself lives: `status` and the fields say how much of it works."""
+        """Always 200; `status` and the other fields say how much works."""
         model = await self._model()
         healthy = model.ready and self._worker.ready
         return _answer(
@@ -101,7 +104,7 @@ class Health:
 
     async def _reason(self) -> Readiness:
         if not self._shutdown.ready:
-            return Readiness(status="ending", detail="the proxy has been told to end")
+            return Readiness(status="ending", detail="the proxy is shutting down")
         model = await self._model()
         if model.loading:
             return Readiness(status="loading", detail="the models load")

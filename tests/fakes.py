@@ -1,4 +1,4 @@
-"""Stand-ins for what a unit test cannot have: the model server, as a port and as gRPC."""
+"""Fakes of the model server: as a `ModelServer`, and as a gRPC service."""
 
 import asyncio
 import json
@@ -67,8 +67,8 @@ class FakeServer:
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Triton's gRPC service with the model `tryon`, for the tests of the client.
 
-    `script` is what a job gets, in order: (step, steps) for progress, bytes for the picture, a string
-    for an error in the stream, a `grpc.StatusCode` to end it with, a float for seconds of silence.
+    script: what a job gets, in order: (step, steps) for progress, bytes for the picture, a string for an
+        error in the stream, a `grpc.StatusCode` to end it with, a float for seconds of silence.
     """
 
     def __init__(self) -> None:
@@ -77,6 +77,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.requests: list[service_pb2.ModelInferRequest] = []
         self.cancelled = asyncio.Event()
         self.model_ready = True
+        self.health_checks = 0
+        self.statistics_calls = 0
         self.index = [("tryon", "READY", "")]
         self.instance_kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
 
@@ -110,7 +112,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         return service_pb2.ModelStreamInferResponse(infer_response=response)
 
     async def ModelReady(self, request, context) -> service_pb2.ModelReadyResponse:
+        self.health_checks += 1
         return service_pb2.ModelReadyResponse(ready=self.model_ready)
+
+    async def ModelStatistics(self, request, context) -> service_pb2.ModelStatisticsResponse:
+        self.statistics_calls += 1
+        return service_pb2.ModelStatisticsResponse()
 
     async def RepositoryIndex(self, request, context) -> service_pb2.RepositoryIndexResponse:
         response = service_pb2.RepositoryIndexResponse()

@@ -1,1 +1,1 @@
-"""Triton as the proxy sees it: jobs in, pictures out."""
+"""The client of Triton: sends jobs, receives pictures."""

@@ -1,25 +1,25 @@
-"""Where the Tritons are: `host:port`, or `dns:///name:port` for every address behind a name."""
+"""Addresses of Tritons: `host:port`, or `dns:///name:port` for every address behind a name."""
 
 import asyncio
 import re
 import socket
 
 _ADDRESS = re.compile(r"(?:dns:///)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
-DNS = "dns:///"  # gRPC's way to write it
+DNS = "dns:///"  # as gRPC writes it
 
 
 def check_address(address: str) -> str:
-    """Raises ValueError for what is no address."""
+    """The address itself. Raises ValueError if it has another form."""
     if not _ADDRESS.fullmatch(address):
         raise ValueError(f"{address!r} is neither host:port nor dns:///name:port")
     return address
 
 
 async def resolve(addresses: list[str]) -> set[str]:
-    """`host:port` of each server. Raises OSError where a name cannot be resolved.
+    """`host:port` of each server. Raises OSError if a name cannot be resolved.
 
-    A `dns:///` name is a headless service, whose every address is a server. gRPC's own resolver would put
-    them all behind one channel, and then nobody can say which of them a session's jobs go to.
+    Each address of a `dns:///` name is one server (a headless service in Kubernetes). gRPC's own resolver
+    would put them all behind one channel, which gives no control over the server of a session's jobs.
     """
     found = await asyncio.gather(*(_servers(address) for address in addresses))
     return set().union(*found)

@@ -1,4 +1,4 @@
-"""Triton as a `ModelServer`: the one place that knows gRPC and Triton's errors."""
+"""One Triton as a `ModelServer`. Only this module knows gRPC and Triton's errors."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from frontend_proxy.background import Background
 from frontend_proxy.errors import (
     DeadlineExceeded,
     InferenceFailed,
@@ -26,58 +27,57 @@ from frontend_proxy.triton.tensors import MODEL, infer_request, read_response
 
 logger = logging.getLogger(__name__)
 
-DEVICE_MODEL = "unet"  # where it runs is what one means by the device
+DEVICE_MODEL = "unet"  # the device of this model is reported as the device
 HEALTH_TIMEOUT_S = 2.0
 
 CHANNEL_OPTIONS = [
-    ("grpc.enable_http_proxy", 0),  # gRPC obeys http_proxy by default, and a Triton is never behind one
+    ("grpc.enable_http_proxy", 0),  # by default gRPC uses http_proxy, even for 127.0.0.1
     ("grpc.max_send_message_length", 2**31 - 1),
     ("grpc.max_receive_message_length", 2**31 - 1),
-    # A peer that vanished without closing is noticed within a minute. More pings than these, or pings on
-    # an idle channel, make Triton's gRPC server hang up ("too many pings").
+    # A peer that vanished without closing is detected within a minute. More pings than these, or pings on
+    # an idle channel, make Triton's gRPC server close the connection ("too many pings").
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 2),
-    # gRPC would wait up to two minutes before it looks for a restarted server.
+    # By default gRPC waits up to two minutes before it reconnects to a restarted server.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
 TOO_LATE = "the model took longer than this request may take"
+FAILED = "the model failed on this request; the server's log has the reason under the request id"
 
-_MODEL_CODES = {
-    "INVALID_INPUT": InvalidInput,
-    "IMAGE_DECODE": UndecodableImage,
-    "INFERENCE_FAILED": InferenceFailed,
-}
-_MODEL_ERROR = re.compile(rf"\b({'|'.join(_MODEL_CODES)}): ([^\n]*)")
+_MODEL_ERROR = re.compile(r"\b(INVALID_INPUT|IMAGE_DECODE|INFERENCE_FAILED): ([^\n]{0,500})")
 _NOT_READY = re.compile(
     r"is not ready|not at ready state|unknown model|stub process|unavailable|server is stopping",
     re.IGNORECASE,
 )
-# Triton goes on calling a decoupled model ready whose Python process is dead, and does not restart it.
+# Triton still reports a decoupled model as ready after its Python process died, and does not restart it.
 _PROCESS_DIED = re.compile(r"stub process .* is not healthy", re.IGNORECASE)
 _QUEUE_FULL = re.compile(r"exceeds maximum queue size|request timeout expired", re.IGNORECASE)
 
 
 class Triton:
-    """One server. One client for the whole process; each job has its own stream, so cancelling it ends that
-    job only."""
+    """One server. Each job has its own stream, so cancelling a job ends that job only.
 
-    def __init__(self, url: str) -> None:
+    problem: why the server takes no jobs, with every detail, for the log; empty if it does.
+    """
+
+    def __init__(self, url: str, background: Background | None = None) -> None:
         self._url = url
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._device = "unknown"
         self._model_died = False
-        self._ending: set[asyncio.Task[None]] = set()
+        self._background = background or Background()
+        self.problem = ""
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
         """See `ModelServer.run`."""
-        if timeout_s <= 0:  # gRPC would begin the call, and now and then trip over its own cancelling
-            raise DeadlineExceeded("the request's time was over before the model could begin")
+        if timeout_s <= 0:  # gRPC would start the call, and sometimes fail while it cancels it
+            raise DeadlineExceeded("the request's time was over before the model could start")
 
         async def request() -> AsyncIterator[service_pb2.ModelInferRequest]:
             yield infer_request(job)
@@ -88,7 +88,7 @@ class Triton:
         ended = False
         try:
             with translated_errors():
-                # An iteration that is not run to its end is garbage in a circle, the picture with it.
+                # `async for`, left before its end, would leave a reference cycle that holds the picture.
                 while (message := await stream.read()) is not grpc.aio.EOF:
                     self._model_died = bool(_PROCESS_DIED.search(message.error_message))
                     if message.error_message:
@@ -100,54 +100,54 @@ class Triton:
                         return
             raise InferenceFailed("the model ended the job without a picture")
         except (InferenceFailed, asyncio.CancelledError) as error:
-            # A deadline that strikes while the request is being sent looks like a failure inside gRPC, or
-            # as if this task had been cancelled.
+            # If the deadline passes while the request is being sent, gRPC reports an internal error, or
+            # raises CancelledError although nobody has cancelled this task.
             task = asyncio.current_task()
             if time.monotonic() < deadline or (task and task.cancelling()):
                 raise
             raise DeadlineExceeded(TOO_LATE) from error
         finally:
             if ended:
-                self._let_end(stream)
+                # If a stream is cancelled while it ends, Triton 24.10 keeps the request with its pictures.
+                self._background.task("end of a stream", _read_to_end(stream))
             else:
                 stream.cancel()
 
-    def _let_end(self, stream: grpc.aio.StreamStreamCall) -> None:
-        """Of a stream that is cancelled while it ends, Triton 24.10 keeps the request, pictures and all."""
-        ending = asyncio.create_task(_end_of(stream))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-
     async def health(self) -> ModelHealth:
-        """See `ModelServer.health`."""
+        """See `ModelServer.health`. Asks Triton, and sets `problem`."""
         try:
-            with translated_errors(logging.DEBUG):  # `Tritons` asks every second, and logs what is news
-                return await self._health()
-        except ProxyError as away:
-            self._model_died = False  # the server that comes back starts all its models
-            return ModelHealth(False, False, str(away), self._device)
+            with translated_errors(logging.DEBUG):  # `Tritons` asks every second, and logs changes
+                health, self.problem = await self._health()
+        except ProxyError:
+            self._model_died = False  # a server that comes back starts all its models
+            self.problem = "it does not answer"
+            health = ModelHealth(False, False, "the model server does not answer", self._device)
+        return health
 
-    async def _health(self) -> ModelHealth:
+    async def _health(self) -> tuple[ModelHealth, str]:
+        """The health, and for the log the problem: Triton's reasons name files of the server."""
         ready = await self._stub.ModelReady(
             service_pb2.ModelReadyRequest(name=MODEL), timeout=HEALTH_TIMEOUT_S
         )
         if not ready.ready:
             state, reason = await self._repository_state()
             if state in ("LOADING", "UNKNOWN"):
-                return ModelHealth(False, True, None, self._device)
-            why = reason or state or "it is not there"
-            return ModelHealth(False, False, f"Triton has no ready model {MODEL}: {why}", self._device)
+                return ModelHealth(False, True, None, self._device), "the models load"
+            problem = f"model {MODEL} is not ready: {reason or state or 'Triton does not know it'}"
+            public = f"model {MODEL} is not ready; the server's log has the reason"
+            return ModelHealth(False, False, public, self._device), problem
         if self._model_died:
-            return ModelHealth(False, False, f"the process of model {MODEL} died", self._device)
+            problem = f"the process of model {MODEL} died; restart Triton"
+            return ModelHealth(False, False, problem, self._device), problem
         if self._device == "unknown":
-            with suppress(grpc.aio.AioRpcError):  # a server without that model
+            with suppress(grpc.aio.AioRpcError):  # the server does not have that model
                 request = service_pb2.ModelConfigRequest(name=DEVICE_MODEL)
                 response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
                 self._device = device_of(response.config)
-        return ModelHealth(True, False, None, self._device)
+        return ModelHealth(True, False, None, self._device), ""
 
     async def _repository_state(self) -> tuple[str, str]:
-        """The model's state and why, both empty if Triton does not tell: it may restrict this protocol."""
+        """The model's state and the reason, both empty if Triton refuses: it may restrict this protocol."""
         request = service_pb2.RepositoryIndexRequest()
         try:
             index = await self._stub.RepositoryIndex(request, timeout=HEALTH_TIMEOUT_S)
@@ -173,8 +173,8 @@ class Triton:
         await self._channel.close()
 
 
-async def _end_of(stream: grpc.aio.StreamStreamCall) -> None:
-    """Nothing more comes of a stream that has given its result; it has the job's deadline."""
+async def _read_to_end(stream: grpc.aio.StreamStreamCall) -> None:
+    """Nothing comes after the result; the job's deadline limits the wait."""
     with suppress(grpc.aio.AioRpcError):
         while await stream.read() is not grpc.aio.EOF:
             pass
@@ -188,7 +188,7 @@ def device_of(config: Any) -> str:
 
 @contextmanager
 def translated_errors(level: int = logging.WARNING) -> Iterator[None]:
-    """gRPC's errors leave as ours, logged at `level`."""
+    """Raises gRPC's errors as ProxyErrors; logs their texts at `level`."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -196,13 +196,20 @@ def translated_errors(level: int = logging.WARNING) -> Iterator[None]:
 
 
 def translate(message: str, status: str | None, level: int = logging.WARNING) -> ProxyError:
-    """`message` as Triton or gRPC gave it; `status` like `StatusCode.UNAVAILABLE`, None within a stream.
+    """The error for the client.
 
-    Only the pipeline's own messages reach the client: the others name internals.
+    message: the text of Triton or gRPC. It names files, addresses and code, so the client gets it only if the
+        pipeline says with its code that the client's own input is at fault; the log gets all others.
+    status: like `StatusCode.UNAVAILABLE`; None for an error inside a stream.
     """
-    if match := _MODEL_ERROR.search(message):
-        return _MODEL_CODES[match[1]](match[2])
+    match = _MODEL_ERROR.search(message)
+    if match and match[1] == "INVALID_INPUT":
+        return InvalidInput(match[2])
+    if match and match[1] == "IMAGE_DECODE":
+        return UndecodableImage(match[2])
     logger.log(level, "Triton: %s %s", status or "", message)
+    if match:
+        return InferenceFailed(FAILED)
     match status:
         case "StatusCode.DEADLINE_EXCEEDED":
             return DeadlineExceeded(TOO_LATE)
@@ -214,4 +221,4 @@ def translate(message: str, status: str | None, level: int = logging.WARNING) ->
         return Overloaded("the model server is full; try again in a moment")
     if _NOT_READY.search(message):
         return ModelUnavailable("the model is not ready; try again in a few seconds")
-    return InferenceFailed("the model failed on this request")
+    return InferenceFailed(FAILED)

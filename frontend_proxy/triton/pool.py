@@ -1,8 +1,8 @@
-"""Several Tritons as one `ModelServer`: each job goes to one that is there, and on to the next if it was not.
+"""Several Tritons as one `ModelServer`: a job goes to a ready one, and to the next if that does not answer.
 
-One channel a server, and not gRPC's own round robin over all of them: a session has to stay at its server,
-and each server has to be counted, drained and brought back by itself. Keepalive and the bounded, jittered
-back-off of the connections are gRPC's (`triton.CHANNEL_OPTIONS`).
+Each server has its own channel. gRPC's round robin over all of them would not do: a session has to stay at
+its server, and each server is counted, drained and brought back separately. Keepalive and the bounded,
+jittered backoff of the connections are gRPC's (`client.CHANNEL_OPTIONS`).
 """
 
 import asyncio
@@ -21,17 +21,20 @@ from frontend_proxy.triton.client import Triton
 
 logger = logging.getLogger(__name__)
 
-CHECK_EVERY_S = 1.0  # give or take a quarter, so that proxies do not ask in step
+CHECK_EVERY_S = 1.0  # ± a quarter, so that several proxies do not ask at the same moment
+STALE_S = 15.0  # a check takes 6 s at most; an older one says nothing about now
 RESOLVE_EVERY_S = 5.0
+COUNT_EVERY_S = 1.0
 NONE_KNOWN = "no model server is known yet; try again in a few seconds"
+UNCHECKED = ModelHealth(False, False, "the model server has not been checked yet", "unknown")
 
 
 class Tritons:
-    """Made inside a running event loop, where it watches the servers until it is closed.
+    """Create it inside a running event loop; it watches the servers until it is closed.
 
-    addresses: as `triton_addresses.resolve` takes them.
-    background: runs the watching.
-    slow_start_s: how long a server that comes back has less than its share.
+    addresses: as `addresses.resolve` takes them.
+    background: runs the loops.
+    slow_start_s: for how long a server that comes back gets less than its share.
     """
 
     def __init__(self, addresses: Sequence[str], background: Background, slow_start_s: float = 10.0) -> None:
@@ -39,8 +42,11 @@ class Tritons:
         self._addresses = list(addresses)
         self._balancer = Balancer(slow_start_s)
         self._servers: dict[str, Triton] = {}
+        self._checks: dict[str, tuple[float, ModelHealth]] = {}  # when, and what it found
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._drains: set[asyncio.Task[None]] = set()
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, dict[Execution, int]] | None = None
         for address in self._addresses:
             if not address.startswith(DNS):
                 self._add(address, late=False)
@@ -49,7 +55,7 @@ class Tritons:
             self._resolving.append(background.loop("resolve model servers", self._keep_resolving))
 
     async def run(self, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
-        """See `ModelServer.run`. A job may be sent again: it changes nothing at the server."""
+        """See `ModelServer.run`. A job may be sent twice: it changes nothing at the server."""
         deadline = time.monotonic() + timeout_s
         tried: list[str] = []
         failure = ModelUnavailable(NONE_KNOWN)
@@ -63,7 +69,7 @@ class Tritons:
                     yield response
                 return
             except ModelUnavailable as error:
-                self._see(name, False, str(error))
+                self._set_ready(name, False, str(error))
                 if delivered:
                     raise
                 failure = error.with_traceback(None)
@@ -72,7 +78,7 @@ class Tritons:
         try:
             raise failure
         finally:
-            # Else it and this frame hold each other, and the job's pictures, until garbage is looked for.
+            # Otherwise the error and this frame would form a cycle that holds the job's pictures.
             del failure
 
     async def _run_at(self, name: str, job: Job, timeout_s: float) -> AsyncGenerator[Progress | Result, None]:
@@ -94,20 +100,31 @@ class Tritons:
             await responses.aclose()
 
     async def health(self) -> ModelHealth:
-        """See `ModelServer.health`: ready where one server is."""
-        names = list(self._servers)
-        found = dict(zip(names, await asyncio.gather(*map(self._check, names)), strict=True))
-        if len(found) == 1:
-            return found[names[0]]
-        ready = next((health for health in found.values() if health.ready), None)
-        loading = next((health for health in found.values() if health.loading), None)
-        why = "; ".join(f"{name}: {health.error}" for name, health in found.items())
-        return ready or loading or ModelHealth(False, False, why or NONE_KNOWN, "unknown")
+        """See `ModelServer.health`: ready if one server is. Uses the last checks, so it asks no server."""
+        found = [self._last_check(name) for name in self._servers]
+        ready = next((health for health in found if health.ready), None)
+        loading = next((health for health in found if health.loading), None)
+        if ready or loading or len(found) == 1:
+            return ready or loading or found[0]
+        errors = sorted({health.error or "" for health in found})
+        why = f"none of {len(found)} model servers is ready: {'; '.join(errors)}" if found else NONE_KNOWN
+        return ModelHealth(False, False, why, "unknown")
+
+    def _last_check(self, name: str) -> ModelHealth:
+        checked, health = self._checks.get(name, (0.0, UNCHECKED))
+        if health is not UNCHECKED and time.monotonic() - checked > STALE_S:
+            error = f"the model server was not checked for {STALE_S:g} s"
+            return ModelHealth(False, False, error, health.device)
+        return health
 
     async def executions(self) -> dict[Execution, int]:
-        """See `ModelServer.executions`."""
-        counts = await asyncio.gather(*(server.executions() for server in self._servers.values()))
-        return {execution: count for one in counts for execution, count in one.items()}
+        """See `ModelServer.executions`. Asks the servers once a second at most."""
+        async with self._counting:
+            if self._counted is None or time.monotonic() - self._counted[0] >= COUNT_EVERY_S:
+                counts = await asyncio.gather(*(server.executions() for server in self._servers.values()))
+                merged = {execution: count for one in counts for execution, count in one.items()}
+                self._counted = (time.monotonic(), merged)
+            return self._counted[1]
 
     async def close(self) -> None:
         tasks = [*self._resolving, *self._watches.values(), *self._drains]
@@ -117,15 +134,16 @@ class Tritons:
         await asyncio.gather(*(server.close() for server in self._servers.values()))
 
     def _add(self, name: str, late: bool) -> None:
-        self._servers[name] = Triton(name)
+        self._servers[name] = Triton(name, self._background)
         self._balancer.add(name, late)
-        self._watches[name] = self._background.loop(f"watch {name}", lambda: self._watch(name))
+        self._watches[name] = self._background.loop("watch model server", lambda: self._watch(name), name)
 
     def _remove(self, name: str) -> None:
-        """Drain it: no new jobs, and its channel closes when the last one has ended."""
+        """Drain the server: it gets no new jobs, and its channel closes after the last job has ended."""
         self._watches.pop(name).cancel()
+        self._checks.pop(name, None)
         drain = self._background.task(
-            f"drain {name}", self._drain(self._servers.pop(name), self._balancer.remove(name))
+            "drain model server", self._drain(self._servers.pop(name), self._balancer.remove(name))
         )
         self._drains.add(drain)
         drain.add_done_callback(self._drains.discard)
@@ -139,25 +157,26 @@ class Tritons:
             await server.close()
 
     async def _watch(self, name: str) -> None:
+        server, logged = self._servers[name], ""
         while True:
-            await self._check(name)
+            health = await server.health()
+            self._checks[name] = (time.monotonic(), health)
+            changed = self._set_ready(name, health.ready, server.problem)
+            if server.problem not in ("", logged) and not changed:
+                logger.info("model server %s: %s", name, server.problem)
+            logged = server.problem
             await asyncio.sleep(CHECK_EVERY_S * random.uniform(0.75, 1.25))
 
-    async def _check(self, name: str) -> ModelHealth:
-        health = await self._servers[name].health()
-        if health.ready or health.loading:
-            self._see(name, health.ready, "it loads")
-        else:
-            self._see(name, False, health.error or "")
-        return health
-
-    def _see(self, name: str, ready: bool, why_not: str) -> None:
-        if self._balancer.see(name, ready, time.monotonic()):
+    def _set_ready(self, name: str, ready: bool, problem: str) -> bool:
+        """Record whether the server takes jobs. Returns whether that has changed, which is then logged."""
+        changed = self._balancer.set_ready(name, ready, time.monotonic())
+        if changed:
             SERVER_READY.labels(name).set(ready)
-            logger.info("%s %s", name, "is ready" if ready else f"gets no jobs: {why_not}")
+            logger.info("model server %s %s", name, "is ready" if ready else f"gets no jobs: {problem}")
+        return changed
 
     async def _keep_resolving(self) -> None:
-        """A name that cannot be resolved just now leaves the servers as they are."""
+        """While a name cannot be resolved, the known servers stay."""
         known = bool(self._servers)
         while True:
             try:

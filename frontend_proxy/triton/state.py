@@ -1,7 +1,7 @@
-"""What the supervisor tells the proxy of Triton, in a file.
+"""The file in which the supervisor tells the proxy the state of Triton.
 
-Triton opens its port only when all models are loaded. Until then it looks the same from outside whether
-it loads or is not there, and only who has started it knows.
+Triton opens its port only after all models are loaded. Until then the proxy cannot distinguish a Triton that
+loads from one that is not running; the supervisor that has started it can.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ State = Literal["loading", "ready", "away"]
 
 
 def write_state(file: Path, state: State) -> None:
-    """Replaces the file as a whole: a reader never finds half a word."""
+    """Replaces the file atomically, so a reader never sees half a word."""
     file.parent.mkdir(parents=True, exist_ok=True)
     written = file.with_suffix(".new")
     written.write_text(state)
@@ -19,7 +19,7 @@ def write_state(file: Path, state: State) -> None:
 
 
 def read_state(file: Path | None) -> State | None:
-    """None where nobody says."""
+    """The state; None if there is no file, or no state in it."""
     try:
         text = file.read_text() if file else ""
     except OSError:

@@ -1,8 +1,8 @@
-"""A job as the message that `tryon` takes, and what `tryon` answers.
+"""Converts a job to a request of the model `tryon`, and its responses to progress and results.
 
-Messages are made here and not by `tritonclient`'s `InferInput` and `stream_infer`: those copy every picture
-twice and leave a class behind for each call, which at hundreds of keyframes a second stops the event loop
-for 150 ms again and again while the garbage is collected.
+The messages are not built with `tritonclient`'s `InferInput` and `stream_infer`: those copy every picture
+twice and create a class for each call. At hundreds of keyframes a second, collecting these classes stops the
+event loop for 150 ms again and again.
 https://github.com/kserve/kserve/blob/master/docs/predict-api/v2/required_api.md#grpc
 """
 
@@ -19,12 +19,12 @@ from frontend_proxy.jobs import Job, Progress, Result
 from frontend_proxy.schemas import Report
 
 MODEL = "tryon"
-# It has more, for tests; without a choice it would send them all.
+# The model has more outputs, for tests, and would send all of them by default.
 OUTPUTS = ("progress", "preview", "image", "report")
 
 
 def infer_request(job: Job) -> service_pb2.ModelInferRequest:
-    """The inputs as model_repository/README.md has them; what is None is left out."""
+    """The inputs as in model_repository/README.md; options that are None are left out."""
     given = [(name, value) for name, value in _values(job) if value is not None]
     return service_pb2.ModelInferRequest(
         model_name=MODEL,
@@ -36,7 +36,7 @@ def infer_request(job: Job) -> service_pb2.ModelInferRequest:
 
 
 def read_response(response: service_pb2.ModelInferResponse) -> Progress | Result:
-    """Raises InferenceFailed for a response that is neither."""
+    """The progress or the result in a response. Raises InferenceFailed if it has neither."""
     result = InferResult(response)
     image = result.as_numpy("image")
     if image is None:
@@ -52,7 +52,7 @@ def read_response(response: service_pb2.ModelInferResponse) -> Progress | Result
 
 
 def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:
-    """Bytes are a tensor of uint8."""
+    """Names and values of the inputs. Bytes become a tensor of uint8."""
     yield "camera_frame", job.camera_frame
     yield "jacket_render", job.jacket_render
     yield "mode", _text(job.mode)

@@ -49,7 +49,7 @@ async def test_a_loop_that_fails_is_logged_counted_and_started_again(work, caplo
     assert "background loop sweep failed" in caplog.text
 
 
-async def test_health_is_told_until_the_loop_has_been_well_for_a_while(work, monkeypatch):
+async def test_a_loop_counts_as_failing_until_it_has_run_for_a_while(work, monkeypatch):
     monkeypatch.setattr(background, "STABLE_S", 0.1)
     runs = []
 
@@ -66,6 +66,21 @@ async def test_health_is_told_until_the_loop_has_been_well_for_a_while(work, mon
     assert len(runs) == 2
 
 
+async def test_health_is_not_told_the_detail_of_a_loop_which_may_be_an_address(work, caplog):
+    async def watch():
+        raise RuntimeError("broken")
+
+    tasks = [
+        work.loop("watch model server", watch, address) for address in ("10.0.0.1:8001", "10.0.0.2:8001")
+    ]
+    await until(lambda: len(work._failing) == 2)
+    assert list(work.failing) == ["watch model server"]
+    assert "watch model server 10.0.0.1:8001 failed" in caplog.text
+    tasks[0].cancel()
+    await asyncio.wait(tasks[:1])
+    assert list(work.failing) == ["watch model server"], "the other one still fails"
+
+
 async def test_pauses_grow_while_a_loop_goes_on_failing(work):
     began, clock = [], asyncio.get_running_loop().time
 
@@ -79,7 +94,7 @@ async def test_pauses_grow_while_a_loop_goes_on_failing(work):
     assert began[3] - began[2] >= 0.02
 
 
-async def test_a_task_s_error_is_logged_and_harms_nobody(work, caplog):
+async def test_an_error_of_a_task_is_logged(work, caplog):
     async def deliver():
         raise ConnectionError("the receiver is away")
 

@@ -1,8 +1,9 @@
-"""What the log says, and what it never says."""
+"""What the log contains, and what it must not contain."""
 
 import io
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterator
 
@@ -93,3 +94,61 @@ async def test_a_request_s_line_has_its_parts_and_its_trace(serve: Serve, log: i
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/fabric/nothing", 404)
     assert (line["request_id"], line["trace_id"]) == ("r-2", trace_id)
     assert line["duration_ms"] > 0
+
+
+FORGED = "2026-01-01 00:00:00,000 INFO    r-9 frontend_proxy.access: POST /paid 200"
+HOSTILE = [
+    f"a\n{FORGED}",
+    f"a\r\n{FORGED}",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b2J",  # CSI as one character
+    "a\u2028b\u2029c\x85d\x0be\x0cf\x00",
+    "\u202eevil\u2066",  # bidirectional overrides
+    "\ud800",
+]
+
+
+@pytest.fixture
+def text_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level, stderr = root.handlers[:], root.level, io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
+    logs.configure("debug", "text")
+    yield stderr
+    root.handlers[:], root.level = before, level
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_client_s_text_forges_no_line_and_controls_no_terminal(text_log: io.StringIO, hostile: str) -> None:
+    logger = logging.getLogger("lucy")
+    logger.info("fabric %s", hostile)
+    logger.info(hostile, extra={"request_id": hostile})
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        logger.exception("failed on %s", hostile)
+    written = text_log.getvalue()
+    lines = written.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("2026-01-01") for line in lines)
+    assert len([line for line in lines if line and not line.startswith("  | ")]) == 3
+    written.encode()
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_json_lines_are_plain_ascii(log: io.StringIO, hostile: str) -> None:
+    """A terminal obeys U+009B, and a lone surrogate cannot be written at all."""
+    logging.getLogger("lucy").info(hostile, extra={"fields": {"client": hostile}})
+    line = log.getvalue().splitlines()[-1]
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["client"] == hostile
+
+
+def test_a_traceback_that_another_handler_has_formatted_is_escaped_too() -> None:
+    try:
+        raise ValueError("a\x1b[2J")
+    except ValueError:
+        record = logging.makeLogRecord({"exc_info": sys.exc_info(), "msg": "failed", "request_id": "-"})
+    logging.Formatter().format(record)
+    assert "\x1b" not in logs.TextFormatter(logs.FORMAT).format(record)

@@ -14,7 +14,7 @@ def balancer_of(*names: str) -> Balancer:
     balancer = Balancer(slow_start_s=10)
     for name in names:
         balancer.add(name, late=False)
-        balancer.see(name, True, now=0)
+        balancer.set_ready(name, True, now=0)
     return balancer
 
 
@@ -30,15 +30,15 @@ def test_jobs_without_a_session_go_round(names: list[str], rounds: int) -> None:
 
 
 @given(NAMES, st.data())
-def test_only_a_ready_server_that_is_not_passed_over_is_chosen(names: list[str], data: st.DataObject) -> None:
+def test_only_a_ready_server_that_is_not_excluded_is_chosen(names: list[str], data: st.DataObject) -> None:
     balancer = balancer_of(*names)
     away = data.draw(st.sets(st.sampled_from(names)))
-    passed_over = data.draw(st.sets(st.sampled_from(names)))
+    excluded = data.draw(st.sets(st.sampled_from(names)))
     for name in away:
-        balancer.see(name, False, now=1)
-        assert not balancer.see(name, False, now=2), "it is no news"
-    left = set(names) - passed_over
-    chosen = balancer.choose(data.draw(st.none() | st.text()), passed_over, now=3)
+        balancer.set_ready(name, False, now=1)
+        assert not balancer.set_ready(name, False, now=2), "nothing changed"
+    left = set(names) - excluded
+    chosen = balancer.choose(data.draw(st.none() | st.text()), excluded, now=3)
     assert chosen in (left - away or left or {None})
 
 
@@ -47,7 +47,7 @@ def test_weights_stay_between_the_least_and_one(history: list[tuple[str, bool, f
     balancer, now = balancer_of("a", "b", "c"), 0.0
     for name, ready, passed in history:
         now += passed
-        balancer.see(name, ready, now)
+        balancer.set_ready(name, ready, now)
         assert all(LEAST_WEIGHT <= balancer.weight(name, now) <= 1 for name in balancer.servers)
         assert balancer.choose(None, (), now)
 
@@ -61,19 +61,19 @@ def test_a_session_stays_at_its_server_and_sessions_spread_evenly() -> None:
 def test_when_a_server_goes_only_its_sessions_move_and_they_come_back() -> None:
     balancer = balancer_of("a", "b", "c")
     before = homes(balancer)
-    balancer.see("b", False, now=1)
+    balancer.set_ready("b", False, now=1)
     without = homes(balancer)
     assert all(without[session] == home for session, home in before.items() if home != "b")
     assert "b" not in without.values()
-    balancer.see("b", True, now=2)
+    balancer.set_ready("b", True, now=2)
     assert homes(balancer, now=100) == before
 
 
 @pytest.mark.parametrize("session", [None, "sessions"])
 def test_a_server_that_comes_back_starts_slowly(session: str | None) -> None:
     balancer = balancer_of("a", "b")
-    balancer.see("b", False, now=0)
-    balancer.see("b", True, now=100)
+    balancer.set_ready("b", False, now=0)
+    balancer.set_ready("b", True, now=100)
 
     def share(now: float) -> float:
         chosen = [balancer.choose(session and name, (), now) for name in SESSIONS]
@@ -88,14 +88,14 @@ def test_a_new_server_starts_slowly_and_the_first_ones_do_not() -> None:
     balancer = balancer_of("a", "b")
     assert balancer.weight("b", now=0) == 1
     balancer.add("c", late=True)
-    balancer.see("c", True, now=5)
+    balancer.set_ready("c", True, now=5)
     assert balancer.weight("c", now=5) == LEAST_WEIGHT
 
 
 def test_the_only_server_has_its_whole_weight_at_once() -> None:
     balancer = balancer_of("a")
-    balancer.see("a", False, now=0)
-    balancer.see("a", True, now=1)
+    balancer.set_ready("a", False, now=0)
+    balancer.set_ready("a", True, now=1)
     assert balancer.weight("a", now=1) == 1
 
 
@@ -110,6 +110,6 @@ def test_sessions_leave_a_server_that_is_far_fuller_than_the_others() -> None:
     assert homes(balancer) == before
 
 
-def test_where_all_are_passed_over_there_is_none() -> None:
+def test_where_all_are_excluded_there_is_none() -> None:
     assert balancer_of("a").choose(None, {"a"}, 0) is None
     assert Balancer(10).choose("s", (), 0) is None

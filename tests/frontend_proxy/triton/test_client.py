@@ -97,7 +97,7 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
     }
 
 
-async def test_what_a_job_leaves_open_is_not_sent(triton: Triton, fake: FakeTriton) -> None:
+async def test_options_that_are_none_are_not_sent(triton: Triton, fake: FakeTriton) -> None:
     await collect(triton, BARE_JOB)
     names = [tensor.name for tensor in fake.requests[0].inputs]
     assert names == ["camera_frame", "jacket_render", "mode", "seed", "output_format"]
@@ -115,6 +115,7 @@ async def test_a_picture_larger_than_grpc_s_default_limit_arrives(triton: Triton
     [
         ("INVALID_INPUT: pose must be (33, 4)", InvalidInput),
         ("in ensemble 'encode', IMAGE_DECODE: camera_frame is broken", UndecodableImage),
+        ("INFERENCE_FAILED: tryon: INVALID_INPUT: of another stage", InferenceFailed),
         ("Failed: INFERENCE_FAILED: no finite pixels", InferenceFailed),
         ("Request for unknown model: 'tryon' is not found", ModelUnavailable),
         ("Exceeds maximum queue size", Overloaded),
@@ -129,10 +130,21 @@ async def test_an_error_in_the_stream_is_translated(
         await collect(triton)
 
 
-def test_only_the_pipeline_s_own_message_reaches_the_client() -> None:
+def test_only_messages_about_the_client_s_input_reach_the_client(caplog: pytest.LogCaptureFixture) -> None:
     own = translate("in model 'tryon': IMAGE_DECODE: jacket_render is broken\n  File secret.py", None)
     assert str(own) == "jacket_render is broken"
-    assert "secret" not in str(translate("Traceback: /srv/secret.py", None))
+    assert len(str(translate("INVALID_INPUT: " + "x" * 10_000, None))) <= 500
+    for text in (
+        "Traceback: /srv/secret.py",
+        "INFERENCE_FAILED: unet: CUDA error at /srv/secret.cu:7",
+        "INFERENCE_FAILED: preprocess: OpenCV(4.11.0) /srv/secret.cpp:1 INVALID_INPUT: (-215)",
+        "Stub process 'secret_0_0' is not healthy.",
+        "Exceeds maximum queue size of secret",
+    ):
+        for status in (None, "StatusCode.UNAVAILABLE", "StatusCode.INTERNAL", "StatusCode.DEADLINE_EXCEEDED"):
+            caplog.clear()
+            assert "secret" not in str(translate(text, status))
+            assert text in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -231,8 +243,21 @@ async def test_nobody_at_the_address() -> None:
     with pytest.raises(ModelUnavailable):
         await collect(triton)
     health = await triton.health()
-    assert not health.ready
-    assert health.error
+    assert health == ModelHealth(False, False, "the model server does not answer", "unknown")
+    await triton.close()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+async def test_a_proxy_of_the_environment_is_not_used(
+    fake: FakeTriton, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """gRPC sends even calls to 127.0.0.1 through it, unless `no_proxy` says otherwise."""
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    triton = Triton(f"127.0.0.1:{fake.port}")
+    (result,) = await collect(triton)
+    assert result.image == b"picture"
     await triton.close()
 
 
@@ -245,10 +270,11 @@ async def test_health_tells_loading_from_failed(triton: Triton, fake: FakeTriton
     fake.model_ready = False
     fake.index = [("unet", "READY", ""), ("tryon", "LOADING", "")]
     assert await triton.health() == ModelHealth(False, True, None, "unknown")
-    fake.index = [("tryon", "UNAVAILABLE", "no such file: model.plan")]
+    fake.index = [("tryon", "UNAVAILABLE", "no such file: /srv/model.plan")]
     health = await triton.health()
     assert not health.loading
-    assert "no such file: model.plan" in health.error
+    assert health.error == "model tryon is not ready; the server's log has the reason"
+    assert "no such file: /srv/model.plan" in triton.problem
 
 
 async def test_health_remembers_a_dead_model_process(triton: Triton, fake: FakeTriton) -> None:

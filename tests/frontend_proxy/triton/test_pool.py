@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import logging
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ SESSION = replace(BARE_JOB, session="s")
 
 @pytest.fixture
 async def fakes() -> AsyncIterator[list[FakeTriton]]:
-    """Two servers; a fake's `stop` ends it at once, jobs and all."""
+    """Two servers; `stop` of a fake ends it at once, with its jobs."""
     fakes, servers = [FakeTriton(), FakeTriton()], []
     for fake in fakes:
         server = grpc.aio.server()
@@ -37,7 +38,7 @@ async def fakes() -> AsyncIterator[list[FakeTriton]]:
 @pytest.fixture
 async def tritons(fakes: list[FakeTriton]) -> AsyncIterator[Tritons]:
     tritons = Tritons([f"127.0.0.1:{fake.port}" for fake in fakes], Background())
-    assert (await tritons.health()).ready
+    await until(lambda: ready(tritons) == [True, True])
     yield tritons
     await tritons.close()
 
@@ -46,6 +47,11 @@ async def tritons(fakes: list[FakeTriton]) -> AsyncIterator[Tritons]:
 def _checks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frontend_proxy.triton.pool.CHECK_EVERY_S", 0.05)
     monkeypatch.setattr("frontend_proxy.triton.pool.RESOLVE_EVERY_S", 0.05)
+
+
+def ready(tritons: Tritons) -> list[bool | None]:
+    """What the watchers have found of each server."""
+    return [server.ready for server in tritons._balancer.servers.values()]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -59,13 +65,13 @@ async def jobs_of(fakes: list[FakeTriton]) -> list[int]:
 
 
 async def test_a_job_that_no_server_takes_leaves_nothing_to_the_garbage_collector() -> None:
-    """With Triton away, hundreds of keyframes a second do: their pictures would fill the memory."""
+    """Without a Triton, hundreds of keyframes a second would fill the memory with their pictures."""
     tritons = Tritons(["127.0.0.1:1"], Background())
     gc.disable()
     try:
         job = replace(BARE_JOB)
         held = weakref.ref(job)
-        for _ in range(2):  # asked of the server, and refused at once since it is known to be away
+        for _ in range(2):  # the second time the server is known to be not ready
             with suppress(ModelUnavailable):
                 await collect(tritons, job)
         del job
@@ -113,8 +119,8 @@ async def test_a_server_killed_with_a_job_hands_it_to_the_next(
     assert result.image == b"picture"
 
 
-async def test_what_has_begun_to_arrive_is_not_begun_anew(tritons: Tritons, fakes: list[FakeTriton]) -> None:
-    """Whoever watches the progress decides that."""
+async def test_a_started_answer_is_not_requested_again(tritons: Tritons, fakes: list[FakeTriton]) -> None:
+    """The client, which sees the progress, decides whether to repeat it."""
     for fake in fakes:
         fake.script = [(1, 4), grpc.StatusCode.UNAVAILABLE]
     responses = tritons.run(BARE_JOB, 5)
@@ -142,42 +148,88 @@ async def test_a_server_that_says_not_ready_gets_no_jobs_until_it_says_ready(
 ) -> None:
     drained, other = fakes
     drained.model_ready = False
+    await until(lambda: ready(tritons) == [False, True])
     assert (await tritons.health()).ready, "the other is"
     for _ in range(3):
         await collect(tritons, BARE_JOB)
     assert await jobs_of(fakes) == [0, 3]
     drained.model_ready = True
     other.model_ready = False
-    await tritons.health()
+    await until(lambda: ready(tritons) == [True, False])
     await collect(tritons, BARE_JOB)
     assert await jobs_of(fakes) == [1, 3]
 
 
-async def test_where_none_is_ready_each_is_tried(tritons: Tritons, fakes: list[FakeTriton]) -> None:
-    """What is known of them is up to a second old."""
+async def test_if_none_is_ready_each_is_tried(tritons: Tritons, fakes: list[FakeTriton]) -> None:
+    """The known state is up to a second old."""
     for fake in fakes:
         fake.model_ready = False
         fake.script = [grpc.StatusCode.UNAVAILABLE]
-    health = await tritons.health()
-    assert not health.ready
+    await until(lambda: ready(tritons) == [False, False])
+    assert not (await tritons.health()).ready
     with pytest.raises(ModelUnavailable):
         await collect(tritons, BARE_JOB)
     assert await jobs_of(fakes) == [1, 1]
 
 
-async def test_what_is_away_is_named() -> None:
+async def test_health_names_no_address_and_the_log_does(caplog: pytest.LogCaptureFixture) -> None:
     tritons = Tritons(["127.0.0.1:1", "127.0.0.1:2"], Background())
+    assert (await tritons.health()).error, "before the first check"
+    with caplog.at_level(logging.INFO):
+        await until(lambda: ready(tritons) == [False, False])
     health = await tritons.health()
     await tritons.close()
     assert not health.ready
-    assert "127.0.0.1:1: " in health.error
-    assert "127.0.0.1:2: " in health.error
+    assert health.error == "none of 2 model servers is ready: the model server does not answer"
+    assert "model server 127.0.0.1:1 gets no jobs: it does not answer" in caplog.text
 
 
-async def test_a_name_s_addresses_come_and_go(
+async def test_a_new_reason_of_triton_is_logged_once(
+    tritons: Tritons, fakes: list[FakeTriton], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It names files of the server, so health does not show it."""
+    for fake in fakes:
+        fake.model_ready = False
+    with caplog.at_level(logging.INFO):
+        await until(lambda: ready(tritons) == [False, False])
+        for fake in fakes:
+            fake.index = [("tryon", "UNAVAILABLE", "no such file: /srv/model.plan")]
+        await until(lambda: caplog.text.count("/srv/model.plan") == 2)
+        await asyncio.sleep(0.3)
+    assert caplog.text.count("/srv/model.plan") == 2
+    assert "srv" not in ((await tritons.health()).error or "")
+
+
+async def test_health_is_known_without_asking_the_servers(tritons: Tritons, fakes: list[FakeTriton]) -> None:
+    """A health check asked every Triton, so anybody could make as many calls to them as he liked."""
+    asked = sum(fake.health_checks for fake in fakes)
+    for _ in range(500):
+        assert (await tritons.health()).ready
+    assert sum(fake.health_checks for fake in fakes) - asked <= 2, "the watchers' own, meanwhile"
+
+
+async def test_executions_are_counted_once_a_second_at_most(
+    tritons: Tritons, fakes: list[FakeTriton]
+) -> None:
+    await asyncio.gather(*(tritons.executions() for _ in range(50)))
+    assert [fake.statistics_calls for fake in fakes] == [1, 1]
+
+
+async def test_an_old_check_says_nothing(tritons: Tritons, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a watcher hangs, its server must not count as ready for ever."""
+    for watch in tritons._watches.values():
+        watch.cancel()
+    monkeypatch.setattr("frontend_proxy.triton.pool.STALE_S", 0.05)
+    await asyncio.sleep(0.1)
+    health = await tritons.health()
+    assert not health.ready
+    assert "not checked" in (health.error or "")
+
+
+async def test_the_addresses_of_a_name_change(
     fakes: list[FakeTriton], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that has gone keeps the job that it has, and gets no other."""
+    """A server that is removed finishes its job and gets no other."""
     first, second = (f"127.0.0.1:{fake.port}" for fake in fakes)
     known = {first}
 
@@ -198,7 +250,7 @@ async def test_a_name_s_addresses_come_and_go(
     known.clear()
     known.add(second)
     await until(lambda: list(tritons._servers) == [second])
-    known.clear()  # the name server is away: what is known stays
+    known.clear()  # the DNS server does not answer: the known servers stay
     await asyncio.sleep(0.1)
     await collect(tritons, BARE_JOB)
     assert [result.image for result in await running] == [b"slow"]
