@@ -1,4 +1,4 @@
-"""An S3 of a test's own: moto's server, which keeps its objects in memory."""
+"""An S3 server for tests: moto, which keeps its objects in memory."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.stack import free_ports
 
 
 class Bucket:
-    """`environment` is what a client of `url` needs beside it."""
+    """`environment` has the variables that a client of `url` needs."""
 
     url = "s3://lucy"
 
@@ -28,7 +28,7 @@ class Bucket:
         }
 
     def start(self):
-        """Empty, as it is after each start."""
+        """Start it, without objects."""
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -44,12 +44,12 @@ class Bucket:
                 time.sleep(0.05)
 
     def kill(self):
-        """Connections are refused from now on."""
+        """Refuse connections from now on."""
         self._process.kill()
         self._process.wait()
 
     def hang(self):
-        """Connections are taken, and nothing is answered."""
+        """Accept connections and answer nothing."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def go_on(self):

@@ -1,4 +1,4 @@
-"""A Redis of a test's own."""
+"""A Redis server for one test or module."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.stack import free_ports
 
 
 class RedisServer:
-    """With `append_only` what it has said yes to is there after a restart."""
+    """With `append_only`, acknowledged writes survive a restart."""
 
     def __init__(self, folder, append_only=False):
         binary = shutil.which("redis-server")
@@ -41,7 +41,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def hang(self):
-        """Connections are taken, and nothing is answered."""
+        """Accept connections and answer nothing."""
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def kill(self):

@@ -32,7 +32,7 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 
 
 class Proxy:
-    """One of several; one that is cut off from Redis has died, to the others."""
+    """One of several. After `cut_off` it is dead to the others."""
 
     def __init__(self, settings: Settings) -> None:
         self.server = FakeServer()

@@ -25,7 +25,7 @@ async def test_progress_previews_and_the_result_as_events(
     assert [job.preview_interval for job in server.finished] == [5, None]
 
 
-async def test_nobody_pays_for_previews_that_nobody_sees(
+async def test_previews_are_made_for_event_streams_only(
     client: httpx.AsyncClient, server: FakeServer
 ) -> None:
     await client.post("/virtual-tryon", json=CAPTURE)
@@ -47,12 +47,12 @@ async def test_an_error_is_an_event_once_the_stream_runs(
     )
 
 
-async def test_what_is_wrong_before_the_stream_is_plain_http(client: httpx.AsyncClient) -> None:
+async def test_an_error_before_the_stream_is_an_http_response(client: httpx.AsyncClient) -> None:
     response = await client.post("/virtual-tryon", json={**CAPTURE, "steps": 0}, headers=EVENTS)
     assert (response.status_code, response.headers["Content-Type"]) == (400, "application/json")
 
 
-async def test_leaving_the_stream_cancels_the_job(serve: Serve, server: FakeServer) -> None:
+async def test_disconnecting_from_the_stream_cancels_the_job(serve: Serve, server: FakeServer) -> None:
     server.delay_s = 60
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         async with client.stream("POST", "/virtual-tryon", json=CAPTURE, headers=EVENTS) as response:

@@ -29,7 +29,7 @@ async def test_results_are_removed_when_their_time_is_over(
             await asyncio.sleep(0.05)
 
 
-async def test_a_full_disk_is_said_and_frees_the_slot(
+async def test_a_full_disk_is_507_and_frees_the_slot(
     client: httpx.AsyncClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*paths: object) -> None:
@@ -45,7 +45,7 @@ async def test_a_full_disk_is_said_and_frees_the_slot(
     assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
 
 
-async def test_results_take_no_more_of_the_disk_than_they_may(
+async def test_results_above_the_quota_are_refused(
     serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("frontend_proxy.captures.quota.MEASURE_EVERY_S", 0)

@@ -35,7 +35,7 @@ async def serving_webhooks(serve: Serve, **changes: object) -> AsyncIterator[htt
 
 
 @pytest.mark.parametrize("error", [None, InferenceFailed("no finite pixels")])
-async def test_a_webhook_tells_the_end(serve: Serve, server: FakeServer, error: ProxyError | None) -> None:
+async def test_a_webhook_reports_the_end(serve: Serve, server: FakeServer, error: ProxyError | None) -> None:
     server.error = error
     async with receiving() as receiver, serving_webhooks(serve) as client:
         capture = {**CAPTURE, "webhook_url": receiver.url}
@@ -62,7 +62,7 @@ async def test_a_webhook_tells_the_end(serve: Serve, server: FakeServer, error: 
         ("https://shop.example/", {}, "respond-async"),
     ],
 )
-async def test_a_webhook_that_leads_inside_is_refused(
+async def test_a_webhook_to_an_internal_address_is_refused(
     settings: Settings, server: FakeServer, url: str, headers: dict[str, str], said: str
 ) -> None:
     secret = Settings(_env_file=None, webhook_secret=SECRET).webhook_secret

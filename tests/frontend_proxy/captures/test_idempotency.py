@@ -30,7 +30,7 @@ def claim(
     return keys.claim(wanted, new.result_id, lambda: results.create(new))
 
 
-def test_a_key_stands_for_its_capture(keys: IdempotencyKeys, results: Results) -> None:
+def test_a_key_belongs_to_its_capture(keys: IdempotencyKeys, results: Results) -> None:
     first = record()
     assert keys.find(key()) is None
     lock = claim(keys, results, key(), first)
@@ -56,7 +56,7 @@ def test_clients_do_not_share_keys(keys: IdempotencyKeys, results: Results) -> N
 
 
 def test_a_capture_that_failed_or_was_removed_frees_its_key(keys: IdempotencyKeys, results: Results) -> None:
-    """Trying again is what the key is for; the repeat must not get the old error for an hour."""
+    """The key exists for retries, which must not get the old error for an hour."""
     failed, removed, third = record(), record(), record()
     claim(keys, results, key(), failed).release()
     failed.fail(InferenceFailed("no"))
@@ -67,7 +67,7 @@ def test_a_capture_that_failed_or_was_removed_frees_its_key(keys: IdempotencyKey
     assert results.exists(third.result_id)
 
 
-def test_of_many_at_once_one_is_new(keys: IdempotencyKeys, results: Results) -> None:
+def test_concurrent_claims_of_a_key_create_one_capture(keys: IdempotencyKeys, results: Results) -> None:
     """As from several proxies that share the folder."""
     found = []
     barrier = threading.Barrier(8)
@@ -86,7 +86,7 @@ def test_of_many_at_once_one_is_new(keys: IdempotencyKeys, results: Results) -> 
     lock.release()
 
 
-def test_keys_go_with_their_captures(keys: IdempotencyKeys, results: Results) -> None:
+def test_keys_are_deleted_with_their_captures(keys: IdempotencyKeys, results: Results) -> None:
     over, kept = record(-1), record()
     claim(keys, results, key(name="over"), over).release()
     lock = claim(keys, results, key(name="kept"), kept)
@@ -98,12 +98,12 @@ def test_keys_go_with_their_captures(keys: IdempotencyKeys, results: Results) ->
 
 
 @pytest.mark.parametrize("text", ["", "x" * 256, "a\nb", "clé"])
-def test_what_is_no_key(text: str) -> None:
+def test_invalid_keys(text: str) -> None:
     with pytest.raises(InvalidInput, match="Idempotency-Key"):
         key(name=text)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     results = Results(tmp_path / "file")
     with pytest.raises(InsufficientStorage):

@@ -40,7 +40,7 @@ def record() -> Record:
     return record
 
 
-async def test_they_are_kept_and_removed(store: ImageStore, record: Record) -> None:
+async def test_images_are_saved_read_and_removed(store: ImageStore, record: Record) -> None:
     await store.save(record, [b"first", b"second"])
     assert await store.read(record.result_id, "1.png") == b"second"
     assert await store.read(record.result_id, "2.png") is None
@@ -49,16 +49,16 @@ async def test_they_are_kept_and_removed(store: ImageStore, record: Record) -> N
     assert await store.read(record.result_id, "0.png") is None
 
 
-async def test_those_whose_time_is_over_are_swept(store: ImageStore, record: Record) -> None:
+async def test_expired_images_are_swept(store: ImageStore, record: Record) -> None:
     await store.save(record, [b"first"])
     await store.sweep(lifetime_s=60)
     assert await store.read(record.result_id, "0.png") == b"first"
-    await asyncio.sleep(1.1)  # S3 tells seconds
+    await asyncio.sleep(1.1)  # S3 has a resolution of seconds
     await store.sweep(lifetime_s=0)
     assert await store.read(record.result_id, "0.png") is None
 
 
-async def test_a_bucket_that_is_away_is_said(
+async def test_a_bucket_that_is_away_is_an_error(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**Bucket().environment, "AWS_ENDPOINT": "http://127.0.0.1:1"}.items():
@@ -87,7 +87,7 @@ async def test_other_objects_are_never_deleted(store: ImageStore, record: Record
         if path.count("/0.png") < 2:  # a folder cannot also be a file
             await obstore.put_async(store._store, path, b"mine")
     await store.save(record, [b"first", b"second"])
-    await asyncio.sleep(1.1)  # S3 tells seconds
+    await asyncio.sleep(1.1)  # S3 has a resolution of seconds
     await store.sweep(lifetime_s=0)
     left = {found["path"] for page in obstore.list(store._store) for found in page}
     assert left == {path for path in others if path.count("/0.png") < 2}

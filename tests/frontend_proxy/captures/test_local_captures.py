@@ -52,7 +52,7 @@ async def test_a_synchronous_result_can_be_fetched_again(client: httpx.AsyncClie
     assert (await client.get(f"/virtual-tryon/{result['result_id']}")).json()["result"] == result
 
 
-async def test_a_failure_is_kept_for_who_asks(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_a_failure_is_stored_for_later_requests(client: httpx.AsyncClient, server: FakeServer) -> None:
     server.error = InferenceFailed("no finite pixels")
     accepted = await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     status = await ended(client, accepted.headers["Location"])
@@ -88,7 +88,7 @@ async def test_a_model_that_stays_away_is_an_error_in_the_end(
         assert failure["code"] in ("MODEL_UNAVAILABLE", "TIMEOUT")  # what the last attempt met
 
 
-async def test_deleting_cancels_and_forgets(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_deleting_cancels_and_removes(client: httpx.AsyncClient, server: FakeServer) -> None:
     server.delay_s = 60
     url = (await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)).headers["Location"]
     await until(lambda: server.started)
@@ -100,7 +100,7 @@ async def test_deleting_cancels_and_forgets(client: httpx.AsyncClient, server: F
     assert (await client.post("/virtual-tryon", json={**CAPTURE, "num_samples": 2})).status_code == 200
 
 
-async def test_deleting_a_result_deletes_its_pictures(client: httpx.AsyncClient) -> None:
+async def test_deleting_a_result_deletes_its_images(client: httpx.AsyncClient) -> None:
     result = (await client.post("/virtual-tryon", json=CAPTURE)).json()
     await client.delete(f"/virtual-tryon/{result['result_id']}")
     assert (await client.get(result["images"][0]["url"])).status_code == 404
@@ -109,7 +109,7 @@ async def test_deleting_a_result_deletes_its_pictures(client: httpx.AsyncClient)
 async def test_another_process_may_cancel_it(
     client: httpx.AsyncClient, settings: Settings, server: FakeServer, slow_steps: None
 ) -> None:
-    """Proxies that share a folder stand behind one address; DELETE may reach either."""
+    """Proxies that share a folder are behind one address; DELETE may reach either."""
     server.capture_steps = 500
     url = (await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)).headers["Location"]
     await until(lambda: server.started)
@@ -124,18 +124,18 @@ async def test_another_process_may_cancel_it(
 
 
 @pytest.mark.parametrize("path", ["/virtual-tryon/nothing", "/results/nothing/0.png"])
-async def test_what_is_not_there_is_404(client: httpx.AsyncClient, path: str) -> None:
+async def test_unknown_captures_are_404(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
     assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_only_pictures_come_out_of_the_folder(client: httpx.AsyncClient) -> None:
+async def test_only_images_are_served_from_the_folder(client: httpx.AsyncClient) -> None:
     result = (await client.post("/virtual-tryon", json=CAPTURE)).json()
     for name in ("record.json", "lock", "0.png.part", "1.png", "..%2f..%2fsecret"):
         assert (await client.get(f"/results/{result['result_id']}/{name}")).status_code == 404
 
 
-async def test_the_server_s_end_is_an_error_and_not_a_silence(
+async def test_a_capture_is_interrupted_when_the_server_stops(
     settings: Settings, serve: Serve, server: FakeServer, client: httpx.AsyncClient
 ) -> None:
     server.delay_s = 60

@@ -24,7 +24,7 @@ def fields(job: Job) -> list[object]:
     st.none() | st.floats(0, 1),
     st.integers(1, 4),
 )
-def test_jobs_come_back_as_they_went(
+def test_unpack_reverses_pack(
     job: Job, picture: bytes, seed: int, fabric: str | None, strength: float | None, count: int
 ) -> None:
     job = replace(job, camera_frame=picture, seed=seed, fabric=fabric, strength=strength)
@@ -32,7 +32,7 @@ def test_jobs_come_back_as_they_went(
     assert [fields(one) for one in unpack(pack(jobs))] == [fields(one) for one in jobs]
 
 
-def test_the_pictures_of_several_samples_are_sent_once() -> None:
+def test_the_images_of_several_samples_are_packed_once() -> None:
     jobs = samples(replace(JOB, camera_frame=bytes(10_000)), 4)
     assert len(pack(jobs)) < 12_000
 

@@ -12,7 +12,7 @@ def write(folder: Path, name: str, size: int) -> Path:
     return folder / name
 
 
-def test_what_is_there_and_what_is_added_count(tmp_path: Path) -> None:
+def test_stored_and_added_bytes_count(tmp_path: Path) -> None:
     write(tmp_path / "results" / "one", "0.png", 400)
     quota = Quota(tmp_path / "results", 1000)
     quota.check()
@@ -23,7 +23,7 @@ def test_what_is_there_and_what_is_added_count(tmp_path: Path) -> None:
         quota.check()
 
 
-def test_what_others_add_and_remove_is_seen_a_little_later(
+def test_changes_by_others_are_seen_at_the_next_measurement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -40,7 +40,7 @@ def test_what_others_add_and_remove_is_seen_a_little_later(
     quota.check()
 
 
-def test_a_folder_that_is_not_there_is_empty_and_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_missing_folder_is_empty_and_links_are_not_followed(tmp_path: Path) -> None:
     Quota(tmp_path / "none", 1).check()
     write(tmp_path / "elsewhere", "film", 5000)
     (tmp_path / "results").mkdir()

@@ -27,7 +27,7 @@ async def left(redis: Redis) -> int:
     return int(await redis.xlen("{lucy}:queue"))
 
 
-async def test_any_proxy_tells_of_a_capture(proxies: list[Proxy], redis: Redis) -> None:
+async def test_any_proxy_reports_a_capture(proxies: list[Proxy], redis: Redis) -> None:
     one, other = proxies
     accepted = await one.client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     assert (accepted.status_code, accepted.json()["state"]) == (202, "running")
@@ -38,10 +38,10 @@ async def test_any_proxy_tells_of_a_capture(proxies: list[Proxy], redis: Redis) 
     async with asyncio.timeout(5):
         while await left(redis):
             await asyncio.sleep(0.01)
-    assert not await redis.keys("{lucy}:jobs:*"), "the customer's pictures are not kept"
+    assert not await redis.keys("{lucy}:jobs:*"), "the client's images are deleted"
 
 
-async def test_whoever_waits_gets_progress_and_the_picture(
+async def test_a_waiting_client_gets_progress_and_the_image(
     proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for proxy in proxies:
@@ -71,7 +71,7 @@ async def test_a_failure_has_its_own_code(proxies: list[Proxy]) -> None:
 
 
 @pytest.mark.usefixtures("short_lease")
-async def test_a_proxy_that_dies_leaves_its_capture_to_the_other(
+async def test_a_capture_of_a_dead_proxy_is_resumed(
     proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for proxy in proxies:
@@ -96,7 +96,7 @@ async def test_a_lease_is_renewed_while_it_is_made(proxies: list[Proxy]) -> None
 
 
 @pytest.mark.usefixtures("short_lease")
-async def test_a_proxy_that_ends_in_order_hands_its_capture_over_at_once(
+async def test_a_proxy_that_stops_releases_its_captures(
     settings: Settings, proxies: list[Proxy], redis: Redis
 ) -> None:
     one, other = proxies
@@ -115,10 +115,10 @@ async def test_a_proxy_that_ends_in_order_hands_its_capture_over_at_once(
 
 
 @pytest.mark.usefixtures("short_lease")
-async def test_a_capture_that_ends_its_makers_is_put_aside(
+async def test_a_capture_is_dead_lettered_after_too_many_crashed_attempts(
     proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise one poisonous picture takes down a proxy after the other, for ever."""
+    """Otherwise one image that crashes its proxy would crash one after the other."""
     monkeypatch.setattr("frontend_proxy.captures.redis_queue.MAX_DELIVERIES", 0)
     accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     status = await ended(proxies[0].client, accepted.headers["Location"])
@@ -145,7 +145,7 @@ async def test_deleting_cancels_wherever_it_is_made(proxies: list[Proxy], redis:
 
 
 @pytest.mark.usefixtures("short_lease")
-async def test_who_hangs_up_cancels(proxies: list[Proxy]) -> None:
+async def test_disconnecting_cancels_the_capture(proxies: list[Proxy]) -> None:
     for proxy in proxies:
         proxy.server.delay_s = 60
     request = asyncio.create_task(proxies[0].client.post("/virtual-tryon", json=CAPTURE))
@@ -155,7 +155,7 @@ async def test_who_hangs_up_cancels(proxies: list[Proxy]) -> None:
     await until(lambda: proxies[0].server.cancelled or proxies[1].server.cancelled)
 
 
-async def test_a_key_holds_for_all_proxies(proxies: list[Proxy]) -> None:
+async def test_a_key_is_shared_by_all_proxies(proxies: list[Proxy]) -> None:
     headers = {"Idempotency-Key": "k-1"}
     answers = await asyncio.gather(
         *(

@@ -23,7 +23,9 @@ async def test_the_same_request_twice_is_answered_once(client: httpx.AsyncClient
     assert len(server.started) == 1
 
 
-async def test_while_the_first_is_being_answered(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_a_repeat_during_the_first_request_is_a_conflict(
+    client: httpx.AsyncClient, server: FakeServer
+) -> None:
     server.delay_s = 0.3
     headers = {"Idempotency-Key": "k-1"}
     first = asyncio.create_task(client.post("/virtual-tryon", json=CAPTURE, headers=headers))

@@ -40,7 +40,7 @@ def finish(results: Results, kept: Record) -> None:
     results.save(kept)
 
 
-def test_a_result_outlives_the_process_that_made_it(results: Results) -> None:
+def test_a_result_survives_its_process(results: Results) -> None:
     kept = record()
     lock = results.create(kept)
     assert results.load(kept.result_id) == kept
@@ -58,8 +58,8 @@ def _make_and_die(results: Results, kept: Record) -> None:
     os._exit(9)
 
 
-def test_what_a_dead_process_left_unfinished_is_a_clear_error(results: Results) -> None:
-    """By SIGKILL or a power cut: nobody had the time to write it down."""
+def test_a_capture_of_a_dead_process_is_interrupted(results: Results) -> None:
+    """After SIGKILL or a power cut, when nothing more could be written."""
     kept = record()
     process = multiprocessing.get_context("spawn").Process(target=_make_and_die, args=(results, kept))
     process.start()
@@ -69,7 +69,7 @@ def test_what_a_dead_process_left_unfinished_is_a_clear_error(results: Results) 
     assert (found.state, found.failure.code, found.failure.status) == ("failed", "INTERRUPTED", 503)
 
 
-def test_ids_cannot_be_guessed_and_lead_nowhere_else(results: Results, tmp_path: Path) -> None:
+def test_ids_are_random_and_stay_in_the_folder(results: Results, tmp_path: Path) -> None:
     assert len({new_result_id() for _ in range(100)}) == 100
     (tmp_path / "record.json").write_text(record().model_dump_json())
     for result_id in ("..", "../results", "", "keys", "x" * 22 + "/..", "é" * 22):
@@ -79,13 +79,13 @@ def test_ids_cannot_be_guessed_and_lead_nowhere_else(results: Results, tmp_path:
     assert (tmp_path / "record.json").exists()
 
 
-def test_others_on_the_machine_cannot_look_into_it(results: Results) -> None:
+def test_other_users_cannot_read_the_folder(results: Results) -> None:
     kept = record()
     results.create(kept).release()
     assert (results.directory / kept.result_id).stat().st_mode & 0o077 == 0
 
 
-def test_a_result_ends_with_its_time_and_not_while_it_is_made(results: Results) -> None:
+def test_expired_results_are_swept_unless_locked(results: Results) -> None:
     over, made, kept = record(-1), record(-1), record()
     results.create(over).release()
     lock = results.create(made)
@@ -98,7 +98,7 @@ def test_a_result_ends_with_its_time_and_not_while_it_is_made(results: Results) 
     assert {path.name for path in results.directory.iterdir()} == {kept.result_id}
 
 
-def test_a_folder_that_is_just_being_made_is_not_swept(results: Results) -> None:
+def test_a_folder_without_a_record_is_swept_after_a_minute(results: Results) -> None:
     folder = results.directory / new_result_id()
     folder.mkdir(parents=True)
     (folder / "lock").touch()
@@ -269,7 +269,7 @@ def test_a_removed_capture_is_not_stored_again(results: Results) -> None:
     assert not os.listdir(results.directory)
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_behind(
+def test_a_full_disk_is_an_error_and_leaves_no_files(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*paths: object) -> None:
@@ -290,13 +290,13 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(
     ]
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InsufficientStorage):
         Results(tmp_path / "file" / "results").create(record())
 
 
-def test_half_a_record_is_none(results: Results) -> None:
+def test_a_truncated_record_is_none(results: Results) -> None:
     kept = record()
     results.create(kept).release()
     path = results.directory / kept.result_id / "record.json"
@@ -304,7 +304,7 @@ def test_half_a_record_is_none(results: Results) -> None:
     assert results.load(kept.result_id) is None
 
 
-def test_a_failure_says_what_a_waiting_client_would_have_got() -> None:
+def test_a_stored_failure_equals_the_error_body() -> None:
     kept = record()
     kept.fail(InferenceFailed("no finite pixels"))
     assert kept.failure.model_dump() == {
@@ -318,7 +318,7 @@ def test_a_failure_says_what_a_waiting_client_would_have_got() -> None:
     }
 
 
-def test_a_record_that_ends_just_before_its_lock_is_free_is_not_taken_for_dead(
+def test_a_capture_that_ends_while_it_is_read_is_not_interrupted(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = record()

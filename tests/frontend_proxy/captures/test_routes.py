@@ -21,7 +21,7 @@ from tests.frontend_proxy.conftest import CAPTURE, FRAME, PNG, RENDER, Serve, en
 
 
 @pytest.mark.parametrize("path", ["/virtual-tryon", "/api/virtual-tryon"])
-async def test_a_capture_gets_the_model_s_picture(
+async def test_a_capture_returns_the_model_s_image(
     client: httpx.AsyncClient, server: FakeServer, path: str
 ) -> None:
     response = await client.post(path, json={**CAPTURE, "steps": 7, "strength": 0.5, "guidance_scale": 2})
@@ -38,7 +38,7 @@ async def test_a_capture_gets_the_model_s_picture(
     assert (job.steps, job.strength, job.guidance_scale) == (7, 0.5, 2.0)
 
 
-async def test_a_seed_is_kept_and_otherwise_drawn(client: httpx.AsyncClient) -> None:
+async def test_a_seed_is_used_or_drawn(client: httpx.AsyncClient) -> None:
     seeds = [(await client.post("/virtual-tryon", json=CAPTURE)).json()["seed"] for _ in range(2)]
     assert seeds[0] != seeds[1]
     assert (await client.post("/virtual-tryon", json={**CAPTURE, "seed": 5})).json()["seed"] == 5
@@ -83,7 +83,7 @@ async def test_bad_input_names_the_field(
         (DeadlineExceeded("late"), 504, "TIMEOUT"),
     ],
 )
-async def test_what_goes_wrong_at_the_model(
+async def test_errors_of_the_model_server(
     client: httpx.AsyncClient, server: FakeServer, error: ProxyError, status: int, code: str
 ) -> None:
     server.error = error
@@ -92,7 +92,7 @@ async def test_what_goes_wrong_at_the_model(
     assert ("Retry-After" in response.headers) == (status in (429, 503))
 
 
-async def test_one_capture_too_many_is_refused_at_once(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_captures_above_the_limit_are_refused(client: httpx.AsyncClient, server: FakeServer) -> None:
     server.delay_s = 0.5
     running = [asyncio.create_task(client.post("/virtual-tryon", json=CAPTURE)) for _ in range(2)]
     while len(server.started) < 2:
@@ -104,7 +104,7 @@ async def test_one_capture_too_many_is_refused_at_once(client: httpx.AsyncClient
     assert (await client.post("/virtual-tryon", json=CAPTURE)).status_code == 200
 
 
-async def test_hanging_up_cancels_the_job(serve: Serve, server: FakeServer) -> None:
+async def test_disconnecting_cancels_the_job(serve: Serve, server: FakeServer) -> None:
     server.delay_s = 60
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         request = asyncio.create_task(client.post("/virtual-tryon", json=CAPTURE))
@@ -119,7 +119,7 @@ async def test_hanging_up_cancels_the_job(serve: Serve, server: FakeServer) -> N
 # Forms, samples, formats
 
 
-async def test_a_form_is_as_good_as_json(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_a_form_equals_json(client: httpx.AsyncClient, server: FakeServer) -> None:
     frame, render = (base64.b64decode(uri.partition(",")[2]) for uri in (FRAME, RENDER))
     response = await client.post(
         "/virtual-tryon",
@@ -132,9 +132,7 @@ async def test_a_form_is_as_good_as_json(client: httpx.AsyncClient, server: Fake
     assert job.fabric == Catalog().get("denim-blue").name
 
 
-async def test_samples_have_seeds_that_count_up_and_urls(
-    client: httpx.AsyncClient, server: FakeServer
-) -> None:
+async def test_samples_have_consecutive_seeds_and_urls(client: httpx.AsyncClient, server: FakeServer) -> None:
     body = (await client.post("/virtual-tryon", json={**CAPTURE, "num_samples": 2, "seed": 5})).json()
     assert [job.seed for job in server.finished] == [5, 6]
     assert [image["seed"] for image in body["images"]] == [5, 6]
@@ -149,7 +147,7 @@ async def test_samples_have_seeds_that_count_up_and_urls(
 
 
 @pytest.mark.parametrize("num_samples", [0, 3, 5])
-async def test_more_samples_than_can_ever_be_made(client: httpx.AsyncClient, num_samples: int) -> None:
+async def test_more_samples_than_the_limit_are_invalid(client: httpx.AsyncClient, num_samples: int) -> None:
     """The test's server makes 2 at once; waiting would not help."""
     response = await client.post("/virtual-tryon", json={**CAPTURE, "num_samples": num_samples})
     assert (response.status_code, response.json()["code"]) == (400, "INVALID_INPUT")
@@ -165,17 +163,17 @@ async def test_every_sample_counts_against_the_limit(client: httpx.AsyncClient, 
     assert (await client.post("/virtual-tryon", json={**CAPTURE, "num_samples": 2})).status_code == 200
 
 
-async def test_the_output_format_is_the_client_s(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_the_client_chooses_the_output_format(client: httpx.AsyncClient, server: FakeServer) -> None:
     body = (await client.post("/virtual-tryon", json={**CAPTURE, "output_format": "jpeg"})).json()
     assert server.finished[0].output_format == "jpeg"
     assert body["result_image"].startswith("data:image/jpeg;base64,")
     assert (await client.get(body["images"][0]["url"])).headers["Content-Type"] == "image/jpeg"
 
 
-async def test_a_capture_whose_server_dies_begins_anew(
+async def test_a_capture_restarts_once_if_its_server_dies(
     client: httpx.AsyncClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once: where the other one dies, too, whoever waits is told."""
+    """Once: if the second server dies, too, the client gets the error."""
     run, deaths = server.run, 1
 
     async def dying(job: Any, timeout_s: float) -> AsyncIterator[Any]:

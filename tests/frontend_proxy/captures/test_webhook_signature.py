@@ -5,7 +5,7 @@ import pytest
 from frontend_proxy.captures.webhook_signature import signed_headers, webhook_key
 
 
-def test_the_specification_s_own_example() -> None:
+def test_the_example_of_the_specification() -> None:
     """The test vector of the Standard Webhooks reference libraries."""
     key = webhook_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     body = b'{"test": 2432232314}'
