@@ -1,7 +1,7 @@
-"""The garment of an opaque render: what it shows and the camera frame does not.
+"""Finds the garment of an opaque render: the part that differs from the camera frame.
 
-The render was drawn over the same video a moment earlier, under another exposure perhaps, and went
-through a codec. How alike the two are where nothing was drawn says what difference counts.
+The render was drawn over the same video a moment earlier, perhaps with another exposure, and has been
+compressed. The difference where nothing was drawn tells how large a difference must be to count.
 """
 
 import cv2
@@ -10,20 +10,23 @@ import numpy as np
 from pipeline.garment.pictures import largest_channel
 from pipeline.resize import size_of
 
-# Long side, in pixels, that the numbers here are for.
+# Long side of the pictures, in pixels; the numbers below were chosen for it.
 WORK_AT = 448
-# Grey levels beyond which a pixel is drawn over, whatever the noise.
+# A pixel that differs by more grey levels was drawn over, however strong the noise.
 _DRAWN = 48
-# How far, in pixels at that size, a person may have moved since the render was drawn.
+# How many pixels, at that size, a person may have moved since the render was drawn.
 _LAG = 3
-# A threshold up to which render and video are of the same moment.
+# Up to this threshold render and video show the same moment.
 _STILL = 16
 
 
 def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """Coverage, (h, w) uint8, of the garment in `render`, which lies on `video`, the camera frame; both are
-    (h, w, 3) BGR uint8, their longer side `WORK_AT` pixels."""
-    return cv2.blur(255 * _garment(render, _expose_alike(video, render)), (3, 3))
+    """The garment's coverage, (h, w) uint8.
+
+    render, video: (h, w, 3) BGR uint8, their longer side at most `WORK_AT` pixels; the render was drawn over
+    the video, which is the camera frame.
+    """
+    return cv2.blur(255 * _garment(render, _match_exposure(video, render)), (3, 3))
 
 
 def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
@@ -32,13 +35,13 @@ def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
     threshold = _threshold(difference)
     changed = _majority((difference > threshold).view(np.uint8))
     drawn = _open((_beyond_motion(render, video) > threshold).view(np.uint8), 1)
-    if threshold > _STILL:  # what moved shows beside the garment: keep to where only drawing explains it
+    if threshold > _STILL:  # the person moved: keep to where only drawing explains the difference
         changed &= cv2.dilate(drawn, _disc(2 * _LAG))
     return _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
 
 
-def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
-    """The video under the render's exposure and white balance: one gain a channel."""
+def _match_exposure(video: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """The video with the render's exposure and white balance: one gain per channel."""
     seen, drawn = video[::8, ::8], render[::8, ::8]
     alike = (largest_channel(cv2.absdiff(drawn, seen)) < _DRAWN) & (seen[:, :, 1] > 30)
     if alike.mean() < 0.05:
@@ -49,7 +52,7 @@ def _expose_alike(video: np.ndarray, render: np.ndarray) -> np.ndarray:
 
 
 def _threshold(difference: np.ndarray) -> float:
-    """Grey levels: well above what pixels that nothing was drawn on differ by."""
+    """A difference in grey levels well above that of pixels on which nothing was drawn."""
     quiet = difference[::4, ::4]
     quiet = quiet[quiet < _DRAWN]
     noise = float(np.percentile(quiet, 60)) if quiet.size else _DRAWN
@@ -57,7 +60,7 @@ def _threshold(difference: np.ndarray) -> float:
 
 
 def _beyond_motion(render: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """How far the render lies outside of what the video shows within `_LAG` pixels: 0 at moved edges."""
+    """How far the render is outside the range of the video within `_LAG` pixels: 0 at edges that moved."""
     window = np.ones((2 * _LAG + 1, 2 * _LAG + 1), np.uint8)
     above = cv2.subtract(render, cv2.dilate(video, window))
     below = cv2.subtract(cv2.erode(video, window), render)
@@ -69,18 +72,18 @@ def _disc(radius: int) -> np.ndarray:
 
 
 def _open(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Without what is thinner than the disc; the frame's edge does not count as an end."""
+    """Remove parts that are thinner than the disc; the frame's edge does not count as their end."""
     padded = cv2.copyMakeBorder(mask, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(padded, cv2.MORPH_OPEN, _disc(radius))[radius:-radius, radius:-radius]
 
 
 def _majority(mask: np.ndarray) -> np.ndarray:
-    """The median over 5 × 5 pixels of a mask of 0 and 1, in an eighth of its time."""
+    """The 5 × 5 median of a mask of 0 and 1, in an eighth of `medianBlur`'s time."""
     return (cv2.blur(255 * mask, (5, 5)) > 127).view(np.uint8)
 
 
 def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The pieces of `changed` that motion alone does not explain; a stray one is none of the garment."""
+    """The pieces of `changed` that motion alone does not explain; small stray pieces are dropped."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(changed, ltype=cv2.CV_16U)
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     evidence = np.bincount(labels[drawn > 0], minlength=len(areas))
@@ -90,19 +93,18 @@ def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
 
 def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
-    """Gaps where the garment happens to have the frame's own colour: near it, and of its colours."""
+    """`bodies` with gaps filled where the garment happens to have the frame's own colour."""
     if not bodies.any():
         return bodies
     own, rest = (_histogram(render, mask) for mask in (bodies, 1 - bodies))
-    of_its_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
-    alike = cv2.calcBackProject([render], [0, 1, 2], of_its_colours.astype(np.float32), [0, 256] * 3, 1)
+    own_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
+    alike = cv2.calcBackProject([render], [0, 1, 2], own_colours.astype(np.float32), [0, 256] * 3, 1)
     gaps = cv2.compare(_closed(bodies), bodies, cv2.CMP_GT) & alike
     return _majority(bodies | _open(gaps, 1))
 
 
 def _closed(bodies: np.ndarray) -> np.ndarray:
-    """`bodies` and the bays in them that are narrower than 3 % of the frame; worked out at a quarter of its
-    size."""
+    """`bodies` with bays narrower than 3 % of the frame closed; computed at a quarter of the size."""
     small = bodies[::4, ::4]
     reach = max(1, round(0.03 * max(small.shape)))
     room = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
@@ -111,5 +113,5 @@ def _closed(bodies: np.ndarray) -> np.ndarray:
 
 
 def _histogram(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Pixels of `picture` within `mask` by colour, 16 levels a channel: (16, 16, 16)."""
+    """The number of pixels inside `mask` per colour, with 16 levels per channel: (16, 16, 16)."""
     return cv2.calcHist([picture], [0, 1, 2], mask, [16] * 3, [0, 256] * 3)

@@ -1,10 +1,9 @@
-"""Which pixels of a hand's outline are the hand.
+"""Finds the pixels of a hand inside its outline.
 
-A tracker tells where a hand is, not its shape, and an outline that is sure to hold it holds old clothes,
-too: a rim of them around each hand that lies on the jacket. They are told apart by colour. Between wrist
-and knuckles there is skin, just outside of the outline there is none; how often each of them has a colour
-says, by Bayes' rule, which of the two a pixel of that colour is. Where both look alike, the whole outline
-is the hand.
+A tracker tells where a hand is, but not its shape. An outline that certainly contains the hand also contains
+old clothes: a rim of them around each hand that lies on the jacket. Colour separates the two. Between wrist
+and knuckles all pixels are skin; just outside the outline none are. By Bayes' rule, the two colour histograms
+tell for each pixel which of the two it is. If the colours are too similar, the whole outline is used.
 """
 
 import cv2
@@ -14,21 +13,21 @@ from pipeline.garment.patch import Patch, window, with_room
 from pipeline.garment.pose import Hand
 from pipeline.resize import size_of
 
-# The longer side of the copy that is looked at, in pixels: enough for fingers.
+# Longer side, in pixels, of the copy that is examined: enough for fingers.
 _SIDE = 64
-# How far outside of the outline clothes are looked for, and how far fingers may reach: shares of the hand's
-# longer side.
+# How far outside the outline clothes are sampled, and how far fingers may reach beyond it, as shares of the
+# hand's longer side.
 _AROUND, _BEYOND = 0.3, 0.06
-# Bins of lightness, and of a and b each (CIELAB); how far a colour counts for its neighbours, in bins.
+# Histogram bins of lightness, and of a and of b (CIELAB); sigma of the blur over them, in bins.
 _LIGHTNESS, _CHROMA, _SPREAD = 16, 32, 1.0
-# Shares of palm and surroundings that their own colours must tell right.
+# Shares of the palm and of the surroundings that the colours must classify correctly.
 _PALM, _SURROUNDINGS = 0.8, 0.6
-# In favour of the hand: a jacket painted over a finger is worse than a rim.
+# Log-odds in favour of the hand: a jacket painted over a finger is worse than a rim.
 _BIAS = 1.0
 
 
 def hand_pixels(hand: Hand, frame: np.ndarray) -> Patch:
-    """The hand's pixels, hardly beyond its outline. frame: (H, W, 3) BGR uint8."""
+    """The hand's pixels, at most slightly beyond its outline. frame: (H, W, 3) BGR uint8."""
     x, y, width, height = cv2.boundingRect(hand.outline.mask)
     longer = max(width, height)
     if not longer:
@@ -53,7 +52,7 @@ def hand_pixels(hand: Hand, frame: np.ndarray) -> Patch:
     skin = ((cv2.GaussianBlur(evidence, (0, 0), 0.8) > -_BIAS) & (reach > 0) | palm).view(np.uint8)
     for mend in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # gaps between fingers, threads of cloth
         skin = cv2.morphologyEx(skin, mend, _disc(0.03 * _SIDE))
-    skin = _holding(skin | palm.view(np.uint8), palm)
+    skin = _connected_to(skin | palm.view(np.uint8), palm)
     found = cv2.resize(255 * skin, box[2:], interpolation=cv2.INTER_LINEAR) > 110
     return Patch(*box[:2], found.view(np.uint8))
 
@@ -73,8 +72,8 @@ def _evidence(colours: np.ndarray, palm: np.ndarray, outside: np.ndarray) -> np.
     return evidence
 
 
-def _holding(mask: np.ndarray, palm: np.ndarray) -> np.ndarray:
-    """The part of mask (h, w) uint8 that hangs together with the palm, without holes."""
+def _connected_to(mask: np.ndarray, palm: np.ndarray) -> np.ndarray:
+    """The part of mask (h, w) uint8 that is connected to the palm, with its holes filled."""
     _, labels = cv2.connectedComponents(mask)
     part = np.isin(labels, np.unique(labels[palm & (mask > 0)])).astype(np.uint8)
     outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -1,4 +1,4 @@
-"""Where the garment is: its coverage of every pixel of the camera frame."""
+"""Finds the garment: how much it covers each pixel of the camera frame."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ from pipeline.garment.softness import soften
 from pipeline.resize import shrink_within, size_of
 from pipeline.strips import strips
 
-# How a client may say that its canvas lies on the frame.
+# The ways in which a client may say how its canvas lies on the frame.
 RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 
-# A garment smaller than this share of the frame is none.
+# A garment that covers a smaller share of the frame does not count.
 _LEAST_GARMENT = 0.002
 # Long side, in pixels, at which the garment is compared with the torso.
 _COMPARE_AT = 224
-# Half of how far the garment takes to begin beside a head or a hand, as a share of the frame's height.
+# Half the width of the soft edge beside a head or a hand, as a share of the frame's height.
 _SOFT_EDGE = 0.004
 
 
@@ -30,10 +30,10 @@ _SOFT_EDGE = 0.004
 class Garment:
     """The garment as it lies on the frame.
 
-    mask: (H, W) uint8, its coverage; 0 everywhere where there is none to paint.
+    mask: (H, W) uint8, its coverage; 0 everywhere if there is no garment to paint.
     colour: (H, W, 3) BGR uint8, premultiplied by the render's own alpha.
-    source: `alpha`, `difference`, or None where no mask could be had.
-    reason: why there is none: `no_garment` or `unusable_render`; None where there is one.
+    source: where the mask comes from: `alpha` or `difference`; None if there is none.
+    reason: why there is no garment: `no_garment` or `unusable_render`; None if there is one.
     """
 
     mask: np.ndarray
@@ -44,18 +44,20 @@ class Garment:
 
 
 def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str = "auto") -> Garment:
-    """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR; head and hands spared.
+    """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR, without head and hands.
 
-    render_fit: one of RENDER_FITS. `auto` finds how the canvas lies on the frame, and moves a garment that
-    lies a little off the body; `stretch`, `contain` and `cover` say how; `body` moves it onto the body from
-    wherever the client drew it. Without a pose `body` is `auto`.
+    render_fit: one of RENDER_FITS. `auto` detects how the canvas lies on the frame, and corrects a garment
+    that lies slightly off the body; `stretch`, `contain` and `cover` name the fit; `body` moves the garment
+    onto the body from wherever the client drew it. Without a pose `body` means `auto`.
     """
     if render.shape[2] == 4:
         alpha = cv2.extractChannel(render, 3)
-        if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a background that can be seen through
-            return _spare(_transparent(render, alpha, size_of(frame), pose, render_fit), frame, pose)
+        if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a transparent background
+            return _without_head_and_hands(
+                _transparent(render, alpha, size_of(frame), pose, render_fit), frame, pose
+            )
         render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
-    return _spare(_opaque(render, frame, pose, render_fit), frame, pose)
+    return _without_head_and_hands(_opaque(render, frame, pose, render_fit), frame, pose)
 
 
 def _transparent(
@@ -83,7 +85,7 @@ def _premultiplied(render: np.ndarray, drawn: Box) -> np.ndarray:
 
 
 def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) -> Registration:
-    """How a canvas of this `alpha` lies on the frame."""
+    """How a canvas with this `alpha` lies on the frame."""
     candidates = _candidates(alpha, size, render_fit)
     if not pose.tracked:
         return candidates[0]
@@ -117,7 +119,7 @@ def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) 
 
 
 def _laid(render: np.ndarray, video: Registration, mask: np.ndarray) -> np.ndarray:
-    """`render` as `video` lays it on the frame, times `mask`; worked out only where the mask is."""
+    """`render` placed on the frame by `video`, times `mask`; computed only inside the mask's box."""
     colour = np.zeros((*mask.shape, 3), np.uint8)
     box = cv2.boundingRect(mask)
     part = window(box)
@@ -138,7 +140,7 @@ def _candidates(canvas: np.ndarray, size: tuple[int, int], render_fit: str) -> l
 
 
 def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
-    """The render drawn on the frame: (H, W, 3) BGR uint8, the frame's own where the mask is 0."""
+    """The render drawn on the frame, (H, W, 3) BGR uint8; where the mask is 0 the frame is unchanged."""
     if not garment.mask.any():
         return frame
     x, y, width, height = cv2.boundingRect(garment.mask)
@@ -150,7 +152,7 @@ def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
 
 
 def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
-    """The share of the torso that the garment covers, 0 to 1; None where no torso is in the frame."""
+    """The share of the torso that the garment covers, 0 to 1; None if no torso is in the frame."""
     if not pose.tracked:
         return None
     small = shrink_within(mask, _COMPARE_AT)
@@ -161,12 +163,12 @@ def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
 
 
 def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`picture` (H, W, 3) uint8 times `share` (H, W) uint8 of 255."""
+    """`picture` (H, W, 3) uint8 times `share` / 255, (H, W) uint8."""
     return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
 
 
-def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
-    """The garment without head and hands; without anything where too little is left."""
+def _without_head_and_hands(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
+    """The garment without head and hands; an empty one if too little is left."""
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
@@ -178,7 +180,7 @@ def _spare(garment: Garment, frame: np.ndarray, pose: Pose) -> Garment:
 
 
 def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray) -> None:
-    """The garment without `patch`, in place; beside it, it begins softly, as what a camera sees has edges."""
+    """Remove `patch` from the garment, in place. The new edge is as soft as edges in a camera's picture."""
     margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
     box = with_room(patch.box, 2 * margin, size_of(mask))
     if not box[2] * box[3]:

@@ -1,7 +1,7 @@
-"""How a garment's silhouette lies on the body: what a transparent canvas has instead of a background.
+"""Compares a garment's silhouette with the body's, for a transparent canvas, which shows no video.
 
-The landmarks give a rough silhouette of a dressed body. The similarity that lays the garment on it best is
-found by stepping through shifts and scales, all on a picture of about a hundred pixels.
+The landmarks give a rough silhouette of a dressed body. A search over shifts and scales, on a picture of
+about a hundred pixels, finds the similarity transform under which the garment covers it best.
 """
 
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from pipeline.resize import shrink_within, size_of
 
 # Long side, in pixels, at which silhouettes are compared.
 _COMPARE_AT = 128
-# Shifts, as shares of the frame's width, and logarithms of scales that are tried, from coarse to fine.
+# Step sizes of the search, from coarse to fine: of shifts, as shares of the frame's width, and of log scales.
 _STEPS = (0.02, 0.01, 0.005)
 _WIDE_STEPS = (0.1, 0.05, *_STEPS)
-_ROUNDS = 6  # at each step: more than a search has needed
-# What a client's render is moved by at most. Beyond it was meant to lie where it lies.
+_ROUNDS = 6  # per step size: more than any search has needed
+# The largest correction of a client's render. One that is further off was put there on purpose.
 _LARGEST_CORRECTION = 0.05
-# Overlap that a unit of shift or scale has to earn: cuts differ, so the body alone is weak evidence.
+# Overlap that one unit of shift or scale must gain: cuts differ, so the body alone is weak evidence.
 _COST = 0.5
-# A correction must earn this much overlap. On generated jackets that lie right none does; of those that
-# are off by 5 %, four in five do (benchmarks/picture.py).
+# Overlap that a correction must gain. No generated jacket that lies right gains it; of those that are off by
+# 5 %, four in five do (benchmarks/picture).
 _LEAST_GAIN = 0.06
-# Another fit than the usual one must earn this much.
+# Overlap that another fit than the usual one must gain.
 _LEAST_GAIN_OF_FIT = 0.1
 # Below this overlap the garment does not lie on the body at all.
 _ON_BODY = 0.45
@@ -34,8 +34,10 @@ _ON_BODY = 0.45
 
 @dataclass(frozen=True)
 class Placement:
-    """A similarity of the frame: scale by exp(`log_scale`) about `centre`, then shift by `x`, `y`; all but
-    the scale as shares of the frame's width."""
+    """A similarity transform of the frame: scale by exp(`log_scale`) about `centre`, then shift by `x`, `y`.
+
+    `centre`, `x` and `y` are shares of the frame's width.
+    """
 
     x: float = 0.0
     y: float = 0.0
@@ -54,12 +56,12 @@ class Placement:
         return np.array([[scale, 0, x], [0, scale, y]])
 
     def after(self, registration: Registration, width: int, fit: str) -> Registration:
-        """The canvas laid on the frame, then moved; called `fit`."""
+        """A registration that applies `registration` and then this placement. fit: its name."""
         return Registration(fit, self.matrix(width) @ np.vstack([registration.matrix, (0, 0, 1)]))
 
 
 class Silhouettes:
-    """A garment's and the body's, side by side, for a pose that is tracked.
+    """The silhouettes of a garment and of the body, for a tracked pose.
 
     mask: (H, W) uint8, the garment's coverage of the frame.
     """
@@ -79,7 +81,7 @@ class Silhouettes:
         return cv2.countNonZero(garment & self._body) / max(union, 1)
 
     def correction(self) -> Placement | None:
-        """The small move that lays the garment right; None where it lies right, or not on the body."""
+        """A small move that corrects the garment's place; None if it is right, or not on the body at all."""
         before = self.overlap()
         if before < _ON_BODY:
             return None
@@ -87,7 +89,7 @@ class Silhouettes:
         return best if self.overlap(best) - before >= _LEAST_GAIN else None
 
     def onto_body(self) -> Placement:
-        """The move that lays the garment on the body from wherever it is."""
+        """The move that puts the garment on the body from wherever it is."""
         if not self._garment.any() or not self._body.any():
             return Placement()
         (garment_area, *garment), (body_area, *body) = _moments(self._garment), _moments(self._body)
@@ -98,24 +100,24 @@ class Silhouettes:
     def _search(
         self, start: Placement, steps: tuple[float, ...], limit: float = np.inf, cost: float = 0
     ) -> Placement:
-        """The best placement near `start`, by coordinate descent."""
+        """The best placement near `start`, found by coordinate descent."""
 
-        def worth(placement: Placement) -> float:
+        def score(placement: Placement) -> float:
             return self.overlap(placement) - cost * np.abs(placement.values).sum()
 
-        best, best_worth = start, worth(start)
+        best, best_score = start, score(start)
         for step in steps:
             for _ in range(_ROUNDS):
-                before = best_worth
+                before = best_score
                 for change in step * np.vstack([np.eye(3), -np.eye(3)]):
                     values = best.values + change
                     if np.abs(values).max() > limit + 1e-9:
                         continue
                     x, y, log_scale = values.tolist()
                     candidate = Placement(x, y, log_scale, start.centre)
-                    if (candidate_worth := worth(candidate)) > best_worth:
-                        best, best_worth = candidate, candidate_worth
-                if best_worth == before:
+                    if (candidate_score := score(candidate)) > best_score:
+                        best, best_score = candidate, candidate_score
+                if best_score == before:
                     break
         return best
 
@@ -123,8 +125,10 @@ class Silhouettes:
 def best_fit(
     fits: list[Registration], alpha: np.ndarray, pose: Pose, size: tuple[int, int]
 ) -> tuple[Registration, Silhouettes]:
-    """That of `fits` under which a canvas's `alpha`, (h, w) uint8, lies best on the body; the first unless
-    another is clearly better. size: (width, height) of the frame."""
+    """The fit under which the canvas lies best on the body; the first unless another is clearly better.
+
+    alpha: the canvas's, (h, w) uint8. size: (width, height) of the frame.
+    """
     scale = _COMPARE_AT / max(size)
     small_size = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     small = shrink_within(alpha, 2 * _COMPARE_AT)
@@ -138,11 +142,13 @@ def best_fit(
 
 
 def near_body(mask: np.ndarray, pose: Pose) -> np.ndarray:
-    """`mask`, (H, W) uint8, without the pieces that do not touch the body: what moved elsewhere in the
-    picture. All of it where nothing touches the body: the garment was drawn beside it."""
+    """`mask`, (H, W) uint8, without the pieces that do not touch the body: they are background motion.
+
+    If no piece touches the body the garment was drawn beside it, and the mask is returned unchanged.
+    """
     small = (shrink_within(mask, _COMPARE_AT) > 127).view(np.uint8)
     count, labels = cv2.connectedComponents(small)
-    if count <= 2:  # one piece, and what is around it
+    if count <= 2:  # the background and one piece
         return mask
     body = pose.at(size_of(small)).body()
     kept = np.isin(labels, np.unique(labels[(body & small) > 0])).view(np.uint8)
@@ -154,6 +160,6 @@ def near_body(mask: np.ndarray, pose: Pose) -> np.ndarray:
 
 
 def _moments(silhouette: np.ndarray) -> tuple[float, float, float]:
-    """Area, and the centre's x and y."""
+    """Area, and x and y of the centre."""
     moments = cv2.moments(silhouette, binaryImage=True)
     return moments["m00"], moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]

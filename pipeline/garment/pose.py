@@ -1,7 +1,7 @@
-"""What MediaPipe's 33 landmarks say of a person, and how far they can be believed.
+"""What MediaPipe's 33 landmarks tell about a person, and which of them are reliable.
 
-A tracker invents what it does not see: hips of a head-and-shoulders picture come with a visibility of
-0.99. So a point counts only where it is finite, visible and within the frame.
+A tracker invents points that it does not see: the hips of a head-and-shoulders picture come with a visibility
+of 0.99. So a point counts only if it is finite, visible and inside the frame.
 https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 """
 
@@ -17,18 +17,19 @@ EYES = (2, 5)
 EARS = (7, 8)
 MOUTH = (9, 10)
 SHOULDERS = (11, 12)
-HIPS = (24, 23)  # in this order they close the torso's outline after the shoulders
+HIPS = (24, 23)  # in this order they continue the torso's outline after the shoulders
 ARMS = ((11, 13, 15), (12, 14, 16))
 HANDS = ((15, 17, 19, 21), (16, 18, 20, 22))  # wrist, then the knuckles of little finger, index and thumb
-# Where points are clipped, in frames: OpenCV draws with fixed-point coordinates.
+# Points are clipped to so many frame sides, since OpenCV draws with fixed-point coordinates.
 _FAR = 4
 
 
 @dataclass(frozen=True)
 class Hand:
-    """Where a hand is.
+    """The area of a hand.
 
-    outline: generously, from where a cuff ends to the fingertips. palm: surely, between wrist and knuckles.
+    outline: certainly contains the hand, from the cuff's end to the fingertips.
+    palm: certainly lies inside the hand, between wrist and knuckles.
     """
 
     outline: Patch
@@ -58,7 +59,7 @@ class Pose:
 
     @property
     def tracked(self) -> bool:
-        """Whether there is a person to speak of: both shoulders, apart from each other."""
+        """Whether a person is seen: both shoulders, some distance apart."""
         return bool(self.seen[list(SHOULDERS)].all() and self.shoulder_width > 0.02 * self._size[0])
 
     @property
@@ -70,8 +71,8 @@ class Pose:
     def torso(self) -> np.ndarray:
         """The torso from shoulders to hips: (H, W) bool at the frame's size.
 
-        Hips that make no body (above the shoulders, or unknown) are put one and a half shoulder widths
-        below the shoulders. A tracker that has swapped the sides changes nothing.
+        Impossible hips (above the shoulders, or unknown) are replaced by points one and a half shoulder
+        widths below the shoulders. If the tracker has swapped left and right, the result is the same.
         """
         left, right = self.points[list(SHOULDERS)]
         hips = self.points[list(HIPS)]
@@ -81,10 +82,10 @@ class Pose:
         return self._hull(np.array([left, right, *hips])).astype(bool)
 
     def body(self, below: float = 1.1) -> np.ndarray:
-        """What a jacket covers, roughly: trunk and arms, (H, W) uint8, 0 or 1, at the frame's size.
+        """Roughly the area that a jacket covers, trunk and arms: (H, W) uint8, 0 or 1, at the frame's size.
 
-        below: how far under the shoulders it ends, in shoulder widths. Proportions were chosen so that
-        jackets of many cuts overlap it best where they lie right.
+        below: where it ends below the shoulders, in shoulder widths. The proportions were chosen so that
+        jackets of many cuts overlap it best when they lie right.
         """
         unit = self.shoulder_width
         left, right = self.points[list(SHOULDERS)]
@@ -101,8 +102,8 @@ class Pose:
         return mask
 
     def _hand(self, wrist: np.ndarray, knuckles: np.ndarray) -> Hand:
-        """The proportions of the outline cover generated hands best (two thirds of intersection over union; a
-        disc around the knuckles covers a quarter)."""
+        """These proportions match generated hands best: an intersection over union of two thirds, against a
+        quarter for a disc around the knuckles."""
         reach = knuckles - wrist
         half = max(0.33 * np.linalg.norm(reach.mean(axis=0)), 0.2 * np.linalg.norm(reach, axis=1).max())
         thick = max(1, round(2 * half))
@@ -118,7 +119,7 @@ class Pose:
         return Hand(Patch(x, y, outline), Patch(x, y, inner))
 
     def _down(self) -> np.ndarray:
-        """The direction from the shoulders to the hips; straight down where the hips make no body."""
+        """The direction from the shoulders to the hips; straight down if the hips are impossible."""
         hips = self.points[list(HIPS)]
         spine = hips.mean(axis=0) - self.points[list(SHOULDERS)].mean(axis=0)
         if not self._finite[list(HIPS)].all() or spine[1] < 0.5 * self.shoulder_width:
@@ -127,7 +128,7 @@ class Pose:
 
     @cached_property
     def protected(self) -> np.ndarray:
-        """Head and hands, which no garment is painted over: (H, W) bool at the frame's size."""
+        """Head and hands, which the garment must not cover: (H, W) bool at the frame's size."""
         whole = (0, 0, *self._size)
         mask = np.zeros(self._size[::-1], np.uint8)
         for patch in (self.head, *(hand.outline for hand in self.hands)):
@@ -136,7 +137,7 @@ class Pose:
 
     @cached_property
     def head(self) -> Patch:
-        """From the hair to the chin; empty where no face is seen."""
+        """From the hair to the chin; empty if no face is seen."""
         if not self.seen[[*EYES, *MOUTH]].all():
             return Patch(0, 0, np.zeros((0, 0), np.uint8))
         eyes, mouth = self.points[list(EYES)].mean(axis=0), self.points[list(MOUTH)].mean(axis=0)
@@ -155,7 +156,7 @@ class Pose:
 
     @cached_property
     def hands(self) -> list[Hand]:
-        """Those of which two knuckles are seen."""
+        """The hands of which at least two knuckles are seen."""
         found = []
         for wrist, *knuckles in HANDS:
             points = self.points[knuckles][self.seen[knuckles]]
@@ -165,7 +166,7 @@ class Pose:
         return found
 
     def _hull(self, points: np.ndarray) -> np.ndarray:
-        """The convex hull of points in pixels, filled: (H, W) uint8, 0 or 1."""
+        """The filled convex hull of points in pixels: (H, W) uint8, 0 or 1."""
         width, height = self._size
         mask = np.zeros((height, width), np.uint8)
         far = _FAR * self._extent

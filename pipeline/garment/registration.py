@@ -1,8 +1,8 @@
-"""Where the render's canvas lies on the camera frame.
+"""Finds how the render's canvas lies on the camera frame.
 
-The client captures a canvas whose size and aspect are not the frame's. A transparent canvas is laid
-over the frame as the landmarks are: stretched. An opaque one shows the video plane itself behind the
-jacket, and the frame is found again in it.
+The client captures a canvas whose size and aspect differ from the frame's. A transparent canvas is stretched
+over the frame, as the landmarks are. An opaque canvas shows the video behind the jacket, so the frame can be
+located in it.
 """
 
 import math
@@ -15,21 +15,24 @@ from pipeline.garment.patch import Box, with_room
 from pipeline.garment.pictures import largest_channel
 from pipeline.resize import shrink_within, size_of
 
-# Long side, in pixels, at which fits are compared: fine enough for a person, blind to noise.
+# Long side, in pixels, at which fits are compared: a person is visible, noise is not.
 _COMPARE_AT = 160
-# Grey levels within which a pixel of the render counts as the frame's own.
+# A pixel of the render that differs from the frame by at most so many grey levels counts as equal.
 _ALIKE = 16
-# Aspects that differ by less than this are the same.
+# Aspects that differ by less than this factor are the same.
 _SAME_ASPECT = 1.02
-# Below this share of alike pixels the canvas does not show this camera's video.
+# If a smaller share of the pixels is equal, the canvas does not show this camera's video.
 _LEAST_ALIKE = 0.25
 
 
 @dataclass(frozen=True)
 class Registration:
-    """fit: how the canvas was laid on the frame.
+    """How the canvas lies on the frame.
+
+    fit: its name.
     matrix: (2, 3), from pixels of the canvas to pixels of the frame.
-    plane: (x, y, width, height), the only part of the canvas that shows anything; None: all of it."""
+    plane: (x, y, width, height) of the part of the canvas that is not black; None means all of it.
+    """
 
     fit: str
     matrix: np.ndarray
@@ -37,24 +40,24 @@ class Registration:
 
     @property
     def scale(self) -> float:
-        """Pixels of the frame for one of the canvas."""
+        """Pixels of the frame per pixel of the canvas."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     def warp(
         self, canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int, int, int] | None = None
     ) -> np.ndarray:
-        """`canvas` as it lies on a frame of `size` (width, height); 0 beside it.
+        """`canvas` placed on a frame of `size` (width, height); 0 where the frame is not covered.
 
-        window: (x, y, width, height), the only part of the frame that is wanted.
+        window: (x, y, width, height), the part of the frame to return; None means all of it.
         """
         x, y, width, height = window or (0, 0, *size)
         matrix = self.matrix.copy()
-        if self.plane:  # what is black around it would darken the frame's edge
+        if self.plane:  # the black around it would darken the frame's edge
             left, top, columns, rows = self.plane
             canvas = canvas[top : top + rows, left : left + columns]
             matrix[:, 2] += matrix[:, :2] @ (left, top)
         if np.allclose(matrix, stretch(size_of(canvas), size).matrix, atol=1e-6):
-            return _stretched(canvas, size, (x, y, width, height))  # the same in a third of the time
+            return _stretched(canvas, size, (x, y, width, height))  # the same result in a third of the time
         matrix[:, 2] -= x, y
         return cv2.warpAffine(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
@@ -82,21 +85,22 @@ class Registration:
     ) -> "Registration":
         """The same fit between smaller copies of the canvas and the frame; sizes are (width, height).
 
-        Where the plane ends is not kept: a part of a copy's pixel cannot be cut."""
+        It has no `plane`, whose edges need not fall between two pixels of a copy.
+        """
         up = _square(_between((0, 0, *small_canvas), (0, 0, *canvas)))
         down = _square(_between((0, 0, *frame), (0, 0, *small_frame)))
         return Registration(self.fit, (down @ _square(self.matrix) @ up)[:2])
 
 
 def stretch(canvas: tuple[int, int], frame: tuple[int, int]) -> Registration:
-    """The whole canvas on the whole frame; sizes are (width, height)."""
+    """The fit that stretches the whole canvas over the whole frame; sizes are (width, height)."""
     return Registration("stretch", _between((0, 0, *canvas), (0, 0, *frame)))
 
 
 def _stretched(canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int, int, int]) -> np.ndarray:
-    """`window` of `canvas` stretched to `size` (width, height); little else is worked out.
+    """`window` of `canvas` stretched to `size` (width, height); hardly any other pixel is computed.
 
-    Where canvas and size have a common divisor, a part of the one is exactly a part of the other.
+    If both sizes have a common divisor, parts of the canvas become exactly parts of the result.
     """
     parts, cuts = [], []
     for start, length, source, target in zip(window[:2], window[2:], size_of(canvas), size, strict=True):
@@ -111,7 +115,7 @@ def _stretched(canvas: np.ndarray, size: tuple[int, int], window: tuple[int, int
 
 
 def fits(canvas: tuple[int, int], frame: tuple[int, int]) -> list[Registration]:
-    """Stretch, and where the aspects differ contain and cover; sizes are (width, height)."""
+    """The fit `stretch`, and if the aspects differ `contain` and `cover`; sizes are (width, height)."""
     found = [stretch(canvas, frame)]
     ratios = (frame[0] / canvas[0], frame[1] / canvas[1])
     if max(ratios) < _SAME_ASPECT * min(ratios):
@@ -129,17 +133,17 @@ def find_video(
     candidates: list[Registration] | None = None,
     copies: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Registration | None:
-    """The fit under which an opaque render, (h, w, 3), shows `frame`, (H, W, 3); None if it does not.
+    """The fit under which an opaque render, (h, w, 3), shows `frame`, (H, W, 3); None if it does not show it.
 
-    candidates: those to try. By default the canvas stretched over the frame, contained in it, covering it,
-    and the part of the canvas that is not black (a video plane drawn smaller than the canvas).
-    copies: smaller ones of both, which are cheaper to compare.
+    candidates: fits to try. By default: the canvas stretched over the frame, contained in it, covering it,
+        and the part of the canvas that is not black (a video plane drawn smaller than the canvas).
+    copies: smaller copies of both, which are cheaper to compare.
     """
     frame_size = size_of(frame)
     seen_render, seen_frame = copies or (render, frame)
     if candidates is None:
         candidates = fits(size_of(render), frame_size)
-        # Looked for in the copy first: most canvases have no black border.
+        # The copy is checked first, since most canvases have no black border.
         bordered = _not_black(seen_render) not in (None, (0, 0, *size_of(seen_render)))
         if bordered and (plane := _not_black(render)):
             candidates.append(Registration("plane", _between(plane, (0, 0, *frame_size)), plane))
@@ -154,7 +158,7 @@ def find_video(
 
 
 def _between(source: tuple[float, ...], target: tuple[float, ...]) -> np.ndarray:
-    """The matrix that lays rectangle `source` on `target`, each (x, y, width, height); pixel centres."""
+    """The matrix from rectangle `source` to `target`, each (x, y, width, height), between pixel centres."""
     sx, sy = target[2] / source[2], target[3] / source[3]
     return np.array(
         [
@@ -171,7 +175,7 @@ def _not_black(render: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def _alike(fit: Registration, render: np.ndarray, frame: np.ndarray) -> float:
-    """The share of the frame's pixels that the laid-on render shows unchanged."""
+    """The share of the frame's pixels that the render shows unchanged under `fit`."""
     laid = fit.warp(render, size_of(frame))
     difference = largest_channel(cv2.absdiff(laid, frame))
     return np.count_nonzero(difference <= _ALIKE) / difference.size

@@ -1,8 +1,8 @@
-"""The model's picture of the crop back into the frame.
+"""Puts the model's picture of the crop back into the frame.
 
-Outside the garment's mask every pixel stays the camera's own. The model's light is laid on the whole
-garment; where its picture itself is wanted, that takes over from the plain composite over a short way inside
-the mask, so that the garment keeps the render's clean outline.
+Outside the garment's mask every pixel stays unchanged. The model's light is applied to the whole garment. If
+the model's picture itself is used, it is blended with the composite along the inside of the mask's edge (the
+feather), so that the garment keeps the render's clean outline.
 """
 
 import math
@@ -37,11 +37,11 @@ def finish(
     earlier_light: np.ndarray,
     output_format: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The answer as compressed bytes, (N,) uint8, and the light laid on the garment, (h, w, 3) float32;
-    (1, 1, 3) of zeros where the model's picture is taken as it is.
+    """The answer as compressed bytes, (N,) uint8, and the light applied to the garment, (h, w, 3) float32,
+    which is (1, 1, 3) of zeros if the model's picture itself is used.
 
-    pixels: (3, h, w) float32, RGB in −1…1, what the model made of the crop.
-    relight_sigma: in pixels of the picture; 0 takes the picture as it is.
+    pixels: (3, h, w) float32, RGB in −1…1, the model's picture of the crop.
+    relight_sigma: in pixels of the picture; 0 uses the picture itself.
     output_format: `jpeg` or `png`.
     The others are as in `relit`.
     """
@@ -62,7 +62,10 @@ def to_bgr(pixels: np.ndarray) -> np.ndarray:
 
 
 def feather(mask: np.ndarray, width: float) -> np.ndarray:
-    """0 outside the mask (H, W) uint8, rising to its coverage over `width` pixels inside: float32, 0…1."""
+    """Blending weights, (H, W) float32 in 0…1: 0 outside the mask, rising to its coverage inside.
+
+    mask: (H, W) uint8. width: of the rise, in pixels.
+    """
     inside = (mask > 0).astype(np.uint8)
     depth = cv2.distanceTransform(
         cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 3
@@ -109,12 +112,12 @@ def relit(
     earlier_light: np.ndarray = NO_LIGHT,
     detail_gain: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Only the picture's light on the frame: (H, W, 3) BGR uint8, and that light, (h, w, 3) float32, which is
-    0 beyond the frame.
+    """The composite in the light of the model's picture, (H, W, 3) BGR uint8, and that light, (h, w, 3)
+    float32, which is 0 beyond the frame.
 
-    sigma: in pixels of the picture; light coarser than it is taken (relight.py).
-    earlier_light: (h, w, 4) or (1, 1, 4) float32, see relight.steadied.
-    detail_gain: of the render's folds, see relight.with_detail.
+    sigma: in pixels of the picture; only light coarser than this is used (relighting.py).
+    earlier_light: (h, w, 4) or (1, 1, 4) float32, see relighting.steadied.
+    detail_gain: for the render's folds, see relighting.with_detail.
     The others are as in `paste`.
     """
     result, light = composite.copy(), np.zeros(picture.shape, np.float32)

@@ -1,58 +1,57 @@
-"""The model's light on the render's detail.
+"""Applies the light of the model's picture to the render, whose detail is kept.
 
 A small model paints the scene's light well and the cloth's detail badly; the render has the detail and no
-light. So of the model's picture D only what is coarser than σ is taken, as a ratio to the composite C that
-it started from:
+light. So only the part of the model's picture D that is coarser than σ is used, as a ratio to the composite C
+that the model started from:
 
     R = log( G_σ[m · D / s] / G_σ[m · C] )       within the garment, m its mask
     T = log( Y / G_3σ[m · Y] )                   Y the brightness of C: folds and threads
     answer = C + m · C · (exp(R + (γ − 1) · T) − 1)            at the frame's resolution
 
-γ is the detail's gain: above 1 folds are deeper than the neutral light of a render shows them. All means
-are over the garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson and Westin,
-"Normalized and differential convolution", CVPR 1993); they are means of values, not of logarithms, since
-what the autoencoder blurs keeps its mean. s is what it does to colours everywhere, measured where the model
-was to change nothing.
+γ is the detail's gain: above 1 folds are deeper than in the render's neutral light. All means are over the
+garment alone, so that nothing bleeds in from outside (masked filtering: Knutsson and Westin, "Normalized and
+differential convolution", CVPR 1993). They are means of values, not of logarithms, since the autoencoder's
+blur keeps means of values. s is the autoencoder's own change of colours, measured where the model had to
+change nothing.
 
-Within a session the light of the keyframe before is kept where R agrees with it (tryon's lights.py).
+Within a session the light of the last keyframe is kept where R agrees with it (session_light.py).
 """
 
 import cv2
 import numpy as np
 
 from pipeline.resize import size_of
+from pipeline.strips import strips
 
-# Added to values in 0…1 before they are divided: below it there is only noise.
+# Added to values in 0…1 before a division, since values below it are only noise.
 _FLOOR = 0.04
-# How much wider than the light's finest parts folds may be.
+# Folds are finer than this many σ.
 _FOLDS = 3
-# Detail that is weaker than this, as a share of the brightness, is a codec's noise and keeps its strength.
+# Detail weaker than this share of the brightness is noise of the codec, and is not amplified.
 _NOISE = 0.02
-# A weight of the pixels beyond the garment, so that there is always a mean.
-_SOME = 1e-4
-# Rows of the frame that are worked on at a time: so many stay in the processor's cache.
-_STRIP = 64
-# In pixels: a Gaussian wider than twice this is taken on a smaller copy, which changes the answer by less
-# than half a grey level.
+# Weight of the pixels outside the garment, so that a mean never divides by 0.
+_OUTSIDE_WEIGHT = 1e-4
+# In pixels. A Gaussian with more than twice this sigma is computed on a smaller copy, which changes the
+# answer by less than half a grey level.
 _SIGMA = 1.5
-# 1, in 16 bits: so that what both of these make of it is, too.
+# The value of 1 in 16-bit fixed point; the largest change, from both limits below, still fits.
 _ONE = 4096
-# A garment's light is within these factors of the render's, and its detail changes it by at most these.
+# The light may change the render's brightness by at most these factors, and so may the detail.
 _LARGEST_RATIO = np.log(4.0)
 _LARGEST_DETAIL = np.log(1.9)
-# An `earlier_light` that says nothing; see `steadied`.
+# The `earlier_light` that means "none"; see `steadied`.
 NO_LIGHT = np.zeros((1, 1, 4), np.float32)
 
 
 def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """R, (h, w, 3) float32, at the model's resolution.
 
-    picture: (h, w, 3) uint8, what the model made.
-    composite: (h, w, 3) uint8, what it started from.
+    picture: (h, w, 3) uint8, the model's.
+    composite: (h, w, 3) uint8, the model's input.
     mask: (h, w) float32, the garment's coverage in 0…1.
     sigma: in pixels at this resolution.
     """
-    weight = mask + np.float32(_SOME)
+    weight = mask + np.float32(_OUTSIDE_WEIGHT)
     weights = cv2.merge([weight * np.float32(1 / 255)] * 3)
     floor = cv2.merge([_FLOOR * _coarser(weight, sigma)] * 3)
     light, start = (_coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite))
@@ -63,13 +62,13 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
 def with_detail(
     ratio: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float, gain: float
 ) -> np.ndarray:
-    """R + (γ − 1) · T, (h, w, 3) float32; a T that is hardly above `_NOISE` counts less.
+    """R + (γ − 1) · T, (h, w, 3) float32; a T close to `_NOISE` has less weight.
 
     composite: BGR. gain: γ. The others are as in `light_ratio`.
     """
     if gain == 1:
         return ratio
-    weight, grey = mask + np.float32(_SOME), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
+    weight, grey = mask + np.float32(_OUTSIDE_WEIGHT), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
     grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(_FLOOR)
     mean = _coarser(grey * weight, _FOLDS * sigma) / _coarser(weight, _FOLDS * sigma)
     detail = cv2.log(grey / cv2.resize(mean, size_of(mask)))
@@ -79,7 +78,7 @@ def with_detail(
 
 
 def _coarser(values: np.ndarray, sigma: float) -> np.ndarray:
-    """G_σ, on a copy that is as small as `_SIGMA` allows."""
+    """G_σ of `values`, on a copy as small as `_SIGMA` allows."""
     step = max(1, int(sigma / _SIGMA))
     size = tuple(max(1, side // step) for side in size_of(values))
     small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
@@ -98,11 +97,11 @@ def _shift(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray) -> np.n
 
 
 def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
-    """The earlier light wherever it is within its slack of R, and else as near to it as that.
+    """The earlier light, limited to R ± its slack: a deadband around R.
 
     ratio: (h, w, 3) float32, R.
-    earlier: (h, w, 4) float32, the light of the keyframe before as it would lie here, and the slack, 0 where
-        nothing is known of it; (1, 1, 4) of zeros: nowhere.
+    earlier: (h, w, 4) float32: the last keyframe's light, moved to this crop, and the slack, which is 0 where
+        the light is unknown; (1, 1, 4) of zeros if there is none.
     """
     light, slack = earlier[:, :, :3], earlier[:, :, 3:]
     return np.clip(light, ratio - slack, ratio + slack) if slack.any() else ratio
@@ -111,18 +110,18 @@ def steadied(ratio: np.ndarray, earlier: np.ndarray) -> np.ndarray:
 def relight(
     composite: np.ndarray, ratio: np.ndarray, mask: np.ndarray, result: np.ndarray | None = None
 ) -> np.ndarray:
-    """C + m · C · (exp(ratio) − 1), the ratio resized to the composite's size: (H, W, 3) uint8.
+    """C + m · C · (exp(ratio) − 1), with the ratio resized to the composite's size: (H, W, 3) uint8.
 
-    composite: (H, W, 3) uint8. mask: (H, W) uint8; where it is 0 the composite stays bit for bit.
-    result: a copy of the composite to write to.
+    composite: (H, W, 3) uint8. mask: (H, W) uint8; where it is 0 the composite stays unchanged, bit for bit.
+    result: a copy of the composite that is written to; by default a new one.
     """
     result = composite.copy() if result is None else result
-    # In 16 bits it is resized in half the time.
+    # Resizing 16-bit integers takes half the time of float32.
     change = ((cv2.exp(ratio) - 1) * np.float32(_ONE)).astype(np.int16)
     change = cv2.resize(change, size_of(composite), interpolation=cv2.INTER_LINEAR)
     x, y, width, height = cv2.boundingRect(mask)
-    for top in range(y, y + height, _STRIP):
-        part = np.s_[top : min(top + _STRIP, y + height), x : x + width]
+    for rows in strips(y, y + height):
+        part = np.s_[rows, x : x + width]
         start = composite[part].astype(np.float32)
         lit = start + np.float32(255 * _FLOOR)
         lit *= cv2.merge([mask[part]] * 3).astype(np.float32)

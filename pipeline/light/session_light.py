@@ -1,13 +1,13 @@
-"""The light of a session's last keyframe, kept for its next one, so that a garment does not flicker.
+"""Keeps the light of a session's last keyframe for its next one, so that a garment does not flicker.
 
-Two keyframes that hardly differ get lights that differ by a percent or two: the model is no more constant
-than that. So the next keyframe is given the last one's light E, moved as the shoulders have moved since, and
-`postprocess` keeps it wherever its own light R (its relight.py) agrees:
+Between two nearly equal keyframes the model's light varies by a percent or two. So the next keyframe gets the
+last one's light E, moved as the shoulders have moved, and `postprocess` keeps E wherever its own light R
+(relighting.py) agrees with it:
 
     light = min(max(E, R − s), R + s)        s = slack · (1 − motion / jump), not below 0
 
-This is the play of a gear, not a running mean: a still picture gives the same bytes from its first answer
-on, no error is larger than s, and a lamp that is switched on shows at once.
+This is a deadband (hysteresis), not a running mean: a still picture gives the same bytes from the first
+answer on, the error is never larger than s, and a lamp that is switched on is visible at once.
 """
 
 import time
@@ -21,10 +21,10 @@ import numpy as np
 from pipeline.light.relighting import NO_LIGHT
 
 SHOULDERS = [11, 12]  # MediaPipe's
-# s of a person who keeps still: of the logarithm, so 3 % of brightness. The lights of lucy-tiny's keyframes
-# of someone who sways differ by 0.5 % on average, and by 2.3 % at the 99th percentile.
+# s for a person who does not move. It is in logarithms: 3 % of brightness. While a person sways, the lights
+# of lucy-tiny's keyframes differ by 0.5 % on average, and by 2.3 % at the 99th percentile.
 SLACK = 0.03
-# In shoulder widths: who has moved that far is seen in another light.
+# In shoulder widths: the light of a person who has moved this far is not kept.
 JUMP = 0.5
 # Seconds after which a session is over; a client sends a keyframe every 2 s.
 MAX_AGE_S = 30.0
@@ -32,11 +32,11 @@ MAX_AGE_S = 30.0
 
 @dataclass(frozen=True)
 class View:
-    """What decides whether a light still holds.
+    """What decides whether an earlier light is still valid.
 
-    choices: fabric, prompt, seed: another one, another light.
+    choices: fabric, prompt and seed; if one changes, the light changes.
     size: (width, height) of the frame in pixels.
-    crop: x, y, width, height of the window that the light lies on, in pixels of the frame.
+    crop: x, y, width, height of the light's window, in pixels of the frame.
     landmarks: (33, 4) as in README.md; all zero: no pose.
     """
 
@@ -47,16 +47,16 @@ class View:
 
     @property
     def shoulders(self) -> np.ndarray | None:
-        """(2, 2) in pixels of the frame; None where they are not both to be seen there."""
+        """(2, 2) in pixels of the frame; None unless both are seen there."""
         x_y, visibility = self.landmarks[SHOULDERS, :2].astype(np.float64), self.landmarks[SHOULDERS, 3]
         seen = (x_y > 0).all() and (x_y < 1).all() and (visibility > 0.5).all()  # False for NaN
         return x_y * self.size if seen and np.ptp(x_y, axis=0).max() > 0.02 else None
 
 
 class SessionLights:
-    """The last light of each session.
+    """The last light of each session: an LRU cache whose entries expire.
 
-    max_sessions: beyond it the one that has been silent longest is forgotten.
+    max_sessions: its size.
     """
 
     def __init__(self, max_sessions: int, clock: Callable[[], float] = time.monotonic):
@@ -68,8 +68,8 @@ class SessionLights:
         return len(self._kept)
 
     def earlier(self, session: str | None, view: View) -> np.ndarray:
-        """`earlier_light` for a keyframe with this view, (H, W, 4): E, and s; NO_LIGHT where none holds."""
-        self._forget()
+        """`earlier_light` for a keyframe with this view, (H, W, 4): E and s; NO_LIGHT if none is valid."""
+        self._evict()
         if session is None or session not in self._kept:
             return NO_LIGHT
         _, before, light = self._kept[session]
@@ -83,12 +83,12 @@ class SessionLights:
         return moved(light, before, view, similarity(before.shoulders, view.shoulders), slack)
 
     def keep(self, session: str, view: View, light: np.ndarray) -> None:
-        """light: (H, W, 3) float32, what `postprocess` laid on the garment."""
+        """light: (H, W, 3) float32, which `postprocess` applied to the garment."""
         self._kept[session] = self._clock(), view, light
         self._kept.move_to_end(session)
-        self._forget()
+        self._evict()
 
-    def _forget(self) -> None:
+    def _evict(self) -> None:
         oldest = self._clock() - MAX_AGE_S
         while self._kept:
             at, *_ = next(iter(self._kept.values()))
@@ -98,21 +98,23 @@ class SessionLights:
 
 
 def motion(before: np.ndarray, now: np.ndarray) -> float:
-    """How far the shoulders, (2, 2), have moved, in shoulder widths: the one that moved more."""
+    """The larger distance that one of the shoulders, (2, 2), has moved, in shoulder widths."""
     return float(np.linalg.norm(now - before, axis=1).max() / np.linalg.norm(before[1] - before[0]))
 
 
 def similarity(before: np.ndarray, now: np.ndarray) -> np.ndarray:
-    """The rotation, scale and shift, (3, 3), that take two points, (2, 2), to two others."""
-    start, end = (points @ (1, 1j) for points in (before, now))  # in the complex plane: z → turn · z + shift
-    turn = (end[1] - end[0]) / (start[1] - start[0])
-    shift = end[0] - turn * start[0]
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0, 0, 1]])
+    """The similarity transform, (3, 3), that maps two points, (2, 2), to two others."""
+    # In the complex plane a similarity transform is z → factor · z + shift.
+    start, end = (points @ (1, 1j) for points in (before, now))
+    factor = (end[1] - end[0]) / (start[1] - start[0])
+    shift = end[0] - factor * start[0]
+    a, b = factor.real, factor.imag
+    return np.array([[a, -b, shift.real], [b, a, shift.imag], [0, 0, 1]])
 
 
 def moved(light: np.ndarray, before: View, now: View, move: np.ndarray, slack: float) -> np.ndarray:
-    """`light`, (H, W, 3), of the view `before` as it lies on the crop of the view `now`, and the slack, which
-    is 0 where there was no light: (H, W, 4) float32. move: (3, 3), of the frame from then to now."""
+    """`light`, (H, W, 3), moved from the crop of the view `before` to that of the view `now`, and the slack,
+    which is 0 where there was no light: (H, W, 4) float32. move: (3, 3), of the frame from then to now."""
     height, width = light.shape[:2]
     known = np.dstack([light, np.full((height, width), slack, np.float32)])
     matrix = (
@@ -126,7 +128,7 @@ def moved(light: np.ndarray, before: View, now: View, move: np.ndarray, slack: f
 
 
 def _onto_frame(crop: tuple[int, int, int, int], size: tuple[int, int]) -> np.ndarray:
-    """From pixels of a picture of `size` (width, height) to those of the frame under its crop: (3, 3)."""
+    """The matrix from pixels of a picture of `size` (width, height) to its crop on the frame: (3, 3)."""
     x, y, *lengths = crop
     scale_x, scale_y = np.divide(lengths, size)
     return np.array([[scale_x, 0, x + (scale_x - 1) / 2], [0, scale_y, y + (scale_y - 1) / 2], [0, 0, 1]])
