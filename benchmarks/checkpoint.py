@@ -1,4 +1,4 @@
-"""What the default checkpoint is worth: photographed targets against what the real server answers.
+"""The quality of the default checkpoint: photographed targets compared with the real server's answers.
 
     python -m benchmarks.checkpoint                # what `make export` exported; starts the stack
     python -m benchmarks.checkpoint --scenes 16    # a quick look
@@ -32,7 +32,7 @@ CAPTURE_STEPS = 25
 
 
 class ServedPipeline:
-    """`training.lucy_tiny.evaluation.Dress` by the running server's `tryon` model."""
+    """`training.lucy_tiny.evaluation.Dress`, implemented with the running server's `tryon` model."""
 
     def __init__(self, runner, tryon):
         self._runner, self._tryon = runner, tryon
@@ -52,7 +52,7 @@ class ServedPipeline:
 
 
 def stage_milliseconds(rounds=30):
-    """Median of each stage alone, one row, on all cores: by ONNX Runtime, and by what serves here."""
+    """The median time of each stage alone, with one row, on ONNX Runtime and on this machine's runtime."""
     known = {"onnxruntime": OnnxStage, "openvino": OpenVinoStage}
     return {
         name: {stage: _milliseconds(known[name], stage, rounds) for stage in STAGES}

@@ -1,7 +1,7 @@
-"""`make demo`: dress the sample portrait through the running proxy, and show it.
+"""`make demo`: run the sample portrait through the proxy, and show the result.
 
-    python -m benchmarks.demo                              # starts the stack for the occasion
-    python -m benchmarks.demo --url http://localhost:5000  # uses one that runs
+    python -m benchmarks.demo                              # starts a stack of its own
+    python -m benchmarks.demo --url http://localhost:5000  # uses a running one
 
 Writes a contact sheet and its pictures to build/demo/.
 """
@@ -33,7 +33,7 @@ def from_data_uri(uri: str) -> Image.Image:
 
 
 def dress(url: str) -> dict[str, tuple[Image.Image, str]]:
-    """Pictures by name, each with a line that says how it came about."""
+    """The pictures by name, each with a caption that says how it was made."""
     frame, render = portrait.frame(), portrait.render()
     camera_frame = data_uri(portrait.encode(frame, ".jpg"), "image/jpeg")
     jacket_render = data_uri(portrait.encode(render, ".png"), "image/png")
@@ -45,7 +45,7 @@ def dress(url: str) -> dict[str, tuple[Image.Image, str]]:
         "jacket_render": jacket_render,
     }
     with connect(url.replace("http", "ws", 1) + "/ws", max_size=None, compression=None) as socket:
-        for attempt in range(2):  # the first one warms up
+        for attempt in range(2):  # the first one is a warm-up
             socket.send(json.dumps(keyframe | portrait.message() | {"timestamp": attempt}))
             began = time.perf_counter()
             live = json.loads(socket.recv())

@@ -1,4 +1,4 @@
-"""How long the proxy's event loop keeps others waiting while it serves."""
+"""How late the proxy's event loop is while it serves scans."""
 
 import asyncio
 import base64
@@ -21,10 +21,10 @@ from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
 from frontend_proxy.triton.client import Triton
 
-INTERVAL_S = 0.002  # between two looks at the clock
+INTERVAL_S = 0.002  # between two samples
 
-# Runs in a process of its own: a client's work is not the proxy's. Scans one after another until killed,
-# half of them as JSON, half as a form; prints a dot for each.
+# Runs in its own process, so that the client's work is not measured. Sends one scan after another until
+# killed, half of them as JSON, half as forms, and prints a dot for each.
 _CLIENT = """
 import itertools, sys, httpx
 url, body, photo = sys.argv[1], open(sys.argv[2], "rb").read(), open(sys.argv[3], "rb").read()
@@ -38,7 +38,7 @@ with httpx.Client(timeout=60) as client:
 
 @dataclass(frozen=True)
 class Delays:
-    """idle, busy: by how much the loop was late each time, in ms. scans: answered while busy."""
+    """idle, busy: how late the loop was at each sample, in ms. scans: answered while busy."""
 
     idle: np.ndarray
     busy: np.ndarray
@@ -61,7 +61,7 @@ async def _while_scanning(photo: bytes, seconds: float) -> Delays:
             idle = await _delays(seconds / 2)
             clients = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
             try:
-                for client in clients:  # until the first answer of each: the worker has started by then
+                for client in clients:  # until each has its first answer: then the worker has started
                     await asyncio.to_thread(client.stdout.readline)
                 busy = await _delays(seconds)
             finally:
@@ -82,7 +82,7 @@ async def _delays(seconds: float) -> np.ndarray:
 
 @contextlib.asynccontextmanager
 async def _proxy(catalog: Path) -> AsyncIterator[str]:
-    """The application on a free port; its URL."""
+    """Run the application on a free port; yields its URL."""
     settings = Settings(_env_file=None, host="127.0.0.1", port=0, catalog_dir=catalog)
     server = uvicorn.Server(server_config(settings, lambda: create_app(settings, Triton("127.0.0.1:1"))))
     task = asyncio.create_task(server.serve())

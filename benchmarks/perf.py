@@ -1,11 +1,11 @@
 """`make perf`: the real perf_analyzer against the running server's models, with real inputs.
 
-    python -m benchmarks.perf                            # starts the stack on ports of its own
-    python -m benchmarks.perf --triton localhost:8001    # uses one that runs
+    python -m benchmarks.perf                            # starts a stack of its own
+    python -m benchmarks.perf --triton localhost:8001    # uses a running one
     python -m benchmarks.perf --models unet decode
 
 Sweeps concurrency over `tryon` (a keyframe), `encode` and `decode`, and the batch size over `unet`. Writes
-each sweep's CSV to build/perf/, and all of them and a table to benchmarks/results and benchmarks/README.md.
+each sweep's CSV to build/perf/, all rows to benchmarks/results, and a table to benchmarks/README.md.
 """
 
 import argparse
@@ -34,7 +34,7 @@ TABLE = ("model", "batch", "concurrency", "inferences/s", "p50 ms", "p90 ms", "p
 
 
 async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
-    """Each model's inputs by name, as they are in the middle of a recorded keyframe."""
+    """Each model's inputs by name, taken from the middle of a recorded keyframe."""
     from tokenizers import Tokenizer
 
     pipeline = json.loads(PIPELINE.read_text())
@@ -87,9 +87,9 @@ async def _infer(client: InferenceServerClient, model: str, inputs: dict) -> dic
 def sweep(
     analyzer: PerfAnalyzer, inputs: dict, models: list[str], concurrency: str, folder: Path
 ) -> list[dict[str, str]]:
-    """perf_analyzer's own rows, each with its `model` and `batch`; each sweep's CSV goes to `folder`.
+    """perf_analyzer's rows, each with its `model` and `batch`; each sweep's CSV goes to `folder`.
 
-    What did not settle is told and left out.
+    Measurements that do not become stable are reported and left out.
     """
     rows = []
     for model in models:
@@ -122,7 +122,7 @@ def in_brief(row: dict[str, str]) -> list[str]:
 
 
 def keep(rows: list[dict[str, str]], record: Record) -> None:
-    """All of it as CSV beside the record, the table in it."""
+    """Write all rows to a CSV next to the record, and the table into the record."""
     record.sections["perf"]["rows"] = [in_brief(row) for row in rows]
     record.write()
     names = dict.fromkeys(name for row in rows for name in row)

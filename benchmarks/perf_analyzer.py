@@ -1,7 +1,7 @@
-"""NVIDIA's perf_analyzer: where it is, and how it is called.
+"""NVIDIA's perf_analyzer: finds or installs it, and calls it.
 
-Triton's containers have it. Elsewhere the newest wheel wants a newer C library than most machines have; the
-one inside tritonclient 2.50 runs with libb64 (Debian) and CUDA's runtime (PyPI) beside it.
+Triton's containers have it. The newest wheel needs a newer C library than most machines have; the one inside
+tritonclient 2.50 only needs libb64 (Debian) and CUDA's runtime (PyPI) in addition.
 """
 
 import base64
@@ -35,7 +35,7 @@ class Command:
 def locate(folder: Path) -> Command:
     """perf_analyzer from PATH, or installed into `folder`.
 
-    Raises CalledProcessError or OSError where a package cannot be had.
+    Raises CalledProcessError or OSError if a package cannot be downloaded.
     """
     if path := shutil.which("perf_analyzer"):
         return Command(Path(path))
@@ -59,7 +59,7 @@ def _libraries(folder: Path) -> list[Path]:
 
 
 class Unstable(Exception):
-    """No two windows of a measurement agreed: the machine had other work."""
+    """No two windows of a measurement agreed, because the machine had other work."""
 
 
 class PerfAnalyzer:
@@ -79,8 +79,8 @@ class PerfAnalyzer:
         """Measure `model` with these inputs; the figures go to the file `csv`.
 
         batch: rows of a request for a model that batches (its inputs have a leading axis of 1), else None.
-        concurrency: `first:last:step` requests under way at once.
-        Raises Unstable where the figures did not settle; `csv` then has those that did, if any.
+        concurrency: `first:last:step` of the number of concurrent requests.
+        Raises Unstable if the figures are not stable; `csv` then has those that are, if any.
         """
         csv.unlink(missing_ok=True)
         data = csv.with_suffix(".json")
@@ -107,7 +107,7 @@ class PerfAnalyzer:
 
 
 def _document(inputs: dict[str, np.ndarray], batched: bool) -> dict:
-    """One request as perf_analyzer's input data: raw little-endian bytes, and text for strings."""
+    """One request in perf_analyzer's input format: raw little-endian bytes, or text for strings."""
     document = {}
     for name, array in inputs.items():
         shape = list(array.shape[1:] if batched else array.shape)

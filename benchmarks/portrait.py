@@ -1,4 +1,4 @@
-"""The sample shopper: scikit-image's public-domain portrait `astronaut` in a jacket render of ours."""
+"""The sample user: scikit-image's public-domain portrait `astronaut`, with our own jacket render."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from skimage import data
 from catalog import Catalog
 from training.lucy_tiny.jackets import render_jacket
 
-# MediaPipe's own points of the face; shoulders, arms and hips by hand, since the suit's collar misleads it.
+# The face's points are MediaPipe's. Shoulders, arms and hips are set by hand, since the collar misleads it.
 _FACE = [
     (0.416, 0.252), (0.444, 0.213), (0.462, 0.216), (0.478, 0.219), (0.397, 0.207), (0.378, 0.205),
     (0.362, 0.204), (0.500, 0.238), (0.334, 0.219), (0.439, 0.288), (0.385, 0.284),
@@ -41,13 +41,13 @@ def render(size: tuple[int, int] = (768, 768)) -> np.ndarray:
 
 
 def encode(picture: np.ndarray, suffix: str) -> bytes:
-    """(H, W, 3 or 4) RGB(A) uint8 to a file's bytes; suffix `.jpg` or `.png`."""
+    """An (H, W, 3 or 4) RGB(A) uint8 picture as a file's bytes; suffix: `.jpg` or `.png`."""
     code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     return cv2.imencode(suffix, cv2.cvtColor(picture, code))[1].tobytes()
 
 
 def message() -> dict:
-    """The portrait as a keyframe message of the frontend, less its type and pictures."""
+    """The fields of the frontend's keyframe message, without its type and pictures."""
     names = ("x", "y", "z", "visibility")
     points = [dict(zip(names, map(float, point), strict=True)) for point in landmarks()]
     return {"pose": {"landmarks": points, "shoulderWidth": 0.42, "rotation": 3.1}, "fabric_id": FABRIC}

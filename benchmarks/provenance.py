@@ -33,12 +33,12 @@ def commit() -> str:
 
 
 def load_average() -> float:
-    """Of the last minute: what else the machine had to do before a measurement."""
+    """The load average of the last minute: the machine's other work before a measurement."""
     return round(os.getloadavg()[0], 2)
 
 
 def cpu_name() -> str:
-    """As the kernel names it; the architecture where it does not."""
+    """The processor's name by the kernel, or the architecture if the kernel has none."""
     try:
         found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:

@@ -1,10 +1,9 @@
-"""What the step scheduler gives: keyframes beside a capture, and keyframes of many users at once.
+"""The effect of the step scheduler: keyframes during a capture, and keyframes of many users at once.
 
-    python -m benchmarks.scheduling             # starts the stack on ports of its own
+    python -m benchmarks.scheduling             # starts a stack of its own
     python -m benchmarks.scheduling --triton 127.0.0.1:8001
 
-Everything is compared within one run, since machines are noisy: each figure is a median, and what
-counts are the ratios.
+Everything is compared within one run, since machines are noisy. Each figure is a median; compare the ratios.
 """
 
 import argparse
@@ -29,7 +28,7 @@ async def seconds(tryon, mode="keyframe", **options):
 
 
 async def beside_a_capture(tryon, rounds):
-    """Median keyframe alone and during a capture, taken in turns."""
+    """Median times of keyframes alone and during a capture, alternating."""
     alone, beside, captures = [], [], []
     for _ in range(3):
         alone += [await seconds(tryon) for _ in range(rounds)]
@@ -50,7 +49,7 @@ async def beside_a_capture(tryon, rounds):
 
 
 async def many_users(tryon, users, rounds):
-    """`users` who each ask for the next keyframe as soon as they have the last."""
+    """Figures of `users` who each send the next keyframe when the last one is answered."""
     inferences, executions = await tryon.statistics("unet")
     began = time.perf_counter()
 
@@ -83,7 +82,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--triton", help="gRPC address of a running Triton; by default a stack is started")
     parser.add_argument("--rounds", type=int, default=7, help="keyframes of each user (default: %(default)s)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON here, too")
+    parser.add_argument("--output", type=Path, help="also write the result to this JSON file")
     args = parser.parse_args()
     origin = provenance()
     with ready_stack(triton_grpc=args.triton) as stack:

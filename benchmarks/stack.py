@@ -1,4 +1,4 @@
-"""The server that a benchmark measures: one that runs already, or one started for the occasion."""
+"""The server that a benchmark measures: a running one, or one that is started for it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.stack import Stack, running_stack
 
 @contextmanager
 def ready_stack(**given: str | None) -> Iterator[Stack | SimpleNamespace]:
-    """What is `given` (for instance `url` or `triton_grpc`) if it is, else a stack of our own, once ready."""
+    """Yields the addresses `given` (like `url` or `triton_grpc`), or starts a stack if there are none."""
     if any(given.values()):
         yield SimpleNamespace(**given)
         return

@@ -1,4 +1,4 @@
-"""Many clients at once: sessions of keyframes, and captures that are fetched later."""
+"""Many concurrent clients: keyframe sessions, and captures that are fetched later."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ from tests.frontend_proxy.conftest import CAPTURE, FRAME, RENDER
 
 @dataclass
 class Sessions:
-    """Clients that send a keyframe, wait for its answer, and `pause_s` later send the next.
+    """Clients that send a keyframe, wait for its answer, and send the next one `pause_s` later.
 
-    Each keyframe takes 3, 4 or 5 steps, of different clients in different order: in step with each other they
-    would be counted in lumps, and a slow server would see more of the short ones.
-    modes: how many answers were of each mode, fallbacks with their reasons. closes: of each close code.
+    Keyframes take 3, 4 or 5 steps, in a different order for each client. Otherwise all clients would be
+    answered at the same moments, and a slow server would get more of the short ones.
+    modes: the number of answers by mode, or by reason for fallbacks. closes: by close code.
     """
 
     base: str
@@ -33,7 +33,7 @@ class Sessions:
         return await self.run_until(asyncio.create_task(asyncio.sleep(seconds)), clients)
 
     async def run_until(self, end, clients):
-        """`end` is a task."""
+        """Run until the task `end` is done."""
         await asyncio.gather(*(self._client(end, first) for first in range(clients)))
         return self
 
@@ -52,7 +52,7 @@ class Sessions:
                     await self._converse(socket, end, first)
             except ConnectionClosed as closed:
                 self.closes[closed.rcvd.code if closed.rcvd else 1006] += 1
-            except (OSError, InvalidStatus, EOFError):  # nobody there just now; a browser tries again, too
+            except (OSError, InvalidStatus, EOFError):  # no server at this moment; a browser tries again, too
                 self.closes["refused"] += 1
                 await asyncio.sleep(0.2)
 
@@ -69,8 +69,8 @@ class Sessions:
 
 
 async def accepted(base, count, every_s=0.0):
-    """`count` captures that were accepted, by their URLs' paths. What is not accepted is sent again, with its
-    key, as a client would."""
+    """The paths of `count` accepted captures. A refused one is sent again with its Idempotency-Key, as a
+    client would."""
 
     async def one(client, number):
         await asyncio.sleep(number * every_s)
@@ -90,7 +90,7 @@ async def accepted(base, count, every_s=0.0):
 
 
 async def ends(base, paths, within_s):
-    """How many of the captures ended how: `succeeded`, or a failure's code; `lost` where none knows them."""
+    """The number of captures by result: `succeeded`, a failure's code, or `lost` if the server has none."""
 
     async def one(client, path):
         while True:

@@ -1,4 +1,4 @@
-"""Messages that no client should send: real ones, broken at random in ways that reach every layer."""
+"""Malformed messages: real ones, changed at random in ways that reach every layer."""
 
 import base64
 import json
@@ -97,7 +97,7 @@ class Mutations:
         return picture[: self._random.randrange(len(picture))]
 
     def _bomb(self, picture: bytes) -> bytes:
-        """A PNG's header of many pixels, and nothing behind it."""
+        """A PNG header that announces many pixels, without data."""
         side = self._random.choice((0, 1, 3000, 2**16, 2**31 - 1))
         header = b"IHDR" + struct.pack(
             ">IIBBBBB", side, side, *self._random.choice(((8, 6), (16, 6), (1, 0))), 0, 0, 0
@@ -108,7 +108,7 @@ class Mutations:
         return self._random.choice((b"", b"GIF89a" + picture, b"RIFF\xff\xff\xff\xffWEBPVP8 ", picture * 3))
 
     def _bytes(self, frame: str | bytes) -> str | bytes:
-        """Broken as a whole; a text frame stays UTF-8, since the library refuses to send another."""
+        """The frame with some bytes changed; a text frame stays UTF-8, since the library sends no other."""
         data = bytearray(frame.encode() if isinstance(frame, str) else frame)
         for _ in range(self._random.randint(1, 5)):
             at = self._random.randrange(len(data) + 1)
@@ -121,6 +121,6 @@ class Mutations:
                     data[at:at] = self._random.randbytes(self._random.randint(1, 40))
                 case 3:
                     data[at:at] = data[: self._random.randint(0, 200)]
-        if self._random.random() < 0.05:  # of the other kind
+        if self._random.random() < 0.05:  # text as binary, and the reverse
             return bytes(data) if isinstance(frame, str) else data.decode(errors="replace")
         return data.decode(errors="replace") if isinstance(frame, str) else bytes(data)

@@ -1,4 +1,4 @@
-"""The fabric scan that this one replaces, written anew from its overview, for comparison.
+"""The fabric scan that ours replaces, reimplemented from its description, for comparison.
 
 Its steps: a perspective correction that changes nothing, CLAHE 2.0 on 8×8 tiles, a centred crop to
 1024², blended borders, a Sobel normal map, roughness from local detail, base64 PNG. The plain loops are
@@ -29,7 +29,7 @@ def make_maps(image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def correct_perspective(image: np.ndarray) -> np.ndarray:
-    """Looks for edges and then returns the photo as it is."""
+    """Finds edges, but then returns the photo unchanged, as the original does."""
     cv2.Canny(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 50, 150)
     return image
 
@@ -51,7 +51,7 @@ def crop(image: np.ndarray) -> np.ndarray:
 
 
 def make_tileable(image: np.ndarray) -> np.ndarray:
-    """Fades each border into the opposite one, line by line."""
+    """Blends each border into the opposite one, line by line."""
     result = image.astype(np.float32)
     for i in range(BLEND):
         alpha = i / BLEND
@@ -75,7 +75,7 @@ def normal_map(grey: np.ndarray, strength: float = 2.0) -> np.ndarray:
 
 
 def roughness_map(grey: np.ndarray) -> np.ndarray:
-    """Local deviation of the brightness, normalised: what is busy counts as rough."""
+    """Normalised local deviation of the brightness: a busy pattern counts as rough."""
     value = grey.astype(np.float32)
     mean = cv2.blur(value, (5, 5))
     deviation = np.sqrt(np.maximum(cv2.blur(value * value, (5, 5)) - mean * mean, 0))

@@ -1,10 +1,9 @@
-"""The backend that Lucy Serve replaces, written anew from its overview, for comparison.
+"""The backend that Lucy Serve replaces, reimplemented from its description, for comparison.
 
     python -m benchmarks.baseline.server --port 5100
 
 One process: FastAPI, one global diffusers pipeline, one inference at a time in the order of arrival. It
-speaks the same messages, on the same checkpoint, at the same resolution and with the same steps, so that
-the same client measures both.
+has the same messages, checkpoint, resolution and steps, so that the same client measures both.
 """
 
 import argparse
@@ -74,7 +73,7 @@ class Model:
 
 
 def _window(coverage: np.ndarray) -> tuple[slice, slice]:
-    """The square around the garment, as far as it lies in the frame."""
+    """The square around the garment, cropped to the frame."""
     x, y, width, height = cv2.boundingRect(coverage)
     side = round(max(width, height) * (1 + MARGIN))
     left, top = max(0, x + width // 2 - side // 2), max(0, y + height // 2 - side // 2)

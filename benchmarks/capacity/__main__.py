@@ -1,10 +1,10 @@
-"""How many users a GPU carries: a simulation, fed with measured stage times and checked against a real load.
+"""How many users a GPU can serve: a simulation with measured stage times, checked against real loads.
 
-    python -m benchmarks.capacity check     # measures this machine's stack, simulates it, compares: 4 minutes
+    python -m benchmarks.capacity check     # measures and simulates this machine's stack: 4 minutes
     python -m benchmarks.capacity table     # simulates GPUs (gpus.json): 2 minutes
 
-Both write their part of benchmarks/results/capacity.json. `table` writes capacity.md from it, and draws
-capacity.png beside. `check` ends with status 1 where p50 or p99 is off by more than 20 %.
+Both write their part of benchmarks/results/capacity.json. `table` also writes capacity.md and capacity.png
+from it. `check` ends with status 1 if p50 or p99 differ by more than 20 %.
 """
 
 import argparse
@@ -28,10 +28,10 @@ from benchmarks.stack import ready_stack
 RESULTS = Path(__file__).parents[1] / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("gpus.json")
 LIMIT_S = 0.5
-FLEETS = (1, 2, 4, 8)  # simulated; larger ones from the last
+FLEETS = (1, 2, 4, 8)  # simulated; larger fleets are extrapolated from the last
 LARGER = (32, 100, 1000)
 _CROWD = 0
-# Loads within what two cores carry and just beyond: (name, users, load).
+# Loads that two cores can just serve, and slightly more: (name, users, load).
 CHECKS = (
     ("1 user", 1, Load(captures=0)),
     ("4 users", 4, Load(captures=0)),
@@ -44,7 +44,7 @@ CHECKS = (
 
 
 async def compare(address: str, triton: Any, seconds: float) -> dict:
-    """Each load on the stack and in the simulation. The stages are measured before and after."""
+    """Measures and simulates each load. The stages are measured before and after the loads."""
     machine = await capacity_stack.measure(address, triton)
     measured = [
         await capacity_stack.drive(address, users, load, seconds, _CROWD) for _, users, load in CHECKS
@@ -53,7 +53,7 @@ async def compare(address: str, triton: Any, seconds: float) -> dict:
     machine = mean(machine, after)
     rows = []
     for (name, users, load), real in zip(CHECKS, measured, strict=True):
-        # The same shoppers: three who come at once wait for each other, here and there.
+        # The same arrival times in both: users who arrive together wait for each other.
         crowds = [
             simulate(machine, users, load, seconds=seconds, seed=seed, crowd_seed=_CROWD)
             for seed in range(20)
@@ -109,7 +109,7 @@ def table(document: dict, here: Machine) -> dict:
     for one in document["gpus"]:
         machine = gpu(document, one, here)
         alone = simulate(machine, Configuration.read("gpu").max_rows // load.capture.rows, only_captures)
-        a_minute = 60 / 54 * len(alone.keyframes)  # of 60 s a tenth is warming up
+        a_minute = 60 / 54 * len(alone.keyframes)  # a tenth of the 60 s is warm-up
         fleets = []
         for servers in FLEETS:
             users = users_within(LIMIT_S, machine, load, servers)

@@ -1,4 +1,4 @@
-"""Shoppers before simulated servers, and how many of them the servers carry."""
+"""Simulated users on simulated servers, and how many users the servers can serve."""
 
 import math
 import random
@@ -17,10 +17,10 @@ USERS_A_PROXY = 500
 
 @dataclass(frozen=True)
 class Load:
-    """What one shopper does.
+    """What one user does.
 
-    interval: seconds from one keyframe to the next; 0: the next as soon as the last is answered.
-    captures: of a shopper a second, at random times.
+    interval: seconds from one keyframe to the next; 0: the next one is sent when the last is answered.
+    captures: captures per user and second, at random times.
     """
 
     interval: float = 1.5
@@ -31,7 +31,7 @@ class Load:
 
 @dataclass
 class Tally:
-    """Seconds from arrival to answer, and what became of every keyframe."""
+    """Seconds from arrival to answer, and the number of keyframes sent, answered and dropped."""
 
     keyframes: list[float] = field(default_factory=list)
     captures: list[float] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Tally:
     rows_a_call: float = 0.0
 
     def percentile(self, share: float) -> float:
-        """Of the keyframes, the least time that `share` of them do not exceed."""
+        """The latency of the keyframes at this percentile. share: 0 to 1."""
         return percentile(self.keyframes, share)
 
 
@@ -52,8 +52,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
-class _Shopper:
-    """One socket: while a keyframe is in the works, the next ones replace each other (session.py)."""
+class _User:
+    """One socket. While a keyframe is processed, a newer one replaces the one that waits, as in the proxy."""
 
     def __init__(self, crowd: "_Crowd", proxy: "_Proxy", session: str):
         self._crowd, self._proxy, self._session = crowd, proxy, session
@@ -88,7 +88,7 @@ class _Shopper:
 
     def _answer(self, arrived: float) -> Generator[simpy.Event, Any, None]:
         crowd = self._crowd
-        yield from self._proxy.dress(self._session, crowd.load.keyframe, crowd.env.now)
+        yield from self._proxy.run_job(self._session, crowd.load.keyframe, crowd.env.now)
         crowd.tally.answered += 1
         if arrived >= crowd.warm:
             crowd.tally.keyframes.append(crowd.env.now - arrived)
@@ -104,28 +104,28 @@ class _Shopper:
 
     def _capture(self) -> Generator[simpy.Event, Any, None]:
         crowd, arrived = self._crowd, self._crowd.env.now
-        yield from self._proxy.dress(None, crowd.load.capture, crowd.env.now)
+        yield from self._proxy.run_job(None, crowd.load.capture, crowd.env.now)
         crowd.tally.captures_answered += 1
         if arrived >= crowd.warm:
             crowd.tally.captures.append(crowd.env.now - arrived)
 
 
 class _Proxy:
-    """The real balancer's choice of a server, by what this proxy alone knows."""
+    """Chooses servers with the real balancer, which knows only this proxy's own requests."""
 
     def __init__(self, servers: Mapping[str, Server]):
         self._servers = servers
         self._balancer = Balancer(slow_start_s=0)
         for name in servers:
             self._balancer.add(name, late=False)
-            self._balancer.see(name, True, 0)
+            self._balancer.set_ready(name, True, 0)
 
-    def dress(self, session: str | None, recipe: Recipe, now: float) -> Generator[simpy.Event, Any, None]:
+    def run_job(self, session: str | None, recipe: Recipe, now: float) -> Generator[simpy.Event, Any, None]:
         name = self._balancer.choose(session, (), now)
-        account = self._balancer.servers[name]
-        account.in_flight += 1
-        yield from self._servers[name].dress(recipe)
-        account.in_flight -= 1
+        state = self._balancer.servers[name]
+        state.in_flight += 1
+        yield from self._servers[name].run_job(recipe)
+        state.in_flight -= 1
 
 
 class _Crowd:
@@ -142,7 +142,7 @@ class _Crowd:
         self.chance, self.tally = random.Random(seed), Tally()
         proxies = [_Proxy(servers) for _ in range(math.ceil(users / USERS_A_PROXY))]
         for user in range(users):
-            _Shopper(self, proxies[user % len(proxies)], f"session {seed} {user}")
+            _User(self, proxies[user % len(proxies)], f"session {seed} {user}")
 
 
 def simulate(
@@ -155,10 +155,10 @@ def simulate(
     seed: int = 0,
     crowd_seed: int | None = None,
 ) -> Tally:
-    """What `users` shoppers get from `servers` alike, who arrive for `seconds`; all under way is answered.
+    """Simulate `users` on `servers` equal servers for `seconds`; what is then in progress is still answered.
 
-    The first tenth of the time counts for nothing: it starts with idle servers. crowd_seed: of the shoppers'
-    own chance alone, when they come and press the button: `capacity_stack.drive` draws it alike.
+    The first tenth of the time is warm-up and is not counted. crowd_seed: the seed of the users' arrival and
+    capture times alone; `stack.drive` draws the same times from the same seed.
     """
     env, chance = simpy.Environment(), random.Random(seed)
     configuration = Configuration.read(machine.profile)
@@ -173,14 +173,14 @@ def simulate(
 
 
 def enough(users: int, load: Load, keyframes: int = 2000) -> float:
-    """Seconds in which so many keyframes come that their 99th percentile says something; 20 at least."""
+    """Seconds until `keyframes` have been sent, enough for a 99th percentile; at least 20."""
     return max(20.0, keyframes * load.interval / users)
 
 
 def users_within(limit: float, machine: Machine, load: Load, servers: int = 1, keyframes: int = 2000) -> int:
-    """The most users of whose keyframes 99 in 100 are answered within `limit` seconds.
+    """The largest number of users for which 99 % of keyframes are answered within `limit` seconds.
 
-    A dropped one is not. With many servers, to an eighth of a user a server. 0 if one user is too many.
+    A dropped keyframe counts as late. Precise to an eighth of a user per server. 0 if one user is too many.
     """
 
     def carried(users: int) -> bool:

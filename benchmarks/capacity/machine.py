@@ -1,4 +1,4 @@
-"""What is simulated: a machine's stages with their times, and the configuration that it serves under."""
+"""What is simulated: a machine's stages with their times, and its serving configuration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 
 @dataclass(frozen=True)
 class Stage:
-    """Of one execution, by its rows.
+    """The cost of one execution, by its number of rows.
 
-    times: seconds that it takes alone.
-    busy: processor seconds, more than `times` where it keeps several cores busy; none: it runs on the GPU.
-    spread: single executions' times beside their mean, drawn from evenly.
+    times: seconds on an otherwise idle machine.
+    busy: processor seconds, more than `times` if it uses several cores; None: it runs on the GPU.
+    spread: measured ratios of single executions to their mean; the simulation draws one of them at random.
     """
 
     times: Mapping[int, float]
@@ -27,12 +27,12 @@ class Stage:
         return _between(self.times, rows)
 
     def cores(self, rows: int) -> float:
-        """That it keeps busy; 0 on the GPU."""
+        """The mean number of cores that it uses; 0 on the GPU."""
         return _between(self.busy, rows) / self.seconds(rows) if self.busy else 0.0
 
 
 def _between(known: Mapping[int, float], rows: int) -> float:
-    """On straight lines between what is known, and on from the last two; in proportion to a single one."""
+    """Linear interpolation, extrapolated from the last two points; in proportion to one known point."""
     sizes = sorted(known)
     if rows in known or len(sizes) == 1:
         return known.get(rows, known[sizes[0]] * rows / sizes[0])
@@ -44,13 +44,14 @@ def _between(known: Mapping[int, float], rows: int) -> float:
 
 @dataclass(frozen=True)
 class Machine:
-    """
+    """One server machine.
+
     stages: preprocess, vae_encoder, unet, vae_decoder, postprocess.
-    overhead: seconds of a job that no stage accounts for, on one core.
-    wakes: seconds more for a job that finds the machine asleep, drawn from evenly: idle cores wake late,
-        virtual ones above all, at each of the job's hops between processes, and caches are cold.
-    batch_sizes: to which the UNet's rows are padded; none where a row costs its full time.
-    profile: of the model repository's configurations that it runs under.
+    overhead: seconds per job outside all stages, on one core.
+    wakes: measured extra seconds of a job on an idle machine, one of which is drawn at random. Idle cores,
+        virtual ones above all, wake up late at each of the job's hops between processes, and caches are cold.
+    batch_sizes: sizes to which the UNet's rows are padded; empty if every row costs its full time.
+    profile: the profile of the model repository's configurations.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a job asks of the UNet. live: a keyframe."""
+    """The UNet work of one job. live: True for a keyframe."""
 
     live: bool
     steps: int
@@ -73,8 +74,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the repository's configurations and the profile say. max_batch: where Triton batches requests by
-    itself."""
+    """The limits of the configurations and the profile. max_batch: of the models that Triton batches."""
 
     max_rows: int
     capture_interval: int

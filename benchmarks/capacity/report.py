@@ -1,4 +1,4 @@
-"""The simulation's results as a page and a picture."""
+"""The simulation's results as a page and a plot."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def as_markdown(results: dict) -> str:
 **Simulated; the GPUs' times are assumed.** {assumed["note"]}
 
 {assumed["checkpoint"]}: a keyframe takes {keyframe["steps"]} steps of {keyframe["rows"]} row, a capture
-{capture["steps"]} of {capture["rows"]}. A shopper sends a keyframe every 1.5 s and asks for a capture every
-two minutes. `preprocess`, `postprocess` and what no stage accounts for take as long as on the machine that is
-measured. Every keyframe takes all its steps; the proxy, which takes 2 ms, and the network are left out. A
-session stays at one server, and some servers have more sessions than others: the fewer fit on a GPU, the more
-that costs. Fleets with a * are the largest simulated one, enlarged.
+{capture["steps"]} of {capture["rows"]}. A user sends a keyframe every 1.5 s and asks for a capture every two
+minutes. `preprocess`, `postprocess` and the overhead outside the stages take as long as on the measured
+machine. Every keyframe takes all its steps. The proxy, which takes 2 ms, and the network are left out. A
+session stays on one server, and some servers have more sessions than others: the fewer sessions fit on a
+GPU, the more this costs. Fleets with a * are extrapolated from the largest simulated one.
 
 {_table(FLEET_HEAD, _fleet_rows(found))}
 
@@ -34,8 +34,8 @@ that costs. Fleets with a * are the largest simulated one, enlarged.
 ## The simulation beside the stack
 
 At commit {checked["commit"]} on {checked["machine"]["cores"]} cores without a GPU, load average
-{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load. On a machine that does
-other things, too, this says nothing: the simulation knows of no others.
+{checked["load_average_before"]} before; {checked["seconds_each"]:g} s of each load. The check is only valid
+on a machine without other work, because the simulation assumes none.
 
 {comparison(checked)}
 """
@@ -89,7 +89,7 @@ def _check_rows(checked: dict) -> list[tuple]:
 
 
 def _deviations(checked: dict) -> list[float]:
-    """Simulated by measured, less 1: p50 and p99 of each load."""
+    """Relative errors of the simulation: p50 and p99 of each load."""
     return [
         row[name]["simulated_ms"] / row[name]["measured_ms"] - 1
         for row in checked["loads"]

@@ -17,11 +17,11 @@ from benchmarks.capacity.machine import Configuration, Machine, Recipe
 from pipeline.denoising.batching import padded_size
 from pipeline.denoising.scheduler import Scheduler
 
-FALLS_ASLEEP_S = 0.05  # without a job; a request after 0.1 s of silence takes as long as one after 2 s
+IDLE_AFTER_S = 0.05  # without a job; a request after 0.1 s of idle time takes as long as one after 2 s
 
 
 class Cores:
-    """Shared evenly: while more cores are asked for than there are, everything takes as much longer."""
+    """Cores that all tasks share: if they need more than there are, all slow down in proportion."""
 
     def __init__(self, env: simpy.Environment, count: float):
         self._env, self._count = env, count
@@ -54,7 +54,7 @@ class Cores:
             timeout.callbacks.append(self._finish)
 
     def _finish(self, timeout: simpy.Event) -> None:
-        if timeout.value != self._round:  # something came in between, and planned anew
+        if timeout.value != self._round:  # a task arrived in the meantime, and its plan replaced this one
             return
         self._advance()
         for done in [done for done, (left, _) in self._running.items() if left <= 1e-9]:
@@ -81,32 +81,32 @@ class Server:
             for stage in ("preprocess", "vae_encoder", "vae_decoder", "postprocess")
         }
         self._steps = _Steps(self, configuration)
-        self._under_way, self._last_end = 0, -math.inf
+        self._in_progress, self._last_end = 0, -math.inf
         self.calls = 0  # of the UNet
         self.rows = 0  # in them, without padding
 
-    def dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
-        """One job, as `tryon` takes it through."""
-        asleep = self._under_way == 0 and self.env.now - self._last_end > FALLS_ASLEEP_S
-        self._under_way += 1
-        if asleep:
+    def run_job(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
+        """Run one job in the order of the `tryon` model."""
+        idle = self._in_progress == 0 and self.env.now - self._last_end > IDLE_AFTER_S
+        self._in_progress += 1
+        if idle:
             yield self.env.timeout(self._chance.choice(self._machine.wakes))
-        yield from self._dress(recipe)
-        self._under_way -= 1
+        yield from self._admit(recipe)
+        self._in_progress -= 1
         self._last_end = self.env.now
 
-    def _dress(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
+    def _admit(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
         if not recipe.live:
-            yield from self._make(recipe)
+            yield from self._run_stages(recipe)
             return
-        with self._live.request() as place:
-            yield place
-            with self._steps.live_under_way():
-                yield from self._make(recipe)
+        with self._live.request() as slot:
+            yield slot
+            with self._steps.live_request():
+                yield from self._run_stages(recipe)
 
-    def _make(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
-        with self._encoders.request() as place:
-            yield place
+    def _run_stages(self, recipe: Recipe) -> Generator[simpy.Event, Any, None]:
+        with self._encoders.request() as slot:
+            yield slot
             yield self._pools["preprocess"].run()
             yield self._pools["vae_encoder"].run()
         yield self._cores.run(self._machine.overhead, 1)
@@ -120,8 +120,8 @@ class Server:
         if cores := stage.cores(rows):
             yield self._cores.run(seconds, cores)
         else:
-            with self._gpu.request() as turn:
-                yield turn
+            with self._gpu.request() as slot:
+                yield slot
                 yield self.env.timeout(seconds)
 
     def predict(self, rows: int) -> Generator[simpy.Event, Any, None]:
@@ -131,7 +131,7 @@ class Server:
 
 
 class _Pool:
-    """A model's instances: each takes what waits, up to a batch, as Triton's dynamic batcher does."""
+    """A model's instances. Each takes waiting requests up to a batch, as Triton's dynamic batcher does."""
 
     def __init__(self, server: Server, stage: str, instances: int, max_batch: int):
         self._server, self._stage, self._max_batch = server, stage, max_batch
@@ -156,7 +156,7 @@ class _Pool:
 
 @dataclass(eq=False)
 class _Job:
-    """As the scheduler sees it."""
+    """What the scheduler knows of a job."""
 
     live: bool
     rows: int
@@ -165,36 +165,36 @@ class _Job:
 
 
 class _Steps:
-    """The served scheduler in simulated time: as the stepper runs it, without a network."""
+    """Runs the served scheduler in simulated time, as the stepper does, but without a network."""
 
     def __init__(self, server: Server, configuration: Configuration):
         self._server = server
         self._scheduler: Scheduler[_Job] = Scheduler(configuration.max_rows, configuration.capture_interval)
         self._running = False
-        self._asked_anew = server.env.event()
+        self._schedule_again = server.env.event()
 
     @contextmanager
-    def live_under_way(self) -> Iterator[None]:
+    def live_request(self) -> Iterator[None]:
         self._scheduler.live_begins()
         try:
             yield
         finally:
             if self._scheduler.live_ends():
-                self._ask_anew()
+                self._notify()
 
     def run(self, recipe: Recipe) -> simpy.Event:
         job = _Job(recipe.live, recipe.rows, recipe.steps, self._server.env.event())
         self._scheduler.add(job)
         if job.live:
-            self._ask_anew()
+            self._notify()
         if not self._running:
             self._running = True
             self._server.env.process(self._tick_while_jobs())
         return job.finished
 
-    def _ask_anew(self) -> None:
-        self._asked_anew.succeed()
-        self._asked_anew = self._server.env.event()
+    def _notify(self) -> None:
+        self._schedule_again.succeed()
+        self._schedule_again = self._server.env.event()
 
     def _tick_while_jobs(self) -> Generator[simpy.Event, Any, None]:
         env = self._server.env
@@ -202,7 +202,7 @@ class _Steps:
             began = env.now
             tick = self._scheduler.schedule(began)
             if not tick.jobs:
-                yield env.timeout(tick.wait_s) | self._asked_anew
+                yield env.timeout(tick.wait_s) | self._schedule_again
                 continue
             yield from self._server.predict(sum(job.rows for job in tick.jobs))
             for job in tick.jobs:

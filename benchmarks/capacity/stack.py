@@ -1,4 +1,4 @@
-"""What the simulation is fed with and checked against: a running Triton's stages, and real loads on it."""
+"""Measurements of a running Triton: its stages, which the simulation takes, and real loads to check it."""
 
 import asyncio
 import os
@@ -20,14 +20,17 @@ from benchmarks.perf import real_inputs
 from tests.tryon_client import Tryon, keyframe
 
 ROUNDS = 20
-PAUSE_S = 1.2  # after which a machine sleeps; one shopper's keyframes leave about as much
+PAUSE_S = 1.2  # long enough for the cores to go idle, and about the pause between one user's keyframes
 ROWS = {"vae_encoder": (1, 2, 4), "unet": (1, 2, 4, 8), "vae_decoder": (1, 2, 4)}
-ENSEMBLES = {"preprocess": "encode", "postprocess": "decode"}  # a stage, and what calls it with real inputs
+ENSEMBLES = {
+    "preprocess": "encode",
+    "postprocess": "decode",
+}  # a stage, and the ensemble that calls it with real inputs
 PICTURES = keyframe("transparent_no_pose")
 
 
 async def measure(address: str, triton: psutil.Process) -> Machine:
-    """The stages of the Triton at `address`, on a machine that does nothing else."""
+    """Measure the stages of the Triton at `address`, on an otherwise idle machine."""
     inputs = await real_inputs(address)
     height, width = 8 * np.array(inputs["decode"]["latents"].shape[-2:])
     pixels = np.random.default_rng(0).uniform(-1, 1, (1, 3, height, width)).astype(np.float32)
@@ -50,7 +53,7 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
         seconds, reports = await _keyframes(tryon, pause=0)
         rested, _ = await _keyframes(tryon, PAUSE_S)
     steps = reports[0]["steps"]
-    # What a tick takes beside the UNet: the stacking, the call from `tryon` and back.
+    # What a tick takes in addition to the UNet: stacking rows, and the call from `tryon` and back.
     ticks = statistics.fmean(report["latency_ms"]["denoise"] for report in reports) / 1000 / steps
     tick = max(0.0, ticks - stages["unet"].times[1])
     unet = stages["unet"]
@@ -63,7 +66,7 @@ async def measure(address: str, triton: psutil.Process) -> Machine:
 
 
 async def _keyframes(tryon: Tryon, pause: float) -> tuple[list[float], list[dict]]:
-    """Seconds and report of each of some keyframes, one by one, each after a pause."""
+    """Seconds and reports of keyframes that are sent one at a time, each after a pause."""
     seconds, reports = [], []
     for _ in range(ROUNDS):
         await asyncio.sleep(pause)
@@ -78,7 +81,7 @@ class _Probe:
         self._client, self._triton = client, triton
 
     async def stage(self, model: str, called: str, inputs: dict[str, np.ndarray]) -> Stage:
-        """One execution of `model`, by Triton's own count, while `called` is called one by one."""
+        """The cost of `model` by Triton's statistics, while `called` gets one request at a time."""
         tensors = []
         for name, array in inputs.items():
             tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
@@ -94,12 +97,12 @@ class _Probe:
             seconds.append(time.perf_counter() - began)
         after = await self._computed(model)
         mean = (after[1] - before[1]) / (after[0] - before[0])
-        # `preprocess` and `postprocess` are on one core; the ensemble's other part is not.
+        # `preprocess` and `postprocess` run on one core; the rest of the ensemble does not.
         busy = mean if called != model else (self._cpu_seconds() - busy) / ROUNDS
         return Stage({1: mean}, {1: busy}, [each / statistics.fmean(seconds) for each in seconds])
 
     async def _computed(self, model: str) -> tuple[int, float]:
-        """(executions, seconds that they took) so far."""
+        """The number of executions so far, and their total seconds."""
         stats = (await self._client.get_inference_statistics(model)).model_stats[0]
         parts = stats.inference_stats
         taken = parts.compute_input.ns + parts.compute_infer.ns + parts.compute_output.ns
@@ -119,12 +122,12 @@ def _repeated(inputs: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]
 
 
 async def drive(address: str, users: int, load: Load, seconds: float, seed: int) -> Tally:
-    """The load that `simulate` simulates, on a real Triton."""
+    """Run the load that `simulate` simulates on a real Triton."""
     chance, tally = random.Random(seed), Tally()
     async with Tryon.connect(address) as tryon:
         before = await tryon.statistics("unet")
         crowd = _Crowd(tryon, load, seconds, tally)
-        await asyncio.gather(*(crowd.shopper(random.Random(chance.random())) for _ in range(users)))
+        await asyncio.gather(*(crowd.user(random.Random(chance.random())) for _ in range(users)))
         after = await tryon.statistics("unet")
     tally.rows_a_call = (after[0] - before[0]) / max(1, after[1] - before[1])
     return tally
@@ -136,7 +139,7 @@ class _Crowd:
         self._began = time.perf_counter()
         self._until, self._warm = self._began + seconds, self._began + seconds / 10
 
-    async def shopper(self, chance: random.Random) -> None:
+    async def user(self, chance: random.Random) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._camera(chance, tasks))
             if self._load.captures:

@@ -1,10 +1,10 @@
-"""How good and how fast the fabric scan is, beside the scan that it replaces.
+"""How good and how fast the fabric scan is, compared with the scan that it replaces.
 
-    python -m benchmarks.fabric          # all of it, about five minutes on two cores
+    python -m benchmarks.fabric          # everything, about five minutes on two cores
     python -m benchmarks.fabric --quick  # fewer photos, no timing
 
-Writes each section's figures to benchmarks/results/fabric.json as it ends, and a picture to
-build/benchmarks/. Exits with 1 when a measure lies outside its range. The old scan's steps run on the same
+Writes each section's figures to benchmarks/results/fabric.json when it ends, and a contact sheet to
+build/benchmarks/. Exits with status 1 if a measure is outside its range. The old scan's steps run on the same
 photos in the same run.
 """
 
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def _write(path: Path, section: str, measures: list[Measure]) -> None:
-    """Put a section's figures into the file, beside those of the others."""
+    """Add a section's figures to the file and keep those of the other sections."""
     document = json.loads(path.read_text()) if path.exists() else {}
     rows = [
         {
@@ -88,7 +88,7 @@ def _write(path: Path, section: str, measures: list[Measure]) -> None:
 
 
 def _write_sheet(path: Path) -> None:
-    """Measured cloth under a shadow, scanned: its contact sheets in one picture."""
+    """Scan measured cloth under a shadow, and write the contact sheets into one picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sheets = []
     for name in ("fabric_weave", "felt", "leather"):

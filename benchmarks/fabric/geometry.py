@@ -1,4 +1,4 @@
-"""How well the scan finds the cloth: its repeat, its corners."""
+"""Sections on geometry: does the scan find the cloth's repeat and corners?"""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ GREY = np.array([0.45, 0.42, 0.4]), np.array([0.2, 0.2, 0.24])
 
 
 def periods(quick: bool) -> Iterator[Measure]:
-    """Weaves of known period, turned as well, and cloth without one."""
+    """Weaves of known period, also rotated, and cloth without a period."""
     errors, angles = [], []
     for draft in list(DRAFTS)[: 2 if quick else len(DRAFTS)]:
         for pitch in ((7.3, 8.1), (12.7, 11.4), (17.3, 16.2)):
@@ -51,7 +51,7 @@ def perspective(quick: bool) -> Iterator[Measure]:
         cloth = woven(recipes[index % len(recipes)])
         corners = np.array([[330, 250], [1080, 230], [1120, 940], [300, 960]]) + rng.uniform(-90, 90, (4, 2))
         tone = np.array([[168, 140, 105], [70, 62, 58], [225, 224, 220], [120, 128, 132]])[
-            (index + index // len(recipes)) % 4  # each cloth on other tables
+            (index + index // len(recipes)) % 4  # each cloth on several tables
         ]
         grain = cv2.GaussianBlur(rng.normal(0, 1, (1200, 1400)), (0, 0), sigmaX=12, sigmaY=1.5)
         table = np.clip(tone + 30 * grain[..., None] / grain.std() * 0.15, 0, 255)

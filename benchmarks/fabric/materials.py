@@ -1,4 +1,4 @@
-"""Measured materials, read as files from packages whose code is not imported, and photos made of them."""
+"""Measured materials, read as files from packages whose code is not imported, and photos made from them."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb, srgb_to_linear
 
 CLOTH = ("fabric_weave", "felt", "leather", "carbon_fiber")
-GROUND = ("tiles", "rocks")  # no cloth, but photographed with their normals
+GROUND = ("tiles", "rocks")  # not cloth, but with measured normals
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Material:
 def measured(name: str) -> Material:
     """One of `CLOTH` (threejs-materials, CC0) or of `GROUND` (pypbr, MIT) at 1024².
 
-    Its albedo is scaled so that no light clips it.
+    Its albedo is scaled so that no light field clips it.
     """
     if name in GROUND:
         folder = _package("pypbr").parent / "tests" / "data" / name
@@ -73,7 +73,7 @@ def jpeg(linear: np.ndarray, quality: int = 95) -> bytes:
 
 
 def table_top(cloth: np.ndarray, corners: np.ndarray, table: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A photo (height, width) = `size` of `cloth` (uint8 RGB) lying with its corners at `corners` (4, 2).
+    """A photo of size (height, width) of `cloth` (uint8 RGB) whose corners lie at `corners` (4, 2).
 
     Cloth is about 1 mm thick, so its shadow reaches some 0.5 % of a 20 cm swatch beside it.
     """

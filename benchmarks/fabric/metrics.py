@@ -1,5 +1,5 @@
-"""The measures of a material, each with the range it must lie in: from below too, so that a mirrored
-tile, a flat grey or a normal map that always looks up cannot pass."""
+"""The measures of a material. Each has an upper and a lower limit, so that a mirrored tile, a flat grey or
+a normal map that always points up cannot pass."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure, the range it must lie in, and the old scan's figure where it has one."""
+    """One figure, its allowed range, and the old scan's figure if it has one."""
 
     name: str
     value: float
@@ -33,18 +33,18 @@ def lab(linear: np.ndarray) -> np.ndarray:
 
 
 def delta_e(albedo: np.ndarray, truth: np.ndarray) -> float:
-    """Mean ΔE76 (CIE 1976) of linear RGB, after one factor for the exposure, which no photo tells."""
+    """Mean ΔE76 (CIE 1976) of linear RGB, after one factor for the exposure, which a photo does not tell."""
     exposure = np.median(truth.mean(axis=2) / np.maximum(albedo.mean(axis=2), 1e-4))
     return float(np.linalg.norm(lab(albedo * exposure) - lab(truth), axis=2).mean())
 
 
 def contrast_ratio(albedo: np.ndarray, truth: np.ndarray) -> float:
-    """Local contrast (deviation of L* from its blur) by that of the truth."""
+    """Local contrast (deviation of L* from its blur), divided by that of the ground truth."""
     return _contrast(albedo) / _contrast(truth)
 
 
 def wrap_ratio(image: np.ndarray) -> float:
-    """The farther of both axes from 1: step over the border by the mean step inside."""
+    """The step across the border divided by the mean step inside, for the axis where it is farther from 1."""
     value = image.astype(np.float32)
     ratios = []
     for axis in (0, 1):
@@ -54,16 +54,16 @@ def wrap_ratio(image: np.ndarray) -> float:
 
 
 def cut_step(image: np.ndarray, cut: np.ndarray) -> float:
-    """The mean step at the cut by the 95th percentile of the steps elsewhere."""
+    """The mean step at the cut, divided by the 95th percentile of the steps elsewhere."""
     value = image.astype(np.float32)
     step = sum(np.abs(value - np.roll(value, 1, axis)).mean(axis=2) for axis in (0, 1))
     return float(step[cut].mean() / np.percentile(step[~cut], 95))
 
 
 def band_contrast(image: np.ndarray, cut: np.ndarray, shift: tuple[int, int], width: int = 12) -> float:
-    """Local contrast in a band about the cut by that of the same band moved by `shift` rows and columns.
+    """Local contrast in a band around the cut, divided by that of the band moved by `shift` rows and columns.
 
-    1 where the cut neither blurs nor marks. The shift is whole repeats of a print, so that both bands
+    1 if the cut neither blurs nor shows. The shift is a multiple of the print's repeat, so that both bands
     lie on the same stripes.
     """
     band = cv2.dilate(cut.astype(np.uint8), np.ones((2 * width + 1,) * 2, np.uint8)) == 1
@@ -79,7 +79,7 @@ def angle(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean correlation of the normals' x and of their y: 0 for a flat normal map, whatever its angle."""
+    """Mean correlation of the normals' x and y components: 0 for a flat normal map, whatever its angle."""
     pairs = ((one[..., i].ravel(), other[..., i].ravel()) for i in (0, 1))
     return float(np.mean([np.corrcoef(*pair)[0, 1] if pair[0].std() > 0 else 0.0 for pair in pairs]))
 

@@ -1,4 +1,4 @@
-"""Whether a scan repeats itself, and refuses what is no photo of cloth."""
+"""Section on robustness: is a scan repeatable, and does it refuse unusable photos?"""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from fabric.builtin import RECIPES
 
 
 def robustness(quick: bool) -> Iterator[Measure]:
-    """Same bytes twice, and photos that are none."""
+    """The same photo twice, and unusable photos."""
     photo = jpeg(RECIPES["denim-blue"].make(2))
     yield Measure("byte-identical maps of one photo", float(scan(photo).maps == scan(photo).maps), 1, 1)
     bad = {

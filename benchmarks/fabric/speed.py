@@ -1,7 +1,7 @@
-"""How fast the fabric scan is, beside the scan that it replaces, and what it costs the proxy.
+"""How fast the fabric scan is, compared with the scan that it replaces, and what it costs the proxy.
 
-Scans are timed in processor time of all threads, so that what else runs on the machine counts for little:
-on an idle machine the clock shows no more.
+Scans are timed in processor time of all threads, so that other work on the machine matters little. On an idle
+machine the elapsed time is no longer than that.
 """
 
 import cProfile
@@ -33,7 +33,7 @@ STAGES: tuple[FunctionType, ...] = (
     relief.roughness_map, relief.occlusion_map, encode.encode,
 )  # fmt: skip
 ROUNDS = 3
-SCANS_A_ROUND = 10  # of ours, for one of the old
+SCANS_A_ROUND = 10  # scans of ours for each scan of the old one
 
 
 def photo() -> bytes:
@@ -43,7 +43,7 @@ def photo() -> bytes:
 
 
 def speed(quick: bool) -> Iterator[Measure]:
-    """A 12-megapixel JPEG, in one process and in one a core, this scan and the old one in turn."""
+    """A 12-megapixel JPEG, in one process and in one process per core; both scans alternate."""
     if quick:
         return
     keep_memory()
@@ -74,7 +74,7 @@ def serving(quick: bool) -> Iterator[Measure]:
 
 
 def _stages(data: bytes) -> dict[str, float]:
-    """Milliseconds of processor time that one scan spends in each stage."""
+    """Milliseconds of processor time of each stage of one scan."""
     count = 10
     profile = cProfile.Profile(time.process_time)
     profile.enable()
@@ -90,16 +90,16 @@ def _stages(data: bytes) -> dict[str, float]:
 
 
 def _scans_a_minute(data: bytes) -> tuple[float, float]:
-    """Of this scan and of the old one: as many processes as cores, each with one thread, in turn.
+    """Scans per minute of this scan and of the old one, alternating, in one process with one thread per core.
 
-    Both keep their memory, as the proxy's worker does.
+    Both keep freed memory, as the proxy's worker does.
     """
     cores = os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, context, initializer=_one_thread) as pool:
 
         def minutes(function: Callable[[bytes], object], times: int) -> float:
-            """That `times` scans in each process take, in the mean."""
+            """Mean minutes that `times` scans take in each process."""
             return sum(pool.map(partial(_repeated, function, data), [times] * cores)) / cores / 60
 
         minutes(scan, 2)

@@ -1,4 +1,4 @@
-"""How true the maps are: colour, seams, normals."""
+"""Sections on the maps: are colour, seams and normals right?"""
 
 import statistics
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ def normals(quick: bool) -> Iterator[Measure]:
         code = grey_square(linear_to_srgb(material.albedo))
         old = baseline.normal_map(code)[..., ::-1] / 127.5 - 1
         old /= np.linalg.norm(old, axis=2, keepdims=True)
-        signs = (old, old * [1, -1, 1])  # whichever way its y points
+        signs = (old, old * [1, -1, 1])  # because the old scan does not say which way y points
         old_angle = min(metrics.angle(n, material.normal) for n in signs)
         old_likeness = max(metrics.likeness(n, material.normal) for n in signs)
         photo = cv2.imencode(".png", cv2.cvtColor(linear_to_srgb(material.albedo), cv2.COLOR_RGB2BGR))[
@@ -122,7 +122,7 @@ def normals(quick: bool) -> Iterator[Measure]:
 
 
 def _half_way(tile: Tile) -> tuple[int, int]:
-    """About half a tile down and across, in whole repeats, in pixels: where a plaid has the same stripes."""
+    """A shift (down, across) in pixels of about half a tile: whole repeats, so that stripes match."""
     shift = []
     for side, repeat in zip((tile.frame.down, tile.frame.across), tile.repeats[::-1], strict=True):
         count = round(float(np.linalg.norm(side)) / repeat.period) if repeat else 2

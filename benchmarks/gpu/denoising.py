@@ -1,4 +1,4 @@
-"""A whole picture: the stages in the order in which they are served."""
+"""A whole picture: the stages in serving order."""
 
 from diffusers import DDIMScheduler
 from torch import Tensor
@@ -10,7 +10,7 @@ MODES = {"keyframe": {"steps": 4, "rows": 1}, "capture": {"steps": 25, "rows": 2
 
 
 def denoise(mode: str, runs: dict[str, Run], inputs: dict[str, Inputs], users: int) -> Tensor:
-    """A picture for every user: encode, the mode's steps, decode. Serving caches the text's embeddings."""
+    """Make one picture per user: encode, denoise, decode. The server caches the text's embeddings."""
     steps, guided = MODES[mode]["steps"], MODES[mode]["rows"] == 2
     scheduler = DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
     scheduler.set_timesteps(steps)

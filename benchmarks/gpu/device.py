@@ -1,4 +1,4 @@
-"""What this device can do at best, and how long a call takes on it."""
+"""The device's peak rates, the lower bound of a call's time, and its measured time."""
 
 import importlib.metadata
 import platform
@@ -15,7 +15,7 @@ from benchmarks.gpu.networks import Inputs
 
 
 def milliseconds(run: Callable[[], object], device: str, budget: float) -> float:
-    """The median over about `budget` seconds, 5 runs at least, after 3 that do not count; of 0 s, one run."""
+    """The median of 5 or more runs within about `budget` seconds, after 3 warm-up runs; 0 is one run."""
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < (8 if budget else 1) or time.perf_counter() - began < budget:
@@ -28,7 +28,7 @@ def milliseconds(run: Callable[[], object], device: str, budget: float) -> float
 
 
 def measure_device(device: str, dtype: torch.dtype, budget: float) -> dict[str, float]:
-    """The matrix rate in FLOP/s and the bandwidth in byte/s, of which the floors are made."""
+    """The matrix rate in FLOP/s and the bandwidth in byte/s, from which the lower bounds are computed."""
     side = 8192 if device == "cuda" else 512
     square = torch.randn(side, side, device=device, dtype=dtype)
     product = torch.empty_like(square)
@@ -40,7 +40,7 @@ def measure_device(device: str, dtype: torch.dtype, budget: float) -> dict[str, 
 
 
 def floor(network: nn.Module, inputs: Inputs, rates: dict[str, float]) -> dict[str, float]:
-    """The least time that this call can take on this device, in milliseconds."""
+    """The lower bound of this call's time on this device, in milliseconds."""
     with FlopCounterMode(display=False) as counter:
         output = network(**inputs)
     moved = (*network.parameters(), *inputs.values(), output)
@@ -50,7 +50,7 @@ def floor(network: nn.Module, inputs: Inputs, rates: dict[str, float]) -> dict[s
 
 
 def gpu_memory_used() -> int | None:
-    """Bytes in use on the whole device: torch does not see what the other engines take."""
+    """Bytes in use on the whole device, since torch does not count other engines' memory; None on a CPU."""
     if not torch.cuda.is_available():
         return None
     torch.cuda.empty_cache()

@@ -18,11 +18,11 @@ Run = Callable[[], Tensor]
 
 
 class Skipped(Exception):
-    """This machine has not what the engine needs."""
+    """This machine lacks something that the engine needs."""
 
 
 class Eager:
-    """diffusers as it comes."""
+    """diffusers without changes."""
 
     def __init__(self, network: nn.Module, largest: Inputs, folder: Path):
         self.network = network
@@ -65,7 +65,7 @@ class CudaGraph(Eager):
 
 
 class OnnxRuntime:
-    """ONNX Runtime, inputs and outputs where they lie on the device."""
+    """ONNX Runtime, with inputs and outputs that stay on the device."""
 
     def __init__(self, network: nn.Module, largest: Inputs, folder: Path):
         try:
@@ -98,7 +98,7 @@ class OnnxRuntime:
 
 
 class TensorRT:
-    """A strongly typed engine with the batch range that is served: 1 to the most, tuned for 4."""
+    """A strongly typed engine for batches from 1 to the largest, tuned for 4, as it is served."""
 
     def __init__(self, network: nn.Module, largest: Inputs, folder: Path):
         if not torch.cuda.is_available():
@@ -147,21 +147,21 @@ ENGINES: dict[str, Any] = {
 
 
 def contiguous_output(network: nn.Module, inputs: Inputs) -> Tensor:
-    """A place for the output, row by row, as engines write; torch's own may be permuted in memory."""
+    """An empty contiguous output, as engines write it; torch's own output may have another memory layout."""
     return torch.empty_like(network(**inputs), memory_format=torch.contiguous_format)
 
 
 def write_onnx(network: nn.Module, largest: Inputs, folder: Path) -> str:
-    """`folder`/model.onnx with a dynamic batch, written once."""
+    """Write `folder`/model.onnx with a dynamic batch, once, and return its path."""
     path = folder / "model.onnx"
     if not path.exists():
         try:
-            import onnxscript  # noqa: F401  (what torch exports with)
+            import onnxscript  # noqa: F401  (torch's exporter needs it)
         except ImportError as error:
             raise Skipped(f"no onnxscript, which torch exports ONNX with ({error})") from error
         batch = torch.export.Dim("batch", min=1, max=64)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
+            warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
             program = torch.onnx.export(
                 network,
                 kwargs=largest,

@@ -44,7 +44,7 @@ class Decoder(nn.Module):
 
 
 def make_networks(tiny: bool, device: str, dtype: torch.dtype) -> dict[str, nn.Module]:
-    """Of the architecture of stable-diffusion-v1-5/stable-diffusion-inpainting, or as small as can be."""
+    """The architecture of stable-diffusion-v1-5/stable-diffusion-inpainting, or the smallest possible one."""
     torch.manual_seed(0)
     widths, vae_widths = (
         ((32, 64), (32, 32, 32, 32)) if tiny else ((320, 640, 1280, 1280), (128, 256, 512, 512))

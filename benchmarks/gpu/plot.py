@@ -1,4 +1,4 @@
-"""The report as a picture."""
+"""The report as a plot."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from benchmarks.gpu.engines import ENGINES
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
-    """Each stage's time over the batch beside its floor, and whole pictures, one row for each resolution."""
+    """Each stage's time by batch with its lower bound, and whole pictures; one row per resolution."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Every engine on every stage, batch and resolution, and on whole pictures."""
+"""Measures every engine on every stage, batch and resolution, and on whole pictures."""
 
 import argparse
 import gc
@@ -53,18 +53,18 @@ def measure_modes(
 
 
 def attempt(bind: Callable[[], Run], args: argparse.Namespace) -> tuple[Run | None, float | None]:
-    """What was bound, and its median in milliseconds; None where the memory does not hold it."""
+    """The bound run and its median in milliseconds; None for both if the memory is too small."""
     try:
         run = bind()
         return run, milliseconds(run, args.device, args.budget)
-    except Exception as error:  # each library has an error of its own for it
+    except Exception as error:  # each library raises its own error
         if not any(word in str(error).lower() for word in ("out of memory", "allocat")):
             raise
         return None, None
 
 
 def sweep(args: argparse.Namespace) -> dict[str, Any]:
-    """The report. An engine that is missing or fails is left out, and said so: an hour's run goes on."""
+    """Measure everything and return the report. A missing or failing engine is reported and skipped."""
     dtype = torch.float16 if args.device == "cuda" else torch.float32
     rates = measure_device(args.device, dtype, args.budget)
     report: dict[str, Any] = {

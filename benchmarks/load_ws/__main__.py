@@ -1,6 +1,6 @@
-"""What the proxy costs and holds: sockets with keyframes, beside captures, before a real Triton.
+"""The proxy's cost and capacity: sockets with keyframes, and concurrent captures, in front of a real Triton.
 
-    python -m benchmarks.load_ws                        # all of it, on a stand-in for the model
+    python -m benchmarks.load_ws                        # all loads, on a stand-in for the model
     python -m benchmarks.load_ws --repository model_repository --sockets 4 --closed --captures 1
 
 `benchmarks/stand_in` is a model `tryon` that waits instead of computing, so the figures are the proxy's. The
@@ -41,13 +41,15 @@ async def measure(served, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repository", type=Path, default=ROOT / "benchmarks" / "stand_in")
-    parser.add_argument("--sockets", type=int, help="one load of so many sockets; by default several")
+    parser.add_argument(
+        "--sockets", type=int, help="measure one load with this many sockets (default: several loads)"
+    )
     parser.add_argument("--interval", type=float, default=1.5, help="seconds between a socket's keyframes")
-    parser.add_argument("--closed", action="store_true", help="each socket awaits its answer instead")
-    parser.add_argument("--captures", type=int, default=0, help="captures at once beside the sockets")
+    parser.add_argument("--closed", action="store_true", help="each socket waits for its answer instead")
+    parser.add_argument("--captures", type=int, default=0, help="concurrent captures")
     parser.add_argument("--format", choices=["msgpack", "json"], default="msgpack")
     parser.add_argument("--seconds", type=float, default=15, help="of each load (default: %(default)s)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON here, too")
+    parser.add_argument("--output", type=Path, help="also write the result to this JSON file")
     args = parser.parse_args()
     origin = provenance()
     with tempfile.TemporaryDirectory() as folder, serving(args.repository, Path(folder)) as served:

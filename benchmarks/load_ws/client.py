@@ -1,4 +1,4 @@
-"""One socket's keyframes."""
+"""A client that sends keyframes on one socket."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ POSE = {"landmarks": [{"x": 0.5, "y": i / 40, "z": -0.1, "visibility": 0.95} for
 
 
 class Client:
-    """One socket's keyframes. Every one has a seed of its own, so that no answer is reused."""
+    """One socket. Every keyframe has its own seed, so that no answer is reused."""
 
     def __init__(self, socket, binary):
         self.socket, self._binary = socket, binary

@@ -9,7 +9,7 @@ from frontend_proxy.triton.client import Triton
 
 
 async def own_cost(served, rounds):
-    """Round trips through the proxy and of the same job straight to Triton, in turns, one at a time."""
+    """Round trips through the proxy and of the same job directly to Triton, alternating, one at a time."""
     triton = Triton(served.triton)
     job = Job("direct", "keyframe", FRAME, RENDER, "jpeg", 1, steps=1)
     costs = {}

@@ -1,4 +1,4 @@
-"""Many sockets with keyframes, beside captures."""
+"""Many sockets with keyframes, and concurrent captures."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ class Tally:
 
 
 async def closed_loop(client, tally, until):
-    """The next keyframe as soon as the last is answered."""
+    """Send the next keyframe as soon as the last one is answered."""
     while time.monotonic() < until:
         tally.sent += 1
         began = time.perf_counter()
@@ -38,7 +38,7 @@ async def closed_loop(client, tally, until):
 
 
 async def open_loop(client, tally, until, interval):
-    """A keyframe every `interval` seconds, like the frontend: it awaits no answer."""
+    """Send a keyframe every `interval` seconds without waiting for answers, like the frontend."""
     sent = []
 
     async def listen():
@@ -72,7 +72,7 @@ async def capture_loop(served, tally, until):
 
 
 async def load(served, *, sockets, interval, captures, seconds, binary):
-    """`interval` None is the closed loop."""
+    """Run one load and return its figures. interval: None for the closed loop."""
     tally = Tally()
 
     async def session(until):

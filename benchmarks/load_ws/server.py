@@ -1,4 +1,4 @@
-"""A proxy before a Triton, each on cores of its own, and what the proxy says of itself."""
+"""A proxy and its Triton, each pinned to its own cores, and the proxy's own metrics."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tests.stack import free_ports
 
 @dataclass(frozen=True)
 class Served:
-    """A proxy before a Triton."""
+    """The addresses of a proxy and its Triton."""
 
     address: str
     triton: str
@@ -31,7 +31,7 @@ class Served:
 
 @contextmanager
 def serving(repository, folder):
-    """Both on free ports, until the context ends."""
+    """Run both on free ports until the context ends."""
     port, grpc, metrics = free_ports(3)
     server = TritonServer(repository.resolve(), "cpu", grpc, None, metrics, folder)
     address = f"127.0.0.1:{port}"
@@ -82,7 +82,7 @@ async def gauge(served, name):
 
 
 async def loop_lag(served):
-    """The proxy's own histogram of how late its timers are: samples at most so many seconds late."""
+    """The proxy's histogram of event loop lag: the number of samples up to each bound in seconds."""
     found = re.findall(r'lucy_event_loop_lag_seconds_bucket\{le="(\S+)"\} (\S+)', await scrape(served))
     return {float(bound): float(count) for bound, count in found}
 

@@ -1,11 +1,11 @@
-"""`make bench-picture`: is the picture right? Measured on generated people with known truth.
+"""`make bench-picture`: is the picture right? Measured on generated people with known ground truth.
 
     make bench-picture                                  # everything; starts the stack for the last part
-    python -m benchmarks.picture --no-stack             # without the real checkpoint
+    python -m benchmarks.picture --no-stack             # without the checkpoint
 
-The stages run in this process on stand-ins for the model: one that paints what it was given (neutral light)
-and one that paints the photograph (the ideal). Then the checkpoint itself, on the real Triton. Writes contact
-sheets and `picture.json` to build/benchmarks/picture/.
+The stages run in this process with two stand-ins for the model: one returns its input (neutral light), one
+returns the photograph (the ideal). Then the checkpoint itself runs on the real Triton. Writes contact sheets
+and `picture.json` to build/benchmarks/picture/.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _LARGEST = {"colour": 6.0, "seam": 1.1, "outline": 1.1, "flicker": 1.3, "p50": 2
 
 
 def measure(case: Case) -> tuple[dict[str, object], Dressed]:
-    """The case's figures, and how it came out with the ideal model."""
+    """The case's figures, and its result with the ideal model."""
     neutral = dress(case.camera_frame, case.jacket_render, case.pose, unchanged)
     garment = neutral.garment
     whole = (0, 0, *neutral.frame.shape[1::-1])
@@ -52,7 +52,7 @@ def measure(case: Case) -> tuple[dict[str, object], Dressed]:
         return figures, neutral
     figures["iou"] = metrics.iou(garment.mask, case.mask)
     inside = cv2.erode(cv2.min(case.mask, garment.mask), np.ones((9, 9), np.uint8)) > 250
-    if garment.registration.fit.endswith("corrected"):  # moved: nothing to compare pixel by pixel
+    if garment.registration.fit.endswith("corrected"):  # the garment was moved: pixels cannot be compared
         return figures, neutral
     if inside.any():
         figures["colour"] = metrics.colour_difference(neutral.answer, case.garment, inside)
@@ -78,7 +78,7 @@ def measure(case: Case) -> tuple[dict[str, object], Dressed]:
 def verdicts(
     figures: dict[str, dict[str, float]], steps: dict[str, dict[str, float]], stack: dict | None
 ) -> dict[str, bool]:
-    """Each demand, met or not, from the means of each kind."""
+    """Whether each demand is met, judged by the means of each kind."""
 
     def all_of(key: str) -> list[float]:
         return [row[key] for row in figures.values() if key in row]
@@ -112,7 +112,7 @@ def verdicts(
 
 
 def time_steps(chosen: list[Case], rounds: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of one core by kind and step."""
+    """Median milliseconds on one core, by kind and step."""
     cv2.setNumThreads(1)
     table = {}
     for case in chosen:

@@ -1,4 +1,4 @@
-"""Generated webcam pictures of every kind that clients send, with the true garment and photograph."""
+"""Generated webcam pictures of every kind that clients send, with the true garment and the photograph."""
 
 from dataclasses import dataclass, replace
 
@@ -9,18 +9,18 @@ from benchmarks import portrait
 from training.lucy_tiny.scenes import Scene, make_scene
 
 SIZE = (1280, 720)  # of the camera's frame
-_SEEDS = range(970_000, 970_200)  # none that training has seen
+_SEEDS = range(970_000, 970_200)  # not used in training
 LOST = np.zeros((33, 4), np.float32)
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a client sends, and the truth. Pictures are BGR(A) uint8, masks (H, W) uint8.
+    """What a client sends, and the ground truth. Pictures are BGR(A) uint8, masks (H, W) uint8.
 
-    camera_frame, jacket_render: compressed bytes, (N,) uint8. pose: (33, 4); all zero: lost.
-    garment: how the render shows on the frame, and its true mask; hands and head cut out.
-    target: the photograph of the dressed person; None where there is none.
-    least_iou: what the mask must reach; None where there must be no mask.
+    camera_frame, jacket_render: compressed bytes, (N,) uint8. pose: (33, 4); all zeros: tracking is lost.
+    garment: the render as it appears on the frame. mask: its true mask, without hands and head.
+    target: the photograph of the dressed person; None if there is none.
+    least_iou: the lowest IoU allowed for the mask; None if there must be no mask.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Case:
 
 
 def cases(count: int) -> list[Case]:
-    """Every kind on each of `count` scenes, and the portrait."""
+    """Every kind of case on each of `count` scenes, and the portrait."""
     found = [portrait_case()]
     for scene in webcam_scenes(count):
         found += _of_scene(scene)
@@ -42,7 +42,7 @@ def cases(count: int) -> list[Case]:
 
 
 def webcam_scenes(count: int) -> list[Scene]:
-    """Scenes on a webcam's frame, with a jacket that ends within the picture and shows well."""
+    """Scenes on a webcam's frame, in which the whole jacket is visible."""
     found: list[Scene] = []
     for seed in _SEEDS:
         scene = make_scene(seed, SIZE[1])
@@ -55,8 +55,8 @@ def webcam_scenes(count: int) -> list[Scene]:
 
 
 def over_video(scene: Scene, canvas: tuple[int, int], plane: float, lag: float = 1.0) -> np.ndarray:
-    """The jacket drawn over the video, stretched to `plane` of an opaque black canvas: BGR. The video is
-    `lag` pixels behind the camera's frame, and went through a codec."""
+    """The jacket drawn over the video, which fills `plane` of an opaque black canvas: BGR. The video is
+    shifted by `lag` pixels against the camera's frame, and compressed."""
     shift = np.array([[1, 0, lag], [0, 1, 0]], np.float32)
     video = cv2.warpAffine(bgr(scene.frame), shift, SIZE, borderMode=cv2.BORDER_REPLICATE)
     video = cv2.imdecode(cv2.imencode(".jpg", video, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], cv2.IMREAD_COLOR)
@@ -93,13 +93,13 @@ def _of_scene(scene: Scene) -> list[Case]:
 
 
 def _shown(scene: Scene) -> np.ndarray:
-    """The render as it is seen on a canvas of three quarters of the frame's size: BGR."""
+    """The render as it appears on a canvas of three quarters of the frame's size: BGR."""
     small = cv2.resize(_premultiplied(scene.render), (960, 540), interpolation=cv2.INTER_AREA)
     return bgr(_unpremultiplied(cv2.resize(small, SIZE, interpolation=cv2.INTER_LINEAR))[:, :, :3])
 
 
 def _two_people(scene: Scene) -> Case:
-    """Another person at the side, who moves between the render's video and the camera's frame."""
+    """A second person at the side, who moves between the render's video and the camera's frame."""
     other = bgr(make_scene(_SEEDS[-1], 480).frame)[:, 120:360]
     frames = []
     for x in (20, 26):
@@ -141,12 +141,12 @@ def _case(name: str, scene: Scene, render: np.ndarray, least_iou: float | None, 
 
 
 def encode(picture: np.ndarray, suffix: str) -> np.ndarray:
-    """BGR(A) to a file's bytes: (N,) uint8."""
+    """A BGR(A) picture as a file's bytes: (N,) uint8."""
     return cv2.imencode(suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].reshape(-1)
 
 
 def _widened(scene: Scene) -> Scene:
-    """The square scene in the middle of a webcam's frame, blurred at the sides."""
+    """The square scene in the middle of a webcam's frame, with blurred sides."""
     side = (SIZE[0] - SIZE[1]) // 2
 
     def wide(picture: np.ndarray) -> np.ndarray:

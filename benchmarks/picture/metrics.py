@@ -1,4 +1,4 @@
-"""What makes a dressed picture right, measured. Pictures are (H, W, 3) BGR uint8, masks (H, W) uint8."""
+"""Measures of whether a dressed picture is right. Pictures are (H, W, 3) BGR uint8, masks (H, W) uint8."""
 
 import cv2
 import numpy as np
@@ -6,13 +6,13 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Intersection over union of two silhouettes, each where its coverage is above a half."""
+    """Intersection over union of two masks; a pixel belongs to a mask if its coverage is above one half."""
     one, other = mask > 127, truth > 127
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
 def changed_share(answer: np.ndarray, frame: np.ndarray, where: np.ndarray) -> float:
-    """The share of the pixels of `where`, (H, W) bool, that are not the camera's own, bit for bit."""
+    """The share of the pixels in `where`, (H, W) bool, that differ from the camera's."""
     return float((answer[where] != frame[where]).any(axis=1).mean()) if where.any() else 0.0
 
 
@@ -31,15 +31,15 @@ def seam_ratio(picture: np.ndarray, mask: np.ndarray) -> float:
 
 
 def edge_steepness(picture: np.ndarray, mask: np.ndarray) -> float:
-    """The 99th percentile of second differences across the outline, in grey levels: cut out with scissors
-    it is high, seen by a camera it is low."""
+    """The 99th percentile of second differences across the outline, in grey levels: high for a hard cut,
+    low for a camera's picture."""
     near = np.abs(signed_distance(mask)) <= 2
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
     return float(np.percentile(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[near], 99))
 
 
 def colour_difference(picture: np.ndarray, render: np.ndarray, where: np.ndarray) -> float:
-    """Mean ΔE2000 (CIE 142-2001) between the garment's colours, both smoothed: (H, W) bool says where."""
+    """Mean ΔE2000 (CIE 142-2001) between the garment's smoothed colours, within an (H, W) bool mask."""
     one, other = (
         rgb2lab(cv2.cvtColor(cv2.GaussianBlur(p, (0, 0), 3), cv2.COLOR_BGR2RGB)[where][::7][None])
         for p in (picture, render)
@@ -48,8 +48,8 @@ def colour_difference(picture: np.ndarray, render: np.ndarray, where: np.ndarray
 
 
 def detail_ratio(picture: np.ndarray, render: np.ndarray, where: np.ndarray) -> float:
-    """Energy of the Laplacian of the logarithm of brightness, over the render's: 1 where the cloth's detail
-    is the render's, whatever the light."""
+    """Energy of the Laplacian of log brightness, divided by the render's: 1 if the cloth has the render's
+    detail, whatever the light."""
     energies = []
     for one in (picture, render):
         grey = np.log(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) + 10)

@@ -1,4 +1,4 @@
-"""`preprocess` and `postprocess` in this process, with a stand-in where the networks are.
+"""`preprocess` and `postprocess` in this process, with a stand-in for the networks.
 
 Their modules import each other by bare name, as Triton's Python stub has it: run with the two model folders
 on PYTHONPATH (`make bench-picture` does).
@@ -25,13 +25,13 @@ _CHECKPOINT = Path(__file__).parents[2] / "export" / "checkpoints" / "lucy-tiny"
 _KEYFRAME = json.loads((_CHECKPOINT / "pipeline.json").read_text())["keyframe"]
 _HOW = {"sigma": _KEYFRAME["relight_sigma"], "detail_gain": _KEYFRAME["detail_gain"]}
 
-# The crop of the composite, (1, 3, H, W) in −1…1 → the same of what a model would have made.
+# Maps the composite's crop, (1, 3, H, W) in −1…1, to the picture that a model would make of it.
 Model = Callable[[np.ndarray, Crop], np.ndarray]
 
 
 @dataclass
 class Dressed:
-    """One case's way through the stages. steps: milliseconds of processor time."""
+    """One case's results after each stage. steps: milliseconds of processor time."""
 
     frame: np.ndarray
     garment: Garment
@@ -48,7 +48,7 @@ def dress(
     landmarks: np.ndarray,
     model: Model,
 ) -> Dressed:
-    """A keyframe, from compressed bytes to the answer's JPEG; the model's own time is not counted."""
+    """Run a keyframe from compressed bytes to the answer's JPEG; the model's own time is not counted."""
     steps: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], np.ndarray]):
@@ -74,12 +74,12 @@ def dress(
 
 
 def unchanged(start: np.ndarray, crop: Crop) -> np.ndarray:
-    """A model under neutral light: it paints what it was given."""
+    """A stand-in for a model under neutral light: it returns its input."""
     return start[:1]
 
 
 def photographer(target: np.ndarray) -> Model:
-    """The ideal model: it paints the photograph, as sharp as the networks' resolution allows."""
+    """The ideal model: it returns the photograph at the networks' resolution."""
 
     def model(start: np.ndarray, crop: Crop) -> np.ndarray:
         picture = crop.of(target, RESOLUTION, cv2.BORDER_REPLICATE)

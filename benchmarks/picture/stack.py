@@ -12,11 +12,11 @@ from tests.tryon_client import Tryon
 from training.lucy_tiny.scenes import Scene
 
 _FRAMES = 8
-_NOISE = 2.0  # grey levels of a webcam in a lit room
+_NOISE = 2.0  # standard deviation in grey levels of a webcam in a lit room
 
 
 async def through_the_stack(scenes: list[Scene], folder: Path) -> tuple[dict, list[list[np.ndarray]]]:
-    """Figures over `scenes`, and pictures: frame, composite, keyframe, capture, photograph."""
+    """Figures over `scenes`, and the pictures: frame, composite, keyframe, capture, photograph."""
     with running_stack(folder) as stack:
         stack.wait_until(lambda health: health["ai_model_loaded"])
         async with Tryon.connect(stack.triton_grpc) as tryon:
@@ -69,7 +69,7 @@ async def _measure(tryon: Tryon, scenes: list[Scene]) -> tuple[dict, list[list[n
 
 
 def _sway(step: int) -> np.ndarray:
-    """Someone who sways a little: (2, 3), pixels of the frame at rest to those of this step."""
+    """The motion of a person who moves a little: a (2, 3) matrix from the first frame to this step's."""
     x, y, angle = 6 * np.sin(0.8 * step), 2 * np.sin(0.5 * step), 0.8 * np.sin(0.6 * step)
     matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1]), angle, 1 + 0.01 * np.sin(0.4 * step))
     return matrix + np.array([[0, 0, x], [0, 0, y]])
@@ -92,7 +92,7 @@ def _moved(scene: Scene, motion: np.ndarray, rng: np.random.Generator) -> dict[s
 
 
 def _filmed(picture: np.ndarray, motion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An RGB picture under `motion` through a webcam: a JPEG's bytes, (N,) uint8."""
+    """An RGB picture under `motion` as a webcam sends it: a JPEG's bytes, (N,) uint8."""
     frame = _warp(bgr(picture), motion, cv2.BORDER_REPLICATE)
     noisy = np.rint(frame + rng.normal(0, _NOISE, frame.shape)).clip(0, 255).astype(np.uint8)
     return encode(noisy, ".jpg")

@@ -1,11 +1,11 @@
-"""Sessions of keyframes on Lucy Serve and on the old way.
+"""Keyframe sessions on Lucy Serve and on the backend that it replaces (called "the old way").
 
     python -m benchmarks.sessions full      # every load, an hour
     python -m benchmarks.sessions quick     # what the verdicts need, three minutes
     python -m benchmarks.sessions soak      # sixteen sessions for ten minutes
-    python -m benchmarks.sessions report    # benchmarks/README.md again, from the newest measurements
+    python -m benchmarks.sessions report    # writes benchmarks/README.md from the newest measurements
 
-Each measures on servers of its own and writes benchmarks/results/<date>-<machine>.json, its plots, and
+Each command starts its own servers and writes benchmarks/results/<date>-<machine>.json, its plots, and
 benchmarks/README.md.
 """
 
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--readme", type=Path, default=report.README, help="default: %(default)s")
     args = parser.parse_args(argv)
     record = Record.newest(args.results) if args.command == "report" else Record.of_today(args.results)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end too
     found = []
     if args.command == "soak":
         soak.measure(args.sessions, args.minutes, record)
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         try:
             side_by_side.measure(side_by_side.PLANS[args.command], record, args.command)
         finally:
-            if record.sections["sessions"]["loads"]:  # what a run that was cut off has is shown
+            if record.sections["sessions"]["loads"]:  # an interrupted run still shows what it measured
                 report.write(record, args.readme)
         found = verdicts.side_by_side(record.sections["sessions"])
     report.write(record, args.readme)

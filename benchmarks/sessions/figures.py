@@ -1,4 +1,4 @@
-"""Figures of one load, from the raw measurements of its turns."""
+"""Figures of one load, computed from its raw measurements."""
 
 from dataclasses import dataclass, field
 
@@ -19,16 +19,16 @@ class Figures:
 
     @property
     def latencies(self) -> np.ndarray:
-        """ms, of all turns and sessions."""
+        """Milliseconds, over all turns and sessions."""
         return np.concatenate([np.array(one, float) for turn in self.turns for one in turn["latencies_ms"]])
 
     def percentile(self, percent: float) -> float:
-        """ms; not a number where nothing was answered."""
+        """Milliseconds; NaN if nothing was answered."""
         return float(np.percentile(self.latencies, percent)) if self.answers else float("nan")
 
     @property
     def per_second(self) -> float:
-        """Pictures by the model within the time of the load."""
+        """Pictures by the model per second, within the time of the load."""
         within = sum(
             at <= turn["seconds"] for turn in self.turns for times in turn["answered_at_s"] for at in times
         )
@@ -36,15 +36,15 @@ class Figures:
 
     @property
     def unanswered(self) -> float:
-        """Share of the keyframes sent that got no picture by the model: replaced by a newer one, still
-        waiting at the end, or answered otherwise."""
+        """The share of keyframes without a picture by the model: replaced by a newer keyframe, still
+        waiting at the end, or answered in another way."""
         sent = sum(sum(turn["sent"]) for turn in self.turns)
         return 1 - self.answers / sent if sent else float("nan")
 
     @property
     def slowest_session(self) -> float:
-        """How far the worst session is from the median one, by its median latency or by its number of
-        answers, whichever is worse: 1 is fair, infinite where a session got none."""
+        """The worst session's ratio to the median session, by median latency or by number of answers,
+        whichever is worse: 1 is fair, infinite means that a session got no answer."""
         worst = 1.0
         for turn in self.turns:
             counts = [len(latencies) for latencies in turn["latencies_ms"]]
@@ -56,13 +56,13 @@ class Figures:
 
     @property
     def steps(self) -> float:
-        """Mean denoising steps of an answer; 0 where the server does not tell."""
+        """Mean denoising steps per answer; 0 if the server does not report them."""
         counts = [(int(steps), count) for turn in self.turns for steps, count in turn["steps"].items()]
         return sum(steps * count for steps, count in counts) / max(1, sum(count for _, count in counts))
 
     @property
     def cpu_s_per_answer(self) -> float:
-        """Processor seconds of the server's processes; captures beside the keyframes are in it."""
+        """Processor seconds of the server's processes per answer; concurrent captures are included."""
         return sum(turn["cpu_s"] for turn in self.turns) / max(1, self.answers)
 
     @property
@@ -71,12 +71,12 @@ class Figures:
 
     @property
     def capture_s(self) -> float:
-        """Median; not a number where none was finished."""
+        """Median seconds; NaN if no capture was finished."""
         seconds = [s for turn in self.turns for s in turn["capture_s"]]
         return float(np.median(seconds)) if seconds else float("nan")
 
     def stage_ms(self) -> dict[str, float]:
-        """What Triton computed for one answer, by model; meaningful without batches, for one session."""
+        """Triton's compute time per answer, by model; only meaningful for one session, without batches."""
         totals = {
             name: sum(turn["stage_s"].get(name, 0) for turn in self.turns) for name in STAGES + PIXEL_WORK
         }
@@ -88,6 +88,6 @@ class Figures:
 
 
 def figures(loads: list[dict], **wanted: object) -> Figures | None:
-    """Of the loads with these fields; None where there is none."""
+    """Figures of the loads with these fields; None if there are none."""
     turns = [load for load in loads if all(load[name] == value for name, value in wanted.items())]
     return Figures(turns) if turns else None

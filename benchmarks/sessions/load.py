@@ -1,4 +1,4 @@
-"""One load on one server: so many sessions with keyframes, beside so many shoppers who take captures.
+"""One load on one server: a number of keyframe sessions, with a number of concurrent captures.
 
 The client is the same for both servers: the frontend's JSON over a WebSocket, captures over HTTP.
 """
@@ -25,8 +25,8 @@ CAPTURE_WITHIN_S = 300
 
 @dataclass(frozen=True)
 class Load:
-    """loop: `closed`, the next keyframe when the last is answered; `open`, one every 1.5 s, come what may.
-    captures: requests for a capture that are under way at all times."""
+    """loop: `closed` sends the next keyframe when the last one is answered; `open` sends one every 1.5 s.
+    captures: how many capture requests are in progress at all times."""
 
     sessions: int
     loop: str
@@ -35,7 +35,7 @@ class Load:
 
 @dataclass
 class Session:
-    """What one socket saw: latencies in ms of the answers with the model's picture, and the other answers."""
+    """The answers on one socket: latencies (ms) of pictures by the model, and all other answers."""
 
     latencies_ms: list[float] = field(default_factory=list)
     answered_at_s: list[float] = field(default_factory=list)
@@ -84,7 +84,7 @@ async def _open(socket: ClientConnection, messages: Messages, session: Session, 
 
 
 async def _captures(server: Server, body: bytes, seconds: list[float]) -> None:
-    """One after another until cancelled."""
+    """Send one capture after another until cancelled."""
     async with httpx.AsyncClient(timeout=CAPTURE_WITHIN_S) as client:
         while True:
             began = time.perf_counter()
@@ -95,7 +95,7 @@ async def _captures(server: Server, body: bytes, seconds: list[float]) -> None:
 
 
 async def lone(server: Server, messages: Messages, keyframes: int = 1) -> list[float]:
-    """Latencies in ms of keyframes one after another; the first also waits for what is left of a load."""
+    """Latencies (ms) of keyframes sent one by one. The first also waits for what a load left queued."""
     latencies = []
     async with connect(server.sockets, max_size=None, compression=None) as socket:
         for number in range(keyframes):
@@ -107,14 +107,14 @@ async def lone(server: Server, messages: Messages, keyframes: int = 1) -> list[f
 
 
 async def run(server: Server, load: Load, seconds: float, messages: Messages, capture: bytes) -> dict:
-    """Put the load on the server for `seconds`; what came of it, for benchmarks/results."""
-    await lone(server, messages, 2)  # all is warm
+    """Run the load for `seconds`; returns its measurements as benchmarks/results keeps them."""
+    await lone(server, messages, 2)  # warm-up
     sockets = [await connect(server.sockets, max_size=None, compression=None) for _ in range(load.sessions)]
     sessions = [Session() for _ in sockets]
     capture_s: list[float] = []
     capturing = [asyncio.create_task(_captures(server, capture, capture_s)) for _ in range(load.captures)]
     if capturing:
-        await asyncio.sleep(0.2)  # they are under way
+        await asyncio.sleep(0.2)  # until they are in progress
     own = psutil.Process()
     loop = {"closed": _closed, "open": _open}[load.loop]
     with MemoryWatch(server) as memory:
@@ -133,12 +133,12 @@ async def run(server: Server, load: Load, seconds: float, messages: Messages, ca
         stages = {name: value - stages.get(name, 0) for name, value in server.stage_seconds().items()}
     for task in capturing:
         if task.done():
-            task.result()  # one that failed says so
+            task.result()  # raises if a capture failed
         task.cancel()
     await asyncio.gather(*capturing, return_exceptions=True)
     await asyncio.gather(*(socket.close() for socket in sockets))
     with contextlib.suppress(TimeoutError):
-        await lone(server, messages)  # what still waits there would take its time from the other server
+        await lone(server, messages)  # queued work would slow down the other server
     return {
         "server": server.name,
         **asdict(load),

@@ -1,4 +1,4 @@
-"""What the sessions send: the recorded keyframe, swaying, so that no answer can be kept for the next."""
+"""The sessions' pictures: the recorded keyframe, shifted a little each time, so that no answer is reused."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 KEYFRAME = Path(__file__).resolve().parents[2] / "tests" / "data" / "keyframes" / "transparent_no_pose"
-# Pixels of a 1280×720 frame, one position for each keyframe: there and back, nowhere twice.
+# Horizontal shifts in pixels of a 1280×720 frame, one per keyframe: left to right and back, each only once.
 SWAY = (*range(-32, 32, 8), *range(28, -32, -8))
 
 
@@ -20,7 +20,7 @@ def swaying(height: int = 720) -> list[tuple[str, str]]:
 
 @cache
 def swaying_bytes(height: int = 720) -> list[tuple[bytes, bytes]]:
-    """The same as they are in files: JPEG and PNG."""
+    """The same pictures as file contents: JPEG and PNG."""
     frame = cv2.imread(str(KEYFRAME / "camera_frame.jpg"), cv2.IMREAD_UNCHANGED)
     render = cv2.imread(str(KEYFRAME / "jacket_render.png"), cv2.IMREAD_UNCHANGED)
     scale = height / frame.shape[0]
@@ -45,9 +45,9 @@ def _uri(kind: str, picture: bytes) -> str:
 
 
 class Messages:
-    """Keyframe messages, written as JSON beforehand: a client's work is not the server's.
+    """Keyframe messages, encoded as JSON in advance, so that the client's work is not measured.
 
-    steps: asked for in each; None leaves them to the server.
+    steps: what each message asks for; None leaves it to the server.
     """
 
     def __init__(self, pairs: list[tuple[str, str]], steps: int | None = None):

@@ -1,6 +1,6 @@
-"""PNG plots of a record, beside it."""
+"""PNG plots of a record, in its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from benchmarks.sessions.figures import figures
+from benchmarks.sessions.figures import Figures, figures
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY
 
@@ -20,7 +20,7 @@ WINDOW_S = 15  # of the soak's running medians
 
 
 def draw(record: Record) -> dict[str, Path]:
-    """Draws what the record has; the plots' files by name."""
+    """Draw a plot for each section of the record; returns the files by name."""
     plots: dict[str, Callable[[dict], plt.Figure]] = {}
     if "sessions" in record.sections:
         plots |= {"latency": latency, "throughput": throughput, "growth": growth}
@@ -37,18 +37,12 @@ def draw(record: Record) -> dict[str, Path]:
 
 def latency(section: dict) -> plt.Figure:
     """Spread of the latencies of every load: p50 as a dot, a line from p10 to p99."""
-    kinds = kinds_of(section)
-    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.42 * len(kinds)), layout="constrained")
-    for row, kind in enumerate(kinds):
-        for offset, server in ((-0.14, LUCY), (0.14, BASELINE)):
-            found = figures(section["loads"], server=server, **kind)
-            if not (found and found.answers):
-                continue
+    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.42 * len(kinds_of(section))), layout="constrained")
+    for at, server, found in _rows(axes, section, 0.14):
+        if found.answers:
             low, middle, high = (found.percentile(p) for p in (10, 50, 99))
-            axes.plot([low, high], [row + offset] * 2, color=COLOURS[server], linewidth=2, alpha=0.6)
-            axes.plot(middle, row + offset, "o", color=COLOURS[server], markersize=5)
-    axes.set_yticks(range(len(kinds)), [describe(kind) for kind in kinds])
-    axes.invert_yaxis()
+            axes.plot([low, high], [at, at], color=COLOURS[server], linewidth=2, alpha=0.6)
+            axes.plot(middle, at, "o", color=COLOURS[server], markersize=5)
     axes.set_xscale("log")
     ticks = [100, 200, 300, 500, 1000, 2000, 5000, 10000]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
@@ -61,15 +55,10 @@ def latency(section: dict) -> plt.Figure:
 
 
 def throughput(section: dict) -> plt.Figure:
-    kinds = kinds_of(section)
-    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.42 * len(kinds)), layout="constrained")
-    for row, kind in enumerate(kinds):
-        for offset, server in ((-0.18, LUCY), (0.18, BASELINE)):
-            if found := figures(section["loads"], server=server, **kind):
-                bar = axes.barh(row + offset, found.per_second, height=0.34, color=COLOURS[server])
-                axes.bar_label(bar, [f"{found.per_second:.1f}"], padding=3, fontsize=8)
-    axes.set_yticks(range(len(kinds)), [describe(kind) for kind in kinds])
-    axes.invert_yaxis()
+    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.42 * len(kinds_of(section))), layout="constrained")
+    for at, server, found in _rows(axes, section, 0.18):
+        bar = axes.barh(at, found.per_second, height=0.34, color=COLOURS[server])
+        axes.bar_label(bar, [f"{found.per_second:.1f}"], padding=3, fontsize=8)
     axes.margins(x=0.1)
     axes.grid(axis="x", alpha=0.3)
     axes.set_xlabel("pictures by the model, a second, all sessions together")
@@ -78,19 +67,30 @@ def throughput(section: dict) -> plt.Figure:
     return figure
 
 
+def _rows(axes: Axes, section: dict, offset: float) -> Iterator[tuple[float, str, Figures]]:
+    """Each load's figures by server, with their vertical position; labels the axis with the loads."""
+    kinds = kinds_of(section)
+    for row, kind in enumerate(kinds):
+        for at, server in ((row - offset, LUCY), (row + offset, BASELINE)):
+            if found := figures(section["loads"], server=server, **kind):
+                yield at, server, found
+    axes.set_yticks(range(len(kinds)), [describe(kind) for kind in kinds])
+    axes.invert_yaxis()
+
+
 def growth(section: dict) -> plt.Figure:
-    """How a lone keyframe's latency grows."""
+    """How the latency of a single keyframe grows with frame size and steps."""
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
     labels = {"height": "height of a 16:9 frame, pixels", "steps": "denoising steps of a keyframe"}
     for axes, (variable, label) in zip(panels, labels.items(), strict=True):
         for server in (LUCY, BASELINE):
             medians = growth_of(section, server, variable)
             if not medians:
-                continue  # the run was cut off before
+                continue  # the run was interrupted
             axes.plot(*zip(*medians.items(), strict=True), "o-", color=COLOURS[server])
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
-    panels[0].set_ylim(bottom=0)  # once all is drawn: both panels share it
+    panels[0].set_ylim(bottom=0)  # after everything is drawn: both panels share it
     panels[0].set_ylabel("p50 of a lone keyframe, ms")
     _legend(panels[1])
     return figure

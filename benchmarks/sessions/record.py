@@ -12,9 +12,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "results"
 
 
 class Record:
-    """A file of sections, each measured by one command; a section that is measured anew replaces the old.
+    """A file of sections, each measured by one command. Measuring a section again replaces it.
 
-    It is written after every measurement, so that a run that is cut off leaves what it has.
+    It is written after every measurement, so that an interrupted run keeps its results.
     """
 
     def __init__(self, path: Path):
@@ -27,21 +27,21 @@ class Record:
 
     @classmethod
     def newest(cls, folder: Path = FOLDER) -> "Record":
-        """Raises FileNotFoundError where nothing has been measured."""
+        """The newest record in `folder`. Raises FileNotFoundError if nothing has been measured."""
         found = sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*.json"))
         if not found:
             raise FileNotFoundError(f"no measurement in {folder}: run `make bench-quick` first")
         return cls(found[-1])
 
     def begin(self, section: str, **fields: object) -> dict:
-        """An empty section that says where it comes from."""
+        """Start a section, with its provenance."""
         self.sections[section] = {**provenance(), **fields}
         return self.sections[section]
 
     def write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.sections, indent=1)
-        # A list of figures in one line, as a reader of a diff wants it.
+        # A list of figures on one line, so that diffs are readable.
         text = re.sub(r"\[[\s\d.,\-]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
         self.path.write_text(text + "\n")
 

@@ -1,4 +1,4 @@
-"""benchmarks/README.md, written from a record: no figure in it is typed by hand."""
+"""benchmarks/README.md, generated from a record: no figure in it is typed by hand."""
 
 from pathlib import Path
 
@@ -15,33 +15,34 @@ OPENING = """# Measured: Lucy Serve beside the old way
 
 *Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
 
-The old way is [what Lucy Serve replaces](baseline/server.py), written anew: one process, FastAPI, one
-diffusers pipeline, one inference at a time. It has the same checkpoint, the same crop, as many steps, the
-number of torch's threads with which it is fastest, and it answers the same messages. So one client measures
-both, in turns (A B A B) within one run, on the same machine as the servers. The frames are 1280 × 720 and
-sway, so that no answer can be kept for the next keyframe. Machines are noisy: what counts are the ratios.
-The old way computes in float32, as it does wherever there is no GPU; so does Lucy Serve, but where the
-processor has AMX, its networks are in bfloat16 ([what that is worth](../docs/performance.md)).
+"The old way" is a [reimplementation of the backend that Lucy Serve replaces](baseline/server.py): one
+process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop, number of
+steps and messages, and the number of torch's threads with which it is fastest. One client measures both
+servers within one run, alternating (A B A B), on the same machine as the servers. The frames are 1280 × 720
+and shift a little each time, so that no answer is reused. Machines are noisy: compare ratios, not times. The
+old way computes in float32, as it always does without a GPU. Lucy Serve does, too, except on processors with
+AMX, where its networks use bfloat16 ([what that is worth](../docs/performance.md)).
 
 | command | |
 |---|---|
 | `make bench` | all loads, an hour |
-| `make bench-quick` | those that the verdicts need, three minutes |
+| `make bench-quick` | the loads that the verdicts need, three minutes |
 | `make bench-soak` | sixteen sessions for ten minutes |
+| `make bench-hostile` | hostile clients beside honest ones, five minutes; [figures](results/hostile.json) |
 | `make perf` | NVIDIA's perf_analyzer on the models |
 
-What was tried to make it fast, and what came of it, is in [docs/performance.md](../docs/performance.md).
+[docs/performance.md](../docs/performance.md) lists what was tried to make it fast, and the results.
 """
-LEGEND = """Latencies in ms from sending a keyframe to having read its picture. *Unanswered* are
-keyframes that a newer one replaced (as it should be), that still waited at the end, or that got no picture by
-the model. *Slowest session* is the worst session beside the median one, by latency or by answers, in its
-worst turn. Under load Lucy Serve takes fewer *steps*. Processor seconds are of all the server's processes,
-and with captures beside they are in it; memory is the proportional set size, of all of them together.
+LEGEND = """Latencies are in ms, from sending a keyframe to having read its picture. *Unanswered*
+keyframes were replaced by a newer one (as intended), still waited at the end, or got no picture by the model.
+*Slowest session* is the worst session's ratio to the median session, by latency or by answers, in its worst
+turn. Under load Lucy Serve takes fewer *steps*. *CPU s* counts all the server's processes, including the work
+for captures; memory is their proportional set size together.
 """
 
 
 def write(record: Record, path: Path = README) -> None:
-    """Draws the plots and writes the page."""
+    """Draw the plots and write the page."""
     drawn = {name: f"results/{file.name}" for name, file in plots.draw(record).items()}
     parts = [OPENING.format(name=record.path.name)]
     for name, part in (("sessions", side_by_side), ("soak", soak), ("perf", perf)):

@@ -1,4 +1,4 @@
-"""The two servers that are compared, each on a port of its own, and what their processes take."""
+"""The two servers that are compared, each on its own port, and the resources of their processes."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ PIXEL_WORK = ("preprocess", "postprocess")
 
 @dataclass(frozen=True)
 class Server:
-    """ready_s: from the start of its command until it says that the model is loaded."""
+    """ready_s: seconds from starting its command until it reports that the model is loaded."""
 
     name: str
     url: str
@@ -38,7 +38,7 @@ class Server:
         return self.url.replace("http", "ws", 1) + "/ws"
 
     def cpu_s(self) -> float:
-        """Processor time of all its processes since they started."""
+        """Processor seconds of all its processes since they started."""
         total = 0.0
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -46,7 +46,7 @@ class Server:
         return total
 
     def memory_mb(self) -> float:
-        """Proportional set size of all its processes: what they share is counted once."""
+        """Proportional set size of all its processes: shared memory is counted once."""
         total = 0
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -54,13 +54,13 @@ class Server:
         return total / 1e6
 
     def stage_seconds(self) -> dict[str, float]:
-        """Seconds that each model has computed since Triton started; nothing where no Triton answers."""
+        """Seconds that each model has computed since Triton started; empty if no Triton answers."""
         if self.triton_grpc is None:
             return {}
         try:
             with InferenceServerClient(self.triton_grpc) as client:
                 models = client.get_inference_statistics(client_timeout=10).model_stats
-        except InferenceServerException:  # it is starting again: a long measurement goes on
+        except InferenceServerException:  # it is restarting: a long measurement goes on
             return {}
         wanted = {*STAGES, *PIXEL_WORK}
         return {
@@ -85,7 +85,7 @@ def lucy(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def baseline(folder: Path, threads: int) -> Iterator[Server]:
-    """The old way; `threads` of torch."""
+    """The old way, with `threads` threads of torch."""
     (port,) = free_ports(1)
     log = folder / "baseline.log"
     command = [sys.executable, "-m", "benchmarks.baseline.server", f"--port={port}", f"--threads={threads}"]
@@ -97,7 +97,7 @@ def baseline(folder: Path, threads: int) -> Iterator[Server]:
         _wait_for(f"{url}/health", process, log)
         yield Server(BASELINE, url, psutil.Process(process.pid), time.perf_counter() - began)
     finally:
-        process.kill()  # it would answer all that waits first
+        process.kill()  # when terminated, it would first answer everything that is queued
         process.wait()
 
 

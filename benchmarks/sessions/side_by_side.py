@@ -1,4 +1,4 @@
-"""Both servers in one run, in turns (A B A B): what counts are the ratios, machines being noisy."""
+"""Both servers in one run, alternating (A B A B). Machines are noisy, so compare ratios, not times."""
 
 import asyncio
 import json
@@ -27,16 +27,16 @@ from benchmarks.sessions.servers import BASELINE, Server
 
 TURNS = 2
 FAILURES = (OSError, TimeoutError, httpx.HTTPError, WebSocketException)
-HEIGHT = 720  # of the frames, in pixels; the width is 16/9 of it
+HEIGHT = 720  # of the frames, in pixels; their aspect is 16:9
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """What to measure.
 
-    seconds, open_seconds: of each load in closed and in open loop, on each server, in each turn.
-    heights, steps: of the frame and of a keyframe, for the growth of cost; `rounds` keyframes each.
-    export: whether to time `make export`, too.
+    seconds, open_seconds: duration of each load in closed and in open loop, per server and turn.
+    heights, steps: frame heights and step counts whose cost is compared, with `rounds` keyframes each.
+    export: whether to time `make export` as well.
     """
 
     loads: tuple[Load, ...]
@@ -74,9 +74,9 @@ PLANS = {"full": FULL, "quick": QUICK}
 
 
 def measure(plan: Plan, record: Record, setting: str) -> None:
-    """Carries out `plan`; the record's section `sessions` is written after every measurement.
+    """Carry out `plan`; the record's section `sessions` is written after every measurement.
 
-    A measurement that fails is told in the section, and the others go on.
+    If a measurement fails, the section says so and the others go on.
     """
     section = record.begin("sessions", setting=setting, ready_s={}, loads=[], growth=[], failures=[])
     if plan.export:
@@ -100,7 +100,7 @@ def measure(plan: Plan, record: Record, setting: str) -> None:
 
 
 def _measurements(plan: Plan, pair: list[Server], section: dict) -> Iterator[tuple]:
-    """In their order: what it is, the list that it goes to, and a call that does it."""
+    """Each measurement in order: its description, the list for its result, and the call that measures."""
     pairs = swaying(HEIGHT)
     messages, capture = Messages(pairs), capture_body(pairs)
 
@@ -122,7 +122,7 @@ def _measurements(plan: Plan, pair: list[Server], section: dict) -> Iterator[tup
 
 
 def _growth(server: Server, variable: str, value: int, rounds: int) -> dict:
-    """Latency and processor time of lone keyframes with one thing changed."""
+    """Latency and processor time of single keyframes with one variable changed."""
     height = value if variable == "height" else HEIGHT
     messages = Messages(swaying(height), steps=value if variable == "steps" else None)
     asyncio.run(lone(server, messages))
@@ -138,7 +138,7 @@ def capture_body(pairs: list[tuple[str, str]]) -> bytes:
 
 
 def _best_threads(section: dict, folder: Path) -> int:
-    """torch's threads with which the old way answers a lone client soonest; its start-up times, too."""
+    """The number of torch's threads with which the old way is fastest; also records its start times."""
     messages = Messages(swaying(HEIGHT))
     tried = {}
     cores = os.cpu_count() or 1
@@ -152,7 +152,7 @@ def _best_threads(section: dict, folder: Path) -> int:
 
 
 def _export_time() -> float:
-    """Seconds of an export into a copy of the model repository."""
+    """Seconds that an export into a copy of the model repository takes."""
     print("Exporting …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(folder, "model_repository")

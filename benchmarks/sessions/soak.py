@@ -1,4 +1,4 @@
-"""A crowd for minutes: whether every session is served, and whether memory stays level."""
+"""Many sessions for minutes: is every session served, and does memory stay level?"""
 
 import asyncio
 import tempfile
@@ -17,7 +17,7 @@ from benchmarks.sessions.side_by_side import HEIGHT, capture_body
 
 
 def measure(sessions: int, minutes: float, record: Record) -> None:
-    """Lucy Serve under `sessions` in open loop; the record's section `soak`."""
+    """Measure Lucy Serve under `sessions` in open loop; fills the record's section `soak`."""
     section = record.begin("soak", minutes=minutes)
     pairs = swaying(HEIGHT)
     with tempfile.TemporaryDirectory() as folder, servers.lucy(Path(folder)) as server, _clock(60 * minutes):

@@ -1,4 +1,4 @@
-"""What Lucy Serve has to show against the old way, judged from one run's measurements."""
+"""The demands on Lucy Serve compared with the old way, judged from one run's measurements."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from benchmarks.sessions.figures import Figures, figures
 from benchmarks.sessions.servers import BASELINE, LUCY, STAGES
 from benchmarks.verdict import Verdict
 
-STEADY_AFTER_S = 120  # by then every batch size has been met, and its memory allocated
+STEADY_AFTER_S = 120  # by then every batch size has occurred and its memory is allocated
 
 
 def side_by_side(section: dict) -> list[Verdict]:
-    """Verdicts on the section that `run` and `quick` write; demands without their measurement are absent."""
+    """Verdicts on the section that `full` and `quick` write; demands that were not measured are left out."""
     loads, verdicts = section["loads"], []
     ours, theirs = (
         figures(loads, server=name, sessions=1, loop="closed", captures=0) for name in (LUCY, BASELINE)
@@ -118,7 +118,7 @@ def _fair(crowd: Figures, over: str = "") -> Verdict:
 
 
 def _turns(loads: list[dict]) -> str:
-    """The ratio in each turn, which shows how noisy the machine was."""
+    """The ratio in each turn; their spread shows how noisy the machine was."""
     ratios = []
     for turn in sorted({load["turn"] for load in loads}):
         pair = [

@@ -9,7 +9,7 @@ from benchmarks.perf_analyzer import Command, PerfAnalyzer, Unstable
 
 @pytest.fixture
 def program(tmp_path):
-    """A perf_analyzer that writes down how it was called, and fails on the model `broken`."""
+    """A perf_analyzer that records its arguments, and fails for the model `broken`."""
     path = tmp_path / "perf_analyzer"
     path.write_text(
         '#!/bin/sh\necho "$@" > "$(dirname "$0")/called"\necho "no such model"\n[ "$2" != broken ]\n'
@@ -36,12 +36,12 @@ def test_a_string_is_written_as_text(program, tmp_path):
     assert "--streaming" in (tmp_path / "called").read_text()
 
 
-def test_its_own_words_are_shown_where_it_fails(program, tmp_path):
+def test_its_error_output_is_shown_if_it_fails(program, tmp_path):
     with pytest.raises(SystemExit, match="no such model"):
         PerfAnalyzer(Command(program), "localhost:1").run("broken", {}, tmp_path / "b.csv")
 
 
-def test_figures_that_do_not_settle_are_told_apart_from_a_failure(program, tmp_path):
+def test_unstable_figures_are_distinguished_from_a_failure(program, tmp_path):
     """One unstable batch size on a busy machine ended the whole of `make perf`."""
     program.write_text('#!/bin/sh\necho "Failed to obtain stable measurement."\nexit 2\n')
     (tmp_path / "unet.csv").write_text("of the last run")

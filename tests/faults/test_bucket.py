@@ -1,4 +1,4 @@
-"""Two proxies whose pictures and fabrics are in a bucket, which goes away."""
+"""Two proxies that keep pictures and fabrics in a bucket, which becomes unavailable."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ def bucket():
 
 @pytest.mark.parametrize("way", ["hangs", "refuses"])
 @pytest.mark.timeout(240)
-async def test_a_bucket_that_goes_away_loses_no_capture(cluster, redis, bucket, way):
+async def test_a_bucket_that_becomes_unavailable_loses_no_capture(cluster, redis, bucket, way):
     triton = cluster.triton(stand_in(cluster.folder / "models", step_ms=20))
     nginx, (proxy, _) = await asyncio.to_thread(
         balanced,
@@ -44,11 +44,11 @@ async def test_a_bucket_that_goes_away_loses_no_capture(cluster, redis, bucket, 
         (before,) = await accepted(nginx.base, 1)
         assert await ends(nginx.base, [before], within_s=60) == {"succeeded": 1}
         (image,) = (await client.get(before)).json()["result"]["images"]
-        await asyncio.sleep(6)  # until the other proxy has looked, too
+        await asyncio.sleep(6)  # until the other proxy has read the catalog, too
 
         bucket.hang() if way == "hangs" else bucket.kill()
         captures = await accepted(nginx.base, 20, every_s=0.1)
-        # Of a proxy itself: to nginx two 503 in a row are two servers that are away.
+        # Asks a proxy directly: nginx would take two 503 in a row for two unavailable servers.
         for path in (image["url"], before):
             answer = await client.get(httpx.URL(proxy.base).join(httpx.URL(path).raw_path.decode()))
             assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
@@ -65,6 +65,6 @@ async def test_a_bucket_that_goes_away_loses_no_capture(cluster, redis, bucket, 
         assert found == {"succeeded": 20}
         for path in captures:
             assert (await client.get(path)).json()["result"]["result_image"].startswith("data:image/png")
-        if way == "hangs":  # moto forgets all when it is started again
+        if way == "hangs":  # moto keeps nothing over a restart
             assert (await client.get(image["url"])).status_code == 200
             assert (await client.delete("/api/fabric/attic-wool")).status_code == 200

@@ -1,4 +1,4 @@
-"""Two proxies behind nginx, and Redis behind them: killed, restarted."""
+"""Two proxies between nginx and Redis, killed and restarted."""
 
 import asyncio
 

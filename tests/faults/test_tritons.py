@@ -1,4 +1,4 @@
-"""Tritons on a stand-in for the model: shared, killed, cut off."""
+"""Several Tritons with a stand-in for the model: shared, killed, disconnected."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from tests.load import Sessions, accepted, ends
 
 pytestmark = pytest.mark.faults
 
-# No keyframe is late or gets fewer steps because the machine is busy with other things.
+# So that no keyframe is late or gets fewer steps because the machine is busy.
 PATIENT = {
     "KEYFRAME_TIMEOUT_S": "60",
     "MAX_KEYFRAMES": "1000",
@@ -23,7 +23,7 @@ PATIENT = {
 
 
 def balanced(cluster, tritons, **settings):
-    """nginx before two proxies before the servers, once all are ready."""
+    """nginx, two proxies behind it and the Tritons behind those, once all are ready."""
     addresses = ",".join(address for _, address in tritons)
     proxies = [cluster.proxy(TRITON_URLS=addresses, **{**PATIENT, **settings}) for _ in range(2)]
     nginx = cluster.nginx(proxies)
@@ -35,14 +35,14 @@ def balanced(cluster, tritons, **settings):
 
 
 def ready(proxy):
-    """How many servers it calls ready."""
+    """The number of Tritons that the proxy reports as ready."""
     lines = httpx.get(f"{proxy.base}/metrics").text.splitlines()
     return sum(line.startswith("lucy_server_ready{") and line.endswith(" 1.0") for line in lines)
 
 
 @pytest.mark.timeout(240)
 async def test_throughput_grows_with_the_servers(cluster):
-    """A server takes 4 keyframes at once and 1.2 s for each: 3.3 a second, however busy this machine is."""
+    """A server processes 4 keyframes at once in 1.2 s: 3.3 per second, however busy this machine is."""
     repository = stand_in(cluster.folder / "models", step_ms=300, jobs_at_once=4)
     tritons = [cluster.triton(repository) for _ in range(3)]
     rates = []
@@ -96,7 +96,7 @@ async def test_one_of_two_is_killed_under_load(cluster, redis):
 
 @pytest.fixture
 def island():
-    """A network namespace whose line can be cut: its name, its address, the host's end of the line."""
+    """A network namespace that can be disconnected: its name, its address, and the host's interface to it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("needs root and the command ip (apt-get install iproute2)")
     name = f"lucy{os.getpid() % 100000}"

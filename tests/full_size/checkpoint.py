@@ -11,7 +11,7 @@ from tests.tiny_checkpoint import byte_tokenizer
 
 
 def write(folder: Path) -> Path:
-    """Save one to `folder`, 4 GB, without a `pipeline.json`, as public ones are."""
+    """Save it to `folder` (4 GB), without a `pipeline.json`, like public checkpoints."""
     tokenizer = byte_tokenizer()
     torch.manual_seed(0)
     text_encoder = CLIPTextModel(  # openai/clip-vit-large-patch14

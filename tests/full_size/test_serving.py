@@ -1,6 +1,6 @@
-"""`make test-full-size`: nothing in the configurations is sized for lucy-tiny.
+"""`make test-full-size`: the configurations also fit a checkpoint of SD1.5's size.
 
-Takes 14 GB of memory, 10 GB of disk and some minutes, so the default run leaves it out.
+It needs 14 GB of memory, 10 GB of disk and some minutes, so the default run leaves it out.
 """
 
 import shutil
@@ -44,6 +44,6 @@ async def test_a_checkpoint_of_full_size_answers_a_keyframe(tmp_path):
         cv2.imdecode(picture, cv2.IMREAD_COLOR) for picture in (pictures["camera_frame"], answer["image"])
     )
     assert image.shape == frame.shape
-    # Random weights paint noise, and only where the garment is.
+    # Random weights produce noise, but only in the garment's area.
     untouched = answer["mask"] == 0
     assert np.abs(image[untouched].astype(int) - frame[untouched]).mean() < 4

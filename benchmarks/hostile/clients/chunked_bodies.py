@@ -1,8 +1,6 @@
 """Chunked bodies whose framing never ends, with a key and after a 401."""
 
-import itertools
-
-from benchmarks.hostile.clients.client import Defaults
+from benchmarks.hostile.clients.client import Endless
 from benchmarks.hostile.connection import Connection, until_refused
 from benchmarks.hostile.target import Target
 
@@ -10,24 +8,13 @@ BYTES_PER_S = 8 * 2**20
 _PATH = "/api/fabric/scan"
 
 
-class _EndlessFraming(Defaults):
-    """opening: what comes after the head. repeated: what is sent until the server refuses."""
-
+class _EndlessFraming(Endless):
     period_s = 5.0
-    seconds = 4.0
-    at_once = 2
-    endless = True
-    name: str
-    opening = b""
-    repeated: bytes
-
-    def __init__(self) -> None:
-        self._with_key = itertools.cycle((True, False))
 
     async def attempt(self, target: Target, source: str) -> str:
         """Every second attempt has no credentials, so that the 401 comes at once. Only the end of the
         connection is a refusal: a server may answer and go on reading."""
-        with_key = next(self._with_key)
+        with_key = next(self.alternate)
         headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
         async with Connection.open(target, source) as connection:
             await connection.send(target.head("POST", _PATH, headers, with_key) + self.opening)

@@ -1,5 +1,6 @@
 """What every kind of hostile client has in common."""
 
+import itertools
 from typing import Protocol
 
 from benchmarks.hostile.target import Target
@@ -36,3 +37,16 @@ class Defaults:
 
     def prepare(self) -> None:
         return None
+
+
+class Endless(Defaults):
+    """Sends `opening` once and then `repeated` for `seconds`, unless it is refused."""
+
+    at_once = 2
+    endless = True
+    seconds = 5.0
+    opening = b""
+    repeated: bytes
+
+    def __init__(self) -> None:
+        self.alternate = itertools.cycle((True, False))

@@ -1,8 +1,6 @@
 """WebSocket frames that carry nothing, at a mebibyte a second."""
 
-import itertools
-
-from benchmarks.hostile.clients.client import Defaults
+from benchmarks.hostile.clients.client import Endless
 from benchmarks.hostile.connection import CONTINUATION, PING, TEXT, Connection, frame, until_refused
 from benchmarks.hostile.target import Target
 
@@ -10,19 +8,8 @@ BYTES_PER_S = 2**20
 _BLOCK = 16 * 1024  # bytes of each write, so that a second has 64 of them
 
 
-class _Flood(Defaults):
-    """opening: frames sent once. repeated: the frame sent until the server closes the socket."""
-
+class _Flood(Endless):
     period_s = 6.0
-    seconds = 5.0
-    at_once = 2
-    endless = True
-    name: str
-    opening = b""
-    repeated: bytes
-
-    def __init__(self) -> None:
-        self._reads = itertools.cycle((True, False))
 
     async def attempt(self, target: Target, source: str) -> str:
         """Every second attempt reads nothing, so that the server's answers pile up."""
@@ -35,7 +22,7 @@ class _Flood(Defaults):
             return await until_refused(flood, self._refusal(connection), self.seconds)
 
     async def _refusal(self, connection: Connection) -> str:
-        if not next(self._reads):
+        if not next(self.alternate):
             await connection.broken()
         return await connection.close_code()
 

@@ -1,4 +1,4 @@
-"""The simulation where the answer is known without it, and its parts against what they stand for."""
+"""The simulation in cases whose answer is known, and its parts against the real ones."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ def test_a_user_alone_waits_for_the_sum_of_the_stages(machine):
     assert tally.rows_a_call == 1
 
 
-def test_only_who_finds_the_machine_asleep_waits_until_it_is_awake():
+def test_only_a_job_on_an_idle_machine_waits_for_it_to_wake():
     sleepy = dataclasses.replace(CPU, wakes=[0.05])
     seldom, at_once = (simulate(sleepy, 1, Load(pause, captures=0)).keyframes for pause in (1.5, 0))
     assert seldom == pytest.approx([ALONE + 0.05] * len(seldom))
@@ -63,8 +63,8 @@ def test_every_job_ends_once(users, servers, interval, seed):
     assert all(second >= ALONE - 1e-9 for second in tally.keyframes)
 
 
-def test_the_same_crowd_comes_whatever_the_servers_chance():
-    """A check compared one real crowd, three of whose four came at once, with the mean of many others."""
+def test_arrival_times_do_not_depend_on_the_servers_seed():
+    """A check once compared four real users, three of whom arrived together, with a mean of many others."""
 
     def keyframes(**seeds):
         return simulate(CPU, 4, Load(captures=0), seconds=20, **seeds).keyframes
@@ -82,25 +82,25 @@ def test_more_servers_are_never_worse(share):
     assert found[0] > 2 * found[-1]
 
 
-def test_users_who_come_at_once_share_the_unets_calls():
+def test_concurrent_users_share_unet_calls():
     load = Load(interval=0, captures=0)
     alone, *crowds = (
         simulate(GPU, users, load, seed=seed) for users, seed in ((1, 0), (8, 0), (8, 1), (8, 2))
     )
-    for together in crowds:  # 1.47 to 1.55 times as many, by when they begin
+    for together in crowds:  # 1.47 to 1.55 times as many, depending on their arrival
         assert together.rows_a_call > 2
         assert len(together.keyframes) > 1.45 * len(alone.keyframes)
 
 
-def test_keyframes_that_come_later_end_before_a_capture():
-    """The choice is the real stepper's: where all advanced alike, captures would hold keyframes up."""
+def test_later_keyframes_end_before_a_capture():
+    """The real scheduler decides: if all jobs advanced equally, captures would delay keyframes."""
     env = simpy.Environment()
     server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
     ended = {}
 
     def job(name, recipe, after):
         yield env.timeout(after)
-        yield from server.dress(recipe)
+        yield from server.run_job(recipe)
         ended[name] = env.now
 
     env.process(job("capture", Recipe(live=False, steps=25), 0))
@@ -111,13 +111,13 @@ def test_keyframes_that_come_later_end_before_a_capture():
     assert server.rows == 25 + 3 * 4
 
 
-def test_who_is_first_in_a_crowd_does_not_wait_for_the_last():
-    """Where all shared the cores at once, all ended late together."""
+def test_the_first_of_many_does_not_wait_for_the_last():
+    """When all shared the cores at once, all ended late together."""
     env, ended = simpy.Environment(), []
     server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
 
     def job():
-        yield from server.dress(Recipe(live=True, steps=4))
+        yield from server.run_job(Recipe(live=True, steps=4))
         ended.append(env.now)
 
     for _ in range(16):
@@ -127,19 +127,19 @@ def test_who_is_first_in_a_crowd_does_not_wait_for_the_last():
 
 
 def test_a_capture_leaves_a_lone_keyframe_most_of_the_cores():
-    """It took half of them while the keyframe was encoded and decoded: 1.6 times as long as alone."""
+    """It once took half of them while a keyframe was encoded and decoded: 1.6 times as long as alone."""
     env, seconds = simpy.Environment(), []
     server = Server(env, CPU, Configuration.read("cpu"), random.Random(0))
 
     def captures():
         while len(seconds) < 20:
-            yield from server.dress(Recipe(live=False, steps=25))
+            yield from server.run_job(Recipe(live=False, steps=25))
 
     def keyframes():
         for _ in range(20):
             yield env.timeout(0.1)
             began = env.now
-            yield from server.dress(Recipe(live=True, steps=4))
+            yield from server.run_job(Recipe(live=True, steps=4))
             seconds.append(env.now - began)
 
     env.process(captures())
@@ -149,7 +149,7 @@ def test_a_capture_leaves_a_lone_keyframe_most_of_the_cores():
 
 
 def test_rows_are_padded_to_the_captured_batches():
-    """Five rows cost as much as six where those have a CUDA graph."""
+    """Five rows cost as much as six, if six is the next captured batch."""
     env = simpy.Environment()
     server = Server(env, GPU, Configuration.read("gpu"), random.Random(0))
     env.process(server.predict(5))

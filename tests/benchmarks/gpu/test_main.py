@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[3] / "benchmarks" / "gpu"
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """On a busy machine two threads wait for each other longer than these networks take."""
+    """Two threads on a busy machine wait for each other longer than these networks compute."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -39,7 +39,7 @@ def report(tmp_path_factory):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there are more engines with a GPU")
-def test_what_is_missing_is_said_and_the_rest_is_measured(report):
+def test_missing_engines_are_reported_and_the_others_measured(report):
     assert set(report["skipped"]) == {"cuda_graph", "tensorrt"}
     measured = [(it["stage"], it["batch"]) for it in report["stages"]]
     assert measured == [(stage, n) for stage in ("vae_encoder", "unet", "vae_decoder") for n in (1, 2)]
@@ -49,7 +49,7 @@ def test_what_is_missing_is_said_and_the_rest_is_measured(report):
 
 
 def test_a_floor_is_the_flops_and_bytes_of_the_layer():
-    """On a layer whose both are known: 2·n·m FLOPs a row; weights, input and output once."""
+    """On a layer whose FLOPs (2·n·m per row) and bytes (weights, input and output once) are known."""
     layer = torch.nn.Linear(64, 32, bias=False)
     rates = {"flops_per_s": 1e3, "bytes_per_s": 1e6}
     least = floor(layer, {"input": torch.zeros(4, 64)}, rates)
@@ -59,7 +59,7 @@ def test_a_floor_is_the_flops_and_bytes_of_the_layer():
 
 
 def test_the_engines_give_the_same_picture(tmp_path):
-    """A time of another result would be a time of nothing."""
+    """Comparing times is only valid if the results are equal."""
     torch.manual_seed(0)
     with torch.no_grad():
         networks = make_networks(True, "cpu", torch.float32)
@@ -69,7 +69,7 @@ def test_the_engines_give_the_same_picture(tmp_path):
     assert torch.allclose(first, second, atol=1e-4)
 
 
-def test_out_of_memory_is_a_hole_and_not_the_end():
+def test_out_of_memory_leaves_out_one_figure():
     def bind():
         raise RuntimeError("Failed to allocate memory for requested buffer of size 7")
 

@@ -1,4 +1,4 @@
-"""The load's client against a server of known behaviour, and what is made of its figures."""
+"""The load's client against a server of known behaviour, and the verdicts on its figures."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES, Serv
 
 @asynccontextmanager
 async def server_that(answer):
-    """A socket server; `answer(message)` is what it says to each."""
+    """A WebSocket server that answers each message with `answer(message)`."""
 
     async def handle(socket):
         async for text in socket:
@@ -42,7 +42,7 @@ def messages():
     return Messages(swaying(90))
 
 
-async def test_closed_loop_asks_again_when_answered(messages):
+async def test_closed_loop_sends_the_next_keyframe_when_answered(messages):
     async with server_that(dressed) as server:
         result = await run(server, Load(3, "closed"), 0.5, messages, b"")
     found = Figures([result])
@@ -52,7 +52,7 @@ async def test_closed_loop_asks_again_when_answered(messages):
     assert found.steps == 4
 
 
-async def test_open_loop_sends_at_its_pace_and_counts_what_is_not_answered(messages, monkeypatch):
+async def test_open_loop_keeps_its_rate_and_counts_unanswered_keyframes(messages, monkeypatch):
     monkeypatch.setattr("benchmarks.sessions.load.INTERVAL_S", 0.1)
 
     async def slow(message):
@@ -65,7 +65,7 @@ async def test_open_loop_sends_at_its_pace_and_counts_what_is_not_answered(messa
     assert Figures([result]).unanswered > 0.4
 
 
-async def test_an_answer_without_the_models_picture_is_no_result(messages):
+async def test_an_answer_without_a_picture_by_the_model_is_not_counted(messages):
     async def fallen_back(message):
         return {"mode": "fallback", "mode_reason": "deadline", "timestamp": message["timestamp"]}
 
@@ -75,8 +75,8 @@ async def test_an_answer_without_the_models_picture_is_no_result(messages):
     assert result["other_answers"]["deadline"] == result["sent"][0]
 
 
-def test_no_two_keyframes_in_a_row_are_alike(messages):
-    """Lucy Serve answers a scene that stands still with the last picture, which would measure nothing."""
+def test_consecutive_keyframes_differ(messages):
+    """Lucy Serve answers an unchanged scene with its last picture, which would measure nothing."""
     sent = [json.loads(messages[number]) for number in range(len(SWAY))]
     for before, after in pairwise(sent):
         assert before["camera_frame"] != after["camera_frame"]
@@ -116,7 +116,7 @@ def judged(found, demand):
     return verdict.met
 
 
-def test_a_verdict_turns_with_its_figures():
+def test_a_verdict_depends_on_its_figures():
     pair = [load(ms=200.0), load(BASELINE, ms=300.0)]
     eight = [load(sessions=8, ms=900.0, count=20), load(BASELINE, sessions=8, ms=2000.0, count=10)]
     found = verdicts.side_by_side(section([*pair, *eight, load(captures=1, ms=310.0)]))
@@ -135,7 +135,7 @@ def test_a_verdict_turns_with_its_figures():
     assert not judged(found, "capture under way")
 
 
-def test_the_stages_share_is_of_the_whole_way():
+def test_the_stages_share_is_of_the_whole_latency():
     lone = load(ms=100.0, stage_s={"unet": 40 * 0.06, "vae_decoder": 40 * 0.03, "preprocess": 40 * 0.005})
     (share,) = [v for v in verdicts.side_by_side(section([lone, load(BASELINE)])) if "stages" in v.demand]
     assert share.met
@@ -143,28 +143,28 @@ def test_the_stages_share_is_of_the_whole_way():
     assert "95%" in share.found
 
 
-def test_a_session_that_starves_is_seen_though_its_latencies_are_fine():
+def test_a_starved_session_is_detected_despite_good_latencies():
     latencies = [[100.0] * 20, [100.0] * 20, [100.0] * 5]
     assert Figures([load(latencies_ms=latencies, sessions=3)]).slowest_session == 4
     assert Figures([load(latencies_ms=[[100.0], []], sessions=2)]).slowest_session == float("inf")
 
 
 @pytest.mark.parametrize(("growth", "level"), [(0, True), (20, False)])
-def test_memory_that_grows_through_the_soak_is_seen(growth, level):
+def test_memory_that_grows_during_the_soak_is_detected(growth, level):
     at = np.arange(0, 600, 2.0)
     memory = [[t, 2000 + growth * t / 60] for t in at]
     found = verdicts.soak({"load": load(sessions=16, loop="open", seconds=600, memory_mb=memory)})
     assert judged(found, "memory level") is level
 
 
-def test_the_turns_of_a_load_count_together():
+def test_the_turns_of_a_load_are_combined():
     loads = [load(ms=100.0, turn=0), load(ms=300.0, turn=1), load(BASELINE, ms=900.0)]
     found = figures(loads, server=LUCY, sessions=1)
     assert (found.answers, found.percentile(50)) == (80, 200.0)
     assert figures(loads, server=LUCY, sessions=2) is None
 
 
-def test_the_page_and_the_plots_are_made_from_the_file(tmp_path):
+def test_page_and_plots_are_made_from_the_record(tmp_path):
     record = Record.of_today(tmp_path)
     crowd = load(sessions=16, loop="open", seconds=600, memory_mb=[[float(t), 2000.0] for t in range(600)])
     nothing = load(BASELINE, sessions=16, loop="open", count=0)
@@ -180,7 +180,7 @@ def test_the_page_and_the_plots_are_made_from_the_file(tmp_path):
     assert len(list(tmp_path.glob("*.png"))) == 4
 
 
-def test_measuring_one_section_anew_keeps_the_others(tmp_path):
+def test_measuring_one_section_again_keeps_the_others(tmp_path):
     record = Record.of_today(tmp_path)
     record.begin("soak", minutes=10)
     record.write()

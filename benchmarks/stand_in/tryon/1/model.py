@@ -14,7 +14,7 @@ class TritonPythonModel:
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
         self._step_s = float(parameters["step_ms"]["string_value"]) / 1000
-        self._places = asyncio.Semaphore(int(parameters["jobs_at_once"]["string_value"]))
+        self._slots = asyncio.Semaphore(int(parameters["jobs_at_once"]["string_value"]))
 
     async def execute(self, requests):
         await asyncio.gather(*(self._serve(request) for request in requests))
@@ -24,7 +24,7 @@ class TritonPythonModel:
         mode = pb_utils.get_input_tensor_by_name(request, "mode").as_numpy()[0].decode()
         chosen = pb_utils.get_input_tensor_by_name(request, "steps")
         steps = int(chosen.as_numpy()[0]) if chosen else _STEPS[mode]
-        async with self._places:
+        async with self._slots:
             for step in range(1, steps + 1):
                 await asyncio.sleep(self._step_s)
                 if sender.is_cancelled():
