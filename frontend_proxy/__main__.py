@@ -1,6 +1,7 @@
-"""`python -m frontend_proxy`: the proxy alone, before a Triton that runs elsewhere."""
+"""`python -m frontend_proxy`: the proxy alone, for a Triton that is started elsewhere."""
 
 import gc
+import logging
 import sys
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from starlette.applications import Starlette
 
-from frontend_proxy import logs, tracing
+from frontend_proxy import logs, renamed_settings, tracing
 from frontend_proxy.app import create_app
 from frontend_proxy.background import Background
 from frontend_proxy.security.auth import Authenticator
@@ -20,6 +21,8 @@ from frontend_proxy.web.http_protocol import http_protocol
 from frontend_proxy.web.limited_websocket import websocket_protocol
 from frontend_proxy.web.listen import bind_listeners
 from frontend_proxy.web.shutdown import Server, Shutdown
+
+logger = logging.getLogger(__name__)
 
 
 def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.Config:
@@ -42,9 +45,10 @@ def server_config(settings: Settings, app: Callable[[], Starlette]) -> uvicorn.C
     )
 
 
-def spare_the_garbage_collector() -> None:
-    """Collecting garbage stops every socket, for 150 ms where it looks through all that is imported. That is
-    never garbage; nor do requests leave any that is worth looking for often: their memory goes with them.
+def tune_garbage_collection() -> None:
+    """Make garbage collections rare and short: a full one stops the event loop for 150 ms.
+
+    Imported modules are never garbage, and the memory of requests is freed by reference counts.
     """
     gc.collect()
     gc.freeze()
@@ -53,12 +57,15 @@ def spare_the_garbage_collector() -> None:
 
 def main() -> None:
     try:
-        settings = CliApp.run(Settings, cli_exit_on_error=True)
+        arguments = sys.argv[1:]
+        settings = CliApp.run(Settings, renamed_settings.with_new_flags(arguments), cli_exit_on_error=True)
     except ValidationError as error:
         sys.exit("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
     logs.configure("debug" if settings.debug else settings.log_level, settings.log_format)
+    for warning in renamed_settings.warnings(Settings, arguments):
+        logger.warning(warning)
     try:
-        Authenticator(settings)  # says what is wrong with a key before anything is started
+        Authenticator(settings)  # reports a wrong key before anything is started
         end_tracing = tracing.configure(settings.otel_exporter_otlp_endpoint)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(str(error))
@@ -76,7 +83,7 @@ def main() -> None:
         background = Background()
         tritons = Tritons(addresses, background, settings.triton_slow_start_s)
         application = create_app(settings, tritons, shutdown, background)
-        spare_the_garbage_collector()
+        tune_garbage_collection()
         return application
 
     Server(server_config(settings, app), settings, shutdown).run(sockets=listeners)

@@ -1,4 +1,4 @@
-"""The request id: one name for a request in the answer, in the logs and in Triton."""
+"""The request id, which is the same in the response, in the logs and in Triton."""
 
 import contextvars
 import re
@@ -11,7 +11,7 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 def new_request_id(proposed: str | None = None) -> str:
-    """The caller's own id if it is short and plain (it ends up in logs), else a random one."""
+    """The caller's own id if it is short and plain, because logs contain it; otherwise a random one."""
     if proposed and _ACCEPTED.fullmatch(proposed):
         return proposed
     return uuid.uuid4().hex
@@ -22,5 +22,5 @@ def current_request_id() -> str:
 
 
 def set_request_id(request_id: str) -> None:
-    """Name the request that the running task works on; tasks started from it inherit the name."""
+    """Set the id of the request that the current task works on; tasks that it starts inherit the id."""
     _current.set(request_id)

@@ -1,7 +1,7 @@
-"""W3C trace context: from the client through the proxy into Triton, and the proxy's own spans.
+"""W3C trace context, from the client through the proxy to Triton, and the proxy's own spans.
 
-Without an exporter OpenTelemetry's spans record nothing but hand on their parent, so the client's
-`traceparent` (https://www.w3.org/TR/trace-context/) reaches Triton all the same.
+Without an exporter OpenTelemetry's spans record nothing but still pass on their parent, so the client's
+`traceparent` (https://www.w3.org/TR/trace-context/) reaches Triton.
 """
 
 import os
@@ -22,10 +22,10 @@ _propagator = TraceContextTextMapPropagator()
 
 
 def configure(endpoint: str | None) -> Callable[[], None]:
-    """Send spans to an OTLP collector (`http://host:4318`), if one is named; call what it returns at the end.
+    """Send spans to an OTLP collector (`http://host:4318`), if `endpoint` names one.
 
-    Which spans are sampled is said by OpenTelemetry's own environment variables (OTEL_TRACES_SAMPLER, …).
-    Raises ImportError where the exporter is not installed.
+    Returns a function to call at the end. OpenTelemetry's own environment variables (OTEL_TRACES_SAMPLER, …)
+    decide which spans are sampled. Raises ImportError if the exporter is not installed.
     """
     if endpoint is None:
         return lambda: None
@@ -33,7 +33,7 @@ def configure(endpoint: str | None) -> Callable[[], None]:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError as error:
         raise ImportError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and the exporter is missing: pip install lucy-serve[tracing]"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but its exporter is missing: pip install lucy-serve[tracing]"
         ) from error
     name = os.environ.get("OTEL_SERVICE_NAME", "lucy-serve")
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
@@ -43,7 +43,7 @@ def configure(endpoint: str | None) -> Callable[[], None]:
 
 
 def traces_url(endpoint: str) -> str:
-    """Where an OTLP collector takes traces (OTLP specification 1.0, OTLP/HTTP request)."""
+    """The URL for traces of an OTLP collector (OTLP specification 1.0, OTLP/HTTP request)."""
     return endpoint.rstrip("/") + "/v1/traces"
 
 
@@ -51,7 +51,8 @@ def traces_url(endpoint: str) -> str:
 def request_span(scope: Scope, recorded: bool) -> Iterator[Span]:
     """The span of an HTTP request, a child of its `traceparent`.
 
-    A WebSocket has none: it may live for hours. Its keyframes' spans are children of its `traceparent`.
+    A WebSocket has no span, because it may be open for hours. The spans of its keyframes are children of its
+    `traceparent`.
     """
     headers = Headers(scope=scope)
     parent = _propagator.extract({name: headers[name] for name in _propagator.fields if name in headers})
@@ -68,13 +69,13 @@ def request_span(scope: Scope, recorded: bool) -> Iterator[Span]:
 
 @contextmanager
 def span(name: str) -> Iterator[Span]:
-    """A step of the work on the current request."""
+    """The span of one step of the current request."""
     with _tracer.start_as_current_span(name) as current:
         yield current
 
 
 def end_request(span: Span, scope: Scope, route: str, status: int | None) -> None:
-    """OpenTelemetry's semantic conventions for HTTP servers."""
+    """Name the span and set its attributes as OpenTelemetry's semantic conventions for HTTP servers say."""
     if not span.is_recording():
         return
     span.update_name(f"{scope['method']} {route}")
@@ -86,13 +87,13 @@ def end_request(span: Span, scope: Scope, route: str, status: int | None) -> Non
 
 
 def outgoing_headers() -> dict[str, str]:
-    """`traceparent` and `tracestate` of the current span, for the call to Triton."""
+    """`traceparent` and `tracestate` of the current span, for a call to Triton."""
     carrier: dict[str, str] = {}
     _propagator.inject(carrier)
     return carrier
 
 
 def current_trace_id() -> str | None:
-    """32 hexadecimal digits, for logs."""
+    """32 hexadecimal digits, or None without a trace. For logs."""
     current = trace.get_current_span().get_span_context()
     return trace.format_trace_id(current.trace_id) if current.is_valid else None

@@ -1,9 +1,9 @@
-"""Fetches the pages' scripts, styles and models from npm, as each `vendor/lock.json` has them.
+"""Fetches the pages' scripts, styles and models from npm, in the versions of each `vendor/lock.json`.
 
     python -m frontend_proxy.vendor
 
-They are part of the repository: only who takes newer ones needs npm. For that, write their version and
-integrity (`npm view NAME@VERSION dist.integrity`) into `lock.json` first.
+The files are in the repository; npm is needed only to update them. To update, first write the new version and
+its integrity (`npm view NAME@VERSION dist.integrity`) into `lock.json`.
 """
 
 import base64
@@ -19,7 +19,7 @@ BINARY = {".binarypb", ".data", ".tflite", ".wasm"}
 
 
 def fetch(package: dict[str, Any], folder: Path) -> None:
-    """Raises ValueError for a package whose content is not the one of the lock."""
+    """Write a package's files into `folder`. Raises ValueError if its content is not that of the lock."""
     with tempfile.TemporaryDirectory() as temporary:
         spec = f"{package['name']}@{package['version']}"
         subprocess.run(
@@ -38,7 +38,7 @@ def fetch(package: dict[str, Any], folder: Path) -> None:
 
 
 def _without_source_map(name: str, data: bytes) -> bytes:
-    """What follows a script's last line is the name of its map, which is not here."""
+    """Without the comment at a script's end that names its source map, which is not vendored."""
     if Path(name).suffix in BINARY:
         return data
     return data.partition(b"\n//# sourceMappingURL=")[0].rstrip() + b"\n"

@@ -1,1 +1,1 @@
-"""What a browser or a program is shown of the API: pages and descriptions."""
+"""The studio, the pages that show the API, and its OpenAPI and AsyncAPI descriptions."""

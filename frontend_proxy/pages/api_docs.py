@@ -1,4 +1,4 @@
-"""`/docs`, `/redoc`, `/docs/websocket`: pages that show the API's descriptions, with nothing from a CDN."""
+"""`/docs`, `/redoc`, `/docs/websocket`: pages that show the API; nothing is loaded from a CDN."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def _page(name: str) -> Handler:
 
 
 class _Assets(StaticFiles):
-    """The pages' own scripts, and those that `pages/vendor/lock.json` pins."""
+    """The scripts of the pages, and the vendored ones that `pages/vendor/lock.json` pins."""
 
     def __init__(self) -> None:
         super().__init__(directory=PAGES)

@@ -1,4 +1,4 @@
-"""`GET /asyncapi.json`: the WebSocket in AsyncAPI 3, its schemas those of the models that validate."""
+"""`GET /asyncapi.json`: the WebSocket in AsyncAPI 3, with the schemas of the models that validate."""
 
 from importlib.metadata import version
 from typing import Any
@@ -8,22 +8,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from frontend_proxy.keyframes.codec import Json, MessagePack
-from frontend_proxy.pages.openapi import REFERENCE, schemas
+from frontend_proxy.pages.openapi_operation import REFERENCE
+from frontend_proxy.pages.openapi_schemas import schemas
 from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult
 from frontend_proxy.security.auth import QUERY, SUBPROTOCOL
 
 _DESCRIPTION = f"""\
-Send a keyframe every 1.5 to 2 seconds, without waiting for an answer. While one is in the works the next
-ones replace each other, and no answer is older than the last. When the model cannot answer in time, the
-plain composite goes out with `mode: "fallback"`. The socket stays open after an error.
+Send a keyframe every 1.5 to 2 seconds, without waiting for an answer. While one keyframe is being answered,
+only the newest of the next ones is kept; answers arrive in order. When the model cannot answer in time, the
+answer is the plain composite with `mode: "fallback"`. The socket stays open after an error.
 
 Subprotocols: `{Json.subprotocol}` (or none) is text frames of JSON, images as data URIs or base64.
 `{MessagePack.subprotocol}` is binary frames of [MessagePack](https://msgpack.org) with the same fields,
-images as raw bytes: a third less to send.
+images as raw bytes: a quarter fewer bytes to send.
 
 Where the server asks for credentials, offer the subprotocol `{SUBPROTOCOL}` followed by the API key or JWT
-beside one of those, or add `?{QUERY}=…` to the address. It refuses the upgrade with 401, 403 (the page's
-origin) or 429. When it ends, it closes with 1012: connect again.
+beside one of those, or add `?{QUERY}=…` to the URL. The server refuses the upgrade with 401, 403 (the page's
+origin is not allowed) or 429. It closes with 1012 when it restarts: connect again. It closes with 1013 when
+too many bytes of messages are in flight: wait a moment, then connect again.
 """
 
 
@@ -57,7 +59,7 @@ def _message(model: type[BaseModel], title: str) -> dict[str, Any]:
 
 
 def _operation(action: str, summary: str, *messages: str) -> dict[str, Any]:
-    """`action` is the server's."""
+    """`action`: what the server does, `send` or `receive`."""
     channel = "#/channels/keyframes"
     return {
         "action": action,

@@ -1,4 +1,4 @@
-"""`GET /`: what is served here as JSON for programs; a browser goes on to the studio."""
+"""`GET /`: the endpoints as JSON for programs; browsers are redirected to the studio."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -24,7 +24,7 @@ async def index(request: Request) -> Response:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether `text/html` is named and nothing says that JSON is liked better (RFC 9110, section 12.5.1)."""
+    """Whether `Accept` names `text/html` with a weight not below that of JSON (RFC 9110, section 12.5.1)."""
     weights = {}
     for entry in accept.lower().split(","):
         media_type, *parameters = (part.strip() for part in entry.split(";"))

@@ -1,4 +1,4 @@
-"""The parts of an OpenAPI description: operations, and the parameters and bodies that they have."""
+"""Parts of an OpenAPI description: operations with their parameters and bodies."""
 
 from typing import Any
 
@@ -26,8 +26,9 @@ def form(model: type[BaseModel], *files: str) -> Json:
     }
 
 
-def query(name: str, description: str) -> Json:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+def query(name: str, description: str, max_length: int) -> Json:
+    schema = {"type": "string", "maxLength": max_length}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def operation(
@@ -41,7 +42,7 @@ def operation(
     answers: Json | None = None,
     public: bool = False,
 ) -> Json:
-    """`errors`: the statuses that this operation in particular may end in, with an `ErrorBody`."""
+    """`errors`: statuses with an `ErrorBody` that are particular to this operation."""
     responses = {"200": {"description": "OK", "content": content(answer)}}
     for status in errors:
         responses[str(status)] = {"$ref": f"#/components/responses/{status}"}
@@ -60,7 +61,7 @@ def operation(
 
 
 def file(tag: str, summary: str, parameters: list[Json], *media_types: str) -> Json:
-    """A picture by its name, which is all that is asked of who wants it."""
+    """A picture by its name, without credentials."""
     return {
         "tags": [tag],
         "summary": summary,

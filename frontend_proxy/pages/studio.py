@@ -1,4 +1,4 @@
-"""`/studio`: the browser page that shows all of it: try on, captures, fabrics, the server itself."""
+"""`/studio`: the browser page for live try-on, captures, fabrics and the state of the server."""
 
 import os
 from pathlib import Path
@@ -14,14 +14,14 @@ from frontend_proxy.web.routing import resource
 
 FOLDER = Path(__file__).parents[1] / "studio"
 PAGE = "index.html"
-WORKER = "pose_worker.js"  # has the policy of its own answer, not that of the page
-BINARY = {".binarypb", ".data", ".tflite"}  # no registered media type; Starlette would call them text
+WORKER = "pose_worker.js"  # a worker has the policy of its own response, not of the page
+BINARY = {".binarypb", ".data", ".tflite"}  # without a registered media type; Starlette would say text
 
 
 def policies(public_url: str | None) -> dict[str, str]:
-    """The page's headers. public_url: where textures and results are, if not at the page's own address."""
+    """The page's headers. public_url: the base URL of textures and results, if it is not the page's own."""
     origin = f" {urlsplit(public_url).scheme}://{urlsplit(public_url).netloc}" if public_url else ""
-    # MediaPipe compiles WebAssembly. Nothing inline: scripts set styles by CSSOM.
+    # MediaPipe compiles WebAssembly. No inline scripts or styles: scripts set styles through the CSSOM.
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
@@ -43,7 +43,7 @@ def routes(public_url: str | None) -> list[BaseRoute]:
 
 
 class _Files(StaticFiles):
-    """Starlette's file server; a browser asks for each file anew, so that no page is of two versions."""
+    """Starlette's file server. Browsers revalidate each file, so that a page never mixes two versions."""
 
     def __init__(self, policies: dict[str, str]):
         super().__init__(directory=FOLDER)

@@ -1,1 +1,1 @@
-"""HTTP itself: connections, requests, bodies, events, and the end of the server."""
+"""HTTP and WebSocket connections, middleware, request bodies, events, routes and shutdown."""

@@ -1,4 +1,4 @@
-"""Around every request: its id, one log line, security headers, and JSON even for unforeseen errors."""
+"""Middleware for every request: its id, one log line, security headers, and JSON for unexpected errors."""
 
 import logging
 import time
@@ -17,14 +17,14 @@ from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
 
 logger = logging.getLogger("frontend_proxy.access")
 
-ROUTINE = {*PROBES, "/metrics"}  # what machines ask all the time: no line at info, no span
+ROUTINE = {*PROBES, "/metrics"}  # requested all the time by machines: no log line at level info, no span
 
-# The Fetch and CSP standards' headers for answers that nobody should frame, sniff or run.
+# Headers of the Fetch and CSP standards: responses must not be framed, sniffed or run as scripts.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # textures go to pages of other origins
+    "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other origins load textures
 }
 _CSP = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_CSP = (
@@ -35,7 +35,7 @@ _PAGE_CSP = (
 
 
 class RequestMiddleware:
-    """The outermost: what it adds is on every answer, refusals too."""
+    """The outermost middleware: what it adds is on every response, also on refusals."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -62,7 +62,7 @@ class RequestMiddleware:
             try:
                 await self.app(scope, receive, send_with_headers)
             except ClientDisconnect:
-                pass  # nobody is left to answer
+                pass  # nobody is left to receive an answer
             finally:
                 if scope["type"] == "http":
                     seconds = time.perf_counter() - started
@@ -73,9 +73,10 @@ class RequestMiddleware:
 
 
 class ErrorMiddleware:
-    """Inside the CORS middleware, so that a browser on another origin can read the errors.
+    """Turns exceptions into error responses.
 
-    Starlette's own handler of unforeseen errors sits outside of it.
+    It is inside the CORS middleware, so that pages of other origins can read the errors. Starlette's own
+    handler of unexpected errors is outside of it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,12 +96,12 @@ class ErrorMiddleware:
             raise
         except Exception as error:
             if begun or scope["type"] == "lifespan":
-                raise  # half an answer is out: only cutting the connection tells the client
+                raise  # the response has begun: only closing the connection tells the client
             await refuse(scope, receive, watched_send, error_response(error))
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    """Answer a request, or a WebSocket's opening in place of the upgrade."""
+    """Send `response` to a request, or to a WebSocket's handshake instead of the upgrade."""
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
@@ -108,7 +109,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, response: Response)
 
 
 def route_of(scope: Scope) -> str:
-    """The path as the application declares it, `/api/fabric/{id}`: one of few, unlike the path itself."""
+    """The path as the application declares it, `/api/fabric/{id}`, so that metrics have few labels."""
     route = scope.get("route")
     return getattr(route, "path", "unknown")
 
@@ -123,8 +124,8 @@ def _secure(headers: MutableHeaders, scheme: str) -> None:
 
 
 def _log(scope: Scope, status: int | None, seconds: float) -> None:
-    """Without the query, which may hold what is nobody's business; probes and scrapes at debug only."""
-    path = quote(scope["path"])  # a decoded path may hold line breaks
+    """The query is left out because it may hold secrets. Probes and scrapes are logged at debug only."""
+    path = quote(scope["path"])  # a decoded path may contain line breaks
     client = scope["client"][0] if scope["client"] else "-"
     fields = {"method": scope["method"], "path": path, "status": status, "client": client}
     logger.log(

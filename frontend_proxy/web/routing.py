@@ -1,4 +1,4 @@
-"""Routes of the application, one for each path."""
+"""Routes with several methods per path."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,15 +11,15 @@ Handler = Callable[[Request], Response] | Callable[[Request], Awaitable[Response
 
 
 def resource(path: str, **handlers: Handler) -> Route:
-    """All methods of one path, like `resource("/thing", GET=show, DELETE=remove)`.
+    """The route of one path with all its methods, like `resource("/thing", GET=show, DELETE=remove)`.
 
-    A method that is not among them is refused here, with an `Allow` that lists those that are. Starlette's
-    routes of one method each would let a later path pattern take it, and list only their own.
+    It refuses any other method with 405 and an `Allow` header that lists all of these. Separate routes for
+    each method would pass it on to a later path pattern, and `Allow` would list one method only.
     """
     endpoint = type(path, (HTTPEndpoint,), {name.lower(): staticmethod(handlers[name]) for name in handlers})
     return Route(path, endpoint)
 
 
 def methods(route: Route) -> list[str]:
-    """Those that were given to `resource`."""
+    """The methods that `resource` was called with."""
     return [name for name in ("GET", "POST", "PUT", "DELETE") if hasattr(route.endpoint, name.lower())]

@@ -1,4 +1,4 @@
-"""The end of the proxy in good order: not ready, then nothing new, then the last answers, then gone."""
+"""Graceful shutdown: not ready, then no new connections, then the last answers, then the end."""
 
 import asyncio
 import contextlib
@@ -18,19 +18,19 @@ SERVICE_RESTART = 1012  # IANA's registry of WebSocket close codes
 
 
 class Shutdown:
-    """Whether the proxy is ending: readiness asks, sockets wait for it."""
+    """The state of the shutdown, which readiness reports and sockets wait for."""
 
     def __init__(self) -> None:
-        self.ready = True  # False as soon as the signal has come
-        self.begun = asyncio.Event()  # from then on nothing new is begun
+        self.ready = True  # False as soon as the signal arrives
+        self.begun = asyncio.Event()  # from then on no new work is started
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, whose end takes at most `shutdown_delay_s` and `shutdown_timeout_s`.
+    """uvicorn's server with a shutdown of at most `shutdown_delay_s` + `shutdown_timeout_s`.
 
-    For the first, everything goes on while readiness says no. Then the port closes; requests and sockets
-    have the second for what they are at. A socket that has given its last answer closes itself; uvicorn
-    closes those that are left, and cancels what still runs.
+    During the delay everything is served, but readiness reports 503. Then the port closes, and running
+    requests and sockets have the timeout to finish. A socket closes itself after its last answer. In the end
+    uvicorn closes the remaining sockets and cancels the remaining requests.
     """
 
     def __init__(self, config: uvicorn.Config, settings: Settings, shutdown: Shutdown) -> None:
@@ -41,7 +41,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._shutdown.ready = False
         if self._settings.shutdown_delay_s:
-            logger.info("not ready from now on; the port closes in %g s", self._settings.shutdown_delay_s)
+            logger.info("not ready; the port closes in %g s", self._settings.shutdown_delay_s)
             await self._until(lambda: self.force_exit, self._settings.shutdown_delay_s)
         for server in self.servers:
             server.close()

@@ -1,0 +1,101 @@
+"""The schemas of the OpenAPI description: of requests, of the same requests as forms, and of answers."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import models_json_schema
+
+from catalog import Fabric, FabricDetails
+from frontend_proxy.errors import ErrorBody
+from frontend_proxy.health import HealthReport, Liveness, Readiness
+from frontend_proxy.pages.openapi_operation import REFERENCE, Json
+from frontend_proxy.schemas import (
+    Capture,
+    CaptureDeleted,
+    CaptureResult,
+    CaptureStatus,
+    ScanRequest,
+    ScanResult,
+)
+
+
+def _leave_out_null(schema: Json) -> None:
+    """pydantic lists every computed field as required, also those that may be left out."""
+    schema["required"] = [
+        *("id", "name", "diffuseUrl", "normalUrl", "roughnessUrl", "thumbnail", "roughness", "metalness")
+    ]
+
+
+class FabricEntry(Fabric):
+    """A fabric of the catalog. The URLs are absolute; a field that has no value is left out."""
+
+    model_config = ConfigDict(json_schema_extra=_leave_out_null)
+
+
+class FabricAnswer(BaseModel):
+    success: Literal[True]
+    fabric: FabricEntry
+
+
+class FabricList(BaseModel):
+    success: Literal[True]
+    fabrics: list[FabricEntry]
+    count: int
+
+
+class FabricDeleted(BaseModel):
+    success: Literal[True]
+    fabric_id: str
+
+
+class Index(BaseModel):
+    name: str
+    status: str
+    endpoints: dict[str, str]
+
+
+REQUESTS = (Capture, ScanRequest, FabricDetails)
+ANSWERS = (
+    *(
+        CaptureResult,
+        CaptureStatus,
+        CaptureDeleted,
+        ScanResult,
+        FabricAnswer,
+        FabricList,
+        FabricDeleted,
+        ErrorBody,
+    ),
+    *(HealthReport, Liveness, Readiness, Index),
+)
+
+
+def schemas(requests: tuple[type[BaseModel], ...], answers: tuple[type[BaseModel], ...]) -> Json:
+    """The JSON Schemas (2020-12) of all models and of the models inside them, by name."""
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in requests] + [(model, "serialization") for model in answers],
+        ref_template=REFERENCE,
+    )
+    return dict(definitions["$defs"])
+
+
+def with_forms(found: Json, *models: type[BaseModel]) -> Json:
+    """`found`, and for each of `models` the same fields as a form has them.
+
+    In a form an image is a file, a field that is not text is JSON, and a field is left out instead of null.
+    """
+    file = {"type": "string", "format": "binary"}
+    for model in models:
+        schema = found[model.__name__]
+        fields = {
+            name: file if field.get("format") == "image" else _without_null(field)
+            for name, field in schema["properties"].items()
+        }
+        found[f"{model.__name__}Form"] = {**schema, "properties": fields}
+    return found
+
+
+def _without_null(field: Json) -> Json:
+    if "anyOf" not in field:
+        return field
+    return field | {"anyOf": [kind for kind in field["anyOf"] if kind != {"type": "null"}]}
