@@ -1,4 +1,4 @@
-"""The fabrics that the app offers: reading, searching and keeping them."""
+"""The fabrics that the app offers: reading, searching and storing them."""
 
 from catalog.catalog import Catalog
 from catalog.errors import CatalogError

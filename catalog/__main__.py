@@ -1,4 +1,4 @@
-"""`python -m catalog`: put folders that `python -m fabric` wrote into a catalog."""
+"""`python -m catalog`: add folders that `python -m fabric` wrote to a catalog."""
 
 import argparse
 import json
@@ -10,13 +10,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from catalog.catalog import BUILT_IN, BUILT_IN_TEXTURES
+from catalog.document import Maps
 from catalog.errors import CatalogError
 from catalog.schema import Fabric, FabricDetails
-from catalog.store import Maps, Store
+from catalog.store import Store
 
 
 def read_scan(folder: Path) -> tuple[FabricDetails, Maps]:
-    """A scan's details and maps: its `fabric.json` names a file for each map."""
+    """A scan's details and maps. The folder's `fabric.json` names a file for each map."""
     document = json.loads((folder / "fabric.json").read_bytes())
     maps = {
         role: ((folder / name).read_bytes(), f"image/{'png' if name.endswith('png') else 'jpeg'}")
@@ -26,9 +27,9 @@ def read_scan(folder: Path) -> tuple[FabricDetails, Maps]:
 
 
 def write_built_in(scans: list[Path]) -> list[Fabric]:
-    """Make the scanned folders the built-in catalog; each fabric's id is its folder's name.
+    """Replace the built-in catalog by the scanned folders. A folder's name becomes its fabric's id.
 
-    Height and ORM maps stay out: clients do not load them, and the repository holds the files.
+    Height and ORM maps are left out: clients do not load them, and they would make the repository larger.
     """
     with tempfile.TemporaryDirectory() as temporary:
         store = Store(Path(temporary))
@@ -48,8 +49,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m catalog", description=__doc__)
     parser.add_argument("scans", nargs="+", type=Path, help="folders written by python -m fabric")
     target = parser.add_mutually_exclusive_group(required=True)
-    target.add_argument("--own", type=Path, help="the folder of own fabrics to add them to")
-    target.add_argument("--built-in", action="store_true", help="make them the built-in catalog")
+    target.add_argument("--own", type=Path, help="add them to this folder of saved fabrics")
+    target.add_argument("--built-in", action="store_true", help="replace the built-in catalog by them")
     arguments = parser.parse_args()
     try:
         if arguments.built_in:

@@ -1,4 +1,4 @@
-"""What the catalog refuses."""
+"""The errors of the catalog."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ Code = Literal["NOT_FOUND", "READ_ONLY", "INVALID_INPUT", "STORAGE", "UNAVAILABL
 
 
 class CatalogError(KeyError):
-    """A fabric or texture that is not there, may not be changed, or cannot be stored.
+    """A fabric or texture does not exist, may not be changed, or cannot be read or stored.
 
     `code` is for programs and never changes its meaning; `message` is for people.
     """

@@ -1,4 +1,4 @@
-"""What the catalog knows of a fabric."""
+"""A fabric of the catalog, and what its owner may write about it."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -6,17 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail"]
-# Of a stripped text: the schema, which knows of no stripping, then says that blanks are too few.
+MAX_TAG = 40  # characters
+# Text is stripped before it is checked. The published JSON schema cannot say that; with this pattern it
+# still refuses blank text.
 _SOME = r"\S"
 Tag = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=40, pattern=_SOME),
+    StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=MAX_TAG, pattern=_SOME),
 ]
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail")
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-# Without these a client has nothing to show.
+# Without these a client cannot show the fabric.
 REQUIRED_ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "thumbnail")
 
 
@@ -40,16 +42,16 @@ class Texture(BaseModel):
 
     @property
     def url(self) -> str:
-        """Server-relative, and immutable: other content has another name."""
+        """A server-relative path. Its content never changes: other content has another name."""
         return f"/textures/{self.filename}"
 
 
 class FabricDetails(BaseModel):
-    """All of a fabric but its identity and its files: what an owner may write.
+    """Everything about a fabric that its owner may write: all but its id and its files.
 
     roughness, metalness: 0 to 1; they multiply the maps. material: parameters of Three.js
     `MeshPhysicalMaterial` (never `color`, which would make clients ignore the textures).
-    tile_width_mm: the width of one texture tile on real cloth. provenance: where it came from.
+    tile_width_mm: the width of one texture tile on real cloth. provenance: where the fabric came from.
     """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
@@ -78,7 +80,7 @@ class Fabric(FabricDetails):
         texture = self.textures.get(role)
         return texture.url if texture else None
 
-    # The names and the flat places of the wire contract.
+    # The wire contract wants these names at the top level.
     @computed_field  # type: ignore[prop-decorator]
     @property
     def diffuseUrl(self) -> str | None:

@@ -165,8 +165,8 @@ def _flat_cloth(photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline
             return decode(photo, needed), None
         raise FabricError(
             "INVALID_INPUT",
-            f"the corners span only {flat.shape[1]}×{flat.shape[0]} pixels; choose a wider part of the photo, "
-            "or move closer",
+            f"the corners span only {flat.shape[1]}×{flat.shape[0]} pixels; choose a wider part of the "
+            "photo, or move closer",
         )
     return flat, Outline(outline.corners / [width, height], outline.confidence)
 

@@ -1,4 +1,4 @@
-"""Fabrics over HTTP: the catalog, and each of its fabrics."""
+"""The catalog over HTTP: its list, and each fabric."""
 
 import asyncio
 import hashlib
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from catalog import Catalog, CatalogError, Fabric, FabricDetails
+from catalog.document import not_found
 from fabric import FabricError
 from frontend_proxy.errors import (
     ImageTooLarge,
@@ -22,13 +23,14 @@ from frontend_proxy.errors import (
     StorageUnavailable,
     UndecodableImage,
 )
+from frontend_proxy.fabrics.bounded_threads import BoundedThreads
 from frontend_proxy.schemas import validate
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_object
 
 logger = logging.getLogger(__name__)
 
-# A map's name in `fabric` and `catalog`, and the wire contract's.
+# A map's name in `fabric` and `catalog` to its name in the wire contract.
 URL_FIELDS = {
     "diffuse": "diffuseUrl",
     "normal": "normalUrl",
@@ -39,9 +41,11 @@ URL_FIELDS = {
     "thumbnail": "thumbnail",
 }
 MAX_DETAILS_BYTES = 2**16
-REFRESH_S = 5.0  # a bucket asks money for each look
+REFRESH_S = 5.0  # between two requests to a bucket, which cost money
+READ_TIMEOUT_S = 10.0
+CHANGE_TIMEOUT_S = 20.0  # several requests to a bucket, each with a time-out of its own
 
-# What the catalog says of a fabric and its owner cannot write.
+# Fields of a fabric that its owner cannot write.
 _READ_ONLY = (
     Fabric.model_fields.keys() - FabricDetails.model_fields.keys() | Fabric.model_computed_fields.keys()
 )
@@ -59,7 +63,7 @@ _ERRORS: dict[str, type[ProxyError]] = {
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """What `fabric` and `catalog` refuse, as the proxy's errors."""
+    """Errors of `fabric` and `catalog` as the proxy's errors."""
     try:
         yield
     except (FabricError, CatalogError) as error:
@@ -67,77 +71,87 @@ def translated_errors() -> Iterator[None]:
 
 
 class Fabrics:
-    """Plain methods run in Starlette's threads: the catalog reads and writes files."""
+    """The catalog reads and writes files, or a bucket: in threads of its own, for reading and for changes."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._settings = settings
         self._catalog = catalog
+        self.reads = BoundedThreads("catalog-read", 8, READ_TIMEOUT_S)
+        self.changes = BoundedThreads("catalog-change", 4, CHANGE_TIMEOUT_S)
+        self._refreshes = BoundedThreads("catalog-refresh", 1, CHANGE_TIMEOUT_S)
 
-    def list(self, request: Request) -> Response:
-        """`GET /api/fabric/catalog?tag=&text=`: the fabrics that have the tag and every word of the text."""
+    async def list(self, request: Request) -> Response:
+        """`GET /api/fabric/catalog?tag=&text=`: the fabrics that have the tag and every word of the text.
+
+        Raises InvalidInput for too long a search, StorageUnavailable.
+        """
+        return await self.reads.run(self._list, request)
+
+    def _list(self, request: Request) -> Response:
         tag, text = request.query_params.get("tag"), request.query_params.get("text")
         with translated_errors():
-            # It is read first: a fabric that is added meanwhile makes the ETag stale, never the list.
+            # The version comes first: if a fabric is added meanwhile, the ETag is too old, never the list.
             version = self._catalog.version
+            fabrics = self._catalog.list(tag, text)
         content = repr((version, self.base_url(request), tag, text))
         etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if _is_named(etag, request.headers.get("If-None-Match", "")):
             return Response(status_code=304, headers=headers)
-        fabrics = [self.entry(request, fabric) for fabric in self._catalog.list(tag, text)]
-        return JSONResponse({"success": True, "fabrics": fabrics, "count": len(fabrics)}, headers=headers)
+        entries = [self.entry(request, fabric) for fabric in fabrics]
+        return JSONResponse({"success": True, "fabrics": entries, "count": len(entries)}, headers=headers)
 
-    def show(self, request: Request) -> Response:
-        """`GET /api/fabric/{id}`. Raises NotFound."""
+    async def show(self, request: Request) -> Response:
+        """`GET /api/fabric/{id}`. Raises NotFound, StorageUnavailable."""
         fabric_id = request.path_params["id"]
         with translated_errors():
-            fabric = self._catalog.get(fabric_id)
-        if fabric is None:
-            raise NotFound(f"there is no fabric {fabric_id!r}; GET /api/fabric/catalog lists those there are")
+            fabric = await self.reads.run(self._catalog.get, fabric_id)
+            if fabric is None:
+                raise not_found(fabric_id)
         return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
 
     async def replace(self, request: Request) -> Response:
-        """`PUT /api/fabric/{id}`: a `FabricDetails` in, the fabric out; its textures stay.
+        """`PUT /api/fabric/{id}`: takes `FabricDetails`, answers with the fabric. Its textures stay.
 
-        What `show` answers can be changed and sent back: fields that are not the owner's are passed over.
+        A client may change what `show` answered and send it back: fields that it cannot write are ignored.
 
-        Raises BodyTooLarge, InvalidInput, NotFound, ReadOnly, InsufficientStorage.
+        Raises BodyTooLarge, InvalidInput, NotFound, ReadOnly, InsufficientStorage, StorageUnavailable.
         """
         fields = await read_object(request, MAX_DETAILS_BYTES)
         written = {name: value for name, value in fields.items() if name not in _READ_ONLY}
         details = validate(FabricDetails, written)
         with translated_errors():
-            fabric = await asyncio.to_thread(self._catalog.replace, request.path_params["id"], details)
+            fabric = await self.changes.run(self._catalog.replace, request.path_params["id"], details)
         return JSONResponse({"success": True, "fabric": self.entry(request, fabric)})
 
-    def delete(self, request: Request) -> Response:
-        """`DELETE /api/fabric/{id}`. Raises NotFound, ReadOnly, InsufficientStorage."""
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /api/fabric/{id}`. Raises NotFound, ReadOnly, InsufficientStorage, StorageUnavailable."""
         fabric_id = request.path_params["id"]
         with translated_errors():
-            self._catalog.delete(fabric_id)
+            await self.changes.run(self._catalog.delete, fabric_id)
         return JSONResponse({"success": True, "fabric_id": fabric_id})
 
     async def keep_fresh(self) -> None:
-        """What other proxies save in the bucket is listed here, too. Runs until cancelled."""
+        """Read again and again what other proxies have saved in the bucket. Runs until cancelled."""
         while True:
             try:
-                await asyncio.to_thread(self._catalog.refresh)
-            except CatalogError as error:
-                logger.warning("the catalog stays as it was: %s", error.__cause__ or error)
+                await self._refreshes.run(self._catalog.refresh)
+            except (CatalogError, StorageUnavailable) as error:
+                logger.warning("the catalog was not refreshed: %s", error.__cause__ or error)
             await asyncio.sleep(REFRESH_S)
 
     def base_url(self, request: Request) -> str:
-        """What the texture URLs begin with."""
+        """The beginning of the texture URLs."""
         return (self._settings.public_url or str(request.base_url)).rstrip("/")
 
     def entry(self, request: Request, fabric: Fabric) -> dict[str, Any]:
-        """The fabric for the client; its URLs are absolute, as they go straight into a texture loader."""
+        """The fabric for the client. Its URLs are absolute, since clients pass them to a texture loader."""
         entry = fabric.model_dump(mode="json", exclude_none=True)
         base = self.base_url(request)
         return entry | {field: base + entry[field] for field in URL_FIELDS.values() if field in entry}
 
 
 def _is_named(etag: str, if_none_match: str) -> bool:
-    """RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`."""
+    """Whether If-None-Match names the tag: it is a list, compared weakly, or `*` (RFC 9110, 13.1.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
     return etag in tags or "*" in tags

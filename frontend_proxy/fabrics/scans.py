@@ -1,6 +1,5 @@
-"""`POST /api/fabric/scan`: a photo of cloth becomes a material, and a fabric of the catalog if wanted."""
+"""`POST /api/fabric/scan`: make a material from a photo of cloth, and save it in the catalog on request."""
 
-import asyncio
 import uuid
 from datetime import UTC, datetime
 
@@ -26,9 +25,10 @@ class Scans:
         self._worker = worker
 
     async def create(self, request: Request) -> Response:
-        """A `ScanRequest` in, as JSON or as a form; a `ScanResult` out.
+        """Takes a `ScanRequest`, as JSON or as a form, and answers with a `ScanResult`.
 
-        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage.
+        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage,
+        StorageUnavailable.
         """
         wanted = await read_model(
             request,
@@ -53,7 +53,7 @@ class Scans:
     async def _scan_and_save(
         self, request: Request, wanted: ScanRequest, options: ScanOptions, name: str
     ) -> str:
-        """The answer's URLs are those of the catalog's textures, and its `fabric_id` is the catalog's."""
+        """The answer of a saved scan: its URLs and its `fabric_id` are the catalog's."""
         material = await self._worker.run(scan, wanted.image, options)
         details = FabricDetails(
             name=name,
@@ -69,15 +69,15 @@ class Scans:
                 "options": wanted.options(),
             },
         )
-        fabric = await asyncio.to_thread(self._catalog.add, details, material.maps)
+        fabric = await self._fabrics.changes.run(self._catalog.add, details, material.maps)
         entry = self._fabrics.entry(request, fabric)
         return _answer(material, fabric.id, name, {field: entry[field] for field in URL_FIELDS.values()})
 
 
 def scan_to_json(photo: bytes, options: ScanOptions, name: str) -> str:
-    """The answer to a scan that is not saved, maps as data URIs. Raises FabricError.
+    """The answer of a scan that is not saved, with the maps as data URIs. Raises FabricError.
 
-    Runs in the worker process as a whole: megabytes of base64 would hold up the event loop.
+    All of it runs in the worker process: encoding megabytes in base64 would block the event loop.
     """
     material = scan(photo, options)
     uris = {

@@ -1,11 +1,13 @@
 """Two catalogs on one S3 server, as two proxies have them."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import obstore
 import pytest
+from obstore.exceptions import GenericError, PreconditionError
 
 from catalog import Catalog, CatalogError
 from catalog import bucket as bucket_store
@@ -157,3 +159,91 @@ def test_a_bucket_that_is_away_is_said_and_what_was_read_stays(
             call()
         assert caught.value.code == "UNAVAILABLE"
     assert fabric in one.list()
+
+
+def test_a_bucket_that_hangs_is_given_up(
+    catalogs: list[Catalog], server: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = catalogs
+    fabric = one.add(details(), maps())
+    monkeypatch.setattr(bucket_store, "REQUEST_TIMEOUT_S", 0.5)
+    one._own._bucket = bucket_store.BucketStore(f"{server.url}/hangs", Path("unused"))._bucket
+    server.hang()
+    try:
+        began = time.monotonic()
+        for call in (one.refresh, lambda: one.delete(fabric.id), lambda: one.add(details(), maps())):
+            with pytest.raises(CatalogError, match="try again") as caught:
+                call()
+            assert caught.value.code == "UNAVAILABLE"
+        assert time.monotonic() - began < 60
+        assert fabric in one.list(), "what was read stays"
+        monkeypatch.setattr(bucket_store, "LOCK_WAIT_S", 0.05)
+        with one._own._refreshing, pytest.raises(CatalogError, match="try again"):
+            one.refresh()
+    finally:
+        server.go_on()
+
+
+def test_a_document_that_cannot_be_read_hides_only_itself(
+    catalogs: list[Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = catalogs
+    good, bad = one.add(details("Good"), maps(b"1")), one.add(details("Bad"), maps(b"2"))
+    get = obstore.get
+
+    def fails(store: object, path: str) -> object:
+        if path.endswith("bad.json"):
+            raise GenericError("it is broken")
+        return get(store, path)
+
+    monkeypatch.setattr(obstore, "get", fails)
+    other.refresh()
+    assert (other.get(good.id), other.get(bad.id)) == (good, None)
+    monkeypatch.setattr(obstore, "get", get)
+    other.refresh()
+    assert other.get(bad.id) == bad, "it is read again though nothing has changed"
+
+
+def test_textures_stay_while_a_damaged_document_may_name_them(
+    catalogs: list[Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = catalogs
+    kept, deleted = one.add(details("A"), maps(b"1")), one.add(details("B"), maps(b"2"))
+    obstore.put(one._own._bucket, f"fabrics/{kept.id}.json", b"{")
+    monkeypatch.setattr(bucket_store, "ORPHAN_S", -5.0)
+    one.delete(deleted.id)
+    left = {it["path"] for page in obstore.list(one._own._bucket, "textures") for it in page}
+    assert left >= {f"textures/{texture.filename}" for texture in kept.textures.values()}
+
+
+def test_a_change_that_was_made_is_not_reported_as_failed(
+    catalogs: list[Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket goes away between the change and the reading after it."""
+    one, _ = catalogs
+    fabric = one.add(details(), maps())
+
+    def fails(*_: object) -> None:
+        raise GenericError("away")
+
+    listing = obstore.list
+    monkeypatch.setattr(obstore, "list", fails)
+    one.delete(fabric.id)
+    monkeypatch.setattr(obstore, "list", listing)
+    one.refresh()
+    assert one.get(fabric.id) is None
+
+
+def test_a_write_that_others_always_overtake_ends(
+    catalogs: list[Catalog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = catalogs
+    fabric = one.add(details(), maps())
+
+    def overtaken(*_: object, **__: object) -> None:
+        raise PreconditionError("changed")
+
+    monkeypatch.setattr(obstore, "put", overtaken)
+    with pytest.raises(CatalogError, match="at this moment") as caught:
+        one.replace(fabric.id, details("New"))
+    assert caught.value.code == "UNAVAILABLE"
