@@ -1,7 +1,7 @@
-"""What Prometheus scrapes at `/metrics`.
+"""The metrics that Prometheus scrapes at `/metrics`.
 
-With PROMETHEUS_MULTIPROC_DIR set, the proxies that share that folder are counted together, whichever of
-them is asked. The folder must be empty when the first of them starts.
+With PROMETHEUS_MULTIPROC_DIR, proxies that share that folder are counted together, and each of them answers
+for all. The folder must be empty when the first one starts.
 """
 
 import asyncio
@@ -34,16 +34,16 @@ _SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if _SHARED:
     Path(_SHARED).mkdir(parents=True, exist_ok=True)
 
-disable_created_metrics()  # a second series for each counter, which the text format has no use for
+disable_created_metrics()  # would double the number of series; the text format does not use them
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60)
 _LAG_EVERY_S = 0.1
 
 REQUESTS = Counter("lucy_http_requests", "HTTP requests", ["method", "route", "status"])
-REQUEST_SECONDS = Histogram("lucy_http_request_seconds", "Until the answer", ["route"], buckets=_SECONDS)
+REQUEST_SECONDS = Histogram("lucy_http_request_seconds", "Time to the answer", ["route"], buckets=_SECONDS)
 KEYFRAMES = Counter("lucy_keyframes", "Answered keyframes", ["mode", "reason"])
 KEYFRAME_SECONDS = Histogram("lucy_keyframe_seconds", "From arrival to answer", buckets=_SECONDS)
-DROPPED = Counter("lucy_keyframes_dropped", "Keyframes that a newer one of the same socket replaced")
+DROPPED = Counter("lucy_keyframes_dropped", "Keyframes that a newer one of their socket replaced")
 JOBS = Counter("lucy_jobs", "Ended jobs at Triton", ["mode", "outcome"])
 STAGE_SECONDS = Histogram("lucy_stage_seconds", "Stages of a job", ["mode", "stage"], buckets=_SECONDS)
 SOCKETS = Gauge("lucy_sockets", "Open WebSockets", multiprocess_mode="livesum")
@@ -57,13 +57,13 @@ SERVER_IN_FLIGHT = Gauge(
 SERVER_JOBS = Counter("lucy_server_jobs", "Ended jobs of one Triton", ["server", "outcome"])
 LOOP_LAG = Histogram(
     "lucy_event_loop_lag_seconds",
-    "How late a timer of the event loop is",
+    "Delay of a timer of the event loop",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1),
 )
 
 
 def count_request(method: str, route: str, status: int | None, seconds: float) -> None:
-    """`status` is None where the client left before its answer."""
+    """status: None if the client left before its answer."""
     known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS") else "other"
     REQUESTS.labels(known, route, status or "none").inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
@@ -79,7 +79,7 @@ def count_keyframe(answer: KeyframeResult | ErrorMessage) -> None:
 
 
 def count_stages(mode: str, report: Report) -> None:
-    """`mode`: keyframe or capture."""
+    """mode: keyframe or capture."""
     for stage, milliseconds in report.latency_ms.items():
         STAGE_SECONDS.labels(mode, stage).observe(milliseconds / 1000)
 
@@ -94,47 +94,47 @@ async def watch_loop() -> None:
 
 
 def forget_process() -> None:
-    """This process ends: its gauges no longer count among those that share the folder."""
+    """Remove the gauges of this process, which ends, from the shared folder."""
     if _SHARED:
         multiprocess.mark_process_dead(os.getpid())
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """Captures in Redis: those that wait or are being made, and the dead letters."""
+    """Captures in Redis: those that wait or are in progress, and the dead letters."""
 
     queued: int
     dead: int
 
 
 class Metrics:
-    """backlog: asks for it at each scrape; None where there is no Redis, or it is away."""
+    """backlog: called at each scrape; it returns None without a Redis, or if Redis does not answer."""
 
     def __init__(self, server: ModelServer, backlog: Callable[[], Awaitable[Backlog | None]]) -> None:
         self._server = server
         self._backlog = backlog
 
     async def show(self, request: Request) -> Response:
-        """`GET /metrics`: the proxy's own, how full Triton's batches were, and the queue that all share."""
+        """`GET /metrics`: the metrics of the proxy, the sizes of Triton's batches, and the shared queue."""
         ours: CollectorRegistry = REGISTRY
         if _SHARED:
             ours = CollectorRegistry()
             multiprocess.MultiProcessCollector(ours)
         executions, backlog = await asyncio.gather(self._server.executions(), self._backlog())
-        elsewhere = CollectorRegistry()
-        elsewhere.register(_Executions(executions))
+        external = CollectorRegistry()
+        external.register(_Executions(executions))
         if backlog is not None:
-            Gauge("lucy_captures_queued", "Captures in Redis", registry=elsewhere).set(backlog.queued)
-            Gauge("lucy_dead_letters", "Captures put aside", registry=elsewhere).set(backlog.dead)
-        # In a thread: with several proxies it reads the files of all of them.
-        text = await asyncio.to_thread(lambda: generate_latest(ours) + generate_latest(elsewhere))
+            Gauge("lucy_captures_queued", "Captures in Redis", registry=external).set(backlog.queued)
+            Gauge("lucy_dead_letters", "Captures that are dead letters", registry=external).set(backlog.dead)
+        # In a thread, because with several proxies it reads the files of all of them.
+        text = await asyncio.to_thread(lambda: generate_latest(ours) + generate_latest(external))
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
 class _Executions(Collector):
-    """Triton's count of its models' executions by batch size, and of the rows in them.
+    """The executions of Triton's models by batch size, and the rows in them.
 
-    Rows by executions is the mean batch: how full the batches are.
+    Rows divided by executions are the mean batch size.
     """
 
     def __init__(self, executions: Mapping[Execution, int]) -> None:

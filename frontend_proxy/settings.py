@@ -1,79 +1,29 @@
 """Every setting of the proxy: a flag of `python -m frontend_proxy`, the environment, or `.env`."""
 
-import importlib.util
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from limits import parse_many
-from limits.errors import ConfigurationError
-from limits.storage import storage_from_string
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from frontend_proxy.captures.webhook_signature import webhook_key
+from frontend_proxy.renamed_settings import OldNames
+from frontend_proxy.setting_types import (
+    Address,
+    Addresses,
+    Bucket,
+    CommaSeparated,
+    Origins,
+    Rates,
+    RateStorage,
+    RedisURL,
+    SigningSecret,
+)
 from frontend_proxy.storage_locations import overlap
-from frontend_proxy.triton.addresses import check_address
-
-
-def _split(value: object) -> object:
-    """`a, b` to a list; an environment variable holds no list."""
-    if isinstance(value, str):
-        return [part.strip().rstrip("/") for part in value.split(",") if part.strip()]
-    return value
-
-
-def _rates(value: str | None) -> str | None:
-    """Raises ValueError for what the `limits` library does not understand."""
-    if value is not None:
-        parse_many(value)
-    return value
-
-
-def _storage(value: str | None) -> str | None:
-    """Raises ValueError for a storage that the `limits` library does not know, or whose client is missing."""
-    if value is None:
-        return None
-    try:
-        storage_from_string(f"async+{value}", implementation="redispy")
-    except ConfigurationError as error:
-        raise ValueError(f"{error} (for Redis: pip install lucy-serve[redis])") from error
-    return value
-
-
-def _redis(value: SecretStr) -> SecretStr:
-    """Raises ValueError for what is no Redis, or where its client is missing."""
-    url = value.get_secret_value()
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("it must begin with redis://, rediss:// or unix://")
-    if any(importlib.util.find_spec(package) is None for package in ("redis", "obstore")):
-        raise ValueError("its client is missing: pip install lucy-serve[redis]")
-    return value
-
-
-def _bucket(value: str | None) -> str | None:
-    """Raises ValueError where its client is missing."""
-    if value is not None and importlib.util.find_spec("obstore") is None:
-        raise ValueError("its client is missing: pip install lucy-serve[redis]")
-    return value
-
-
-def _signing_secret(value: SecretStr) -> SecretStr:
-    """Raises ValueError for what is no secret of the Standard Webhooks specification."""
-    webhook_key(value.get_secret_value())
-    return value
-
-
-Rates = Annotated[str | None, AfterValidator(_rates)]
-CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-Address = Annotated[str, AfterValidator(check_address)]
-Addresses = Annotated[list[Address], NoDecode, BeforeValidator(_split)]
-RedisURL = Annotated[SecretStr, AfterValidator(_redis)]
-SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 
 
 class Settings(BaseSettings):
-    """`.env.example` shows each of these with its default. An empty value means the default."""
+    """`.env.example` has each of these with its default. An empty value means the default."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -86,16 +36,30 @@ class Settings(BaseSettings):
         cli_hide_none_type=True,
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, OldNames(cls, env_settings, dotenv_settings)
+
     # Server
     host: str = Field(
         "::", description="address to listen on; :: is every address of IPv6 and IPv4, 0.0.0.0 of IPv4 alone"
     )
     port: int = Field(5000, ge=0, le=65535, description="port to listen on")
     public_url: str | None = Field(
-        None, pattern=r"^https?://", description="base of texture URLs; by default the request's own host"
+        None,
+        pattern=r"^https?://",
+        description="base of texture URLs, origin of the server's own pages; by default the request's host",
     )
     forwarded_allow_ips: str = Field(
-        "127.0.0.1,::1", description="reverse proxies whose X-Forwarded-* headers are believed, by commas"
+        "127.0.0.1,::1",
+        description="reverse proxies whose X-Forwarded-* headers are trusted, by commas",
     )
     otel_exporter_otlp_endpoint: str | None = Field(
         None, pattern=r"^https?://", description="OTLP collector of traces, http://HOST:4318"
@@ -107,17 +71,19 @@ class Settings(BaseSettings):
         0.0, ge=0, description="seconds that /health/ready says no before the port closes"
     )
     shutdown_timeout_s: float = Field(
-        8.0, gt=0, description="seconds that work under way has to end after that"
+        8.0, gt=0, description="seconds that requests in progress may take to end after that"
     )
-    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for programs")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    log_format: Literal["text", "json"] = Field("text", description="log format, for people or programs")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level logged")
     debug: bool = Field(False, description="log at level debug, whatever LOG_LEVEL says")
 
     # Security
-    cors_origins: CommaSeparated = Field(
-        ["*"], description="origins whose pages may call and open sockets, by commas; * is any"
+    cors_origins: Origins = Field(
+        ["*"], description="origins whose pages may call and open sockets, by commas; * allows all"
     )
-    api_keys: SecretStr = Field(SecretStr(""), description="API keys, by commas; with none, no key is needed")
+    api_keys: SecretStr = Field(
+        SecretStr(""), description="API keys, by commas; without any, no key is needed"
+    )
     api_keys_file: Path | None = Field(
         None, description="a file of API keys, one a line, read when it changes"
     )
@@ -128,24 +94,24 @@ class Settings(BaseSettings):
     jwt_jwks_file: Path | None = Field(None, description="JWKS file of the keys that verify RS256 tokens")
     jwt_audience: str | None = Field(None, description="the aud that a token must have")
     jwt_issuer: str | None = Field(None, description="the iss that a token must have")
-    rate_limit_per_address: Rates = Field(
-        None, description="requests that one address may send, like 20/second; 1000/hour"
+    rate_limit_per_address: Rates | None = Field(
+        None, description="requests that one address may send, such as 20/second; 1000/hour"
     )
-    rate_limit_per_key: Rates = Field(None, description="requests that one API key or token may send")
-    rate_limit_storage: Annotated[str | None, AfterValidator(_storage)] = Field(
-        None, description="where they are counted, like redis://host:6379; by default REDIS_URL or in memory"
+    rate_limit_per_key: Rates | None = Field(None, description="requests that one API key or token may send")
+    rate_limit_storage: RateStorage | None = Field(
+        None, description="where they are counted, such as redis://host:6379; by default REDIS_URL or memory"
     )
 
     # Triton
     triton_url: Address = Field("127.0.0.1:8001", description="Triton's gRPC address, host:port")
     triton_urls: Addresses = Field(
-        [], description="of several Tritons, by commas, or dns:///name:port; goes before TRITON_URL"
+        [], description="addresses of several Tritons, by commas, or dns:///name:port; replaces TRITON_URL"
     )
     triton_slow_start_s: float = Field(
         10.0, ge=0, description="seconds in which a Triton that comes back gets less than its share"
     )
     triton_state_file: Path | None = Field(
-        None, description="where `make serve` says that Triton is starting"
+        None, description="file in which `make serve` reports the state of Triton"
     )
     fast_inference_steps: int | None = Field(
         None, ge=1, description="denoising steps of a keyframe; by default the checkpoint's own"
@@ -154,7 +120,7 @@ class Settings(BaseSettings):
         None, ge=1, description="denoising steps of a capture; by default the checkpoint's own"
     )
     keyframe_timeout_s: float = Field(
-        5.0, gt=0, description="seconds from a keyframe's arrival until its plain composite goes out instead"
+        5.0, gt=0, description="seconds from a keyframe's arrival until its plain composite is sent instead"
     )
     capture_timeout_s: float = Field(60.0, gt=0, description="seconds that a capture may take")
 
@@ -167,7 +133,7 @@ class Settings(BaseSettings):
     body_timeout_s: float = Field(60.0, gt=0, description="seconds that a request's body may take to arrive")
     max_image_bytes: int = Field(10 * 2**20, ge=1, description="bytes of one image, after base64")
     max_image_pixels: int = Field(25_000_000, ge=1, description="pixels of one image, by its header")
-    max_steps: int = Field(50, ge=1, description="most denoising steps that a client may ask for")
+    max_steps: int = Field(50, ge=1, description="maximum of the denoising steps that a client may request")
     max_keyframes: int = Field(32, ge=1, description="keyframes at Triton at once; beyond: plain composites")
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
@@ -184,18 +150,19 @@ class Settings(BaseSettings):
 
     # Storage
     catalog_dir: Path = Field(Path("data/catalog"), description="the folder that keeps saved fabrics")
-    catalog_url: Annotated[str | None, AfterValidator(_bucket)] = Field(
-        None, pattern=r"^(s3|gs|az)://", description="a bucket for them; CATALOG_DIR then is a cache"
+    catalog_url: Bucket | None = Field(
+        None, pattern=r"^(s3|gs|az)://", description="a bucket for them; CATALOG_DIR is then a cache"
     )
     results_dir: Path = Field(Path("data/results"), description="the folder that keeps captures' results")
     results_url: str | None = Field(
         None, pattern=r"^(s3|gs|az|file)://", description="a bucket for their pictures, with REDIS_URL"
     )
     redis_url: RedisURL | None = Field(
-        None, description="where several proxies share captures, keys and rate limits, redis://host:6379"
+        None,
+        description="Redis in which several proxies share captures, keys and rate limits, redis://host:6379",
     )
     max_queued_captures: int = Field(
-        200, ge=1, description="captures that wait in Redis or are being made; beyond: 429"
+        200, ge=1, description="captures that wait in Redis or are in progress; beyond: 429"
     )
     max_results_bytes: int = Field(
         10 * 2**30, ge=1, description="bytes that RESULTS_DIR may hold; beyond, captures get 507"
@@ -204,27 +171,27 @@ class Settings(BaseSettings):
 
     # Webhooks
     webhook_secret: SigningSecret | None = Field(
-        None, description="signs webhooks: whsec_ and 24 to 64 bytes in base64; without it there are none"
+        None, description="signs webhooks: whsec_ and 24 to 64 bytes in base64; without it none are sent"
     )
-    webhook_inside_hosts: CommaSeparated = Field(
-        [], description="hosts of webhooks that may lie inside, and be plain http, by commas"
+    webhook_private_hosts: CommaSeparated = Field(
+        [], description="receivers of webhooks that may have private addresses and plain http, by commas"
     )
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
         if self.results_url and not self.redis_url:
-            raise ValueError("results_url: is for proxies that share their captures; set REDIS_URL, too")
+            raise ValueError("results_url: set REDIS_URL, too; a bucket is for proxies that share captures")
         return self
 
     @model_validator(mode="after")
     def _separate_storage(self) -> Self:
         """Results are deleted when they expire; saved fabrics must lie elsewhere."""
-        for results in filter(None, (self.results_url, self.results_dir)):
-            for catalog in filter(None, (self.catalog_url, self.catalog_dir)):
-                if overlap(results, catalog):
+        for results in (self.results_url, self.results_dir):
+            for catalog in (self.catalog_url, self.catalog_dir):
+                if results and catalog and overlap(results, catalog):
                     raise ValueError(
-                        f"the results ({results}) and the saved fabrics ({catalog}) overlap: set RESULTS_DIR, "
-                        "RESULTS_URL, CATALOG_DIR and CATALOG_URL so that none lies inside another"
+                        f"the results ({results}) and the saved fabrics ({catalog}) overlap: "
+                        "set RESULTS_DIR, RESULTS_URL, CATALOG_DIR and CATALOG_URL so that none is inside another"
                     )
         return self
 
@@ -236,7 +203,7 @@ class Settings(BaseSettings):
     @property
     def rate_limit_url(self) -> str:
         shared = self.redis_url.get_secret_value() if self.redis_url else "memory://"
-        return self.rate_limit_storage or re.sub("^unix:", "redis+unix:", shared)  # the library's word for it
+        return self.rate_limit_storage or re.sub("^unix:", "redis+unix:", shared)  # as `limits` writes it
 
     @property
     def max_message_bytes(self) -> int:

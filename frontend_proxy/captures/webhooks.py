@@ -24,7 +24,7 @@ class Webhooks:
     def __init__(self, settings: Settings, http: PublicHttp | None = None) -> None:
         secret = settings.webhook_secret
         self._key = webhook_key(secret.get_secret_value()) if secret else None
-        self._http = http or PublicHttp(settings.webhook_inside_hosts)
+        self._http = http or PublicHttp(settings.webhook_private_hosts)
 
     @property
     def enabled(self) -> bool:

@@ -141,7 +141,7 @@ async def test_the_proxys_restart(tmp_path):
     async with receiving() as receiver:
         environment = {
             "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "WEBHOOK_INSIDE_HOSTS": "localhost",
+            "WEBHOOK_PRIVATE_HOSTS": "localhost",
         }
         with running_stack(tmp_path, **environment) as stack:
             await asyncio.to_thread(stack.wait_until, lambda health: health["ai_model_loaded"])

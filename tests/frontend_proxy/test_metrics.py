@@ -26,7 +26,7 @@ async def scraped(client: httpx.AsyncClient) -> dict[tuple, float]:
     }
 
 
-async def test_what_happens_is_counted(serve: Serve) -> None:
+async def test_requests_keyframes_and_jobs_are_counted(serve: Serve) -> None:
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         before = await scraped(client)
         await client.get("/api/fabric/denim-blue")
@@ -54,8 +54,8 @@ async def test_what_happens_is_counted(serve: Serve) -> None:
     assert inside[("lucy_sockets",)] - before[("lucy_sockets",)] == 1
 
 
-async def test_an_unknown_path_makes_no_series_of_its_own(serve: Serve) -> None:
-    """A scanner that tries a million paths must not fill Prometheus."""
+async def test_an_unknown_path_does_not_create_a_series(serve: Serve) -> None:
+    """A scanner that requests a million paths must not fill Prometheus."""
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         await client.get("/wp-admin-7f3a")
         await client.request("BREW", "/")
@@ -64,7 +64,7 @@ async def test_an_unknown_path_makes_no_series_of_its_own(serve: Serve) -> None:
     assert "BREW" not in text
 
 
-async def test_triton_s_batches_are_told_by_size(serve: Serve) -> None:
+async def test_triton_s_batches_are_counted_by_size(serve: Serve) -> None:
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         found = await scraped(client)
     unet = (("model", "unet"), ("server", "gpu-1:8001"))
@@ -72,21 +72,21 @@ async def test_triton_s_batches_are_told_by_size(serve: Serve) -> None:
     assert found[("lucy_triton_rows_total", *unet)] == 3 * 1 + 2 * 4
 
 
-async def test_the_loop_s_lag_is_measured() -> None:
+async def test_the_lag_of_the_event_loop_is_measured() -> None:
     def seen() -> float:
         return metrics.LOOP_LAG._sum.get()
 
     watching = asyncio.create_task(metrics.watch_loop())
     await asyncio.sleep(0.01)
     before = seen()
-    time.sleep(0.35)  # what blocks the loop is what it is for
+    time.sleep(0.35)  # blocks the event loop
     await asyncio.sleep(0.05)
     watching.cancel()
     assert seen() - before > 0.2
 
 
 def test_proxies_that_share_a_folder_are_counted_together(tmp_path: Path) -> None:
-    """Behind one port any of the workers may be the one that Prometheus asks."""
+    """Several proxies share a port, and Prometheus reaches any one of them."""
     count = "from frontend_proxy.metrics import count_request; count_request('GET', '/x', 200, 0.1)"
     ask = (
         "import asyncio; from frontend_proxy.metrics import Metrics; from tests.fakes import FakeServer;"

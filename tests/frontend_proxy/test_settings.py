@@ -38,9 +38,10 @@ def test_dotenv_and_environment_are_read_the_environment_first(
     assert (Settings().port, Settings().max_steps) == (5002, 7)
 
 
-def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CORS_ORIGINS", "http://localhost:3000, https://yourdomain.com/")
-    assert Settings().cors_origins == ["http://localhost:3000", "https://yourdomain.com"]
+def test_origins_are_separated_by_commas_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser never sends a default port, so an entry with one would never match."""
+    monkeypatch.setenv("CORS_ORIGINS", "http://localhost:3000, https://YourDomain.com:443/,*,null")
+    assert Settings().cors_origins == ["http://localhost:3000", "https://yourdomain.com", "*", "null"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,8 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
         ("PUBLIC_URL", "example.com"),
         ("MAX_CAPTURES", "0"),
         ("RATE_LIMIT_PER_KEY", "many"),
+        ("CORS_ORIGINS", "shop.example"),
+        ("CATALOG_URL", "ftp://bucket"),
         ("RATE_LIMIT_STORAGE", "cupboard://"),
         ("TRITON_URLS", "gpu-1:8001,gpu-2"),
         ("REDIS_URL", "memory://"),

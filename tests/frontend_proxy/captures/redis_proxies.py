@@ -69,7 +69,7 @@ async def proxies(settings: Settings, redis: Redis, redis_server: RedisServer) -
         update={
             "redis_url": SecretStr(redis_server.url),
             "webhook_secret": SecretStr(SECRET),
-            "webhook_inside_hosts": ["localhost"],
+            "webhook_private_hosts": ["localhost"],
             "capture_timeout_s": 15.0,
         }
     )

@@ -26,7 +26,7 @@ from tests.receiver import receiving
 @asynccontextmanager
 async def serving_webhooks(serve: Serve, **changes: object) -> AsyncIterator[httpx.AsyncClient]:
     secret = Settings(_env_file=None, webhook_secret=SECRET).webhook_secret
-    settings = {"webhook_secret": secret, "webhook_inside_hosts": ["localhost"], **changes}
+    settings = {"webhook_secret": secret, "webhook_private_hosts": ["localhost"], **changes}
     async with (
         serve(**settings) as address,
         httpx.AsyncClient(base_url=f"http://{address}", timeout=10) as client,

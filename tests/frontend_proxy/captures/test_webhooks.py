@@ -23,7 +23,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def webhooks() -> Webhooks:
-    return Webhooks(Settings(_env_file=None, webhook_secret=SECRET, webhook_inside_hosts=["localhost"]))
+    return Webhooks(Settings(_env_file=None, webhook_secret=SECRET, webhook_private_hosts=["localhost"]))
 
 
 async def test_a_message_is_signed(webhooks: Webhooks, receiver: Receiver) -> None:
