@@ -2,23 +2,21 @@
 
 Image libraries read all of a file's metadata without a limit: a 4 MiB JPEG of fill bytes or of tiny segments
 keeps them busy for seconds. These readers run on the event loop, so they read only what tells the size, in at
-most `MAX_STEPS` steps (segments, boxes, tags, fill bytes), however long the file is.
+most `MAX_STEPS` steps (segments and fill bytes), however long the file is.
 """
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_STEPS = 1024  # a 10 MiB JPEG whose metadata fill the largest segments has 160 of them
 MAX_JUNK = 4096  # bytes between two JPEG segments that decoders skip; a scan for the next marker ends there
 
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; DHT, JPG and DAC lie between
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM, RST0 to RST7
 _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by colour type
-_AVIF_BRANDS = (b"avif", b"avis")
-_TIFF_VALUES = {3: "H", 4: "I", 16: "Q"}  # SHORT, LONG and LONG8
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
 class InvalidHeader(ValueError):
@@ -27,7 +25,7 @@ class InvalidHeader(ValueError):
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """`format` is Pillow's name: JPEG, PNG, WEBP, AVIF, TIFF or BMP. Width and height are in pixels."""
+    """`format` is one of `FORMATS`. Width and height are in pixels."""
 
     format: str
     width: int
@@ -41,7 +39,7 @@ def read_image_header(data: bytes) -> ImageHeader:
             continue
         try:
             width, height = read_size(data)
-        except (struct.error, IndexError, OverflowError):
+        except (struct.error, IndexError):
             raise InvalidHeader(f"the {name} header is cut off") from None
         if width < 1 or height < 1:
             raise InvalidHeader(f"the {name} header says {width}×{height} pixels")
@@ -108,73 +106,8 @@ def _webp(data: bytes) -> tuple[int, int]:
     raise InvalidHeader("the WebP does not begin with a VP8, VP8L or VP8X chunk")
 
 
-def _avif(data: bytes) -> tuple[int, int]:
-    """The largest `ispe` (ISO/IEC 23008-12, 6.5.3); those of tiles and thumbnails are smaller."""
-    steps = iter(range(MAX_STEPS))
-    found = [
-        struct.unpack_from(">II", data, start + 4)
-        for meta, meta_end in _boxes(data, 0, len(data), b"meta", steps)
-        for iprp, iprp_end in _boxes(data, meta + 4, meta_end, b"iprp", steps)
-        for ipco, ipco_end in _boxes(data, iprp, iprp_end, b"ipco", steps)
-        for start, _ in _boxes(data, ipco, ipco_end, b"ispe", steps)
-    ]
-    if not found:
-        raise InvalidHeader(f"no AVIF image size within {MAX_STEPS} boxes")
-    width, height = max(found, key=lambda size: size[0] * size[1])
-    return width, height
-
-
-def _boxes(data: bytes, start: int, end: int, kind: bytes, steps: Iterator[int]) -> Iterator[tuple[int, int]]:
-    """Start and end of the contents of each box of this kind; each box takes one of `steps`."""
-    while start + 8 <= end and next(steps, None) is not None:
-        size, name = struct.unpack_from(">I4s", data, start)
-        header = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, start + 8)
-            header = 16
-        box_end = end if size == 0 else start + size
-        if box_end < start + header or box_end > end:
-            return
-        if name == kind:
-            yield start + header, box_end
-        start = box_end
-
-
-def _tiff(data: bytes) -> tuple[int, int]:
-    """The first image file directory (TIFF 6.0, section 2), also of a BigTIFF."""
-    order = "<" if data[:1] == b"I" else ">"
-    big = 43 in data[2:4]
-    (directory,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-    (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, directory)
-    entry_format, first = (order + "HHQ", directory + 8) if big else (order + "HHI", directory + 2)
-    entry_size = 20 if big else 12
-    sizes = {}
-    for at in range(first, first + entry_size * min(count, MAX_STEPS), entry_size):
-        tag, kind, values = struct.unpack_from(entry_format, data, at)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
-            if kind not in _TIFF_VALUES or values != 1:
-                break
-            value_at = at + struct.calcsize(entry_format)
-            (sizes[tag],) = struct.unpack_from(order + _TIFF_VALUES[kind], data, value_at)
-        elif tag > _TIFF_HEIGHT:  # entries are in ascending order
-            break
-    if len(sizes) < 2:
-        raise InvalidHeader("the TIFF does not say its width and height")
-    return sizes[_TIFF_WIDTH], sizes[_TIFF_HEIGHT]
-
-
-def _bmp(data: bytes) -> tuple[int, int]:
-    """BITMAPCOREHEADER or a successor; a negative height means that rows are stored from the top."""
-    (header_size,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
-    return width, abs(height)
-
-
 _READERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], tuple[int, int]]]] = {
     "JPEG": (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
     "PNG": (lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _png),
     "WEBP": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
-    "AVIF": (lambda data: data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS, _avif),
-    "TIFF": (lambda data: data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _tiff),
-    "BMP": (lambda data: data.startswith(b"BM"), _bmp),
 }

@@ -6,9 +6,8 @@ from typing import Any
 from pydantic_core import CoreConfig, SchemaValidator, core_schema
 
 from frontend_proxy.errors import ImageTooLarge, UndecodableImage
-from frontend_proxy.image_headers import ImageHeader, InvalidHeader, read_image_header
+from frontend_proxy.image_headers import FORMATS, ImageHeader, InvalidHeader, read_image_header
 
-FORMATS = ("JPEG", "PNG", "WEBP")  # of camera frames, renders and masks
 MAX_SIDE = 32_766  # pixels; OpenCV's remap and warpAffine need less than 32,767
 
 # pydantic's decoder takes a quarter of the time of binascii, which was most of a keyframe's in the proxy.
@@ -57,12 +56,10 @@ def to_data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{b''.join(pieces).decode('ascii')}"
 
 
-def read_header(
-    data: bytes, name: str, max_bytes: int, max_pixels: int, formats: tuple[str, ...] = FORMATS
-) -> ImageHeader:
+def read_header(data: bytes, name: str, max_bytes: int, max_pixels: int) -> ImageHeader:
     """Check an image by its header, before anything spends time on it; `name` is the field's, for messages.
 
-    Raises UndecodableImage if it is none of `formats`, ImageTooLarge above `max_bytes`, `max_pixels` or
+    Raises UndecodableImage if it is none of `FORMATS`, ImageTooLarge above `max_bytes`, `max_pixels` or
     `MAX_SIDE`.
     """
     if len(data) > max_bytes:
@@ -70,9 +67,7 @@ def read_header(
     try:
         header = read_image_header(data)
     except InvalidHeader as error:
-        raise UndecodableImage(f"{name} is not a readable {', '.join(formats)} image: {error}") from error
-    if header.format not in formats:
-        raise UndecodableImage(f"{name} is not a readable {', '.join(formats)} image: it is {header.format}")
+        raise UndecodableImage(f"{name} is not a readable {', '.join(FORMATS)} image: {error}") from error
     if header.width * header.height > max_pixels:
         raise ImageTooLarge(
             f"{name} is {header.width}×{header.height}; send at most {max_pixels / 1e6:.0f} megapixels"

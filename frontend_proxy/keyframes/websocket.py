@@ -119,7 +119,8 @@ class Connection:
     async def _send(self, message: BaseModel) -> None:
         """Waits until the client has room. Does nothing after it has left; `_receive` reports that."""
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
-            frame = self._codec.encode(message)
+            size = len(message.image) if isinstance(message, KeyframeResult) else 0
+            frame = await run_in_thread_if_large(size, self._codec.encode, message)
             await self._websocket.send({"type": "websocket.send", _KIND[type(frame)]: frame})
 
 

@@ -28,17 +28,11 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "PNG": [{}, {"optimize": True}, {"icc_profile": bytes(3000)}, {"bits": 4}],
     "WEBP": [{}, {"lossless": True}, {"exif": EXIF, "icc_profile": bytes(300)}],
-    "AVIF": [{"speed": 10}, {"speed": 10, "exif": EXIF}],
-    "TIFF": [{}, {"compression": "tiff_lzw"}, {"big_tiff": True}],
-    "BMP": [{}],
 }
 MODES = {
     "JPEG": ["L", "RGB", "CMYK"],
     "PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"],
     "WEBP": ["RGB", "RGBA"],
-    "AVIF": ["RGB", "RGBA"],
-    "TIFF": ["1", "L", "RGB", "RGBA", "I;16"],
-    "BMP": ["1", "L", "P", "RGB", "RGBA"],
 }
 KINDS = [(name, options) for name, variants in OPTIONS.items() for options in variants]
 
@@ -61,13 +55,8 @@ def test_it_reads_what_pillow_reads(
     assert read_image_header(picture) == ImageHeader(name, *pillow.size) == ImageHeader(name, width, height)
 
 
-@pytest.mark.parametrize("name", ["PNG", "WEBP", "BMP"])
-def test_an_animation_or_a_top_down_picture_has_the_size_of_its_canvas(name: str) -> None:
-    if name == "BMP":
-        picture = bytearray(encoded("BMP", (30, 20)))
-        picture[22:26] = struct.pack("<i", -20)
-        assert read_image_header(bytes(picture)) == ImageHeader("BMP", 30, 20)
-        return
+@pytest.mark.parametrize("name", ["PNG", "WEBP"])
+def test_an_animation_has_the_size_of_its_canvas(name: str) -> None:
     buffer = io.BytesIO()
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green")]
     frames[0].save(buffer, name, save_all=True, append_images=frames[1:])
@@ -87,15 +76,8 @@ def test_a_header_that_is_cut_off_is_refused_and_never_another_size(
 
 
 MAGIC = [
-    *(
-        b"",
-        b"\xff\xd8\xff",
-        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-        b"RIFF\0\0\0\0WEBPVP8 ",
-        b"RIFF\0\0\0\0WEBPVP8L",
-    ),
-    *(b"RIFF\0\0\0\0WEBPVP8X", b"\0\0\0\x0cftypavif", b"II*\0\x08\0\0\0"),
-    *(b"MM\0+\0\x08\0\0", b"BM"),
+    *(b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+    *(b"RIFF\0\0\0\0WEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\0\0\0\0WEBPVP8X"),
 ]
 
 
@@ -142,13 +124,7 @@ def lines_run(call: Callable[[], object]) -> int:
     return count
 
 
-def box(kind: bytes, *contents: bytes) -> bytes:
-    content = b"".join(contents)
-    return struct.pack(">I4s", 8 + len(content), kind) + content
-
-
 MIB = 2**20
-EMPTY_BOX = box(b"free")
 HOSTILE = {
     "jpeg fill bytes": b"\xff\xd8" + b"\xff" * 4 * MIB,
     "jpeg tiny segments": b"\xff\xd8" + b"\xff\xfe\0\2" * MIB,
@@ -159,13 +135,6 @@ HOSTILE = {
     "jpeg restart markers": b"\xff\xd8" + b"\xff\xd0" * 2 * MIB,
     "png text chunks": b"\x89PNG\r\n\x1a\n" + (struct.pack(">I", 0) + b"tEXt" + bytes(4)) * (MIB // 3),
     "webp chunks": b"RIFF\0\0\x40\0WEBP" + b"ICCP\0\0\0\0" * (MIB // 2),
-    "avif boxes": box(b"ftyp", b"avif") + EMPTY_BOX * (MIB // 2),
-    "avif sizes": box(b"ftyp", b"avif")
-    + box(b"meta", bytes(4), box(b"iprp", box(b"ipco", box(b"ispe", bytes(12)) * 100_000))),
-    "avif metas": box(b"ftyp", b"avif") + box(b"meta", bytes(4), EMPTY_BOX * 1000) * 500,
-    "avif size 0": box(b"ftyp", b"avif") + bytes(4) + b"free" + EMPTY_BOX * 1000,
-    "tiff tags": b"II*\0\x08\0\0\0\xff\xff" + (struct.pack("<HHI", 1, 3, 1) + bytes(4)) * 65535,
-    "bigtiff tags": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**63) + bytes(20) * (MIB // 5),
 }
 
 
@@ -191,9 +160,7 @@ def test_more_metadata_than_any_10_mb_jpeg_needs() -> None:
     jpeg = encoded("JPEG", (30, 20))
     for segments, read in ((MAX_STEPS - 10, True), (MAX_STEPS + 1, False)):
         full = jpeg[:2] + b"\xff\xfe\0\2" * segments + jpeg[2:]
-        with (
-            contextlib.nullcontext() if read else pytest.raises(InvalidHeader, match=f"{MAX_STEPS} segments")
-        ):
+        with contextlib.nullcontext() if read else pytest.raises(InvalidHeader, match="1024 segments"):
             read_image_header(full)
 
 
@@ -229,12 +196,3 @@ def test_the_largest_sizes_that_headers_can_say() -> None:
     assert read_image_header(png_header(2**31, 2**31)).width == 2**31
     assert read_image_header(jpeg_header(65535, 65535)) == ImageHeader("JPEG", 65535, 65535)
     assert read_image_header(vp8x) == ImageHeader("WEBP", 2**24, 2**24)
-
-
-def test_steps_are_shared_by_all_levels_of_boxes() -> None:
-    size = box(b"ispe", bytes(4), struct.pack(">II", 7, 9))
-    sized = box(b"meta", bytes(4), box(b"iprp", box(b"ipco", size)))
-    padded = box(b"ftyp", b"avif") + EMPTY_BOX * (MAX_STEPS - 5)
-    assert read_image_header(padded + sized) == ImageHeader("AVIF", 7, 9)
-    with pytest.raises(InvalidHeader):
-        read_image_header(padded + EMPTY_BOX + sized)

@@ -2,16 +2,20 @@
 
 import asyncio
 import base64
+import threading
 import time
 from typing import Any
 
 import msgpack
 import pytest
+from pydantic import BaseModel
 from websockets.asyncio.client import connect
 
 from catalog import Catalog
+from frontend_proxy.keyframes.codec import Json
+from frontend_proxy.parsing import LARGE
 from tests.fakes import FakeServer
-from tests.frontend_proxy.conftest import FRAME, RENDER, Serve
+from tests.frontend_proxy.conftest import FRAME, RENDER, Serve, encoded
 from tests.frontend_proxy.keyframes.messages import answer, keyframe
 
 
@@ -142,3 +146,21 @@ async def test_a_session_keeps_its_seed_across_connections(serve: Serve, server:
                 await answer(socket)
     seeds = [job.seed for job in server.started]
     assert seeds[0] == seeds[1] != seeds[2]
+
+
+async def test_a_large_answer_is_encoded_beside_the_event_loop(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+    encode = Json.encode
+
+    def observed(codec: Json, message: BaseModel) -> str:
+        threads.add(threading.current_thread() is threading.main_thread())
+        return encode(codec, message)
+
+    monkeypatch.setattr(Json, "encode", observed)
+    frame = base64.b64encode(base64.b64decode(encoded("RGB", "JPEG")) + bytes(LARGE)).decode()
+    async with serve() as address, connect(f"ws://{address}/ws", max_size=None) as socket:
+        await socket.send(keyframe(1, camera_frame=frame))
+        assert (await answer(socket))["timestamp"] == 1
+    assert threads == {False}

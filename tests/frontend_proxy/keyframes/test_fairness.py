@@ -22,7 +22,10 @@ async def test_a_shopper_is_answered_by_the_model_while_another_address_floods(
     serve: Serve, server: FakeServer
 ) -> None:
     server.delay_s = 0.2
-    async with serve(workers=True, max_keyframes=2) as address, AsyncExitStack() as stack:
+    async with (
+        serve(workers=True, max_keyframes=2, keyframe_timeout_s=30) as address,
+        AsyncExitStack() as stack,
+    ):
         url = f"ws://{address}/ws"
         flood = [await stack.enter_async_context(connect(url)) for _ in range(12)]
         shopper = await stack.enter_async_context(connect(url, local_addr=("127.0.0.2", 0)))
