@@ -191,7 +191,7 @@ class Settings(BaseSettings):
                 if results and catalog and overlap(results, catalog):
                     raise ValueError(
                         f"the results ({results}) and the saved fabrics ({catalog}) overlap: "
-                        "set RESULTS_DIR, RESULTS_URL, CATALOG_DIR and CATALOG_URL so that none is inside another"
+                        "set RESULTS_DIR, RESULTS_URL, CATALOG_DIR and CATALOG_URL so that they do not"
                     )
         return self
 
