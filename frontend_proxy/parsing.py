@@ -24,7 +24,7 @@ _BEFORE_A_VALUE = [ord(mark) for mark in ",[{"]
 _CHUNK = 2**18  # bytes that fit into the processor's cache
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes | bytearray) -> Any:
     """A JSON value (RFC 8259, and NaN and Infinity, which Python clients send). Raises ValueError."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(data) > MAX_VALUES and _max_values(data) > MAX_VALUES:
@@ -53,7 +53,7 @@ async def run_in_thread_if_large(size: int, parse: Callable[..., Parsed], *args:
     return parse(*args) if size <= LARGE else await asyncio.to_thread(parse, *args)
 
 
-def _max_values(json: bytes) -> int:
+def _max_values(json: bytes | bytearray) -> int:
     """An upper bound on the number of values: the characters that can precede one, also inside strings."""
     marks = np.frombuffer(json, np.uint8)
     return sum(

@@ -285,7 +285,7 @@ class ErrorMessage(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse_object(text: str | bytes) -> dict[str, Any]:
+def parse_object(text: str | bytes | bytearray) -> dict[str, Any]:
     """A JSON object. Raises InvalidInput for anything else, and for what `parse_json` refuses."""
     try:
         value = parse_json(text)

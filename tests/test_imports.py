@@ -23,7 +23,7 @@ ALLOWED = {
             "httpx",
             "idna",
             "msgpack",
-            "multipart",
+            "python_multipart",
             "obstore",
             "redis",
             "starlette",

@@ -43,8 +43,12 @@ async def read_form(request: Request, max_bytes: int, max_files: int = 1) -> For
     )
 
 
-async def _whole(request: Request, max_bytes: int) -> bytes:
-    return b"".join([chunk async for chunk in _chunks(request, max_bytes)])
+async def _whole(request: Request, max_bytes: int) -> bytearray:
+    """In one growing array: a list of chunks and their sum would take the memory twice."""
+    data = bytearray()
+    async for chunk in _chunks(request, max_bytes):
+        data += chunk
+    return data
 
 
 async def _chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -99,9 +99,9 @@ async def test_a_body_without_a_length_counts_as_it_arrives(serve: Serve) -> Non
         assert answer.status_code == 429
 
 
-async def half_message(address: str, size: int) -> connect:
+async def half_message(address: str, size: int, source: str = "127.0.0.1") -> connect:
     """A socket with a message that has begun and does not end."""
-    socket = await connect(f"ws://{address}/ws", max_size=None)
+    socket = await connect(f"ws://{address}/ws", max_size=None, local_addr=(source, 0))
 
     async def fragments() -> AsyncIterator[str]:
         for _ in range(size // 2**16):
@@ -126,6 +126,24 @@ async def test_messages_that_arrive_count_and_close_with_1013(serve: Serve) -> N
         async with connect(f"ws://{address}/ws") as honest:
             await honest.send(KEYFRAME)
             assert json.loads(await honest.recv())["mode"] == "ai_enhanced"
+
+
+async def test_a_full_server_makes_room_for_other_addresses_on_sockets(serve: Serve) -> None:
+    async with serve(**SMALL) as address:
+        sources = ("127.0.0.2", "127.0.0.2", "127.0.0.3")
+        sockets = [await half_message(address, MIB - 2**16, source) for source in sources]
+        await asyncio.sleep(0.2)
+        padded = KEYFRAME[:-1] + ', "padding": "' + "x" * (MIB * 3 // 4) + '"}'
+        async with connect(f"ws://{address}/ws") as honest:
+            await honest.send(padded)
+            assert json.loads(await honest.recv())["mode"] == "ai_enhanced"
+        await until(lambda: any(socket.close_code for socket in sockets))
+        assert sorted(socket.close_code or 0 for socket in sockets[:2]) == [0, 1013]
+        assert sockets[2].close_code is None
+        for socket in sockets:
+            socket.sending.cancel()
+            await asyncio.gather(socket.sending, return_exceptions=True)
+            socket.transport.abort()
 
 
 async def test_keyframes_count_until_they_are_answered(serve: Serve, server: FakeServer) -> None:
