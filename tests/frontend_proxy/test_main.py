@@ -37,7 +37,7 @@ def test_a_wrong_setting_ends_it_with_one_line(environment: dict[str, str], tmp_
     assert "Traceback" not in wrong.stderr
 
 
-def test_it_serves_and_sigterm_ends_all_of_it(
+def test_it_serves_and_sigterm_ends_all_its_processes(
     environment: dict[str, str], tmp_path: Path, free_port: int
 ) -> None:
     arguments = ["--host", "127.0.0.1", "--port", str(free_port), "--triton-url", "127.0.0.1:1"]

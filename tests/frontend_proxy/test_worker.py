@@ -41,13 +41,13 @@ async def test_calls_run_niced_in_another_process(worker: Worker) -> None:
     assert worker.ready
 
 
-async def test_what_the_call_raises_arrives(worker: Worker) -> None:
+async def test_exceptions_of_a_call_reach_its_caller(worker: Worker) -> None:
     with pytest.raises(ZeroDivisionError):
         await worker.run(divmod, 1, 0)
     assert await worker.run(divmod, 7, 2) == (3, 1)
 
 
-async def test_memory_stays_for_the_next_call(worker: Worker) -> None:
+async def test_freed_memory_is_kept_for_the_next_call(worker: Worker) -> None:
     """glibc gives back what it deems too much, and the next scan faulted each of its pages in again."""
     pictures = "len([b'x' * (16 << 20) for _ in range(4)])"
     faults = "__import__('resource').getrusage(0).ru_minflt"
@@ -88,7 +88,7 @@ async def test_a_full_queue_refuses_at_once(worker: Worker) -> None:
     await asyncio.gather(running, *waiting)
 
 
-async def test_a_call_whose_client_left_is_not_made(
+async def test_a_call_of_a_client_that_left_is_skipped(
     worker: Worker, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     unwanted = tmp_path_factory.mktemp("worker") / "made"

@@ -57,7 +57,7 @@ async def test_a_browser_asks_anew_and_is_told_that_nothing_has_changed(
     assert again.status_code == 304
 
 
-async def test_scripts_have_a_type_that_browsers_run(client: httpx.AsyncClient) -> None:
+async def test_scripts_have_a_media_type_that_browsers_run(client: httpx.AsyncClient) -> None:
     """`nosniff` is set, so a module of another type is refused."""
     for name in ("main.js", "vendor/msgpack/encode.mjs", "vendor/pose/pose.js"):
         assert "javascript" in (await client.get(f"/studio/{name}")).headers["Content-Type"]
@@ -103,7 +103,7 @@ async def test_the_page_s_files_are_not_counted(serve: Serve) -> None:
         ("text/html;q=much", False),
     ],
 )
-def test_who_is_sent_from_the_root_to_the_studio(accept: str, html: bool) -> None:
+def test_clients_that_prefer_html_are_redirected_to_the_studio(accept: str, html: bool) -> None:
     assert prefers_html(accept) is html
 
 

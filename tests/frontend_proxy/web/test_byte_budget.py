@@ -23,7 +23,7 @@ def test_an_address_has_a_limit_of_its_own() -> None:
     second.grow(6)
 
 
-def test_what_was_refused_takes_nothing() -> None:
+def test_a_refused_growth_takes_no_bytes() -> None:
     budget = ByteBudget(total=10, per_address=10)
     hold = filled(budget, "a", 8)
     with pytest.raises(TooManyRequests):
@@ -52,7 +52,7 @@ def test_a_split_hold_shares_its_bytes() -> None:
     assert budget.held == 0
 
 
-def test_when_all_is_used_the_heaviest_address_gives_way() -> None:
+def test_the_largest_request_of_the_heaviest_address_is_evicted() -> None:
     """Four addresses with unfinished requests must not lock out the rest."""
     budget = ByteBudget(total=100, per_address=60)
     evicted: list[str] = []
@@ -65,7 +65,7 @@ def test_when_all_is_used_the_heaviest_address_gives_way() -> None:
     assert (honest.size, large.size, budget.held) == (20, 0, 75)
 
 
-def test_finished_requests_are_not_evicted() -> None:
+def test_complete_requests_are_not_evicted() -> None:
     """What is being computed is not thrown away."""
     budget = ByteBudget(total=100, per_address=60)
     hold = filled(budget, "a", 60)
@@ -88,7 +88,7 @@ def test_the_heaviest_address_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize("addresses", [1, 1000])
-def test_nothing_is_left_of_those_who_have_gone(addresses: int) -> None:
+def test_released_holds_leave_no_entries(addresses: int) -> None:
     budget = ByteBudget(total=10**6, per_address=10)
     for number in range(addresses):
         hold = filled(budget, str(number), 10)

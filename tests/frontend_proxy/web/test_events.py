@@ -24,6 +24,6 @@ def test_an_event_is_one_line_of_data() -> None:
         (None, False),
     ],
 )
-def test_events_go_to_those_who_name_them(accept: str | None, wanted: bool) -> None:
+def test_only_clients_that_accept_events_get_them(accept: str | None, wanted: bool) -> None:
     headers = [] if accept is None else [(b"accept", accept.encode())]
     assert wants_events(Request({"type": "http", "headers": headers})) is wanted

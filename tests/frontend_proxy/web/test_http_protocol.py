@@ -39,7 +39,7 @@ async def sent(address: str, data: bytes, every_s: float = 0) -> tuple[bytes, di
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: lucy\r\nX-Slow: " + b"x" * 400
 
 
-async def test_a_slowloris_is_cut_off(serve: Serve) -> None:
+async def test_a_slow_head_is_refused(serve: Serve) -> None:
     """uvicorn waits for a head's end for as long as a byte comes now and then."""
     async with serve(head_timeout_s=0.4) as address:
         status, body = await sent(address, HEAD, every_s=0.05)
@@ -47,13 +47,13 @@ async def test_a_slowloris_is_cut_off(serve: Serve) -> None:
     assert (body["success"], body["code"]) == (False, "TIMEOUT")
 
 
-async def test_so_is_one_that_says_nothing(serve: Serve) -> None:
+async def test_a_silent_connection_is_closed(serve: Serve) -> None:
     async with serve(head_timeout_s=0.2) as address:
         status, _ = await sent(address, b"")
     assert status == b"HTTP/1.1 408 Request Timeout"
 
 
-async def test_so_is_one_on_a_connection_that_was_good_before(serve: Serve) -> None:
+async def test_a_slow_second_head_is_refused_too(serve: Serve) -> None:
     """The first byte of a next request stops uvicorn's own timer of idle connections."""
     async with serve(head_timeout_s=0.4) as address:
         host, port = address.split(":")
@@ -66,7 +66,7 @@ async def test_so_is_one_on_a_connection_that_was_good_before(serve: Serve) -> N
     assert b"HTTP/1.1 408" in rest
 
 
-async def test_an_endless_head_is_cut_off(serve: Serve) -> None:
+async def test_a_head_over_the_limit_is_refused(serve: Serve) -> None:
     async with serve() as address:
         status, body = await sent(
             address, b"GET / HTTP/1.1\r\nHost: lucy\r\nX-Long: " + b"x" * MAX_FRAMING_BYTES
@@ -75,14 +75,14 @@ async def test_an_endless_head_is_cut_off(serve: Serve) -> None:
     assert body["code"] == "INVALID_INPUT"
 
 
-async def test_a_large_body_in_one_piece_with_its_head_is_no_large_head(serve: Serve) -> None:
+async def test_a_large_body_sent_with_its_head_does_not_count_as_head(serve: Serve) -> None:
     async with serve() as address, httpx.AsyncClient() as client:
         answer = await client.post(f"http://{address}/virtual-tryon", content=b"[" * 10 * MAX_FRAMING_BYTES)
     assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00 a TLS hello", b"HELLO\r\n\r\n"])
-async def test_what_is_no_http_gets_json_too(serve: Serve, garbage: bytes) -> None:
+async def test_invalid_http_is_answered_with_json(serve: Serve, garbage: bytes) -> None:
     async with serve() as address:
         status, body = await sent(address, garbage)
     assert status == b"HTTP/1.1 400 Bad Request"
@@ -90,7 +90,7 @@ async def test_what_is_no_http_gets_json_too(serve: Serve, garbage: bytes) -> No
     assert len(body["request_id"]) == 32
 
 
-async def test_more_connections_than_allowed_are_refused_and_fewer_let_in_again(serve: Serve) -> None:
+async def test_connections_over_the_limit_are_refused_until_others_close(serve: Serve) -> None:
     async with serve(max_connections=3) as address, httpx.AsyncClient() as client:
         host, port = address.split(":")
         async with AsyncExitStack() as held:
@@ -158,7 +158,7 @@ async def test_bytes_beside_the_body_are_bounded(serve: Serve, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-async def test_also_after_the_answer(serve: Serve, kind: str) -> None:
+async def test_bytes_beside_the_body_are_bounded_after_the_answer(serve: Serve, kind: str) -> None:
     async with serve(api_keys="secret-secret-secret") as address:
         took, answer = await flood(address, POST, kind)
     assert answer.startswith(b"HTTP/1.1 401") or not answer  # a reset may have destroyed it
@@ -166,7 +166,9 @@ async def test_also_after_the_answer(serve: Serve, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-async def test_also_where_nobody_reads_the_body(serve: Serve, server: FakeServer, kind: str) -> None:
+async def test_bytes_beside_a_body_that_nobody_reads_are_bounded(
+    serve: Serve, server: FakeServer, kind: str
+) -> None:
     async def busy() -> None:
         await asyncio.sleep(5)
 
@@ -176,7 +178,7 @@ async def test_also_where_nobody_reads_the_body(serve: Serve, server: FakeServer
     assert took < 2**21
 
 
-async def test_trailers_are_no_part_of_the_head(serve: Serve) -> None:
+async def test_trailers_are_ignored(serve: Serve) -> None:
     """uvicorn adds them to the headers that the application reads, after they were checked."""
     keyed = POST + b"\r\n1\r\n{\r\n0\r\nContent-Type: multipart/form-data\r\nX-Request-ID: trailer\r\n\r\n"
     async with serve() as address:
@@ -189,7 +191,7 @@ async def test_trailers_are_no_part_of_the_head(serve: Serve) -> None:
     assert b"trailer" not in answer
 
 
-async def test_honest_chunks_are_no_matter(serve: Serve) -> None:
+async def test_a_large_chunked_body_is_accepted(serve: Serve) -> None:
     """8 MiB in chunks of 4 KiB, as a client streams a file."""
 
     async def body() -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ import pytest
         ("PATCH", "/health", {"GET", "HEAD"}),
     ],
 )
-async def test_another_method_is_405_with_all_that_are_allowed(
+async def test_another_method_is_405_and_allow_lists_every_allowed_one(
     client: httpx.AsyncClient, method: str, path: str, allowed: set[str]
 ) -> None:
     """A scan's path was taken for a fabric of the id `scan`, and Allow listed the first route's methods."""

@@ -37,7 +37,7 @@ async def running(settings: Settings, model: FakeServer) -> AsyncIterator[tuple[
         await task
 
 
-async def test_readiness_says_no_while_requests_are_still_answered(
+async def test_readiness_is_503_while_requests_are_still_answered(
     settings: Settings, server: FakeServer
 ) -> None:
     """A load balancer needs a moment to look away; until then it sends requests."""
@@ -69,7 +69,7 @@ async def test_a_socket_gets_its_last_answer_and_then_1012(settings: Settings, s
         assert closed.value.rcvd.code == 1012
 
 
-async def test_a_capture_under_way_is_finished(settings: Settings, server: FakeServer) -> None:
+async def test_a_running_capture_is_finished(settings: Settings, server: FakeServer) -> None:
     server.delay_s = 0.5
     capture = {"user_image": FRAME, "jacket_render": RENDER, "pose": None}
     async with running(settings, server) as (uvicorn, address, _), httpx.AsyncClient() as client:
@@ -80,7 +80,7 @@ async def test_a_capture_under_way_is_finished(settings: Settings, server: FakeS
         assert (await answering).json()["success"] is True
 
 
-async def test_what_takes_longer_than_the_time_there_is_is_cancelled(
+async def test_work_that_outlasts_the_timeout_is_cancelled(
     settings: Settings, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.delay_s = 30
