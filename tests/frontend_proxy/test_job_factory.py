@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import threading
 from pathlib import Path
 
@@ -44,8 +45,8 @@ async def test_only_a_known_fabric_has_a_name() -> None:
     assert set(names.values()) == {None}
 
 
-async def test_a_saved_fabric_is_looked_up_beside_the_event_loop(tmp_path: Path) -> None:
-    """The disk may be a network's, and hang; what comes with the server is in memory."""
+async def test_a_saved_fabric_is_looked_up_in_a_thread(tmp_path: Path) -> None:
+    """Its disk may be a network disk, and hang; built-in fabrics are in memory."""
 
     class Watched(Catalog):
         def get(self, fabric_id: str) -> Fabric | None:
@@ -81,13 +82,44 @@ async def test_no_keyframe_waits_for_a_disk_that_hangs(
         released.set()
 
 
+async def test_look_ups_that_hang_leave_the_threads_of_others_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    class Hanging(Catalog):
+        def get(self, fabric_id: str) -> Fabric | None:
+            released.wait(10)
+            return None
+
+    monkeypatch.setattr("frontend_proxy.job_factory.LOOK_UP_S", 0.05)
+    jobs = JobFactory(Settings(_env_file=None), Hanging(tmp_path))
+    keyframes = [validate(Keyframe, {**FIELDS, "fabric_id": f"attic-{number}"}) for number in range(40)]
+    try:
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(jobs.keyframe(one, b"bar", "connection", 1) for one in keyframes))
+            assert await asyncio.to_thread(lambda: "ran") == "ran"
+    finally:
+        released.set()
+
+
+async def test_a_disk_that_fails_costs_the_name_and_not_the_keyframe(tmp_path: Path) -> None:
+    class Failing(Catalog):
+        def get(self, fabric_id: str) -> Fabric | None:
+            raise OSError(errno.ESTALE, "stale file handle")
+
+    keyframe = validate(Keyframe, {**FIELDS, "fabric_id": "attic-wool"})
+    jobs = JobFactory(Settings(_env_file=None), Failing(tmp_path))
+    assert (await jobs.keyframe(keyframe, b"bar", "connection", 1)).fabric is None
+
+
 async def test_a_seed_of_zero_is_a_seed() -> None:
     keyframe = validate(Keyframe, {**FIELDS, "seed": 0})
     assert (await factory().keyframe(keyframe, b"bar", "connection", 5)).seed == 0
 
 
-async def test_a_session_is_of_one_connection_one_client_s_session_and_one_fabric() -> None:
-    """Two users who name their sessions alike must not see each other's light."""
+async def test_a_session_belongs_to_one_connection_one_client_session_and_one_fabric() -> None:
+    """Two users with the same session_id must not share the light of their pictures."""
 
     async def session(connection: str, **fields: object) -> str | None:
         keyframe = validate(Keyframe, {**FIELDS, **fields})
