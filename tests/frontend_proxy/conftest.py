@@ -1,4 +1,4 @@
-"""The proxy before a fake model server: in-process for plain HTTP, on a real socket for the rest."""
+"""The proxy with a fake model server: in-process for plain HTTP, on a real socket for the rest."""
 
 import asyncio
 import base64
@@ -85,7 +85,7 @@ async def client(settings: Settings, server: FakeServer) -> AsyncIterator[httpx.
 def serve(settings: Settings, server: FakeServer) -> Serve:
     @asynccontextmanager
     async def serving(workers: bool = False, **changes: object) -> AsyncIterator[str]:
-        """Its host:port; with `workers` the worker processes run too."""
+        """Yields its host:port. workers: whether the worker processes run, too."""
         changed = Settings(_env_file=None, **{**settings.model_dump(), **changes})
         shutdown = Shutdown()
         config = server_config(changed, lambda: create_app(changed, server, shutdown))
@@ -114,7 +114,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def slow_steps(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause after each step, so that there is something to see between them."""
+    """A pause after each step, so that a test can look between them."""
     run = server.run
 
     async def paced(job: Any, timeout_s: float) -> AsyncIterator[Any]:

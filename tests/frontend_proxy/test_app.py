@@ -1,4 +1,4 @@
-"""What holds for every endpoint: the shape of errors, CORS, limits, request ids."""
+"""Rules for every endpoint: the shape of errors, CORS, limits, request ids."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ ORIGIN = {"Origin": "https://shop.example"}
 
 
 def assert_contract(response: httpx.Response, status: int, code: str) -> None:
-    """Clients of one kind read `error`, of another `detail`."""
+    """Some clients read `error`, others `detail`."""
     body = response.json()
     assert response.status_code == status
     assert set(body) == {"success", "error", "detail", "code", "request_id"}
@@ -49,7 +49,7 @@ async def test_every_error_is_json_of_one_shape(
     assert_contract(await client.request(method, path, headers=ORIGIN), status, code)
 
 
-async def test_an_unforeseen_error_too_and_it_tells_nothing(
+async def test_an_unexpected_error_has_the_same_shape_and_hides_its_text(
     client: httpx.AsyncClient, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Starlette's own 500 would lack the CORS headers, so a browser could not read it."""
@@ -75,7 +75,7 @@ async def test_a_body_over_the_limit_is_refused(serve: Serve) -> None:
     assert_contract(counted, 413, "OVERLOADED")
 
 
-async def test_a_request_id_is_kept_if_it_is_plain(client: httpx.AsyncClient) -> None:
+async def test_a_plain_request_id_is_kept(client: httpx.AsyncClient) -> None:
     async def echoed(proposed: str) -> str:
         return (await client.get("/health", headers={"X-Request-ID": proposed})).headers["X-Request-ID"]
 
@@ -84,7 +84,7 @@ async def test_a_request_id_is_kept_if_it_is_plain(client: httpx.AsyncClient) ->
         assert len(await echoed(proposed)) == 32
 
 
-async def test_one_log_line_a_request_with_its_id(
+async def test_each_request_has_one_log_line_with_its_id(
     client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = logging.getLogger()
@@ -139,7 +139,7 @@ async def test_index_is_json_for_programs_and_the_studio_for_browsers(client: ht
     assert (page.status_code, page.headers["Location"]) == (307, "/studio")
 
 
-async def test_health_is_what_the_model_server_says(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_health_shows_the_state_of_the_model_server(client: httpx.AsyncClient, server: FakeServer) -> None:
     server.state = ModelHealth(False, True, None, "unknown")
     body = (await client.get("/health")).json()
     assert body.pop("timestamp")
@@ -154,7 +154,7 @@ async def test_health_is_what_the_model_server_says(client: httpx.AsyncClient, s
     }
 
 
-async def test_the_server_closes_what_it_was_given(serve: Serve, server: FakeServer) -> None:
+async def test_the_model_server_is_closed_at_the_end(serve: Serve, server: FakeServer) -> None:
     async with serve(workers=True) as address, httpx.AsyncClient() as client:
         async with asyncio.timeout(30):
             while (await client.get(f"http://{address}/health")).json()["status"] != "healthy":

@@ -63,8 +63,8 @@ async def test_nothing_secret_is_logged_even_at_debug(
                 except InvalidStatus:
                     assert credential in (other, "wrong-key-of-somebody")
     text = log.getvalue()
-    assert "ASGI callable" not in text, "a refusal is no fault of ours"
-    assert len(server.finished) == 8, "each good credential came in by every door"
+    assert "ASGI callable" not in text, "a refused socket is not an error of the application"
+    assert len(server.finished) == 8, "each valid credential was accepted in every place"
     assert text.count('"POST /virtual-tryon') >= 4
     for secret in secrets:
         assert secret not in text
