@@ -1,1 +1,1 @@
-"""Checkpoint to ONNX to engines: what `make export` runs."""
+"""The export, which `make export` runs: from a checkpoint to ONNX and TensorRT engines."""

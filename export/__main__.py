@@ -1,4 +1,4 @@
-"""`python -m export`: what `make export` runs."""
+"""`python -m export`, which `make export` runs."""
 
 import argparse
 import sys
@@ -37,15 +37,15 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--loras", default="", help="path:weight,… of LoRAs to fuse into a second UNet, for keyframes"
     )
-    engines = parser.add_argument_group("TensorRT engines, built where profile gpu finds a GPU")
+    engines = parser.add_argument_group("TensorRT engines, which profile gpu builds if there is a GPU")
     engines.add_argument(
-        "--engines", type=int, choices=[0, 1], default=1, help="0: ONNX alone (default: %(default)s)"
+        "--engines", type=int, choices=[0, 1], default=1, help="0: only ONNX (default: %(default)s)"
     )
     engines.add_argument(
-        "--refit", type=int, choices=[0, 1], default=0, help="1: engines that take new weights in seconds"
+        "--refit", type=int, choices=[0, 1], default=0, help="1: engines that accept new weights in seconds"
     )
     engines.add_argument(
-        "--workspace-gb", type=float, help="GPU memory that kernels may take as scratch (default: all)"
+        "--workspace-gb", type=float, help="GPU memory that kernels may use as scratch (default: all)"
     )
     return parser
 
@@ -87,11 +87,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"export: {error}", file=sys.stderr)
         return 1
     if not exported:
-        print(f"{manifest['checkpoint']['name']} is exported already; nothing to do")
+        print(f"{manifest['checkpoint']['name']} is already exported; nothing to do")
         return 0
     print(_table(manifest))
     if args.profile == "gpu" and engines is None:
-        print("ONNX is ready; TensorRT engines are built from it on the machine with the GPU.")
+        print("The ONNX files are ready; build the TensorRT engines on the machine with the GPU.")
     return 0
 
 

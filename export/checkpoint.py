@@ -1,4 +1,4 @@
-"""A checkpoint: a diffusers folder or hub id of the Stable-Diffusion-inpainting class."""
+"""Finds and loads a checkpoint: a diffusers folder or hub id of the Stable-Diffusion-inpainting class."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The networks and the tokenizer, in float32 on the CPU, and where they came from."""
+    """The networks in float32 on the CPU, the tokenizer, the scheduler and the folder they came from."""
 
     folder: Path
     text_encoder: Any
@@ -29,15 +29,15 @@ class Checkpoint:
 
 
 def locate(checkpoint: str) -> Path:
-    """The checkpoint's folder on this machine; a hub id is downloaded (or found in the hub's cache).
+    """The checkpoint's folder on this machine; a hub id is downloaded or found in the hub's cache.
 
-    Raises ExportError when there is none, or when it is not of the class.
+    Raises ExportError if there is no such checkpoint, or if it is not of the class.
     """
     folder = Path(checkpoint)
     if not folder.is_dir():
         if checkpoint.startswith((".", "/")) or checkpoint.count("/") != 1:
             raise ExportError(
-                f"there is no checkpoint folder {checkpoint}; give a diffusers folder or a hub id like "
+                f"there is no checkpoint folder {checkpoint}: give a diffusers folder or a hub id like "
                 "stable-diffusion-v1-5/stable-diffusion-inpainting"
             )
         folder = _download(checkpoint)
@@ -56,9 +56,9 @@ def _download(hub_id: str) -> Path:
         return Path(
             snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*.fp16.safetensors"])
         )
-    except Exception as error:  # the hub's client raises a dozen kinds, from five libraries
+    except Exception as error:  # the hub's client raises many kinds of errors, from five libraries
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(f"cannot get the checkpoint {hub_id} from the hub: {reason}") from error
+        raise ExportError(f"cannot download the checkpoint {hub_id} from the hub: {reason}") from error
 
 
 def _check_class(folder: Path) -> None:
@@ -71,13 +71,13 @@ def _check_class(folder: Path) -> None:
         if not found or found.removesuffix("Fast") != wanted:
             raise ExportError(
                 f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
-                f"its {part} is {found or 'missing'}, and {wanted} is wanted"
+                f"its {part} is {found or 'missing'} instead of {wanted}"
             )
     channels = _config(folder, "unet").get("in_channels")
     if channels != 9:
         raise ExportError(
-            f"{folder} is no inpainting checkpoint: its UNet takes {channels} channels, and one that "
-            "inpaints takes 9 (latents, mask, conditioning latents)"
+            f"{folder} is not an inpainting checkpoint: its UNet has {channels} input channels, and "
+            "inpainting needs 9 (latents, mask, conditioning latents)"
         )
 
 
@@ -101,7 +101,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def load(folder: Path) -> Checkpoint:
-    """Load the networks with diffusers. Raises ExportError where a file is missing or broken."""
+    """Load the networks with diffusers. Raises ExportError if a file is missing or broken."""
     import torch
     from diffusers import StableDiffusionInpaintPipeline
     from diffusers.utils import logging
@@ -119,7 +119,7 @@ def load(folder: Path) -> Checkpoint:
             low_cpu_mem_usage=False,  # it needs `accelerate`, and saves nothing here
             local_files_only=True,
         )
-    except Exception as error:  # whatever four libraries raise on a broken file
+    except Exception as error:  # four libraries raise their own errors for a broken file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExportError(f"{folder} does not load as a StableDiffusionInpaintPipeline: {reason}") from error
     return Checkpoint(

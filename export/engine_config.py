@@ -1,8 +1,8 @@
-"""`configs/gpu.pbtxt`: a network's config.pbtxt, and what only the export of a checkpoint can tell.
+"""`configs/gpu.pbtxt`: a network's config.pbtxt with the parts that depend on the checkpoint.
 
-The hand-written config.pbtxt holds for every checkpoint. A checkpoint's resolutions decide how many
-optimization profiles the engine has, each of which Triton must be told to use, and the shape of a warm-up
-request.
+The hand-written config.pbtxt is valid for every checkpoint. The checkpoint's resolutions decide how many
+optimization profiles the engine has, which Triton uses only if the configuration names them, and which shapes
+the warm-up requests have.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,26 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from export.tensorrt_engine import Shapes
 from serving.model_config import read_model_config
 
+FILE = "gpu.pbtxt"
+
 
 def write(model: Path, buckets: Sequence[Shapes]) -> None:
-    """From `model`/config.pbtxt.
+    """Write the file of the folder `model`, if that has a config.pbtxt.
 
     buckets: the inputs' shapes without the batch, for each optimization profile.
     """
     if (model / "config.pbtxt").exists():
         config = extend(read_model_config(model), buckets)
         (model / "configs").mkdir(exist_ok=True)
-        (model / "configs" / "gpu.pbtxt").write_text(
-            "# By the export: ../config.pbtxt with this checkpoint's optimization profiles and a warm-up\n"
-            "# request for each: nobody waits for what the first call sets up.\n"
+        (model / "configs" / FILE).write_text(
+            "# Written by the export: ../config.pbtxt with this checkpoint's optimization profiles and a\n"
+            "# warm-up request for each, so that no client waits for the set-up of the first call.\n"
             + text_format.MessageToString(config)
         )
 
 
 def extend(config: ModelConfig, buckets: Sequence[Shapes]) -> ModelConfig:
-    """`config` with every optimization profile named, and a warm-up request for each."""
+    """A copy of `config` that names every optimization profile, with a warm-up request for each."""
     extended = ModelConfig()
     extended.CopyFrom(config)
     if len(buckets) > 1:
@@ -43,6 +45,6 @@ def extend(config: ModelConfig, buckets: Sequence[Shapes]) -> ModelConfig:
         for name, shape in bucket.items():
             tensor = warmup.inputs[name]
             tensor.data_type = types[name]
-            tensor.dims.extend(shape or (1,))  # a row's one number: Triton reshapes it
+            tensor.dims.extend(shape or (1,))  # one number per row, which Triton reshapes
             tensor.zero_data = True
     return extended

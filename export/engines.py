@@ -1,4 +1,4 @@
-"""TensorRT engines for the exported stages: built, refitted, or kept where the old one still fits."""
+"""TensorRT engines for the exported stages: built, refitted, or kept if the old engine still fits."""
 
 import logging
 import os
@@ -31,13 +31,13 @@ from serving.model_config import read_model_config
 logger = logging.getLogger(__name__)
 
 LAYERS = "model.plan.layers.json"
-# For which batches the engines are tuned: the UNet's rows are those of several users.
+# The batch size that TensorRT tunes an engine for: rows of several users share a UNet call.
 BEST_BATCH = {"unet": 4, "unet_fast": 4}
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Makes engines on this machine's first GPU.
+    """Builds engines on this machine's first GPU.
 
     cache: a folder that keeps TensorRT's kernel timings between builds.
     """
@@ -50,7 +50,7 @@ class Engines:
 
     @property
     def key(self) -> list[str]:
-        """What of this decides whether old engines will do."""
+        """The part of this that decides whether old engines can be kept."""
         return [self.trt.__version__, self.gpu.compute_capability, str(self.refittable)]
 
     def make(
@@ -61,10 +61,10 @@ class Engines:
         buckets: Sequence[Shapes],
         on_progress: BuildProgress,
     ) -> dict[str, Any]:
-        """Write `model.plan`, its stamp and layers' report beside `onnx`; returns what the manifest keeps.
+        """Write `model.plan`, its stamp and its layers' report beside `onnx`; returns the manifest's entry.
 
         buckets: the inputs' shapes without the batch, once for each resolution.
-        served: the folder with the engine of the export before, if any; it is only read.
+        served: the folder with the engine of the previous export, if any; it is only read.
         Raises ExportError.
         """
         began = time.perf_counter()
@@ -88,15 +88,15 @@ class Engines:
         return {"how": how, "seconds": round(time.perf_counter() - began, 1), **asdict(kept)}
 
     def _refit(self, plan: Path, onnx: Path) -> bytes | None:
-        """None where TensorRT does not do it."""
+        """The refitted engine; None if TensorRT refuses."""
         try:
             return refit_engine(self.trt, plan.read_bytes(), onnx)
         except ExportError as error:
-            logger.warning("%s; the engine is built anew", error)
+            logger.warning("%s; the engine is built from scratch", error)
             return None
 
     def _options(self, on_progress: BuildProgress) -> BuildOptions:
-        # Timings hold for one GPU and one TensorRT; another's would be refused.
+        # Timings are valid for one GPU type and one TensorRT version; TensorRT refuses others.
         name = f"{self.gpu.compute_capability}-{self.trt.__version__}.timing"
         return BuildOptions(
             workspace_bytes=self.workspace_bytes,
@@ -107,7 +107,7 @@ class Engines:
 
 
 def find_engines(workspace_gb: float | None = None, refittable: bool = False) -> Engines | None:
-    """What makes engines here; None where there is no GPU. Raises ExportError where TensorRT is missing."""
+    """The builder of engines; None without a GPU. Raises ExportError if the tensorrt package is missing."""
     gpus = query_gpus()
     if not gpus:
         return None
@@ -116,7 +116,7 @@ def find_engines(workspace_gb: float | None = None, refittable: bool = False) ->
     except ImportError as error:
         raise ExportError(
             f"this machine has a GPU ({gpus[0].name}) but no tensorrt package ({error}): export inside the "
-            "image that serves (`docker compose run export-gpu`), or give ENGINES=0 for ONNX alone"
+            "image that serves (`docker compose run export-gpu`), or give ENGINES=0 for only ONNX"
         ) from error
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"
     workspace = None if workspace_gb is None else int(workspace_gb * 2**30)
@@ -124,20 +124,20 @@ def find_engines(workspace_gb: float | None = None, refittable: bool = False) ->
 
 
 def batch_range(repository: Path, stage: str) -> BatchRange:
-    """From 1 to the `max_batch_size` of the stage's config.pbtxt. Raises ExportError where it has none."""
-    # A LoRA's UNet has no configuration of its own before its export: it is the UNet's.
+    """From 1 to the `max_batch_size` of the stage's config.pbtxt. Raises ExportError if it has none."""
+    # The UNet with LoRAs has no configuration before its export, and gets the UNet's.
     model = repository / ("unet" if stage == "unet_fast" else stage)
     try:
         most = read_model_config(model).max_batch_size
     except (OSError, text_format.ParseError) as error:
         raise ExportError(f"{model / 'config.pbtxt'} cannot be read: {error}") from error
     if most < 1:
-        raise ExportError(f"{model / 'config.pbtxt'} has no max_batch_size, for which the engine is built")
+        raise ExportError(f"{model / 'config.pbtxt'} has no max_batch_size, which the engine needs")
     return BatchRange(1, min(BEST_BATCH.get(stage, 1), most), most)
 
 
 def _old_stamp(served: Path) -> Stamp | None:
     try:
         return engine_stamp.read(served)
-    except CannotServe:  # it cannot be told what that engine is: build anew
+    except CannotServe:  # nobody knows what that engine is: build a new one
         return None

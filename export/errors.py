@@ -1,5 +1,5 @@
-"""What can go wrong with an export, said in one sentence to whoever typed the command."""
+"""The error of everything that ends an export."""
 
 
 class ExportError(Exception):
-    """The export cannot go on. The message says why and what to do."""
+    """The message says in one sentence why the export cannot go on, and what to do."""

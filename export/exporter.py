@@ -1,4 +1,4 @@
-"""The whole export: a checkpoint in, a model repository that Triton can serve out."""
+"""The whole export: from a checkpoint to a model repository that Triton can serve."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from export.lora import Lora
 from export.pipeline_config import read_config, with_unets
 from export.profiles import PROFILES
 from export.publish import Staging
+from export.recipe_key import recipe_key
 from export.tensorrt_engine import BuildProgress
 from pipeline.recipe import PipelineConfig, ServedConfig
 
-if TYPE_CHECKING:  # torch takes seconds to import, and an export with nothing to do needs it not
+if TYPE_CHECKING:  # importing torch takes seconds, and an export with nothing to do does not need it
     from export.lora import Fused
     from export.stages import Stage
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
-# Told the stage and what is done to it now.
+# Called with the stage and the step that begins.
 Progress = Callable[[str, str], None]
 
 
@@ -48,15 +49,15 @@ def export(
     """Export `checkpoint` (a diffusers folder or a hub id) into `repository`.
 
     loras: fused into a second UNet, which keyframes then use.
-    engines: what builds TensorRT engines from the ONNX; None: no engines.
-    Returns the manifest, and whether anything was done: what is current is left as it is.
-    Raises ExportError, and then the old artefacts stand untouched.
+    engines: builds TensorRT engines from the ONNX files; None: no engines.
+    Returns the manifest and whether anything was exported; a current export is left as it is.
+    Raises ExportError, and then the old artefacts are unchanged.
     """
     precision = precision or PROFILES[profile].precision
     folder = locate(checkpoint)
     sha256 = fingerprint(folder)
     added = [[manifest.sha256(lora.path), lora.weight] for lora in loras]
-    key = manifest.recipe_key(sha256, profile, precision, added, engines.key if engines else None)
+    key = recipe_key(repository, sha256, profile, precision, added, engines.key if engines else None)
     if manifest.is_current(repository, key):
         current = manifest.read(repository)
         assert current is not None
@@ -95,14 +96,14 @@ def export(
         if profile == "gpu":
             for stage in described:
                 engine_config.write(repository / stage.name, stage.buckets)
-        beside = repository / "manifest.json.partial"
-        beside.write_text(json.dumps(written, indent=2) + "\n")
-        os.replace(beside, repository / "manifest.json")
+        partial = repository / "manifest.json.partial"
+        partial.write_text(json.dumps(written, indent=2) + "\n")
+        os.replace(partial, repository / "manifest.json")
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         raise ExportError(
-            f"the disk that holds {repository} is full; free some space and run the export again"
+            f"the disk with {repository} is full: free some space and run the export again"
         ) from error
     return written, True
 
@@ -110,7 +111,7 @@ def export(
 def _describe(
     loaded: Checkpoint, config: PipelineConfig, loras: Sequence[Lora]
 ) -> tuple[list[Stage], list[Fused]]:
-    """The stages to export, with `unet_fast` where there are LoRAs, and what became of those."""
+    """The stages to export, with `unet_fast` if there are LoRAs, and how each LoRA was fused."""
     from export.lora import fuse
     from export.stages import UNet, describe_stages
 
@@ -126,7 +127,10 @@ def _describe(
 def _export_stage(
     stage: Stage, stages: list[Stage], precision: str, staging: Staging, on_progress: Progress
 ) -> dict[str, Any]:
-    """To ONNX; the VAE's decoder in single precision where half would overflow. For the manifest."""
+    """Export one stage to ONNX; returns its entry of the manifest.
+
+    The VAE's decoder is exported in single precision if half precision would overflow.
+    """
     from export.onnx_export import OPSET, export_stage
     from export.overflow import LIMIT, find_peak, real_latents
 
@@ -155,7 +159,7 @@ def _export_stage(
 
 
 def _write_pipeline(loaded: Checkpoint, config: PipelineConfig, profile: str, folder: Path) -> None:
-    """What `tryon` needs: how to sample, the scheduler's configuration, the tokenizer."""
+    """Write what `tryon` reads: the recipes, the scheduler's configuration and the tokenizer."""
     chosen = PROFILES[profile]
     served = ServedConfig(**config.model_dump(), batch_sizes=chosen.batch_sizes, max_live=chosen.max_live)
     (folder / "pipeline.json").write_text(served.model_dump_json(indent=2) + "\n")

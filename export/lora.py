@@ -1,8 +1,8 @@
 """LoRAs fused into a UNet: W ← W + w · (α / r) · B·A (Hu et al., "LoRA", ICLR 2022).
 
-Fused, they cost nothing at run time. A file has, for each module that it changes, A ("down", r × in),
-B ("up", out × r) and often α; the names come in two dialects, diffusers' and kohya's, in which dots are
-underscores. Both are read; what is for the text encoder is left out, and counted.
+A fused LoRA costs nothing at run time. For each module that it changes, a file contains A ("down", r × in),
+B ("up", out × r) and often α. There are two naming schemes, diffusers' and kohya's, in which dots are
+underscores; both are read. Tensors for the text encoder are skipped and counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from export.errors import ExportError
 
-if TYPE_CHECKING:  # torch takes seconds to import, and to read LORAS needs it not
+if TYPE_CHECKING:  # importing torch takes seconds, and parsing LORAS does not need it
     from torch import Tensor
 
 _DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".down.weight")
@@ -25,7 +25,7 @@ _TEXT_ENCODER = ("lora_te_", "lora_te1_", "lora_te2_", "text_encoder.", "text_en
 
 @dataclass(frozen=True)
 class Lora:
-    """A file, and how strongly it counts."""
+    """A file and the weight that it is fused with."""
 
     path: Path
     weight: float = 1.0
@@ -33,7 +33,7 @@ class Lora:
 
 @dataclass(frozen=True)
 class Fused:
-    """What became of a file: UNet modules changed, text encoder's tensors left out."""
+    """The result for one file: UNet modules changed, tensors of the text encoder left out."""
 
     path: str
     weight: float
@@ -42,7 +42,7 @@ class Fused:
 
 
 def parse_loras(text: str) -> list[Lora]:
-    """`path:weight,…`; the weight is 1 where there is none. Raises ExportError."""
+    """The LoRAs of `path:weight,…`; the weight is 1 if it is missing. Raises ExportError."""
     loras = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         path, colon, weight = part.rpartition(":")
@@ -52,7 +52,7 @@ def parse_loras(text: str) -> list[Lora]:
             loras.append(Lora(Path(path), float(weight)))
         except ValueError:
             raise ExportError(
-                f"LORAS has {part!r}, and each must be path:weight with a number for weight"
+                f"LORAS contains {part!r}: each entry must be path:weight with a number for weight"
             ) from None
         if not loras[-1].path.is_file():
             raise ExportError(f"there is no LoRA file {path}")
@@ -62,7 +62,7 @@ def parse_loras(text: str) -> list[Lora]:
 def fuse(unet: Any, loras: Iterable[Lora]) -> list[Fused]:
     """Add every LoRA to `unet`'s weights, in place.
 
-    Raises ExportError where a LoRA does not fit; `unet` is then half changed, so hand in a copy.
+    Raises ExportError if a LoRA does not fit; `unet` is then partly changed, so pass a copy.
     """
     return [_fuse_one(unet, lora) for lora in loras]
 
@@ -77,9 +77,9 @@ def _fuse_one(unet: Any, lora: Lora) -> Fused:
     except (SafetensorError, OSError) as error:
         raise ExportError(f"{lora.path} is not a safetensors file: {error}") from error
     modules = {name.replace(".", "_"): module for name, module in unet.named_modules()}
-    left_out = {name for name in tensors if name.startswith(_TEXT_ENCODER)}
+    skipped = {name for name in tensors if name.startswith(_TEXT_ENCODER)}
     changed = 0
-    for name in sorted(tensors.keys() - left_out):
+    for name in sorted(tensors.keys() - skipped):
         suffix = next((end for end in _DOWN if name.endswith(end)), None)
         if suffix is None:
             continue
@@ -89,27 +89,29 @@ def _fuse_one(unet: Any, lora: Lora) -> Fused:
             raise ExportError(f"{lora.path} does not fit this checkpoint: its UNet has no {stem}")
         up = tensors.get(stem + _UP[_DOWN.index(suffix)])
         if up is None:
-            raise ExportError(f"{lora.path} is broken: {stem} has a down matrix and no up matrix")
+            raise ExportError(f"{lora.path} is broken: {stem} has a down matrix but no up matrix")
         delta = _delta(tensors[name].float(), up.float(), tensors.get(f"{stem}.alpha"))
         weight = module.weight
         if delta.numel() != weight.numel() or delta.shape[0] != weight.shape[0]:
             raise ExportError(
-                f"{lora.path} does not fit this checkpoint: {stem} is {tuple(delta.shape)} there and "
-                f"{tuple(weight.shape)} here"
+                f"{lora.path} does not fit this checkpoint: {stem} has the shape {tuple(delta.shape)} "
+                f"in the LoRA and {tuple(weight.shape)} in the UNet"
             )
         with torch.no_grad():
             weight += (lora.weight * delta.reshape(weight.shape)).to(weight.dtype)
         changed += 1
     if not changed:
-        raise ExportError(f"{lora.path} has nothing for a UNet: it is no LoRA of the Stable Diffusion class")
-    return Fused(str(lora.path), lora.weight, changed, len(left_out))
+        raise ExportError(
+            f"{lora.path} changes no UNet module: it is not a LoRA of the Stable Diffusion class"
+        )
+    return Fused(str(lora.path), lora.weight, changed, len(skipped))
 
 
 def _module_name(stem: str) -> str:
-    """The module's name with underscores for dots, whatever dialect `stem` is of."""
+    """The module's name with underscores for dots, from either naming scheme."""
     for prefix in _UNET:
         stem = stem.removeprefix(prefix)
-    # Before diffusers 0.22 attention processors held LoRAs: ….attn1.processor.to_q_lora.down.weight
+    # Before diffusers 0.22, attention processors contained LoRAs: ….attn1.processor.to_q_lora.down.weight
     stem = stem.replace(".processor.", ".").removesuffix("_lora")
     return stem.replace(".to_out", ".to_out.0").replace(".to_out.0.0", ".to_out.0").replace(".", "_")
 

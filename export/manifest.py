@@ -1,4 +1,4 @@
-"""`model_repository/manifest.json`: what was exported, from what, with what, and how close it is."""
+"""`model_repository/manifest.json`: what was exported, from what, with which packages and errors."""
 
 import hashlib
 import json
@@ -13,21 +13,8 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def recipe_key(checkpoint_sha256: str, profile: str, precision: str, *more: object) -> str:
-    """SHA-256 over all that decides what an export writes; the same key means the same artefacts.
-
-    more: what else the caller knows that decides it, as JSON can hold it.
-    """
-    code = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(Path(__file__).parent.glob("*.py"))
-    }
-    recipe = [checkpoint_sha256, profile, precision, versions(), code, *more]
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-
-
 def read(repository: Path) -> dict[str, Any] | None:
-    """The manifest, or None where nothing whole was exported."""
+    """The manifest; None if there is no complete export."""
     try:
         manifest: dict[str, Any] = json.loads((repository / "manifest.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
@@ -36,7 +23,7 @@ def read(repository: Path) -> dict[str, Any] | None:
 
 
 def is_current(repository: Path, key: str) -> bool:
-    """Whether the artefacts of an export with this key stand there whole."""
+    """Whether the repository contains every artefact of an export with this key."""
     manifest = read(repository)
     if manifest is None or manifest["key"] != key:
         return False

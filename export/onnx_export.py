@@ -1,4 +1,4 @@
-"""One stage from torch to ONNX, and the proof that both give the same."""
+"""Exports one stage from torch to ONNX, and checks that both compute the same."""
 
 import copy
 import logging
@@ -16,7 +16,7 @@ from export.stages import Stage
 from pipeline.recipe import RESOLUTION_STEP
 from serving.stages.onnx_runtime import OnnxStage
 
-# 18 to 22 are right; 17 and 23 up break ONNX Runtime or TensorRT.
+# 18 to 22 work; 17, and 23 and later, break ONNX Runtime or TensorRT.
 OPSET = 20
 
 # max |ONNX − torch| / max |torch|, against the float32 module.
@@ -25,7 +25,7 @@ TOLERANCES = {"fp32": 1e-4, "fp16": 3e-2}
 
 @dataclass(frozen=True)
 class Parity:
-    """How far ONNX Runtime's outputs are from torch's, relative to their largest magnitude."""
+    """The largest difference of ONNX Runtime's outputs to torch's, relative to their largest magnitude."""
 
     error: float
     tolerance: float
@@ -34,10 +34,10 @@ class Parity:
 def export_stage(
     stage: Stage, precision: str, folder: Path, on_progress: Callable[[str], None] = lambda doing: None
 ) -> Parity:
-    """Write `model.onnx` (and `model.onnx.data` where the weights are too large for it) into `folder`.
+    """Write `model.onnx` into `folder`, and `model.onnx.data` if the weights are too large for one file.
 
-    on_progress: told what comes next: "trace", "write", "check".
-    Raises ExportError where the written model is further from torch than the tolerance.
+    on_progress: called with the next step: "trace", "write", "check".
+    Raises ExportError if the written model differs from torch by more than the tolerance.
     """
     on_progress("trace")
     module = stage.module if precision == "fp32" else copy.deepcopy(stage.module).half()
@@ -48,13 +48,13 @@ def export_stage(
 
 
 def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = lambda doing: None) -> None:
-    """The stage in the precision that its module has, unchecked."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is not there
+    """Write the stage in the precision of its module, without a check."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's exporter warns of its own internals
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
         program = torch.onnx.export(
             stage.module,
-            # On the largest: torch takes a side of a single step for one that is always single.
+            # The largest example: torch fixes a dynamic side that is a single step long in the example.
             kwargs=max(stage.examples, key=lambda example: sum(it.numel() for it in example.values())),
             input_names=list(stage.example),
             output_names=list(stage.outputs),
@@ -69,10 +69,10 @@ def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = 
 
 
 def _dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
-    """The batch of every input, and the sides of a picture that the buckets do not agree on.
+    """The dynamic dimensions: the batch of every input, and image sides that differ between buckets.
 
-    Those go in steps of RESOLUTION_STEP pixels, an eighth of that in latents: torch then knows that every
-    halving inside comes out even.
+    Sides are multiples of RESOLUTION_STEP pixels, or an eighth of that in latents, so that torch knows that
+    every halving inside the network has no remainder.
     """
     batch = torch.export.Dim("batch", min=1, max=64)
     sides = {
@@ -107,9 +107,9 @@ def _check(stage: Stage, precision: str, model: Path) -> Parity:
             for name, reference in zip(stage.outputs, expected, strict=True)
         ]
     error = float(np.max(errors))
-    if not error <= TOLERANCES[precision]:  # not a number is no pass either
+    if not error <= TOLERANCES[precision]:  # NaN fails too
         raise ExportError(
-            f"{stage.name}: ONNX differs from torch by {error:.1e} of the largest value, more than the "
-            f"{TOLERANCES[precision]:.0e} that {precision} may; nothing was replaced"
+            f"{stage.name}: ONNX differs from torch by {error:.1e} of the largest value, and {precision} "
+            f"allows {TOLERANCES[precision]:.0e}; nothing was replaced"
         )
     return Parity(error, TOLERANCES[precision])

@@ -1,7 +1,7 @@
-"""Whether a network can run in half precision: how large its activations get on real inputs.
+"""Whether a network can run in half precision: the size of its activations on realistic inputs.
 
-Half precision ends at 65504. Some VAE decoders come near it inside (SDXL's passes it), and then the
-picture is black or full of holes, on some inputs only.
+The largest number in half precision is 65504. Activations of some VAE decoders come near it (SDXL's exceed
+it), and then the image is black or full of holes for some inputs.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ import torch
 from torch import Tensor, nn
 
 HALF_MAX = 65504.0
-# Real inputs cannot cover every input: what comes within a factor of two counts as too large.
+# The test inputs are not all inputs: activations within a factor of two of the maximum count as too large.
 LIMIT = HALF_MAX / 2
 
 
 @dataclass(frozen=True)
 class Peak:
-    """The largest magnitude that any layer gave, and which layer; or the first beyond half precision."""
+    """The largest output of any layer and that layer; or the first output beyond half precision."""
 
     value: float
     layer: str
 
     @property
     def fits_half(self) -> bool:
-        return self.value <= LIMIT  # not a number does not
+        return self.value <= LIMIT  # false for NaN
 
 
 def find_peak(module: nn.Module, inputs: Sequence[Tensor]) -> Peak:
@@ -54,7 +54,7 @@ def find_peak(module: nn.Module, inputs: Sequence[Tensor]) -> Peak:
 
 
 def real_latents(vae_encoder: nn.Module, resolution: tuple[int, int], count: int = 2) -> list[Tensor]:
-    """Latents of generated photographs of people, each (1, 4, H/8, W/8), with the encoder's own noise."""
+    """Latents of generated photographs of people, each (1, 4, H/8, W/8), sampled as the encoder says."""
     import cv2
 
     from training.lucy_tiny.scenes import make_scene

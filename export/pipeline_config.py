@@ -1,4 +1,4 @@
-"""A checkpoint's `pipeline.json` as the export reads it: checked, and a default where there is none."""
+"""A checkpoint's `pipeline.json`, checked; a default if the checkpoint has none."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,9 @@ from pipeline.recipe import PipelineConfig, Recipe, explain
 
 
 def default_config(sample_size: int) -> PipelineConfig:
-    """For a checkpoint without a `pipeline.json`, such as a public inpainting checkpoint.
+    """The configuration for a checkpoint without a `pipeline.json`, such as a public inpainting checkpoint.
 
-    sample_size: the UNet's own, in latent pixels.
+    sample_size: the UNet's, in latent pixels.
     """
     resolution = (8 * sample_size, 8 * sample_size)
     return PipelineConfig(
@@ -39,7 +39,7 @@ def default_config(sample_size: int) -> PipelineConfig:
 
 
 def read_config(checkpoint: Path, sample_size: int) -> PipelineConfig:
-    """The checkpoint's `pipeline.json`, or the default. Raises ExportError where the file is not right."""
+    """The checkpoint's `pipeline.json`, or the default. Raises ExportError if the file is not valid."""
     path = checkpoint / "pipeline.json"
     if not path.exists():
         return default_config(sample_size)
@@ -56,9 +56,9 @@ def read_config(checkpoint: Path, sample_size: int) -> PipelineConfig:
 
 
 def with_unets(config: PipelineConfig, fast: bool) -> PipelineConfig:
-    """The keyframes' UNet is that with the LoRAs, unless the file names another.
+    """A copy of `config` in which keyframes use the UNet with LoRAs, unless the file names another UNet.
 
-    fast: whether there is a UNet with LoRAs. Raises ExportError where a mode wants one and there is none.
+    fast: whether there is a UNet with LoRAs. Raises ExportError if a mode needs one and there is none.
     """
     keyframe = config.keyframe
     if fast and "unet" not in keyframe.model_fields_set:
@@ -66,20 +66,20 @@ def with_unets(config: PipelineConfig, fast: bool) -> PipelineConfig:
     for mode, recipe in config.modes.items():
         if recipe.unet == "unet_fast" and not fast:
             raise ExportError(
-                f"pipeline.json's {mode} wants unet_fast, the UNet with LoRAs: give LORAS=path:weight"
+                f"pipeline.json's {mode} uses unet_fast, the UNet with LoRAs: give LORAS=path:weight"
             )
     return config.model_copy(update={"keyframe": keyframe})
 
 
 def _scheduler_fault(recipe: Recipe) -> str | None:
-    """What is wrong with a recipe's choice of scheduler, or None."""
-    import diffusers  # takes seconds, and an export with nothing to do needs it not
+    """Why a recipe's scheduler cannot be used, or None."""
+    import diffusers  # takes seconds, and an export with nothing to do does not need it
 
     name = recipe.scheduler
     if not isinstance(getattr(diffusers, name, None), type) or not name.endswith("Scheduler"):
         return f"scheduler: diffusers has no scheduler named {name!r}"
     returned = get_args(get_type_hints(getattr(diffusers, name).step)["return"])
-    tells_z_0 = any("pred_original_sample" in getattr(kind, "__annotations__", {}) for kind in returned)
-    if recipe.denoising_end < 1 and not tells_z_0:
-        return f"denoising_end: {name} does not tell the z_0 it predicts: denoising_end must be 1"
+    predicts_z_0 = any("pred_original_sample" in getattr(kind, "__annotations__", {}) for kind in returned)
+    if recipe.denoising_end < 1 and not predicts_z_0:
+        return f"denoising_end: {name} does not return its prediction of z_0: denoising_end must be 1"
     return None

@@ -1,20 +1,21 @@
-"""What differs between the profiles, beside Triton's configurations."""
+"""The differences between the profiles, apart from Triton's configurations."""
 
 from dataclasses import dataclass
 
-# Batches for which Triton's TensorRT backend captures CUDA graphs where a model has no dynamic batching and
-# names none itself (InitializeGraphSpecs in its instance_state.cc); `tryon` pads the UNet's rows to them.
+# The batch sizes for which Triton's TensorRT backend captures CUDA graphs if a model has no dynamic batching
+# and names none itself (InitializeGraphSpecs in its instance_state.cc); `tryon` pads the UNet's rows to them.
 GRAPH_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """
-    precision: of the networks, unless the export is told another.
-    batch_sizes: to which the UNet's rows are padded. On a GPU a padded row is nearly free and a CUDA graph is
-        not; on a CPU each row costs its full time.
-    max_live: keyframes under way at once. On a GPU twice the UNet's rows: as many again are encoded and
-        decoded. On a CPU a batch gains little, and those that share its cores all end late.
+    """What one profile exports and serves.
+
+    precision: of the networks, unless the export is given another.
+    batch_sizes: the UNet's batch is padded to one of these. On a GPU a padded row costs almost nothing, and a
+        call without a CUDA graph costs much; on a CPU each row costs its full time.
+    max_live: keyframes processed at once. On a GPU twice the UNet's rows, since as many again are being
+        encoded or decoded. On a CPU batching gains little, and jobs that share the cores all end late.
     """
 
     precision: str

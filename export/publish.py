@@ -1,7 +1,7 @@
-"""Putting artefacts into the model repository: beside first, then all at once.
+"""Publishes artefacts in the model repository: written to a staging folder first, then moved all at once.
 
-Until everything is written and checked, the old artefacts stay as they are; whatever ends an export
-early (an error, a full disk, Ctrl-C) leaves nothing behind.
+The old artefacts are unchanged until everything is written and checked. An export that ends early (an error,
+a full disk, Ctrl-C) leaves nothing behind.
 """
 
 import os
@@ -15,7 +15,7 @@ STAGING = ".staging"
 
 
 class Staging:
-    """A context in which files are written beside their places; `publish` moves them there."""
+    """A context in which files are written to staging folders; `publish` moves them to the models."""
 
     def __init__(self, repository: Path):
         self._repository = repository
@@ -25,7 +25,7 @@ class Staging:
         return self
 
     def folder(self, model: str) -> Path:
-        """Where to write the artefacts of `model`."""
+        """The folder to write the artefacts of `model` into."""
         if model not in self._folders:
             path = self._repository / model / STAGING
             shutil.rmtree(path, ignore_errors=True)
@@ -34,9 +34,9 @@ class Staging:
         return self._folders[model]
 
     def publish(self) -> list[Path]:
-        """Move every written file to its place; returns the places.
+        """Move every file into its model's folder; returns the new paths.
 
-        The manifest goes first, so that an export that is cut off here counts as none.
+        The manifest is deleted first, so that an export that is interrupted here does not count as one.
         """
         (self._repository / "manifest.json").unlink(missing_ok=True)
         published = []
@@ -49,7 +49,7 @@ class Staging:
                     "model.plan",
                     "model.plan.json",
                     "model.plan.layers.json",
-                ):  # belong to the model that goes
+                ):  # belong to the model that is replaced
                     (place / old).unlink(missing_ok=True)
             for path in sorted(folder.iterdir()):
                 os.replace(path, place / path.name)
@@ -61,5 +61,5 @@ class Staging:
     ) -> None:
         for path in self._folders.values():
             shutil.rmtree(path, ignore_errors=True)
-            with suppress(OSError):  # a model that came with this export, and does not come after all
+            with suppress(OSError):  # a model that only this failed export would have added
                 path.parent.rmdir()

@@ -1,8 +1,7 @@
-"""The four networks as the server calls them: names, shapes, and a module each.
+"""The four networks as the server calls them: for each a name, shapes and a torch module.
 
-Every tensor at a stage's border is float32 (token ids int32), whatever the precision inside, so that
-the pipeline around it is the same for every profile. The VAE's scaling factor lives inside its stages:
-`latents` are always the UNet's.
+Every input and output is float32 (token ids int32), whatever the precision inside, so that the pipeline is
+the same for every profile. The VAE's stages apply its scaling factor: `latents` always have the UNet's scale.
 """
 
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ class TextEncoder(nn.Module):
 class VaeEncoder(nn.Module):
     """pixels (B, 3, H, W) in −1…1 → latent_mean, latent_std, each (B, 4, H/8, W/8).
 
-    The distribution rather than a sample: the noise is drawn where the job's seed is known.
+    It returns the distribution and no sample: `tryon` draws the noise, since it knows the job's seed.
     """
 
     def __init__(self, vae: Any):
@@ -47,7 +46,7 @@ class VaeEncoder(nn.Module):
 class UNet(nn.Module):
     """sample (B, 9, H/8, W/8), timestep (B,), prompt_embeds (B, 77, D) → model_output (B, 4, H/8, W/8).
 
-    A timestep of its own for every row: rows of one batch belong to different jobs.
+    Each row has its own timestep, since the rows of a batch belong to different jobs.
     """
 
     def __init__(self, unet: Any):
@@ -77,9 +76,9 @@ class VaeDecoder(nn.Module):
 class Stage:
     """A network to export.
 
-    example: inputs of batch 2 by name; every first dimension is the batch and stays dynamic.
-    outputs: the names of what it returns.
-    further: examples at further resolutions; a side in which they differ stays dynamic too.
+    example: inputs of batch 2 by name; the first dimension of each is the batch and stays dynamic.
+    outputs: the names of its outputs.
+    further: examples at further resolutions; a side that differs between them stays dynamic too.
     """
 
     name: str
@@ -90,7 +89,7 @@ class Stage:
 
     @property
     def examples(self) -> tuple[dict[str, Tensor], ...]:
-        """One for each resolution."""
+        """The inputs at each resolution."""
         return self.example, *self.further
 
     @property

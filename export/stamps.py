@@ -1,6 +1,6 @@
-"""The stamp of an engine that this machine would build, from its ONNX file.
+"""The stamp of the engine that this machine would build from an ONNX file.
 
-An ONNX file is known by two hashes: of all of it, and of its graph without the weights.
+Two hashes identify an ONNX file: of the whole file, and of its graph without the weights.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def onnx_sha256(onnx: Path) -> str:
 
 
 def graph_sha256(onnx: Path) -> str:
-    """Of nodes, names, types and shapes; the values of large initializers do not count."""
+    """The hash of nodes, names, types and shapes, without the values of large initializers."""
     import onnx as onnx_package
 
     model = onnx_package.load(onnx, load_external_data=False)
@@ -47,11 +47,11 @@ def graph_sha256(onnx: Path) -> str:
     for tensor in model.graph.initializer:
         digest.update(f"{tensor.name} {tensor.data_type} {list(tensor.dims)}\n".encode())
         if len(tensor.dims) == 0 or (len(tensor.dims) == 1 and tensor.dims[0] <= 8):
-            digest.update(tensor.raw_data)  # a shape or an axis: part of the graph, not of the weights
+            digest.update(tensor.raw_data)  # a shape or an axis, which is part of the graph
     for node in model.graph.node:
         stripped = onnx_package.NodeProto()
         stripped.CopyFrom(node)
-        stripped.ClearField("metadata_props")  # where in the Python code it came from
+        stripped.ClearField("metadata_props")  # the position in the Python code
         stripped.ClearField("doc_string")
         digest.update(stripped.SerializeToString(deterministic=True))
     for value in (*model.graph.input, *model.graph.output):

@@ -1,8 +1,8 @@
-"""One stage from ONNX to a TensorRT engine ("plan").
+"""Builds a TensorRT engine ("plan") from the ONNX file of one stage.
 
-Written for the Python API that TensorRT 10 and TensorRT-RTX share: the caller hands in the module, so what
-`make check-tensorrt` compiles ahead of time without a GPU goes through the very same lines. Imports
-nothing but the standard library.
+Written for the Python API that TensorRT 10, TensorRT 11 and TensorRT-RTX share: the caller passes the module,
+so `make check-tensorrt`, which compiles ahead of time without a GPU, runs the same code. Imports only the
+standard library.
 """
 
 import logging
@@ -15,15 +15,15 @@ from export.errors import ExportError
 
 logger = logging.getLogger(__name__)
 
-# Told how far a phase of the build has come: its name, steps done, steps in all.
+# Called with a phase of the build, its finished steps and all its steps.
 BuildProgress = Callable[[str, int, int], None]
-# An input's shape by its name, without the batch.
+# The shape of each input by its name, without the batch.
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class BatchRange:
-    """Rows that an engine takes at once, and for how many TensorRT tunes it."""
+    """The batch sizes that an engine accepts, and the one that TensorRT tunes it for."""
 
     least: int
     best: int
@@ -31,16 +31,17 @@ class BatchRange:
 
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.best <= self.most:
-            raise ValueError(f"a batch range goes up from 1, and this is {self}")
+            raise ValueError(f"a batch range must ascend from 1: {self}")
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """
+    """How an engine is built.
+
     compute_capability: name of the `trt.ComputeCapability` to compile for ahead of time, without a GPU
         (TensorRT-RTX only); None: this machine's GPU.
-    workspace_bytes: scratch memory that the fastest kernels may take; None: all of the GPU's.
-    refittable: whether new weights may be put in later; it costs a little speed.
+    workspace_bytes: scratch memory that kernels may use; None: all of the GPU's.
+    refittable: whether the engine accepts new weights later; it costs a little speed.
     timing_cache: a file that keeps measured kernels between builds, or None.
     """
 
@@ -62,19 +63,20 @@ def build_engine(
 
     trt: the module `tensorrt`, or `tensorrt_rtx`.
     buckets: the inputs' shapes, once for each resolution. Each becomes an optimization profile in which only
-        the batch varies, so that TensorRT tunes for static heights and widths.
-    Raises ExportError in one sentence: a graph that TensorRT does not parse, a shape that does not fit the
-    batch range, too little GPU memory.
+        the batch varies, so that TensorRT tunes for fixed heights and widths.
+    Raises ExportError, for instance for a graph that TensorRT does not parse, a shape that does not fit the
+    batch range, or too little GPU memory.
     """
     log = _logger(trt)
     builder = trt.Builder(log)
-    # Strongly typed: the precision is what the ONNX says, TensorRT changes none of it.
+    # Strongly typed: TensorRT keeps the types of the ONNX file. TensorRT 11 always does and ignores this
+    # flag.
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log)
     if not parser.parse_from_file(str(onnx)):
         first = parser.get_error(0)
         where = f"{first.node_operator()} {first.node_name()}".strip()
-        raise ExportError(f"{onnx}: TensorRT does not take the node {where}: {first.desc()}")
+        raise ExportError(f"{onnx}: TensorRT does not accept the node {where}: {first.desc()}")
 
     config = builder.create_builder_config()
     for bucket in buckets:
@@ -96,7 +98,7 @@ def build_engine(
         config.set_compute_capability(getattr(trt.ComputeCapability, options.compute_capability), 0)
     if options.timing_cache is not None:
         known = options.timing_cache.read_bytes() if options.timing_cache.exists() else b""
-        # None where the file is broken: then all is measured anew.
+        # None if the file is broken: then every kernel is measured again.
         timings = config.create_timing_cache(known) or config.create_timing_cache(b"")
         config.set_timing_cache(timings, ignore_mismatch=False)
 
@@ -105,7 +107,7 @@ def build_engine(
         raise ExportError(_explain(onnx, log.errors))
     if options.timing_cache is not None:
         _keep_timings(options.timing_cache, config.get_timing_cache().serialize())
-    del parser, network  # gigabytes, which need not be there while the plan is copied
+    del parser, network  # they take gigabytes, and copying the plan needs memory too
     return bytes(plan)
 
 
@@ -119,12 +121,12 @@ def describe_layers(trt: Any, plan: bytes) -> str:
 def refit_engine(trt: Any, plan: bytes, onnx: Path) -> bytes:
     """The same engine with the weights of `onnx`, in seconds instead of a build. Needs a GPU.
 
-    Raises ExportError where the engine was not built `refittable`, or the graph differs in more than weights.
+    Raises ExportError if the engine was not built `refittable`, or if the graph differs in more than weights.
     """
     log = _logger(trt)
     engine = _load(trt, plan)
     if not engine.refittable:
-        raise ExportError("the engine was built without REFIT=1, so its weights are fixed; build it anew")
+        raise ExportError("the engine was built without REFIT=1, so its weights are fixed; build a new one")
     refitter = trt.Refitter(engine, log)
     parser = trt.OnnxParserRefitter(refitter, log)
     if not parser.refit_from_file(str(onnx)):
@@ -143,7 +145,7 @@ def _load(trt: Any, plan: bytes) -> Any:
     engine = trt.Runtime(log).deserialize_cuda_engine(plan)
     if engine is None:
         reason = log.errors[0] if log.errors else "no reason given"
-        raise ExportError(f"TensorRT does not load the engine that it built: {reason}")
+        raise ExportError(f"TensorRT cannot load the engine that it built: {reason}")
     return engine
 
 
@@ -154,34 +156,34 @@ def _inputs(network: Any) -> Mapping[str, tuple[int, ...]]:
 
 def _check_shape(onnx: Path, name: str, shape: tuple[int, ...], bucket: Shapes) -> None:
     if not shape or shape[0] != -1:
-        raise ExportError(f"{onnx}: the batch of {name} is fixed in its shape {shape}, and must be dynamic")
+        raise ExportError(f"{onnx}: the batch of {name} must be dynamic, and its shape is {shape}")
     wanted = bucket.get(name)
     if wanted is None:
-        raise ExportError(f"{onnx}: it has an input {name}, of which the export knows nothing")
+        raise ExportError(f"{onnx}: the export has no shape for the input {name}")
     if len(wanted) != len(shape) - 1 or any(
         side not in (-1, it) for side, it in zip(shape[1:], wanted, strict=True)
     ):
-        raise ExportError(f"{onnx}: {name} has the shape {shape}, and {wanted} is wanted beside the batch")
+        raise ExportError(f"{onnx}: {name} has the shape {shape}, and {wanted} after the batch is needed")
 
 
 def _keep_timings(cache: Path, timings: bytes) -> None:
-    """Where they cannot be kept, the engine is there all the same, and the next build takes longer."""
+    """Write the timings; a failure is only logged, since it only makes the next build slower."""
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.write_bytes(timings)
     except OSError as error:
-        logger.warning("TensorRT's timings are not kept in %s: %s", cache, error.strerror)
+        logger.warning("TensorRT's timings could not be written to %s: %s", cache, error.strerror)
 
 
 def _explain(onnx: Path, errors: list[str]) -> str:
-    """The builder gives no reason but the lines it has logged."""
+    """The reason of a failure, from the builder's log: it returns none."""
     for line in errors:
         if "out of memory" in line.lower() or "insufficient memory" in line.lower():
             return (
-                f"{onnx}: the GPU has too little memory to build this engine: end what else runs on it, or "
+                f"{onnx}: the GPU has too little memory to build this engine: stop what else runs on it, or "
                 "set a smaller WORKSPACE_GB or resolution"
             )
-    return f"{onnx}: TensorRT cannot build it: {errors[0] if errors else 'it gives no reason'}"
+    return f"{onnx}: TensorRT cannot build it: {errors[0] if errors else 'no reason given'}"
 
 
 def _logger(trt: Any) -> Any:

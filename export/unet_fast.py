@@ -1,7 +1,7 @@
-"""`unet_fast`: the UNet with LoRAs fused into it, a Triton model of its own.
+"""`unet_fast`: the Triton model of the UNet with LoRAs.
 
-It exists only where an export had LoRAs, so its folder is an artefact: the configuration is the UNet's
-under another name.
+It exists only after an export with LoRAs, so its folder is an artefact. Its configuration is the UNet's with
+another name.
 """
 
 import shutil
@@ -12,7 +12,7 @@ _HAND_WRITTEN = ("config.pbtxt", "configs/cpu.pbtxt", "configs/onnx.pbtxt", "1/m
 
 
 def write(repository: Path) -> None:
-    """Its configurations and its model.py, from `unet`'s."""
+    """Write its configurations and its model.py, copied from `unet`."""
     for name in _HAND_WRITTEN:
         source, place = repository / "unet" / name, repository / NAME / name
         if source.exists():

@@ -1,1 +1,1 @@
-"""Checks of an export that need no GPU."""
+"""Checks of the export that need no GPU: `make check-tensorrt`."""

@@ -1,4 +1,4 @@
-"""Networks of the size of public checkpoints, with random weights: what lucy-tiny is too small to prove.
+"""Networks of the size of public checkpoints, with random weights, for what lucy-tiny is too small to show.
 
 The configurations are those of stable-diffusion-v1-5/stable-diffusion-inpainting and
 diffusers/stable-diffusion-xl-1.0-inpainting-0.1.
@@ -46,13 +46,13 @@ UNET: dict[str, dict[str, Any]] = {
         "projection_class_embeddings_input_dim": 2816,
     },
 }
-# Two of the deepest blocks' ten transformer layers, which are all alike.
+# Two of the ten transformer layers of the deepest blocks, which are all alike.
 UNET["sdxl-shallow"] = {**UNET["sdxl"], "transformer_layers_per_block": (1, 2, 2)}
 TOKENS = 77
 
 
 class SdxlUNet(nn.Module):
-    """As `stages.UNet`, with SDXL's two further inputs: text_embeds (B, 1280) and time_ids (B, 6)."""
+    """Like `stages.UNet`, with SDXL's two further inputs: text_embeds (B, 1280) and time_ids (B, 6)."""
 
     def __init__(self, unet: Any):
         super().__init__()
@@ -66,8 +66,8 @@ class SdxlUNet(nn.Module):
             sample.to(dtype),
             timestep,
             prompt_embeds.to(dtype),
-            # Not `.to(dtype)`: the network joins them with sinusoids in float32 and casts the whole, and
-            # torch's exporter writes no cast for a concatenation of two types.
+            # Not `.to(dtype)`: the network concatenates them with sinusoids in float32 and casts the result,
+            # and torch's exporter writes no cast for a concatenation of two types.
             added_cond_kwargs={"text_embeds": text_embeds, "time_ids": time_ids},
             return_dict=False,
         )[0]
@@ -75,7 +75,7 @@ class SdxlUNet(nn.Module):
 
 
 def unet(name: str, dtype: torch.dtype = torch.float32) -> Any:
-    """name: "sd15", "sdxl" or "sdxl-shallow". Weights made in half precision take half the memory."""
+    """name: "sd15", "sdxl" or "sdxl-shallow". Weights created in half precision take half the memory."""
     from diffusers import UNet2DConditionModel
 
     return _random(UNet2DConditionModel, UNET[name], dtype)
@@ -98,7 +98,7 @@ def _random(network: Any, config: dict[str, Any], dtype: torch.dtype) -> Any:
 
 
 def describe_stage(name: str, stage: str, dtype: torch.dtype) -> Stage:
-    """One stage, "vae_encoder", "unet" or "vae_decoder"; "sdxl-shallow" is of UNets alone."""
+    """One stage: "vae_encoder", "unet" or "vae_decoder"; "sdxl-shallow" has only a UNet."""
     side = VAE[name.removesuffix("-shallow")]["sample_size"]
     latent = (side // 8, side // 8)
     if stage == "vae_encoder":

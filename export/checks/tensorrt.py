@@ -1,13 +1,13 @@
-"""`make check-tensorrt`: every stage parsed and compiled ahead of time by TensorRT-RTX, without a GPU.
+"""`make check-tensorrt`: TensorRT-RTX parses and compiles every stage ahead of time, without a GPU.
 
-It proves that the ONNX holds only operators that TensorRT's parser and builder take, that the types inside
-are consistent under strong typing, and that the serving batch ranges and resolutions fit the graph, for GPUs
-of compute capability 8.6 and 8.9. It proves nothing about speed, memory or numbers, and TensorRT-RTX is
-another product than the TensorRT that serves: nothing has run on TensorRT here.
+It shows that the ONNX files contain only operators that TensorRT's parser and builder accept, that their
+types are consistent under strong typing, and that the batch ranges and resolutions fit the graphs, for GPUs
+of compute capability 8.6 and 8.9. It shows nothing about speed, memory or numerical results, and TensorRT-RTX
+is not the TensorRT that serves: this check runs nothing on TensorRT.
 
-Two halves, since TensorRT-RTX has a virtual environment of its own:
+It has two steps, since TensorRT-RTX has its own virtual environment, which contains nothing else:
 
-    python -m export.checks.tensorrt prepare FOLDER    ONNX, and graphs that must fail
+    python -m export.checks.tensorrt prepare FOLDER    writes ONNX files, and graphs that must fail
     python -m export.checks.tensorrt compile FOLDER    in TensorRT-RTX's environment
 """
 
@@ -17,17 +17,17 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from export.engines import batch_range
 from export.errors import ExportError
-from export.tensorrt_engine import BuildOptions, BuildProgress, Shapes, build_engine
+from export.tensorrt_engine import BatchRange, BuildOptions, BuildProgress, Shapes, build_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPABILITIES = ("SM86", "SM89")
 MUST_FAIL = "must-fail"
+BATCH_RANGES = "batch_ranges.json"
 PROGRESS_EVERY_S = 20.0
 
 
@@ -35,6 +35,7 @@ def prepare(folder: Path, checkpoint: str) -> None:
     """Write repositories `folder`/fp32, fp16 and "fp16, two resolutions", and graphs that must fail."""
     from export.exporter import export
 
+    write_batch_ranges(folder)
     for precision in ("fp32", "fp16"):
         export(checkpoint, folder / precision, "gpu", precision)
     export(
@@ -44,7 +45,7 @@ def prepare(folder: Path, checkpoint: str) -> None:
 
 
 def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
-    """The checkpoint, with captures half as high again as keyframes."""
+    """A copy of the checkpoint in which captures are 1.5 times as high as keyframes."""
     from export.checkpoint import locate
     from export.pipeline_config import read_config
     from pipeline.recipe import RESOLUTION_STEP
@@ -61,15 +62,25 @@ def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
     return copy
 
 
+def write_batch_ranges(folder: Path) -> None:
+    """Write the batch range of each stage, since TensorRT-RTX's environment cannot read config.pbtxt."""
+    from export.engines import batch_range
+    from export.exporter import STAGES
+
+    ranges = {stage: asdict(batch_range(ROOT / "model_repository", stage)) for stage in STAGES}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BATCH_RANGES).write_text(json.dumps(ranges))
+
+
 def write_manifest(repository: Path, stages: dict[str, Any]) -> None:
-    """As much of an export's manifest as `find_graphs` reads."""
+    """Write the part of an export's manifest that `find_graphs` reads."""
     (repository / "manifest.json").write_text(json.dumps({"stages": stages}))
 
 
 def write_controls(unet: Path, folder: Path) -> None:
-    """Three graphs from a UNet that `build_engine` must refuse, each with one fault.
+    """Write three variants of a UNet that `build_engine` must refuse, each with one fault.
 
-    The static batch is refused before TensorRT sees it, since its own words do not tell what is wrong.
+    `build_engine` itself refuses the static batch, since TensorRT's message does not name the fault.
     """
     import onnx
 
@@ -95,7 +106,7 @@ def write_controls(unet: Path, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Graph:
-    """One to compile, and whether it must be refused."""
+    """A graph to compile, and whether it must be refused."""
 
     name: str
     onnx: Path
@@ -105,7 +116,7 @@ class Graph:
 
 
 def find_graphs(folder: Path) -> Iterator[Graph]:
-    """What was prepared, the controls last."""
+    """The prepared graphs; those that must fail come last."""
     for path in sorted(folder.glob("*/manifest.json")):
         for stage, entry in json.loads(path.read_text())["stages"].items():
             onnx = path.parent / stage / "1" / "model.onnx"
@@ -119,55 +130,56 @@ def find_graphs(folder: Path) -> Iterator[Graph]:
 
 
 def compile_all(folder: Path) -> int:
-    """Print a line for each graph and capability; returns how many were not as they must be."""
+    """Print a line for each graph and capability; returns the number of wrong results."""
     graphs = list(find_graphs(folder))
     if not graphs:
-        print(f"!! there is nothing to compile in {folder}", flush=True)
+        print(f"!! {folder} contains nothing to compile", flush=True)
         return 1
     import tensorrt_rtx as trt
 
     wrong = 0
+    ranges = json.loads((folder / BATCH_RANGES).read_text())
     for graph in graphs:
-        batch = batch_range(ROOT / "model_repository", graph.stage)
+        batch = BatchRange(**ranges[graph.stage])
         for capability in CAPABILITIES:
             began = time.perf_counter()
             options = BuildOptions(
-                compute_capability=capability, on_progress=_now_and_then(f"{capability}  {graph.name}")
+                compute_capability=capability, on_progress=_print_sometimes(f"{capability}  {graph.name}")
             )
             try:
-                # Its size alone: gigabytes must not be held while the next is built.
+                # Only the size is kept: an engine takes gigabytes.
                 size = len(build_engine(trt, graph.onnx, batch, graph.buckets, options))
                 failed = False
-                said = f"compiled, {size / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
+                result = f"compiled, {size / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
             except ExportError as error:
-                failed, said = True, f"refused: {str(error).removeprefix(f'{graph.onnx}: ')}"
+                failed, result = True, f"refused: {str(error).removeprefix(f'{graph.onnx}: ')}"
             wrong += failed != graph.must_fail
             mark = "  " if failed == graph.must_fail else "!!"
-            print(f"{mark} {capability}  {graph.name:<38} {said:.160}", flush=True)
-    print(f"TensorRT-RTX {trt.__version__}: {wrong or 'nothing'} not as it must be")
+            print(f"{mark} {capability}  {graph.name:<38} {result:.160}", flush=True)
+    print(f"TensorRT-RTX {trt.__version__}: {wrong or 'no'} wrong results")
     return wrong
 
 
-def _now_and_then(what: str) -> BuildProgress:
-    """A line where a build takes long."""
-    told = time.perf_counter()
+def _print_sometimes(label: str) -> BuildProgress:
+    """Prints the progress of a build that takes long."""
+    printed = time.perf_counter()
 
-    def tell(phase: str, done: int, steps: int) -> None:
-        nonlocal told
-        if time.perf_counter() - told > PROGRESS_EVERY_S:
-            told = time.perf_counter()
-            print(f"   {what}: {phase}, {done} of {steps}", flush=True)
+    def show(phase: str, done: int, steps: int) -> None:
+        nonlocal printed
+        if time.perf_counter() - printed > PROGRESS_EVERY_S:
+            printed = time.perf_counter()
+            print(f"   {label}: {phase}, {done} of {steps}", flush=True)
 
-    return tell
+    return show
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export.checks.tensorrt", description=__doc__)
-    parser.add_argument("half", choices=["prepare", "compile"])
+    parser.add_argument("step", choices=["prepare", "compile"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint", default=str(ROOT / "export" / "checkpoints" / "lucy-tiny"))
     args = parser.parse_args(argv)
-    if args.half == "compile":
+    if args.step == "compile":
         return min(compile_all(args.folder), 1)
     prepare(args.folder, args.checkpoint)
     return 0

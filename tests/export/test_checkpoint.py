@@ -19,12 +19,12 @@ def test_a_folder_of_the_class_is_found_and_loads(checkpoint):
     assert not loaded.unet.training
 
 
-def test_a_folder_that_is_not_there_is_said_so(tmp_path):
+def test_a_folder_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(ExportError, match="there is no checkpoint folder"):
         locate(str(tmp_path / "nowhere"))
 
 
-def test_a_hub_id_that_cannot_be_had_is_said_so(monkeypatch):
+def test_a_hub_id_that_cannot_be_had_is_reported(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ExportError, match="cannot get the checkpoint nobody/nothing from the hub"):
         locate("nobody/nothing")
@@ -54,13 +54,13 @@ def test_a_text_to_image_checkpoint_is_refused(tmp_path):
         locate(str(folder))
 
 
-def test_missing_weights_are_said_so(copy):
+def test_missing_weights_are_reported(copy):
     (copy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(ExportError, match="does not load"):
         load(locate(str(copy)))
 
 
-def test_a_missing_configuration_is_said_so(copy):
+def test_a_missing_configuration_is_reported(copy):
     (copy / "unet" / "config.json").unlink()
     with pytest.raises(ExportError, match="is incomplete"):
         locate(str(copy))

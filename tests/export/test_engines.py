@@ -28,7 +28,7 @@ def calls(monkeypatch):
 
 @pytest.fixture
 def maker(tmp_path):
-    return Engines(SimpleNamespace(__version__="10.15.1.29"), A10G, tmp_path / "cache", refittable=True)
+    return Engines(SimpleNamespace(__version__="11.1.0.106"), A10G, tmp_path / "cache", refittable=True)
 
 
 def make(maker, folder, served, weights=1.0):
@@ -81,16 +81,20 @@ def test_without_a_gpu_there_are_no_engines(monkeypatch):
     assert find_engines() is None
 
 
-def test_a_gpu_without_tensorrt_is_said_so(monkeypatch):
+def test_a_gpu_without_tensorrt_is_reported(monkeypatch):
     monkeypatch.setattr(engines, "query_gpus", lambda: [A10G])
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", None)
     with pytest.raises(ExportError, match=r"NVIDIA A10G.*no tensorrt.*docker compose"):
         find_engines()
 
 
-def test_a_configuration_without_a_batch_is_said_so(tmp_path):
+def test_a_configuration_without_a_batch_or_no_configuration_is_reported(tmp_path):
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "config.pbtxt").write_text('name: "unet"\nmax_batch_size: 2\n')
     assert batch_range(tmp_path, "unet") == batch_range(tmp_path, "unet_fast") == BatchRange(1, 2, 2)
+    with pytest.raises(ExportError, match=r"vae_encoder/config\.pbtxt cannot be read"):
+        batch_range(tmp_path, "vae_encoder")
+    (tmp_path / "vae_encoder").mkdir()
+    (tmp_path / "vae_encoder" / "config.pbtxt").write_text('name: "vae_encoder"')
     with pytest.raises(ExportError, match="no max_batch_size"):
         batch_range(tmp_path, "vae_encoder")

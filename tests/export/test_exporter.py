@@ -58,6 +58,20 @@ def test_an_unchanged_checkpoint_is_not_exported_again(exported, checkpoint):
     assert snapshot(exported) == before
 
 
+def test_an_edited_config_pbtxt_is_not_nothing_to_do(checkpoint, configured, quick_stages, capsys):
+    """Engines and unet_fast are made from these files, and a comment in one of them decides nothing."""
+    command = [str(checkpoint), "--repository", str(configured)]
+    assert main(command) == 0
+    config = configured / "unet" / "config.pbtxt"
+    config.write_text("# a comment\n" + config.read_text())
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    config.write_text(config.read_text().replace("max_batch_size: 16", "max_batch_size: 8"))
+    assert main(command) == 0
+    assert "nothing to do" not in capsys.readouterr().out
+
+
 def test_a_changed_checkpoint_or_a_lost_artefact_is_exported_again(copy, checkpoint, tmp_path, monkeypatch):
     class Begun(Exception):
         pass
@@ -211,7 +225,7 @@ def test_a_decoder_that_would_overflow_in_half_precision_is_exported_in_single(
 class FakeEngines:
     """As export.engines.Engines; makes nothing of use, or fails at one stage."""
 
-    key = ("10.15.1.29", "8.6", "False")
+    key = ("11.1.0.106", "8.6", "False")
 
     def __init__(self, fails_at=None):
         self.fails_at = fails_at
@@ -254,7 +268,7 @@ def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configure
     export(str(checkpoint), configured, "gpu", engines=FakeEngines())
     before = snapshot(configured)
     changed = FakeEngines(fails_at="vae_decoder")
-    changed.key = ("10.15.1.29", "8.9", "False")  # another GPU: all is built anew
+    changed.key = ("11.1.0.106", "8.9", "False")  # another GPU: all is built anew
     with pytest.raises(ExportError, match="too little memory"):
         export(str(checkpoint), configured, "gpu", engines=changed)
     assert snapshot(configured) == before

@@ -93,13 +93,13 @@ def test_what_is_for_the_text_encoder_is_left_out_and_counted(tmp_path, unet):
         ({"lora_te_text_model.lora_down.weight": torch.zeros(2, 8)}, "nothing for a UNet"),
     ],
 )
-def test_a_lora_that_does_not_fit_is_said_so(tmp_path, unet, tensors, said):
+def test_a_lora_that_does_not_fit_is_reported(tmp_path, unet, tensors, said):
     save_file(tensors, tmp_path / "it.safetensors")
     with pytest.raises(ExportError, match=said):
         fuse(copy.deepcopy(unet), [Lora(tmp_path / "it.safetensors")])
 
 
-def test_a_file_of_another_kind_is_said_so(tmp_path, unet):
+def test_a_file_of_another_kind_is_reported(tmp_path, unet):
     (tmp_path / "it.safetensors").write_bytes(b"PK\x03\x04 a pickle")
     with pytest.raises(ExportError, match="not a safetensors file"):
         fuse(copy.deepcopy(unet), [Lora(tmp_path / "it.safetensors")])

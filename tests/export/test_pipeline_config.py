@@ -49,7 +49,7 @@ def test_a_scheduler_that_tells_its_z_0_may_end_early(tmp_path):
     assert read_config(tmp_path, 64).keyframe.denoising_end == 0.5
 
 
-def test_a_file_that_is_not_json_is_said_so(tmp_path):
+def test_a_file_that_is_not_json_is_reported(tmp_path):
     (tmp_path / "pipeline.json").write_text("{")
     with pytest.raises(ExportError, match="not JSON"):
         read_config(tmp_path, 64)

@@ -11,7 +11,7 @@ from export.checks.full_size import NETWORKS, check
 
 @pytest.fixture
 def ran(monkeypatch):
-    """The commands that were run. `compile` has no TensorRT here, and `export` writes no gigabytes."""
+    """The commands that were run. They are faked: no TensorRT, and no gigabytes written."""
     commands = []
 
     def run(command):
@@ -39,10 +39,10 @@ def test_each_network_is_exported_then_compiled_and_leaves_only_its_result(ran, 
     assert check(tmp_path, "rtx") == 0
     assert names(ran.commands, "export") == [it.name for it in NETWORKS]
     assert len(names(ran.commands, "compile")) == len(NETWORKS)
-    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "batch_ranges.json"}
 
 
-def test_what_was_cut_off_goes_on_where_it_was(ran, tmp_path, monkeypatch):
+def test_an_interrupted_run_continues(ran, tmp_path, monkeypatch):
     """The third had been exported when the machine ran out of memory."""
     monkeypatch.setattr(full_size_check, "NETWORKS", NETWORKS[:2])
     check(tmp_path, "rtx")
@@ -55,7 +55,7 @@ def test_what_was_cut_off_goes_on_where_it_was(ran, tmp_path, monkeypatch):
     assert [command[3] for command in ran.commands] == ["compile"]
 
 
-def test_another_tensorrt_compiles_all_of_it_again(ran, tmp_path, monkeypatch):
+def test_another_tensorrt_compiles_every_network_again(ran, tmp_path, monkeypatch):
     check(tmp_path, "rtx")
     ran.commands.clear()
     monkeypatch.setattr(full_size_check, "_version", lambda compiler: "1.8")
@@ -63,15 +63,15 @@ def test_another_tensorrt_compiles_all_of_it_again(ran, tmp_path, monkeypatch):
     assert len(ran.commands) == 2 * len(NETWORKS)
 
 
-def test_what_does_not_fit_into_memory_is_said_and_fails(ran, tmp_path, monkeypatch, capsys):
+def test_a_network_that_does_not_fit_into_memory_is_skipped_and_fails(ran, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(full_size_check, "free_memory", lambda: 15e9)
     assert check(tmp_path, "rtx") == 1
     told = capsys.readouterr().out
-    assert "[9/12] sdxl fp16 unet\n!!  left out: it takes 19.6 GB of memory, and 15.0 are free" in told
+    assert "[9/12] sdxl fp16 unet\n!!  skipped: it needs 19.6 GB of memory, and 15.0 are free" in told
     assert told.endswith("11 of 12 networks compiled\n")
 
 
-def test_one_that_fails_does_not_end_the_others(ran, tmp_path):
+def test_a_network_that_fails_does_not_end_the_others(ran, tmp_path):
     ran.failing = {"export"}
     assert check(tmp_path, "rtx") == len(NETWORKS)
     assert names(ran.commands, "compile") == []
@@ -85,11 +85,11 @@ def test_leftovers_of_another_network_are_not_compiled_in_its_place(ran, tmp_pat
     assert not (tmp_path / "another").exists()
 
 
-def test_a_command_s_end_is_told(capfd):
+def test_the_end_of_a_command_is_reported(capfd):
     assert "GB" in full_size_check.run(["/bin/true"])
     assert full_size_check.run(["/bin/sh", "-c", "exit 3"]) is None
     assert full_size_check.run(["/bin/sh", "-c", "kill -9 $$"]) is None
-    assert "killed, most likely for memory" in capfd.readouterr().out
+    assert "killed, most likely for lack of memory" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("network", [it for it in NETWORKS if it.precision == "fp16" or "shallow" in it.name])

@@ -1,8 +1,14 @@
+import json
+import sys
+from pathlib import Path
+
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from export.checks.tensorrt import compile_all, write_controls
+from export.checks import tensorrt
+from export.checks.tensorrt import compile_all, write_batch_ranges, write_controls
+from tests.import_closure import closure
 
 
 @pytest.fixture
@@ -40,3 +46,15 @@ def test_each_control_has_one_fault_and_no_other(unet, tmp_path):
 def test_a_folder_without_graphs_is_no_success(tmp_path, capsys):
     assert compile_all(tmp_path) == 1
     assert "nothing to compile" in capsys.readouterr().out
+
+
+def test_the_second_step_runs_where_only_tensorrt_rtx_is_installed():
+    """Its environment has no protobuf: an import of export.engines once kept it from starting."""
+    _, others = closure(Path(tensorrt.__file__), lazily=False)
+    assert others <= set(sys.stdlib_module_names)
+
+
+def test_the_first_step_writes_the_batch_ranges_for_the_second(tmp_path):
+    write_batch_ranges(tmp_path)
+    ranges = json.loads((tmp_path / "batch_ranges.json").read_text())
+    assert ranges["unet"] == {"least": 1, "best": 4, "most": 16}
