@@ -139,7 +139,7 @@ async def test_index_is_json_for_programs_and_the_studio_for_browsers(client: ht
     assert (page.status_code, page.headers["Location"]) == (307, "/studio")
 
 
-async def test_health_shows_the_state_of_the_model_server(client: httpx.AsyncClient, server: FakeServer) -> None:
+async def test_health_shows_the_model_server_s_state(client: httpx.AsyncClient, server: FakeServer) -> None:
     server.state = ModelHealth(False, True, None, "unknown")
     body = (await client.get("/health")).json()
     assert body.pop("timestamp")
