@@ -1,7 +1,7 @@
 """Hostile clients beside honest ones: what one caller can do to the others.
 
     python -m benchmarks.hostile              # two minutes without hostile clients, two minutes with them
-    python -m benchmarks.hostile --quick      # 20 s each
+    python -m benchmarks.hostile --quick      # 20 s each: no verdict on whether memory stays level
     python -m benchmarks.hostile --quick --kinds ping multipart    # some kinds alone
 
 Eight honest sessions send a keyframe every 1.5 s from 127.0.0.1. The hostile clients (kinds.py) attack from

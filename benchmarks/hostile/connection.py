@@ -17,7 +17,7 @@ NOT_REFUSED = "not refused"
 _LAST_WORDS_S = 1.0  # how long an answer may follow a connection that takes no more bytes
 # The masking key is zero, so a masked payload is the payload.
 _MASK = b"\0\0\0\0"
-PING, TEXT, BINARY, CONTINUATION, CLOSE = 0x9, 0x1, 0x2, 0x0, 0x8
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FINAL = 0x80
 
 

@@ -8,7 +8,14 @@ from benchmarks.hostile.clients.client import HostileClient
 from benchmarks.hostile.clients.multipart_forms import ManyFields, NamedCharset
 from benchmarks.hostile.clients.pictures import PictureSender
 from benchmarks.hostile.clients.unfinished_bodies import UnfinishedBodies
-from benchmarks.hostile.clients.websocket_floods import EmptyContinuations, PingFlood, PingsWithPayload
+from benchmarks.hostile.clients.websocket_floods import (
+    EmptyContinuations,
+    OneByteFragments,
+    PingFlood,
+    PingsWithPayload,
+    PongFlood,
+    SmallMessages,
+)
 
 SCAN, KEYFRAME = ("scan",), ("keyframe",)
 
@@ -23,7 +30,10 @@ def all_kinds() -> list[HostileClient]:
         PictureSender("WebP of tiny chunks", 4.0, pictures.webp_of_tiny_chunks),
         PingFlood(),
         PingsWithPayload(),
+        PongFlood(),
         EmptyContinuations(),
+        OneByteFragments(),
+        SmallMessages(),
         NamedCharset(),
         ManyFields(),
         EndlessTrailers(),

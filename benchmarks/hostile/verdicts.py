@@ -14,6 +14,7 @@ SLOWER_AT_MOST = 2.0
 HEALTH_MS = 250
 GROWTH_AT_MOST = 0.10  # of the median memory, from the second quarter of the attack to its last
 PEAK_MB = 1024  # above the level without hostile clients
+LEVEL_AFTER = 60  # samples, one a second: in a shorter attack the buffers only fill
 _FAULTY_CODES = {"INTERNAL", "INFERENCE_FAILED", "TIMEOUT", "ws 1011"}  # what 500, 502, 504 are on a socket
 
 
@@ -76,23 +77,21 @@ def _busy(without: Seen) -> str:
 
 
 def memory(level_mb: float, samples: Sequence[float]) -> list[Verdict]:
-    """Whether memory stays level during the attack, and how far it rises."""
-    if len(samples) < 8:
-        return []
-    _, early, _, late = (float(np.median(part)) for part in np.array_split(samples, 4))
+    """How far memory rises during the attack, and whether it stays level in one of a minute or longer."""
     peak = max(samples)
-    return [
-        Verdict(
-            f"memory level: its last quarter at most {GROWTH_AT_MOST:.0%} above the second",
-            f"{early:.0f} MB, then {late:.0f} MB",
-            late <= (1 + GROWTH_AT_MOST) * early,
-        ),
+    verdicts = [
         Verdict(
             f"memory never more than {PEAK_MB} MB above that without hostile clients",
             f"{level_mb:.0f} MB, at most {peak:.0f} MB",
             peak <= level_mb + PEAK_MB,
-        ),
+        )
     ]
+    if len(samples) >= LEVEL_AFTER:
+        _, early, _, late = (float(np.median(part)) for part in np.array_split(samples, 4))
+        demand = f"memory level: in the attack's last quarter at most {GROWTH_AT_MOST:.0%} above the second"
+        found = f"{early:.0f} MB, then {late:.0f} MB"
+        verdicts.append(Verdict(demand, found, late <= (1 + GROWTH_AT_MOST) * early))
+    return verdicts
 
 
 def is_fault(outcome: str) -> bool:

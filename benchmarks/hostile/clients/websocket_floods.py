@@ -1,7 +1,7 @@
-"""WebSocket frames that carry nothing, at a mebibyte a second."""
+"""WebSocket frames that carry nothing or nearly nothing, at a mebibyte a second."""
 
 from benchmarks.hostile.clients.client import Endless
-from benchmarks.hostile.connection import CONTINUATION, PING, TEXT, Connection, frame, until_refused
+from benchmarks.hostile.connection import CONTINUATION, PING, PONG, TEXT, Connection, frame, until_refused
 from benchmarks.hostile.target import Target
 
 BYTES_PER_S = 2**20
@@ -41,9 +41,32 @@ class PingsWithPayload(_Flood):
     repeated = frame(PING, b"p" * 125)
 
 
+class PongFlood(_Flood):
+    """Pongs that answer no ping."""
+
+    name = "pong flood"
+    repeated = frame(PONG)
+
+
 class EmptyContinuations(_Flood):
     """One message that never ends, in fragments of no bytes."""
 
     name = "empty continuation frames"
     opening = frame(TEXT, b"{", final=False)
     repeated = frame(CONTINUATION, final=False)
+
+
+class OneByteFragments(_Flood):
+    """One message that never ends, in fragments of one byte."""
+
+    name = "continuation frames of a byte"
+    opening = frame(TEXT, b"{", final=False)
+    repeated = frame(CONTINUATION, b" ", final=False)
+
+
+class SmallMessages(_Flood):
+    """Whole messages of an unknown type, which a server must ignore: it need not refuse them."""
+
+    name = "messages of two bytes"
+    endless = False
+    repeated = frame(TEXT, b"{}")

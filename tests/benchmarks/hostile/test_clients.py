@@ -14,7 +14,14 @@ from benchmarks.hostile.clients.chunked_bodies import EndlessExtension, EndlessT
 from benchmarks.hostile.clients.multipart_forms import CHARSETS, PATHS, ManyFields, NamedCharset
 from benchmarks.hostile.clients.pictures import PictureSender
 from benchmarks.hostile.clients.unfinished_bodies import HELD, UnfinishedBodies
-from benchmarks.hostile.clients.websocket_floods import EmptyContinuations, PingFlood, PingsWithPayload
+from benchmarks.hostile.clients.websocket_floods import (
+    EmptyContinuations,
+    OneByteFragments,
+    PingFlood,
+    PingsWithPayload,
+    PongFlood,
+    SmallMessages,
+)
 from benchmarks.hostile.connection import BINARY, CLOSED, NOT_REFUSED, frame
 from tests.benchmarks.hostile.servers import OPEN, SOURCE, Recorder, recording
 
@@ -31,6 +38,9 @@ async def attempts(recorder, client, count=1):
     [
         (PingFlood, b"(\x89\x80\0\0\0\0)+"),
         (PingsWithPayload, b"(\x89\xfd\0\0\0\0p{125})+"),
+        (PongFlood, b"(\x8a\x80\0\0\0\0)+"),
+        (OneByteFragments, rb"\x01\x81\0\0\0\0\{(\x00\x81\0\0\0\0 )+"),
+        (SmallMessages, rb"(\x81\x82\0\0\0\0\{\})+"),
         (EmptyContinuations, rb"\x01\x81\0\0\0\0\{(\x00\x80\0\0\0\0)+"),
     ],
 )
