@@ -1,6 +1,6 @@
 """A budget for the bytes of requests and messages that the proxy holds, in total and per address."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -59,10 +59,13 @@ class Hold:
 
     def release(self) -> None:
         """Give all bytes back; the hold may grow again."""
-        self._budget._shrink(self)
+        self._budget._give_back(self.address, self.size)
+        self.size = 0
 
     def __del__(self) -> None:
-        self.release()
+        """The garbage collector may call this in any thread, and in the middle of the budget's own work."""
+        if self.size:
+            self._budget._dropped.append((self.address, self.size))
 
 
 class ByteBudget:
@@ -78,24 +81,31 @@ class ByteBudget:
         self._per_address = per_address
         self._held: Counter[str] = Counter()
         self._arriving: defaultdict[str, dict[Hold, Callable[[], None]]] = defaultdict(dict)
-        self.held = 0
+        self._sum = 0
+        self._dropped: deque[tuple[str, int]] = deque()  # of holds that were not released, still in `_held`
+
+    @property
+    def held(self) -> int:
+        self._collect()
+        return self._sum
 
     def hold(self, address: str) -> Hold:
         """An empty hold of this address."""
         return Hold(self, address)
 
     def _grow(self, hold: Hold, size: int) -> None:
+        self._collect()
         wanted = self._held[hold.address] + size
         if wanted > self._per_address:
             raise TooManyRequests(
                 f"requests of this address hold {self._per_address} bytes already; try again in a moment",
                 _RETRY_AFTER_S,
             )
-        while self.held + size > self._total:
+        while self._sum + size > self._total:
             if not self._evict_one(heavier_than=wanted):
                 raise self._refusal(hold.address)
         self._held[hold.address] += size
-        self.held += size
+        self._sum += size
         hold.size += size
 
     def _evict_one(self, heavier_than: int) -> bool:
@@ -110,7 +120,7 @@ class ByteBudget:
         return True
 
     def _refusal(self, address: str) -> ProxyError:
-        others = self.held > self._held[address]
+        others = self._sum > self._held[address]
         if others and self._held[address] == max(self._held.values()):
             return TooManyRequests(
                 "the server is full, and this address holds more than any other; try again in a moment",
@@ -118,9 +128,12 @@ class ByteBudget:
             )
         return ServerFull("the server holds as many bytes of requests as it may; try again in a moment")
 
-    def _shrink(self, hold: Hold) -> None:
-        self.held -= hold.size
-        self._held[hold.address] -= hold.size
-        if not self._held[hold.address]:
-            del self._held[hold.address]
-        hold.size = 0
+    def _collect(self) -> None:
+        while self._dropped:
+            self._give_back(*self._dropped.popleft())
+
+    def _give_back(self, address: str, size: int) -> None:
+        self._sum -= size
+        self._held[address] -= size
+        if not self._held[address]:
+            del self._held[address]

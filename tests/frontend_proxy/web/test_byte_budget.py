@@ -1,3 +1,6 @@
+import gc
+import threading
+
 import pytest
 
 from frontend_proxy.errors import TooManyRequests
@@ -96,3 +99,27 @@ def test_released_holds_leave_no_entries(addresses: int) -> None:
         hold.end_arriving()
         hold.release()
     assert (budget.held, len(budget._held), len(budget._arriving)) == (0, 0, 0)
+
+
+def test_a_hold_that_the_garbage_collector_drops_anywhere_breaks_nothing() -> None:
+    """It runs in whatever thread allocates, and did in the middle of the budget's own bookkeeping."""
+    budget = ByteBudget(total=10**6, per_address=10**6)
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.myself = self
+            self.hold = filled(budget, "a", 1)
+
+    def drop() -> None:
+        for _ in range(300):
+            Cycle()
+            gc.collect(0)
+
+    threads = [threading.Thread(target=lambda: [gc.collect(0) for _ in range(300)]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    drop()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert (budget.held, len(budget._held)) == (0, 0)
