@@ -1,4 +1,4 @@
-"""A photo of cloth becomes a seamless physically based material, without weights and without a GPU."""
+"""Makes a seamless, physically based material from a photo of cloth, without weights and without a GPU."""
 
 from fabric.encode import EncodedImage
 from fabric.errors import FabricError

@@ -1,4 +1,4 @@
-"""`python -m fabric photo.jpg -o folder/`: a photo of cloth to a folder of maps, without a server."""
+"""`python -m fabric photo.jpg -o folder/`: make a folder of maps from a photo of cloth, without a server."""
 
 import argparse
 import sys
@@ -16,13 +16,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fabric", description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the maps")
-    parser.add_argument("--name", help="the fabric's name; the photo's file name by default")
+    parser.add_argument("--name", help="the fabric's name (default: the photo's file name)")
     parser.add_argument("--fabric-class", choices=sorted(FABRIC_CLASSES), default="cloth")
     parser.add_argument("--size", type=int, choices=SIZES, default=1024)
     parser.add_argument("--format", choices=("jpeg", "png"), default="jpeg")
     parser.add_argument("--physical-width-mm", type=float, help="width of the photographed cloth")
     parser.add_argument(
-        "--corners", type=float, nargs=8, metavar="V", help="the swatch: x y of four corners, 0 to 1"
+        "--corners",
+        type=float,
+        nargs=8,
+        metavar="V",
+        help="the swatch's four corners, x and y of each from 0 to 1",
     )
     for step in ("light", "contrast", "normal", "roughness", "ao"):
         parser.add_argument(f"--{step}-strength", type=float, default=1.0, help="0 to 2")
@@ -37,7 +41,7 @@ def main() -> int:
         print(f"python -m fabric: {error}", file=sys.stderr)
         return 1
     for advice in result.quality["advice"]:  # type: ignore[attr-defined]
-        print(f"A better photo would help: {advice}.", file=sys.stderr)
+        print(f"To get a better result: {advice}.", file=sys.stderr)
     print(folder)
     return 0
 

@@ -1,7 +1,7 @@
-"""`python -m fabric.builtin -o folder/`: the built-in fabrics, woven by procedure and then scanned.
+"""`python -m fabric.builtin -o folder/`: generate photos of the built-in fabrics and scan them.
 
-The fabrics go through the same scan as a customer's photo. Fabric and catalog do not import each other;
-they meet in the folders that any scan writes: `python -m catalog --built-in folder/*` takes them up.
+The photos go through the same scan as a customer's photo. `fabric` and `catalog` do not import each other:
+`python -m catalog --built-in folder/*` reads the folders that a scan writes.
 """
 
 import argparse
@@ -24,7 +24,7 @@ WIDTH_MM = 90.0  # of cloth that the photo shows
 
 @dataclass(frozen=True)
 class Recipe:
-    """A built-in fabric: what the catalog says of it, and how its photo is made: seed to linear RGB."""
+    """A built-in fabric: its catalog entry, and `make`, which makes its photo in linear RGB from a seed."""
 
     name: str
     fabric_class: str
@@ -36,13 +36,13 @@ class Recipe:
 
 
 def colour(code: str) -> np.ndarray:
-    """`#rrggbb`, or several of them in a row, as linear RGB (N, 3)."""
+    """One or several `#rrggbb` codes in one text as linear RGB (N, 3)."""
     codes = [bytes.fromhex(part) for part in code.replace("#", " ").split()]
     return srgb_to_linear(np.array([list(c) for c in codes], np.uint8)).astype(np.float64)
 
 
 def stripes(*runs: tuple[int, str]) -> np.ndarray:
-    """Threads' colours (N, 3) from (count, `#rrggbb`) runs."""
+    """The colours of N threads (N, 3) from pairs of (count, `#rrggbb`)."""
     return np.concatenate([np.repeat(colour(code), count, axis=0) for count, code in runs])
 
 
@@ -126,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fabric.builtin", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", choices=RECIPES, help="these fabrics; all by default")
+    parser.add_argument("--only", nargs="*", choices=RECIPES, help="only these fabrics (default: all)")
     arguments = parser.parse_args()
     for seed, (fabric_id, recipe) in enumerate(RECIPES.items()):
         if arguments.only and fabric_id not in arguments.only:

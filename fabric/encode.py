@@ -1,4 +1,4 @@
-"""Maps to compressed files."""
+"""Encodes maps as JPEG or PNG."""
 
 from typing import Literal, NamedTuple
 
@@ -7,23 +7,23 @@ import numpy as np
 
 Format = Literal["jpeg", "png"]
 
-# 4:4:4 everywhere: a normal's x and y, and occlusion and roughness, are colours to JPEG, and halving
-# their resolution doubles their error. At quality 92 the normals of denim are off by 2.3° on average in
-# 0.8 MB; 4:2:0 makes that 5.1°, quality 96 1.4° in 1.1 MB, and PNG needs 2.1 MB.
+# No chroma subsampling (4:4:4): JPEG treats a normal's x and y, and occlusion and roughness, as colours, and
+# half the resolution would double their error. The mean error of denim's normals is 2.3° at quality 92
+# (0.8 MB), 5.1° with 4:2:0, and 1.4° at quality 96 (1.1 MB). PNG needs 2.1 MB.
 QUALITY = {"diffuse": 90, "normal": 92, "thumbnail": 85}
 _DEFAULT_QUALITY = 80
 _PNG_LEVEL = 2
 
 
 class EncodedImage(NamedTuple):
-    """Compressed bytes and what they are."""
+    """Compressed bytes and their media type."""
 
     data: bytes
     media_type: str
 
 
 def encode(role: str, pixels: np.ndarray, file_format: Format) -> EncodedImage:
-    """uint8 RGB (H, W, 3) or grey (H, W) as a file; `role` decides the quality of a JPEG."""
+    """A file of uint8 RGB (H, W, 3) or grey (H, W). `role` selects the quality of a JPEG."""
     bgr = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     if file_format == "png":
         settings = [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL]
@@ -34,5 +34,5 @@ def encode(role: str, pixels: np.ndarray, file_format: Format) -> EncodedImage:
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
-    """0 to 1 as uint8."""
+    """Values from 0 to 1 as uint8."""
     return cv2.convertScaleAbs(values, alpha=255)

@@ -1,4 +1,4 @@
-"""What a scan refuses, as a stable code and a sentence that says what to do."""
+"""Errors of a scan: a stable code, and a sentence that says what to do."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class FabricError(Exception):
     """
 
     def __init__(self, code: Code, message: str) -> None:
-        super().__init__(code, message)  # both in args, so that it survives pickling out of a worker
+        super().__init__(code, message)  # both are arguments, so that a worker process can pickle the error
         self.code: Code = code
         self.message = message
 

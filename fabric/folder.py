@@ -1,4 +1,4 @@
-"""A scan as a folder of files."""
+"""Writes a scan as a folder of files."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from fabric.sheet import contact_sheet
 def write_folder(scan: Scan, folder: Path, details: dict[str, object]) -> None:
     """Write every map, `contact_sheet.jpg`, and `fabric.json`, which `python -m catalog` reads.
 
-    details: what else `fabric.json` shall say of the fabric: its name, tags, fibre, licence.
+    details: further fields of `fabric.json`: the fabric's name, tags, fibre, licence.
     Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)

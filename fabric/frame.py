@@ -1,4 +1,4 @@
-"""Where the tile lies in the photo: one affine map turns, scales and crops it to whole repeats."""
+"""The tile's position in the photo: one affine map rotates, scales and crops it to whole repeats."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from fabric.repeat import Repeat
 
-OVERLAP = 1 / 8  # of the tile's side, for the seam's path to choose from
-_SEARCH = 1 / 16  # of the side, how far the far border may move to match the near one
+OVERLAP = 1 / 8  # of the tile's side; the seam's path runs within it
+_SEARCH = 1 / 16  # of the side: how far the far border may be moved to match the near border
 _COARSE = 256
-_CLEAR_OF_BANDS = 1.25  # photo pixels for one of the tile's
+_NO_BANDS = 1.25  # photo pixels per tile pixel above which bilinear interpolation shows no bands
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The tile's sides as vectors in the photo's pixels (x, y), from `origin`.
+    """The tile's sides as vectors in the photo's pixels (x, y), starting at `origin`.
 
-    A point and the one a side away look alike.
+    Points that are one side apart look alike.
     """
 
     origin: np.ndarray
@@ -26,20 +26,20 @@ class Frame:
 
     @property
     def rotation(self) -> float:
-        """How far the cloth is turned in the photo, in degrees, clockwise positive."""
+        """The rotation of the cloth in the photo, in degrees, clockwise positive."""
         return float(np.degrees(np.arctan2(self.across[1], self.across[0])))
 
 
 def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None]) -> Frame:
-    """The largest tile that fits into `grey` (N, N) uint8 with its overlap, in whole repeats.
+    """The largest tile of whole repeats that fits into `grey` (N, N) uint8 together with its overlap.
 
-    Without a repeat along an axis, the side is the one whose far border matches the near border best.
+    Along an axis without a repeat, the side's length is the one at which far and near border match best.
     """
     side = len(grey)
     room = side / (1 + OVERLAP) * 0.995
     angle = _rotation(repeats)
     turn = np.array([np.cos(angle), np.sin(angle)])
-    # The turned square must fit with its overlap: its extent grows by |cos| + |sin|.
+    # The rotated square must fit with its overlap: rotation enlarges its extent by |cos| + |sin|.
     length = room / (abs(turn[0]) + abs(turn[1]))
     straight = (length * (1 - _SEARCH)) * turn, (length * (1 - _SEARCH)) * np.array([-turn[1], turn[0]])
     sides = [
@@ -56,26 +56,26 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
 
 
 def cut_out(image: np.ndarray, frame: Frame, size: int) -> np.ndarray:
-    """The frame and its overlap as (size + b, size + b, C), b = size × OVERLAP: a tile of `size`.
+    """The frame and its overlap as (size + b, size + b, C), where b = size × OVERLAP.
 
-    Interpolated so that every pixel of the photo counts, and as fast as that can be done.
+    Every pixel of the photo contributes.
     """
     wide = size + int(size * OVERLAP)
     scale = np.column_stack([frame.across, frame.down]) / size
     shrink = np.linalg.norm(scale, axis=0).max()
-    if shrink > 2:  # a bilinear tap would skip pixels: blur them together first
+    if shrink > 2:  # bilinear interpolation would skip pixels: blur first
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
     centre = frame.origin + scale @ [0.5, 0.5] - 0.5  # pixel centres
     matrix = np.column_stack([scale, centre])
-    # Near 1 to 1 a bilinear tap blurs where it falls between pixels and not where it falls on them,
-    # which shows as bands on a weave.
-    taps = cv2.INTER_LINEAR if shrink > _CLEAR_OF_BANDS else cv2.INTER_CUBIC
+    # Near a scale of 1 bilinear interpolation blurs between pixels, but not on them. A weave shows that as
+    # bands.
+    taps = cv2.INTER_LINEAR if shrink > _NO_BANDS else cv2.INTER_CUBIC
     flags = taps | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, matrix, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _rotation(repeats: tuple[Repeat | None, Repeat | None]) -> float:
-    """The mean turn of the repeats, in radians; 0 without any."""
+    """The mean rotation of the repeats, in radians; 0 without repeats."""
     across, down = repeats
     turns = []
     if across:
@@ -87,18 +87,18 @@ def _rotation(repeats: tuple[Repeat | None, Repeat | None]) -> float:
 
 
 def _whole(repeat: Repeat, length: float) -> np.ndarray:
-    """As many repeats as fit into `length`."""
+    """The vector of as many repeats as fit into `length`."""
     return np.array(repeat.vector) * max(1, int(length / repeat.period))
 
 
 def _centred(side: int, across: np.ndarray, down: np.ndarray) -> Frame:
-    """The frame whose parallelogram, with its overlap, has the photo's centre."""
+    """The frame whose parallelogram, including its overlap, is centred in the photo."""
     origin = np.array([side / 2, side / 2]) - (across + down) * (1 + OVERLAP) / 2
     return Frame(origin, across, down)
 
 
 def _matched(grey: np.ndarray, frame: Frame, vector: np.ndarray, margin: int) -> np.ndarray:
-    """`vector` moved by up to `margin` pixels to where the overlap at its end matches the near one."""
+    """`vector`, changed by up to `margin` pixels so that the overlap at its end matches the near one best."""
     scale = min(1.0, _COARSE * 2 / len(grey))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     near = frame.origin * scale

@@ -1,9 +1,9 @@
-"""The photo's uneven light, taken out of its albedo.
+"""Removes uneven light from the photo's albedo.
 
-Retinex: what varies slowly is light, what varies fast is the cloth (Land & McCann 1971; Jobson, Rahman
-& Woodell, "Properties and Performance of a Center/Surround Retinex", 1997). In log space the light is
-the sum of a quadratic surface, which follows vignettes and lamps right up to the photo's border, and a
-Gaussian blur of what remains, which follows shadows.
+Retinex: slow variation is light, fast variation is the cloth (Land & McCann 1971; Jobson, Rahman & Woodell,
+"Properties and Performance of a Center/Surround Retinex", 1997). In log space the light is modelled as a
+quadratic surface, which follows vignettes and lamps up to the photo's border, plus a Gaussian blur of the
+remainder, which follows shadows.
 """
 
 import cv2
@@ -12,7 +12,7 @@ import numpy as np
 from fabric.shrink import shrink
 
 CLAHE_CLIP = 1.0
-CLAHE_BLEND = 0.04  # at 1.0 it doubles the local contrast and the colour error; see benchmarks/fabric.py
+CLAHE_BLEND = 0.04  # 1.0 would double the local contrast and the colour error; see benchmarks/fabric
 
 _COARSE = 128
 _STEPS = 16383
@@ -27,10 +27,10 @@ def srgb_to_linear(image: np.ndarray) -> np.ndarray:
 
 def linear_to_srgb(image: np.ndarray) -> np.ndarray:
     """Linear light in float32 to uint8 sRGB (IEC 61966-2-1), through a table of `_STEPS` steps."""
-    # OpenCV rounds and saturates as it converts: the table goes on, with white, for all that may come.
+    # OpenCV rounds and saturates when it converts. Above `_STEPS` the table holds white for every index.
     index = cv2.multiply(image, (_STEPS,) * 4, dtype=cv2.CV_16U).ravel()
     code = np.empty(image.shape, np.uint8)
-    # Piece by piece: NumPy makes each index eight bytes long, which for a whole picture no cache holds.
+    # In pieces: NumPy uses eight bytes for each index, and those of a whole picture fit into no cache.
     for part in range(0, code.size, _PIECE):
         piece = slice(part, part + _PIECE)
         np.take(_GAMMA, index[piece], out=code.reshape(-1)[piece], mode="clip")
@@ -49,16 +49,16 @@ _LINEAR, _GAMMA = _tables()
 
 
 def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
-    """`linear` (H, W, 3) with its slow variation of light and of the light's colour divided out.
+    """`linear` (H, W, 3) divided by its slow variation of brightness and colour.
 
-    sigma: of the blur, as a fraction of the shorter side; it must exceed half the period of a print,
-        or the print itself counts as light. strength: 0 changes nothing, 1 divides all of it out.
-    The geometric mean of each channel stays what it was.
+    sigma: of the blur, as a fraction of the shorter side; it must exceed half the period of a print, or the
+        print itself is removed as light. strength: 0 changes nothing, 1 removes all of it.
+    The geometric mean of each channel stays the same.
     """
     coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     log = np.log(np.maximum(coarse, _FLOOR))
     smooth = _quadratic(log)
-    for _ in range(2):  # twice, since one blur falls short of a shadow's edge (Tukey's "twicing", 1977)
+    for _ in range(2):  # one blur underestimates a shadow's edge; twice is better (Tukey's "twicing", 1977)
         smooth += cv2.GaussianBlur(log - smooth, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
     smooth -= smooth.mean(axis=(0, 1))
     gain = np.exp(-strength * smooth).astype(np.float32)
@@ -67,7 +67,7 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
 
 
 def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """A touch of CLAHE (Zuiderveld 1994) on the luminance, its hue kept; `strength` 0 changes nothing."""
+    """A little CLAHE (Zuiderveld 1994) on the luminance; the hue stays. `strength` 0 changes nothing."""
     if strength == 0:
         return linear
     luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
@@ -78,28 +78,28 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     np.clip(gain, 0.1, 3, out=gain)
     gain *= blend
     gain += 1 - blend
-    # A local mean that moves is light, which has just been flattened: keep only the contrast.
+    # A change of the local mean would bring uneven light back: keep only the contrast.
     local = cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA)
     gain = cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))
     return cv2.multiply(linear, cv2.merge([gain, gain, gain]))
 
 
 def flatness(linear: np.ndarray) -> float:
-    """Standard deviation over mean of the luminance's means on an 8×8 grid: 0 is perfectly even."""
+    """Standard deviation divided by mean of the luminance on an 8×8 grid: 0 is perfectly even."""
     luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
     grid = shrink(luminance, 8, 8)
     return float(grid.std() / max(grid.mean(), _FLOOR))
 
 
 def _quadratic(log: np.ndarray) -> np.ndarray:
-    """The least-squares surface 1, x, y, x², xy, y² through (_COARSE, _COARSE, C), one for each channel."""
-    # Not by @: BLAS starts threads for so little, which then spin for longer than the product takes.
+    """The least-squares surface of 1, x, y, x², xy, y² for each channel of (_COARSE, _COARSE, C)."""
+    # einsum instead of @: BLAS would start threads, which spin for longer than this small product takes.
     weights = np.einsum("yxk,yxc->kc", _SURFACES, log)
     return np.einsum("yxk,kc->yxc", _SURFACES, weights)
 
 
 def _surfaces() -> np.ndarray:
-    """An orthonormal basis of those surfaces, (_COARSE, _COARSE, 6)."""
+    """An orthonormal basis of the quadratic surfaces, (_COARSE, _COARSE, 6)."""
     y, x = np.mgrid[-1 : 1 : 1j * _COARSE, -1 : 1 : 1j * _COARSE]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     return np.linalg.qr(terms)[0].astype(np.float32).reshape(_COARSE, _COARSE, 6)

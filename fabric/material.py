@@ -1,7 +1,7 @@
-"""Cloth as a physically based material: what each class of fabric is known to be like.
+"""Physically based materials: the priors of each class of fabric.
 
-One photo under one light does not show how rough a cloth is or how deep its weave: those come from
-its class, and the photo only modulates them. Roughness is the GGX `roughness` of glTF; sheen follows
+One photo under one light does not show how rough a cloth is or how deep its weave is. Those values come
+from its class, and the photo only modulates them. Roughness is the GGX `roughness` of glTF; sheen follows
 Estevez & Kulla, "Production Friendly Microfacet Sheen BRDF" (2017), as in KHR_materials_sheen.
 """
 
@@ -14,7 +14,7 @@ class FabricClass:
     """The prior of one class of cloth.
 
     roughness: mean roughness, 0 (mirror) to 1 (chalk).
-    slope: root mean square slope of its relief, rise over run at the tile's own scale.
+    slope: root mean square slope of its relief (rise over run, both in pixels of the tile).
     sheen: weight of the sheen lobe; sheen_roughness: its width; sheen_tint: 0 white, 1 the cloth's colour.
     specular: `specularIntensity`; fibres reflect less than the 4 % of a solid dielectric.
     """
@@ -56,7 +56,7 @@ def mesh_physical_material(
     """The parameters of Three.js `MeshPhysicalMaterial` for this cloth.
 
     colour: its mean albedo, linear RGB from 0 to 1. roughness: the factor that multiplies the map.
-    There is no `color`: it would multiply the diffuse map a second time.
+    `color` is left out, because it would multiply the diffuse map a second time.
     """
     tint = [round(1 - cloth.sheen_tint * (1 - c), 4) for c in colour]
     return {

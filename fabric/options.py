@@ -1,4 +1,4 @@
-"""What a caller may ask of a scan."""
+"""Options of a scan."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -14,13 +14,13 @@ Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """Options of one scan; every value is checked when it is set.
+    """Options of one scan; all values are checked on creation.
 
     corners: the swatch's four corners, in any order, each (x, y) from 0 to 1 of the upright photo's
-        width and height. None looks for them.
-    fabric_class: which cloth's prior to use for roughness, relief and sheen (`FABRIC_CLASSES`).
+        width and height. None detects them.
+    fabric_class: the class whose priors of roughness, relief and sheen are used (`FABRIC_CLASSES`).
     size: side of every map in pixels, one of `SIZES`.
-    physical_width_mm: what the swatch measures from left to right, in millimetres, when it is known.
+    physical_width_mm: the swatch's width from left to right in millimetres, if known.
     format: `jpeg` (small enough for data URIs) or `png` (lossless).
     The strengths scale a step's effect: 0 turns it off, 1 is the default, 2 doubles it.
 
@@ -47,23 +47,25 @@ class ScanOptions:
             raise _invalid("format must be jpeg or png")
         width = self.physical_width_mm
         if width is not None and not (_is_number(width) and 1 <= width <= 10_000):
-            raise _invalid("physical_width_mm must lie between 1 and 10000")
+            raise _invalid("physical_width_mm must be between 1 and 10000")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_strength") and not (_is_number(value) and 0 <= value <= 2):
-                raise _invalid(f"{field.name} must lie between 0 and 2")
+                raise _invalid(f"{field.name} must be between 0 and 2")
         if self.corners is not None:
             object.__setattr__(self, "corners", _checked_corners(self.corners))
 
 
 def _checked_corners(corners: Iterable[Iterable[float]]) -> Corners:
-    """`corners` as a tuple of tuples; the shape they span is `rectify`'s business."""
+    """`corners` as a tuple of tuples. `rectify` checks the shape that they span."""
     try:
         points = tuple((float(x), float(y)) for x, y in corners)
     except (TypeError, ValueError):
         points = ()
     if len(points) != 4 or not all(0 <= value <= 1 for point in points for value in point):
-        raise _invalid("corners must be four [x, y] pairs, each value from 0 to 1 of the photo's side")
+        raise _invalid(
+            "corners must be four [x, y] pairs: fractions of the photo's width and height, from 0 to 1"
+        )
     return points
 
 

@@ -1,4 +1,4 @@
-"""How good a tile and its photo are, in numbers, and what to do about a poor photo, in words."""
+"""Measures the quality of a photo and of its tile, and gives advice for a better photo."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ import numpy as np
 from fabric.errors import FabricError
 from fabric.shrink import shrink
 
-MIN_CONTRAST = 0.004  # of sRGB's range; below, there is nothing but sensor noise
+MIN_CONTRAST = 0.004  # of sRGB's range; below it there is only sensor noise
 
 
 @dataclass(frozen=True)
 class PhotoQuality:
-    """What the photo shows before any correction.
+    """Measures of the photo before any correction.
 
-    sharpness: the finest detail's share of all detail, 0 (blurred) to about 1. contrast: deviation of
-    the detail in sRGB, 0 to 1. brightness: median luminance in sRGB, 0 to 1. clipped: share of burnt-out
-    pixels. evenness: 1 where every part of the photo is alike, 0 where they differ as in a portrait.
+    sharpness: the finest detail's share of all detail, 0 (blurred) to about 1. contrast: standard deviation
+    of the detail in sRGB, 0 to 1. brightness: median luminance in sRGB, 0 to 1. clipped: share of
+    overexposed pixels. evenness: 1 if all parts of the photo look alike, 0 if they differ as in a portrait.
     """
 
     sharpness: float
@@ -28,21 +28,21 @@ class PhotoQuality:
 
 
 def judge(photo: np.ndarray, grey: np.ndarray) -> PhotoQuality:
-    """Measure (H, W, 3) uint8 RGB, `grey` its luminance (H, W).
+    """Measure a photo (H, W, 3) uint8 RGB; `grey` is its luminance (H, W).
 
-    Raises FabricError INVALID_INPUT where there is no texture at all.
+    Raises FabricError INVALID_INPUT if it has no texture at all.
     """
     small = shrink(grey, grey.shape[1] // 4, grey.shape[0] // 4)
     brightness = float(np.median(small)) / 255
     fine = _deviation(grey, cv2.GaussianBlur(grey, (5, 5), 0))
-    coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # of 6 in the photo's pixels
+    coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # a sigma of 6 in the photo's pixels
     coarse = cv2.resize(coarse, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = _deviation(grey, coarse)
     if contrast < MIN_CONTRAST:
         if brightness < 0.03:
             raise FabricError("INVALID_INPUT", "the photo is black; take it again with more light")
         raise FabricError(
-            "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave can be seen"
+            "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave is visible"
         )
     detail = shrink(cv2.absdiff(grey, coarse), 6, 6).astype(np.float32)
     colour = cv2.cvtColor(shrink(photo, 6, 6), cv2.COLOR_RGB2LAB)
@@ -63,9 +63,9 @@ def _deviation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def wrap_ratio(image: np.ndarray) -> float:
-    """The step over the tile's borders by the mean step inside it, the worse of x and y: 1 is seamless.
+    """The mean step across the tile's borders divided by the mean step inside it; 1 is seamless.
 
-    image: (N, N, C) uint8. A mirrored tile has 0, a cut without care far more than 1.
+    The worse value of x and y. image: (N, N, C) uint8. A mirrored tile has 0, a plain crop far more than 1.
     """
     steps = (_step(image[1:], image[:-1]), _step(image[:, 1:], image[:, :-1]))
     wraps = (_step(image[:1], image[-1:]), _step(image[:, :1], image[:, -1:]))
@@ -79,24 +79,28 @@ def _step(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def advice(photo: PhotoQuality, flatness: float, repeats: list[int], scale: float) -> list[str]:
-    """What would make a better photo; empty when this one is good.
+    """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
-    that has a repeat. scale: photo pixels for one of the tile's.
+    that has a repeat. scale: photo pixels per tile pixel.
     """
-    said = []
+    sentences = []
     if photo.sharpness < 0.15:
-        said.append("blurred: hold still, tap to focus, or move a little away")
+        sentences.append("the photo is blurred: hold the camera still, tap to focus, or move a little away")
     if photo.brightness < 0.08:
-        said.append("too dark: use more light")
+        sentences.append("the photo is too dark: use more light")
     if photo.clipped > 0.05:
-        said.append("burnt out: lower the exposure or avoid glare")
+        sentences.append("parts of the photo are overexposed: lower the exposure, or avoid reflections")
     if flatness > 0.3:
-        said.append("uneven light: avoid shadows and a lamp from one side")
+        sentences.append("the light is uneven: avoid shadows and light from one side")
     if repeats and min(repeats) < 4:
-        said.append("too few weave repeats: move away, so that the pattern repeats at least four times")
+        sentences.append(
+            "the photo shows too little of the pattern: move away, until it repeats at least four times"
+        )
     if scale < 0.6:
-        said.append("too few pixels: move closer or use a higher resolution")
+        sentences.append("the cloth has too few pixels: move closer, or use a higher resolution")
     if photo.evenness < 0.35:
-        said.append("not one even fabric: fill the photo with a flat piece of a single cloth")
-    return said
+        sentences.append(
+            "the photo shows more than one even fabric: fill it with a flat piece of a single cloth"
+        )
+    return sentences

@@ -1,7 +1,7 @@
-"""A swatch or sheet lying on a table, seen at an angle, as if seen from above.
+"""Rectifies a swatch that lies on a table: from a photo at an angle to a view from above.
 
-Its outline is the largest convex quadrilateral that stands out from what lies around it; its four
-corners give the homography (Hartley & Zisserman, "Multiple View Geometry", §4.1).
+The swatch's outline is the largest convex quadrilateral that differs from its surroundings. Its four
+corners define the homography (Hartley & Zisserman, "Multiple View Geometry", §4.1).
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from fabric.shrink import shrink
 
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
-_PIECES, _PROFILES = 32, 8  # of a side: its edge is looked for in each piece, in the mean of its profiles
-_EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # a shadow has an edge in lightness only
-_INSET = 0.012  # of the side, cut off within the outline: the hem and its shadow are not cloth
+_PIECES, _PROFILES = 32, 8  # a side is divided into pieces; each is searched in the mean of its profiles
+_EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # of L, a, b: a shadow has an edge in lightness only
+_INSET = 0.012  # of the side, cropped inside the outline: the hem and its shadow are not usable cloth
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Outline:
 
 
 def find_outline(photo: np.ndarray) -> Outline | None:
-    """The swatch's outline in (H, W, 3) uint8 RGB, or None where the cloth fills the photo."""
+    """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
     preview = _preview(photo)
     scale = np.array(photo.shape[1::-1]) / preview.shape[1::-1]
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
     difference = _difference(lab)
-    # By its colour; or, where a pattern's mean is the ground's colour, by how much it varies about it.
+    # By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it.
     varied = cv2.GaussianBlur(difference, (0, 0), 6)
     for ground, likeness in ((difference, lab), (varied, varied)):
         outlines = []
@@ -53,7 +53,7 @@ def find_outline(photo: np.ndarray) -> Outline | None:
 
 
 def ordered(corners: np.ndarray) -> np.ndarray:
-    """Four points (4, 2) clockwise from the top left. Raises FabricError if they span no convex shape."""
+    """Four points (4, 2), clockwise from the top left. Raises FabricError if their shape is not convex."""
     centre = corners.mean(axis=0)
     angles = np.arctan2(*(corners - centre).T[::-1])
     clockwise = corners[np.argsort(angles)]
@@ -62,18 +62,20 @@ def ordered(corners: np.ndarray) -> np.ndarray:
     following = np.roll(sides, -1, axis=0)
     turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
     if not (turns > 1).all() or min(np.linalg.norm(sides, axis=1)) < 16:
-        raise FabricError("INVALID_INPUT", "corners must span a convex shape of at least 16 pixels a side")
+        raise FabricError(
+            "INVALID_INPUT", "corners must form a convex shape whose sides have at least 16 pixels"
+        )
     return clockwise
 
 
 def side_length(corners: np.ndarray) -> tuple[float, float]:
-    """Width and height in pixels that the quadrilateral (4, 2) has when flat: of its longer sides."""
+    """Width and height in pixels of the quadrilateral (4, 2) seen from above: those of its longer sides."""
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     return float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
 
 
 def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarray:
-    """The inside of `corners` as a rectangle, its longer side at most `longest` pixels."""
+    """The area within `corners` as a rectangle whose longer side has at most `longest` pixels."""
     width, height = side_length(corners)
     scale = min(1.0, longest / max(width, height))
     width, height = round(width * scale), round(height * scale)
@@ -87,13 +89,13 @@ def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarr
 
 
 def _preview(photo: np.ndarray) -> np.ndarray:
-    """The photo with its longer side at `_PREVIEW` pixels."""
+    """The photo, shrunk so that its longer side has `_PREVIEW` pixels."""
     scale = _PREVIEW / max(photo.shape[:2])
     return shrink(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
 
 
 def _difference(lab: np.ndarray) -> np.ndarray:
-    """How far each pixel's colour is from the photo's border, (H, W) float32."""
+    """The distance of each pixel's colour from the median of the photo's border, (H, W) float32."""
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 50)
     border = np.concatenate(
@@ -109,7 +111,7 @@ def _difference(lab: np.ndarray) -> np.ndarray:
 
 
 def _masks(difference: np.ndarray) -> list[np.ndarray]:
-    """Where it is large: 255 inside, 0 outside, by two thresholds."""
+    """Masks of large differences by two thresholds: 255 inside, 0 outside."""
     byte = cv2.convertScaleAbs(difference, alpha=2)
     otsu, _ = cv2.threshold(byte, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     kernel = np.ones((9, 9), np.uint8)
@@ -123,7 +125,7 @@ def _masks(difference: np.ndarray) -> list[np.ndarray]:
 
 
 def _quadrilateral(contour: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The contour's four corners (4, 2); None if it has not four, or runs along the photo's border."""
+    """The contour's four corners (4, 2); None if it is no quadrilateral or runs along the photo's border."""
     height, width = shape
     area = cv2.contourArea(contour)
     if not 0.08 * width * height < area < 0.97 * width * height:
@@ -143,7 +145,7 @@ def _quadrilateral(contour: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | 
 
 
 def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
-    """Whether a side runs along the photo's own border: then it is no outline, but a shadow's edge."""
+    """Whether a side runs along the photo's own border: then it is a shadow's edge and no outline."""
     far = np.array([width, height]) * 0.985 - 1
     near = np.array([width, height]) * 0.015
     for one, other in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -153,7 +155,10 @@ def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
 
 
 def _snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
-    """`corners` (4, 2) moved so that each side lies on the steepest change within `reach` of its length."""
+    """`corners` (4, 2), moved so that each side lies on the steepest change within `reach` × its length.
+
+    None if the moved sides do not meet within the photo.
+    """
     lines = [_side(photo, corners[i], corners[(i + 1) % 4], reach) for i in range(4)]
     points = [_cross(lines[i - 1], lines[i]) for i in range(4)]
     if any(point is None for point in points):
@@ -167,9 +172,9 @@ def _snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray
 def _side(
     photo: np.ndarray, start: np.ndarray, end: np.ndarray, reach: float
 ) -> tuple[float, float, float, float]:
-    """One side as a line (vx, vy, x, y) through the steepest change of colour across it (Huber's fit).
+    """One side as a line (vx, vy, x, y), fitted (Huber) to the steepest change of colour across it.
 
-    The threshold's contour takes in the soft shadow beside a swatch; the steepest change does not.
+    A threshold's contour includes the soft shadow beside a swatch; the steepest change does not.
     """
     length = float(np.linalg.norm(end - start))
     along = (end - start) / length
@@ -179,12 +184,12 @@ def _side(
     middles = start + np.linspace(0.06, 0.94, _PIECES * _PROFILES)[:, None] * (end - start)
     at = middles[:, None] + offsets[:, None] * across  # (pieces × profiles, offsets, 2)
     colours = cv2.remap(photo, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # The mean of a piece: a weave's threads vanish in it, the edge stays, for it is straight.
+    # The mean of a piece averages out the weave's threads, but not the edge, which is straight.
     mean = cv2.resize(colours, (len(offsets), _PIECES), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
     lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
     profile = np.linalg.norm(np.gradient(lab, axis=1), axis=2)
-    # The whole side moves together: weigh each piece's peak by how near it lies to the mean profile's.
+    # The side is one line: weight each piece's peak by its distance from the mean profile's peak.
     common = offsets[profile.mean(axis=0).argmax()]
     near = np.exp(-(((offsets - common) / (0.35 * limit + 1)) ** 2))
     best = offsets[(profile * near).argmax(axis=1)]
@@ -195,7 +200,7 @@ def _side(
 def _cross(
     one: tuple[float, float, float, float], two: tuple[float, float, float, float]
 ) -> np.ndarray | None:
-    """Where two lines meet; None if they hardly do."""
+    """The intersection of two lines; None if they are nearly parallel."""
     matrix = np.array([[one[0], -two[0]], [one[1], -two[1]]])
     if abs(np.linalg.det(matrix)) < 0.2:
         return None
@@ -204,7 +209,7 @@ def _cross(
 
 
 def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
-    """How well the outline fits its contour, times how even the ground outside and how clear its edge."""
+    """0 to 1: how well the outline fits its contour, times how clear the edge between swatch and table is."""
     mask = np.zeros(field.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
     filled = np.zeros_like(mask)

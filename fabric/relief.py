@@ -1,27 +1,28 @@
 """Height, normals and ambient occlusion of a tile, all periodic.
 
-The height is estimated: creases see less light, so dark is deep (Glencross et al., "A Perceptually
-Validated Model for Surface Depth Hallucination", 2008), scale by scale, since a broad shade says less
-of the relief than a thread's. The class of cloth gives its depth, the photo only its shape.
+The height is an estimate: creases receive less light, so dark means deep (Glencross et al., "A Perceptually
+Validated Model for Surface Depth Hallucination", 2008). Each scale is weighted separately, because broad
+shading says less about the relief than that of threads. The class of cloth gives the depth, the photo
+only the shape.
 """
 
 import cv2
 import numpy as np
 
-# Octaves of relief, the finest from σ 0.45 to 1 pixels at 1024. Weighing the coarse ones more takes the
-# normals further from the measured ones of fabric_weave and felt.
+# Octaves of relief; the finest spans σ 0.45 to 1 pixels at a size of 1024. More weight on the coarse
+# octaves moves the normals away from the measured ones of fabric_weave and felt.
 BANDS = 5
 _FINEST = 0.45
-_LIMIT = 3  # deviations; a speck or a loose hair is no mountain
-_FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail that shows the class's whole depth
+_LIMIT = 3  # standard deviations: a speck or a loose hair must not become a peak
+_FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail at which the class's full depth is used
 
 Array = np.ndarray
 
 
 def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
-    """Height in pixels (N, N) float32, of mean 0, from linear RGB (N, N, 3).
+    """Height in pixels (N, N) float32, with mean 0, from linear RGB (N, N, 3).
 
-    slope: root mean square slope of this class's relief; a photo with less contrast than cloth shows
+    slope: root mean square slope of this class's relief; a photo with less contrast than cloth usually has
     gets less. strength scales it; 0 is flat.
     """
     luminance = np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
@@ -38,10 +39,10 @@ def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
 
 
 def _bands(finer: Array, blur: float, octave: float, limit: float, count: int) -> Array:
-    """The sum of the difference-of-Gaussian bands of `finer`, each bent at `limit`.
+    """The sum of the difference-of-Gaussian bands of `finer`, each compressed at `limit` by tanh.
 
-    blur: σ that `finer` has, in its own pixels; octave: σ that its coarser version shall have. From one
-    band to the next σ and the pixels double (Burt & Adelson, "The Laplacian Pyramid", 1983).
+    blur: the σ of `finer`, in its own pixels; octave: the σ of its coarser version. Both σ and pixel size
+    double from one band to the next (Burt & Adelson, "The Laplacian Pyramid", 1983).
     """
     coarser = _blur(finer, float(np.sqrt(octave**2 - blur**2)))
     height = np.tanh((finer - coarser) * np.float32(1 / limit))
@@ -52,7 +53,7 @@ def _bands(finer: Array, blur: float, octave: float, limit: float, count: int) -
 
 
 def gradient(height: Array) -> tuple[Array, Array]:
-    """Slopes along x and along y (down), by Scharr's kernel (2000) over wrapped borders."""
+    """Slopes along x and y (down) by Scharr's kernel (2000), with wrapped borders."""
     wrapped = cv2.copyMakeBorder(height, 1, 1, 1, 1, cv2.BORDER_WRAP)
     dx = cv2.Scharr(wrapped, cv2.CV_32F, 1, 0, scale=1 / 32)[1:-1, 1:-1]
     dy = cv2.Scharr(wrapped, cv2.CV_32F, 0, 1, scale=1 / 32)[1:-1, 1:-1]
@@ -60,7 +61,7 @@ def gradient(height: Array) -> tuple[Array, Array]:
 
 
 def normal_map(height: Array) -> Array:
-    """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z to the viewer."""
+    """Unit normals (N, N, 3) float32 of a height in pixels: x right, y up (OpenGL), z towards the viewer."""
     dx, dy = gradient(height)
     inverse = dx * dx
     cv2.accumulateSquare(dy, inverse)
@@ -70,10 +71,10 @@ def normal_map(height: Array) -> Array:
 
 
 def occlusion_map(height: Array, strength: float = 1.0) -> Array:
-    """How much of the sky each point sees, 0 to 1 (N, N) float32.
+    """The visible share of the sky at each point, 0 to 1 (N, N) float32.
 
-    The mean over eight directions of 1 - sin(horizon), as in horizon-based ambient occlusion (Bavoil,
-    Sainz & Dimitrov 2008), at half the resolution. strength 0 is all 1.
+    The mean of 1 - sin(horizon) over eight directions, as in horizon-based ambient occlusion (Bavoil, Sainz
+    & Dimitrov 2008), computed at half the resolution. strength 0 gives 1 everywhere.
     """
     half = len(height) // 2
     small = cv2.resize(height, (half, half), interpolation=cv2.INTER_AREA) / 2
@@ -99,7 +100,7 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
 def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:
     """Roughness 0 to 1 (N, N) float32: the class's mean, up to 0.08 more in hollows and less on tops.
 
-    Tops of threads are pressed and worn smooth; `strength` 0 is the mean alone. `height` has mean 0.
+    Wear smooths the tops of threads. `strength` 0 gives the mean everywhere. `height` must have mean 0.
     """
     deviation = cv2.norm(height) / height.size**0.5
     if deviation < 1e-9:
@@ -113,7 +114,7 @@ def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Arr
 
 
 def _twice(image: Array) -> Array:
-    """`image` at double the resolution."""
+    """`image` at twice the resolution."""
     return cv2.resize(_pad(image, 2), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)[4:-4, 4:-4]
 
 

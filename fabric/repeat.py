@@ -1,9 +1,9 @@
-"""How a weave repeats: its period across and down, sub-pixel, and how sure that is.
+"""Finds a weave's repeat: its period across and down to a fraction of a pixel, with a confidence.
 
-The autocorrelation of a periodic image peaks at every multiple of its period (Wiener-Khinchin: it is
-the transform of the power spectrum, so this reads the spectral peak too). Warp and weft cross at right
-angles, so the repeat is looked for in a wedge about each axis; where in the wedge the peaks lie tells
-how far the photo is turned.
+The autocorrelation of a periodic image peaks at every multiple of its period. It is the Fourier transform of
+the power spectrum (Wiener-Khinchin), so it uses the spectral peaks, too. Warp and weft cross at right angles,
+so the repeat is searched in a wedge around each axis. The position of the peaks in the wedge gives the
+photo's rotation.
 """
 
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from scipy import fft
 from fabric.shrink import shrink
 
 WEDGE = np.tan(np.radians(12))
-LARGEST = 1024  # pixels a side; the threads of a finer weave are too small for the maps as well
+LARGEST = 1024  # pixels per side; threads that vanish at this size would be too small for the maps, too
 MIN_PERIOD = 4.0
 MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
-SINGLE_CONFIDENCE = 0.4  # where only one multiple is in reach, it may be a chance likeness
+SINGLE_CONFIDENCE = 0.4  # if only one multiple is within reach, which may be a coincidence
 _CANDIDATES = 40
 MAX_SKEW = 4.0  # degrees
-MAX_DETOUR = 2.0  # by how much the right-angled repeat may exceed the shortest, slanted one
+MAX_DETOUR = 2.0  # the longest right-angled repeat, relative to the shortest (slanted) one
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """vector: (x, y) in pixels from a point to the next that looks alike.
+    """vector: (x, y) in pixels from a point to the next point that looks the same.
 
-    confidence: the correlation of the cloth with itself so far away, less that of half a way; 0 to 1.
+    confidence: the correlation of the cloth with itself at this shift minus that at half the shift; 0 to 1.
     """
 
     vector: tuple[float, float]
@@ -45,10 +45,10 @@ class Repeat:
 
 
 def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
-    """The repeats along x and along y of a square greyscale image (N, N), uint8; None where none is.
+    """The repeats along x and y of a square greyscale image (N, N) uint8; None along an axis without one.
 
-    A turned twill repeats along many slanted shifts as well: those wanted are the shortest two at a
-    right angle. Where no two are, as with stripes, only the shortest counts.
+    A rotated twill also repeats along many slanted shifts. The result is the shortest pair at a right angle.
+    If there is no such pair, as with stripes, it is only the shortest repeat.
     """
     scale = max(1.0, len(grey) / LARGEST)
     if scale > 1:
@@ -72,17 +72,17 @@ def _shortest(correlation: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
 
 
 def _skew(across: list[Repeat], down: list[Repeat]) -> np.ndarray:
-    """How far from a right angle each two of them are, in degrees: (len(across), len(down))."""
+    """The deviation of each pair from a right angle, in degrees: (len(across), len(down))."""
     one, other = (np.array([r.vector for r in repeats]).reshape(-1, 2) for repeats in (across, down))
     length = np.outer(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1))
     return np.degrees(np.abs(np.arcsin(np.einsum("ai,bi->ab", one, other) / length)))
 
 
 def autocorrelation(grey: np.ndarray) -> np.ndarray:
-    """Windowed autocorrelation, 1 at no shift: (N, N), the shift (0, 0) at [N // 2, N // 2].
+    """Windowed autocorrelation (N, N): 1 at the shift (0, 0), which is at [N // 2, N // 2].
 
-    The image is freed of what varies slowly and of its outliers, and faded by a Hann window, whose own
-    autocorrelation is divided out.
+    Slow variation is removed, outliers are clipped, and a Hann window is applied. The result is divided by
+    the window's own autocorrelation.
     """
     side = len(grey)
     slow = cv2.GaussianBlur(cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA), (0, 0), 128 / 6)
@@ -110,22 +110,22 @@ def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _wedge(correlation: np.ndarray) -> np.ndarray:
-    """The correlation at the shifts about +x, no shift in the middle of its first column."""
+    """The correlation at the shifts around +x; the zero shift is in the middle of the first column."""
     centre = len(correlation) // 2
-    reach = int(centre * 0.72)  # beyond, too little of the window overlaps
+    reach = int(centre * 0.72)  # beyond it, the overlap of the windows is too small
     half = int(reach * WEDGE) + 2
     return np.ascontiguousarray(correlation[centre - half : centre + half + 1, centre : centre + reach + 1])
 
 
 def _candidates(field: np.ndarray) -> list[Repeat]:
-    """The shifts near +x whose multiples all correlate, nearly as well as the best one's."""
+    """The shifts near +x whose multiples all correlate, nearly as well as those of the best shift."""
     half, reach = len(field) // 2, field.shape[1] - 1
     y, x = np.mgrid[-half : half + 1, : reach + 1]
-    highest = cv2.dilate(field, np.ones((3, 3), np.uint8))  # of each pixel and its neighbours
+    highest = cv2.dilate(field, np.ones((3, 3), np.uint8))  # the maximum of each pixel and its neighbours
     peaks = (field == highest) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
     peaks &= (x >= MIN_PERIOD) & (field > 0.05)
     rows, columns = np.nonzero(peaks)
-    # An even cloth has hundreds, all alike: the nearest of those must not be lost among them.
+    # An even cloth has hundreds of equal peaks: keep the nearest of them, too.
     height = field[rows, columns]
     nearest = np.argsort(columns, kind="stable")
     nearest = nearest[height[nearest] >= 0.5 * height.max(initial=0)]
@@ -142,11 +142,11 @@ def _candidates(field: np.ndarray) -> list[Repeat]:
 
 
 def _score(highest: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean correlation at the multiples of each vector, and by how much it exceeds that half-way between.
+    """Mean correlation at the multiples of each vector, and its difference to that halfway between them.
 
-    vectors: (N, 2). highest: the correlation, at each shift the best of the nearest pixels.
-    Both 0 when one of the first multiples fails, as it does for a chance likeness. Only the first few
-    count: hand-made cloth drifts.
+    vectors: (N, 2). highest: the correlation, at each shift the maximum of the neighbouring pixels.
+    Both are 0 if one of the first multiples does not correlate, as with a coincidence. Only the first few
+    multiples count, because hand-made cloth drifts.
     """
     steps = np.arange(1, 5)
     within = steps * vectors[:, :1] <= highest.shape[1] - 2  # (N, 4)
@@ -165,7 +165,10 @@ def _score(highest: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) -> tuple[float, float]:
-    """The shortest shift onto a stripe's ridge, which any shift along the stripe reaches; else `vector`."""
+    """The shortest shift to a stripe's ridge, if `vector` lies on one; else `vector`.
+
+    Every shift along a stripe lies on its ridge, so the peak along it is arbitrary.
+    """
     length = np.hypot(*vector)
     reach = int(length * WEDGE)
     if reach < 2:
@@ -186,17 +189,17 @@ def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) ->
 
 
 def _refined(field: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """`vectors` (N, 2) to a fraction of a pixel: each multiple's peak in turn, the farthest is most exact."""
+    """`vectors` (N, 2) to a fraction of a pixel: larger multiples have peaks that are more exact."""
     half, (height, width) = len(field) // 2, field.shape
     vectors = vectors.copy()
     around = np.arange(-3, 4)
-    going, step = np.arange(len(vectors)), 1  # those whose next multiple is yet to be looked at
+    going, step = np.arange(len(vectors)), 1  # vectors whose next multiple is still to be examined
     while len(going):
         x, y = vectors[going].T
         radius = np.clip((x / 4).astype(int), 1, 3)
         column, row = np.rint([x * step, y * step]).astype(int)
         row += half
-        # The highest within the radius: (N, 7, 7).
+        # The maximum within the radius: (N, 7, 7).
         columns = np.clip(column[:, None] + around, 0, width - 1)
         rows = np.clip(row[:, None] + around, 0, height - 1)
         near = np.abs(around) <= radius[:, None]
@@ -217,6 +220,6 @@ def _refined(field: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def _vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Where the parabola through three neighbours peaks, -0.5 to 0.5 about the middle."""
+    """The peak of the parabola through three neighbours, -0.5 to 0.5 from the middle one."""
     curve = np.minimum(left - 2.0 * middle + right, -1e-12)
     return np.clip((left - right) / (2.0 * curve), -0.5, 0.5)

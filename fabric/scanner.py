@@ -1,4 +1,4 @@
-"""The way of a photo: ingest, rectify, repeat, flatten, seamless, relief, encode."""
+"""The steps of a scan: ingest, rectify, find repeats, flatten the light, make seamless, relief, encode."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -19,19 +19,19 @@ from fabric.seam import make_seamless, settle_border
 from fabric.shrink import shrink
 
 LIGHT_SIGMA = 0.08  # of the side
-MOTIF_SIGMA = 0.55  # of a print's period: a light that followed the motif would bleach it
+MOTIF_SIGMA = 0.55  # of a print's period: a smaller blur would remove the motif as light
 MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
 THUMBNAIL = 256
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The maps of one fabric, each (size, size) and seamless, and what was measured on the way.
+    """The maps of one fabric, each (size, size) and seamless, and measurements.
 
     diffuse: base colour, sRGB. normal: tangent space, OpenGL convention (+Y up). roughness_map, ao,
     height: greyscale, linear. orm: R occlusion, G roughness, B metalness, as glTF packs them.
     roughness, metalness: the factors that multiply the maps.
-    material: parameters of Three.js `MeshPhysicalMaterial`. quality: metrics, and `advice` in words.
+    material: parameters of Three.js `MeshPhysicalMaterial`. quality: metrics, and `advice` as sentences.
     """
 
     diffuse: EncodedImage
@@ -58,12 +58,12 @@ class Scan:
 
 @dataclass(frozen=True)
 class Tile:
-    """A seamless square of cloth, before maps are made of it.
+    """A seamless square of cloth, the input of the maps.
 
-    albedo: (N, N, 3) float32 linear RGB. cut: (N, N) bool, the pixels where the picture changes sides.
-    frame: where the tile lay in the flat cloth. repeats: of that cloth, along x and y.
-    width: of the flat cloth in the frame's pixels, whatever was cropped to make it square.
-    outline: of the swatch, its corners as fractions of the upright photo's width and height.
+    albedo: (N, N, 3) float32 linear RGB. cut: (N, N) bool, the pixels along the seam.
+    frame: the tile's position in the flat cloth. repeats: of that cloth, along x and y.
+    width: of the flat cloth in the frame's pixels, before it was cropped to a square.
+    outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     """
 
@@ -78,9 +78,9 @@ class Tile:
 
 
 def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B008, frozen
-    """The material in a photo of cloth.
+    """The material of the cloth in a photo.
 
-    photo: a JPEG, PNG, WebP, AVIF, TIFF or BMP file. Raises FabricError, also where memory does not suffice.
+    photo: a JPEG, PNG, WebP, AVIF, TIFF or BMP file. Raises FabricError, also if memory is exhausted.
     """
     try:
         return _scan(photo, options)
@@ -93,7 +93,7 @@ def _scan(photo: bytes, options: ScanOptions) -> Scan:
     cloth = FABRIC_CLASSES[options.fabric_class]
     height = relief.height_map(tile.albedo, cloth.slope, options.normal_strength)
     rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
-    factor = round(float(rough.max()), 4)  # map times factor is the roughness: Three.js multiplies them
+    factor = round(float(rough.max()), 4)  # Three.js multiplies map and factor
     diffuse = linear_to_srgb(tile.albedo)
     occlusion = to_bytes(relief.occlusion_map(height, options.ao_strength))
     rough_byte = to_bytes(rough / factor)
@@ -117,7 +117,7 @@ def _scan(photo: bytes, options: ScanOptions) -> Scan:
 
 
 def make_tile(photo: bytes, options: ScanOptions) -> Tile:
-    """Everything up to the maps. Raises FabricError."""
+    """All steps before the maps. Raises FabricError."""
     size = options.size
     cloth, outline = _flat_cloth(photo, options)
     width = cloth.shape[1]
@@ -172,7 +172,7 @@ def _flat_cloth(photo: bytes, options: ScanOptions) -> tuple[np.ndarray, Outline
 
 
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
-    """The `quality` of a scan: plain values that go into JSON as they are."""
+    """The `quality` of a scan, as plain values for JSON."""
     sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
     counts = [round(side / repeat.period) for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
     share = sides[0] / tile.width
@@ -204,6 +204,6 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
 
 
 def _unit(height: np.ndarray) -> np.ndarray:
-    """`height` from 0 (lowest) to 1 (highest); 0.5 where it is flat."""
+    """`height` scaled to 0 (lowest) to 1 (highest); 0.5 everywhere if it is flat."""
     low, high = float(height.min()), float(height.max())
     return (height - low) / (high - low) if high > low else np.full_like(height, 0.5)

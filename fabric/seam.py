@@ -1,22 +1,22 @@
-"""A square of cloth to a tile that repeats without a visible seam.
+"""Makes a square of cloth into a tile that repeats without a visible seam.
 
-Opposite borders overlap, and the picture changes sides along the path where both look most alike:
+Opposite borders overlap. Within the overlap the seam follows the path along which both sides differ least:
 the minimum error boundary cut of Efros & Freeman, "Image Quilting for Texture Synthesis and Transfer"
-(2001), found by dynamic programming. Maps are derived from the finished tile with wrapped borders, so
-every map has the same cut.
+(2001), found by dynamic programming. All maps are derived from the finished tile with wrapped borders, so
+all have the same seam.
 """
 
 import cv2
 import numpy as np
 
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
-_COARSE = 16  # pixels across the overlap, where only the tone counts
+_COARSE = 16  # pixels across the overlap when only tone is blended
 
 
 def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """`image` (size + b, size + b, 3) float32, of which the last b rows and columns overlap the first b.
+    """The tile (size, size, 3), and the mask of the pixels that touch a cut (size, size) bool.
 
-    Returns the tile (size, size, 3) and the mask of the pixels that touch a cut (size, size) bool.
+    image: (size + b, size + b, 3) float32, whose last b rows and columns overlap the first b.
     """
     overlap = len(image) - size
     strip, cut_x = _merge(image[:, :overlap], image[:, size:], closed=False)
@@ -37,12 +37,12 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The tile, and its mask, rolled so that its border crosses an average step of the weave.
+    """The tile and its mask, rolled so that the border lies where steps between pixels are of average size.
 
-    A seamless tile has no place where it must begin; but JPEG and mipmaps do not know that it wraps, and
-    a border in the gap between two threads, the steepest place of all, would show their errors most.
+    A seamless tile may begin anywhere. But JPEG and mipmaps treat its border as an edge, and a border in the
+    gap between two threads, where steps are largest, would show their errors most.
     """
-    code = np.sqrt(np.maximum(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), 0))  # about as the eye sees steps
+    code = np.sqrt(np.maximum(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), 0))  # roughly the perceived brightness
     begin = []
     for axis, (one, other) in enumerate(((code[1:], code[:-1]), (code[:, 1:], code[:, :-1]))):
         inside = cv2.absdiff(one, other).mean(axis=1 - axis)
@@ -52,10 +52,10 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
-    """The column of the cheapest top-to-bottom path through `cost` (H, W), one a row: (H,) int.
+    """The column in each row of the cheapest path from top to bottom through `cost` (H, W): (H,) int.
 
-    A path moves by at most one column a row. A closed one starts and ends in the cheapest column of the
-    first row, so that it meets itself when the picture wraps.
+    A path moves by at most one column per row. A closed path starts and ends in the cheapest column of the
+    first row, so that its ends meet when the image wraps.
     """
     if closed:
         start = int(cost[0].argmin())
@@ -81,18 +81,18 @@ def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
 
 
 def _merge(left: np.ndarray, right: np.ndarray, closed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """`right` on the left of the cheapest cut and `left` on its right, both (H, b, 3); and the cut (H, b)."""
+    """A strip (H, b, 3): `right` to the left of the cheapest cut, `left` to its right; and the cut (H, b)."""
     height, overlap = left.shape[:2]
     difference = left - right
     cost = cv2.GaussianBlur(cv2.transform(difference * difference, np.ones((1, 3))), (0, 0), 1.0)
     path = boundary_cut(cost, closed)
     columns = np.arange(overlap, dtype=np.float32)
-    distance = columns - path[:, None].astype(np.float32) + 0.5  # positive on the right of the cut
+    distance = columns - path[:, None].astype(np.float32) + 0.5  # positive to the right of the cut
     weight = np.clip(distance / (2 * FEATHER) + 0.5, 0, 1)
-    # At the strip's ends the neighbour is the other picture's own continuation.
+    # At the strip's ends the neighbouring pixels continue one of the two images.
     edge = np.clip(1 - np.minimum(columns, columns[::-1]) / FEATHER, 0, 1)
     weight += ((distance > 0) - weight) * edge
-    # Tone that varies slowly changes over the whole overlap, so that the cut is no step in it either
+    # Slowly varying tone is blended over the whole overlap, so that it has no step at the cut, either
     # (Burt & Adelson, "A Multiresolution Spline", 1983, with two bands).
     coarse = cv2.resize(difference, (_COARSE, height * _COARSE // overlap), interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), _COARSE / 8)

@@ -1,4 +1,4 @@
-"""A contact sheet: the maps, and the tile repeated 2×2 under a light that moves."""
+"""A contact sheet: the maps, and the tile repeated 2×2 under several lamp positions."""
 
 import cv2
 import numpy as np
@@ -7,14 +7,14 @@ from fabric.light import linear_to_srgb, srgb_to_linear
 from fabric.scanner import Scan
 
 CELL = 384
-LAMPS = ((-0.7, 0.5), (0.7, 0.5), (0.0, -0.8))  # (x, y) that they hang above, -1 to 1 from the middle
-_LAMP_HEIGHT = 0.6  # near enough to be seen to move, and to graze the cloth
+LAMPS = ((-0.7, 0.5), (0.7, 0.5), (0.0, -0.8))  # (x, y) of each lamp, -1 to 1 from the middle
+_LAMP_HEIGHT = 0.6  # low enough that positions differ visibly and relief casts shading
 
 
 def contact_sheet(scan: Scan) -> np.ndarray:
-    """Two rows of `CELL` pixels: diffuse, normal, roughness, height; the lit 2×2 tiles and a sphere.
+    """The sheet (2 × CELL, 4 × CELL, 3) uint8 RGB.
 
-    Returns (2 × CELL, 4 × CELL, 3) uint8 RGB.
+    Upper row: diffuse, normal, roughness, height. Lower row: the lit 2×2 tiles and a sphere.
     """
     maps = {role: _decode(image.data) for role, image in scan.maps.items()}
     top = [_fit(maps[role]) for role in ("diffuse", "normal", "roughness_map", "height")]
@@ -36,7 +36,7 @@ def light_plane(maps: dict[str, np.ndarray], roughness: float, lamp: tuple[float
 
 
 def light_sphere(maps: dict[str, np.ndarray], roughness: float, repeat: float = 1.0) -> np.ndarray:
-    """A ball wrapped in the cloth, `repeat` tiles across, lit from the upper left: (CELL, CELL, 3) uint8."""
+    """A sphere covered with cloth, `repeat` tiles across, lit from the upper left: (CELL, CELL, 3) uint8."""
     side = len(maps["diffuse"])
     y, x = np.mgrid[1 : -1 : 1j * CELL * 2, -1 : 1 : 1j * CELL * 2]
     radius = np.hypot(x, y) / 0.94
@@ -46,23 +46,23 @@ def light_sphere(maps: dict[str, np.ndarray], roughness: float, repeat: float = 
     rows, columns = v.astype(int) % side, u.astype(int) % side
     sampled = {name: image[rows, columns] for name, image in maps.items() if len(image) == side}
     normal = sampled["normal"].astype(np.float32) / 127.5 - 1
-    # Tangent (along x), bitangent (up) and the ball's own normal.
+    # Tangent (along x), bitangent (up) and the sphere's own normal.
     outward = np.dstack([x / 0.94, y / 0.94, z])
     tangent = np.dstack([z, np.zeros_like(z), -x / 0.94])
     tangent /= np.maximum(np.linalg.norm(tangent, axis=2, keepdims=True), 1e-6)
     bitangent = np.cross(outward, tangent)
     world = normal[..., :1] * tangent + normal[..., 1:2] * bitangent + normal[..., 2:] * outward
-    ball = _shade(sampled, world, roughness, np.array([-0.6, 0.7, 0.8]))
-    ball[radius > 1] = 236
-    return cv2.resize(ball, (CELL, CELL), interpolation=cv2.INTER_AREA)
+    sphere = _shade(sampled, world, roughness, np.array([-0.6, 0.7, 0.8]))
+    sphere[radius > 1] = 236
+    return cv2.resize(sphere, (CELL, CELL), interpolation=cv2.INTER_AREA)
 
 
 def _shade(
     maps: dict[str, np.ndarray], normal: np.ndarray, roughness: float, light: np.ndarray
 ) -> np.ndarray:
-    """Lambert and GGX (Walter et al. 2007) under one light and a little sky, seen from above.
+    """Lambert and GGX (Walter et al. 2007) under one light and a little sky light, seen from above.
 
-    light: the way to it, (3,) or for each pixel (H, W, 3).
+    light: the direction towards it, (3,) or for each pixel (H, W, 3).
     """
     light = light / np.linalg.norm(light, axis=-1, keepdims=True)
     half = light + np.array([0, 0, 1])

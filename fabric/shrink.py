@@ -1,13 +1,13 @@
-"""Smaller pictures, fast."""
+"""Fast reduction of images."""
 
 import cv2
 import numpy as np
 
 
 def shrink(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """`image` at `width` × `height`, every pixel of it counted, as mipmaps do: halved, then bilinear.
+    """`image` at `width` × `height`: halved as often as possible, as for mipmaps, then bilinear.
 
-    OpenCV averages two by two pixels many times faster than it averages over any other area.
+    Every pixel contributes. OpenCV averages 2×2 pixels many times faster than any other area.
     """
     while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""Photos of cloth that never was, thread by thread: the built-in fabrics and known periods for tests.
+"""Generates photos of cloth, thread by thread: for the built-in fabrics, and with known periods for tests.
 
 A weave's draft says which thread lies on top at each crossing (Glassner, "Digital Weaving", 2002).
-Threads are half-ellipses that dive under one another, twisted into fibres, each with its own thickness,
-shade and wander, so that the photo repeats as cloth does: nearly.
+Threads are half-ellipses that pass under one another and have twisted fibres. Each has its own thickness,
+shade and displacement, so that the photo repeats as real cloth does: nearly.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 DRAFTS = {
     "plain": np.array([[1, 0], [0, 1]]),
-    # Right-hand twills: the lines rise to the right, as most cloth's do.
+    # Right-hand twills, whose lines rise to the right, as in most cloth.
     "twill": np.array([[1, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]]),
     "denim": np.array([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1], [0, 1, 1, 1]]),
     "satin": np.array([[1 if (c - 2 * r) % 5 else 0 for c in range(5)] for r in range(5)]),
@@ -27,9 +27,9 @@ DRAFTS = {
 class Weave:
     """A woven cloth.
 
-    draft: which of `DRAFTS`; 1 is warp (vertical) on top. pitch: threads' spacing (x, y) in pixels.
-    warp, weft: colours in linear RGB, (3,) or a sequence of stripes (N, 3), one a thread.
-    irregular: 0 to 1, how much threads differ in shade, thickness and place. fuzz: 0 to 1, loose fibre.
+    draft: a name in `DRAFTS`, where 1 is warp (vertical) on top. pitch: distance of threads (x, y) in pixels.
+    warp, weft: colours in linear RGB, (3,), or one for each thread of a stripe pattern (N, 3).
+    irregular: 0 to 1, how much threads differ in shade, thickness and position. fuzz: 0 to 1, loose fibres.
     depth: contrast of the shading between thread tops and gaps, 0 to 1.
     """
 
@@ -44,7 +44,7 @@ class Weave:
 
     @property
     def period(self) -> tuple[float, float]:
-        """The repeat in pixels (x, y): the draft's, or the stripes' if that is longer."""
+        """The repeat of draft and stripes together, in pixels (x, y)."""
         rows, columns = DRAFTS[self.draft].shape
         columns = np.lcm(columns, len(np.atleast_2d(self.warp)))
         rows = np.lcm(rows, len(np.atleast_2d(self.weft)))
@@ -62,10 +62,10 @@ def weave_cloth(weave: Weave, side: int, seed: int) -> np.ndarray:
     draft = DRAFTS[weave.draft]
     top = draft[row % draft.shape[0], column % draft.shape[1]] == 1
 
-    across_warp, across_weft = u - column - 0.5, v - row - 0.5  # -0.5 to 0.5 across the thread
+    across_warp, across_weft = u - column - 0.5, v - row - 0.5  # -0.5 to 0.5 across a thread
     warp_height = np.sqrt(np.clip(1 - (2.1 * across_warp) ** 2, 0, 1)) * np.where(top, 1.0, 0.35)
     weft_height = np.sqrt(np.clip(1 - (2.1 * across_weft) ** 2, 0, 1)) * np.where(top, 0.35, 1.0)
-    # A float's ends dive: the crossing thread bends it down near the edge of the crossing.
+    # The ends of a float bend down: near the edge of a crossing, the crossing thread presses on it.
     warp_height *= 1 - 0.35 * _float_end(draft, row, column, across_weft, axis=0, top=top)
     weft_height *= 1 - 0.35 * _float_end(draft, row, column, across_warp, axis=1, top=~top)
     warp_up = warp_height > weft_height
@@ -93,7 +93,7 @@ def weave_cloth(weave: Weave, side: int, seed: int) -> np.ndarray:
 
 
 def fuzzed(colour: np.ndarray, fuzz: float, rng: np.random.Generator) -> np.ndarray:
-    """`colour` under a nap of short loose fibres; `fuzz` 0 to 1."""
+    """`colour` with a nap of short loose fibres; `fuzz` is 0 to 1."""
     side = len(colour)
     hairs = np.zeros((side, side), np.float32)
     for angle in rng.uniform(0, np.pi, 6):
@@ -118,7 +118,7 @@ def ribs(side: int, period: float, colour: np.ndarray, seed: int) -> np.ndarray:
 
 
 def leather(side: int, cell: float, colour: np.ndarray, seed: int) -> np.ndarray:
-    """Grain: Worley cells (1996) about `cell` pixels wide, domed, with creases between; linear RGB."""
+    """Leather grain: domed Worley cells (1996), about `cell` pixels wide, with creases; linear RGB."""
     rng = np.random.default_rng(seed)
     seeds = np.full((side, side), 255, np.uint8)
     grid = np.mgrid[cell / 2 : side : cell, cell / 2 : side : cell]
@@ -139,7 +139,7 @@ def leather(side: int, cell: float, colour: np.ndarray, seed: int) -> np.ndarray
 
 
 def nap(side: int, colour: np.ndarray, seed: int, length: float = 9.0) -> np.ndarray:
-    """Suede: a short brushed pile with finger marks, no threads; linear RGB."""
+    """Suede: a short brushed pile with finger marks and without threads; linear RGB."""
     rng = np.random.default_rng(seed)
     light = 1 + 0.10 * _streaks(rng, side, 1.2, length, 0.9) + 0.08 * _noise(rng, side, 2.5)
     light += 0.05 * _noise(rng, side, 9) + 0.035 * _noise(rng, side, 45)
@@ -149,7 +149,7 @@ def nap(side: int, colour: np.ndarray, seed: int, length: float = 9.0) -> np.nda
 def _float_end(
     draft: np.ndarray, row: np.ndarray, column: np.ndarray, along: np.ndarray, axis: int, top: np.ndarray
 ) -> np.ndarray:
-    """1 at the end of a float, 0 away from it: how near the next crossing is where the thread dives."""
+    """Nearness to the end of a float, where its thread passes under another: 1 at the end, else down to 0."""
     rows, columns = draft.shape
     step = np.sign(along).astype(np.int32)
     other = draft[(row + (step if axis == 0 else 0)) % rows, (column + (step if axis == 1 else 0)) % columns]
@@ -158,7 +158,7 @@ def _float_end(
 
 
 def _noise(rng: np.random.Generator, side: int, scale: float) -> np.ndarray:
-    """Gaussian noise of unit deviation with features about `scale` pixels wide."""
+    """Gaussian noise with a standard deviation of 1 and features about `scale` pixels wide."""
     cells = max(4, round(side / max(scale, 1)))
     coarse = rng.standard_normal((min(cells, side),) * 2).astype(np.float32)
     fine = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
@@ -168,7 +168,7 @@ def _noise(rng: np.random.Generator, side: int, scale: float) -> np.ndarray:
 def _streaks(
     rng: np.random.Generator, side: int, across: float, along: float, angle: float = 0.0
 ) -> np.ndarray:
-    """Noise drawn out vertically, or turned by `angle` radians; unit deviation."""
+    """Noise stretched vertically, or rotated by `angle` radians; its standard deviation is 1."""
     wide = int(side * 1.5) if angle else side
     noise = rng.standard_normal((wide, wide)).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=max(across * 0.5, 0.3), sigmaY=max(along * 0.5, 0.3))

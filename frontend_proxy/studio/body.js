@@ -1,4 +1,4 @@
-/** A body in pixels, from MediaPipe's 33 landmarks. Lengths in shoulder widths (joint to joint, about 0.36 m). */
+/** A body in pixels, from MediaPipe's 33 landmarks. Lengths are in shoulder widths (about 0.36 m). */
 
 import { Vector3 } from "./vendor/three.module.js";
 
@@ -9,13 +9,13 @@ const RIGHT_HAND = [18, 20];
 const [LEFT_HIP, RIGHT_HIP] = [23, 24];
 const [LEFT_EAR, RIGHT_EAR] = [7, 8];
 const [UPPER_ARM, FOREARM] = [0.8, 0.7];
-const SEEN = 0.2; // visibility
+const SEEN = 0.2; // visibility from which a landmark counts as seen
 const MAX_DEPTH = 0.7;
 
 /**
- * Points are Vector3: x to the right, y up, z towards the camera, the origin at the frame's upper left corner.
- * Joints that are not seen hang where they would at rest. A tracker invents hips that it does not see: those
- * that make no upright body are not believed. Null where there are no two shoulders.
+ * The body, or null if not both shoulders are seen. Points are Vector3: x to the right, y up, z towards the
+ * camera; the origin is the frame's upper left corner. Joints that are not seen get their position at rest.
+ * Pose trackers invent hips that they cannot see: hips that do not fit an upright body are ignored.
  */
 export function readBody(landmarks, width, height) {
   const point = (index) => new Vector3(landmarks[index].x * width, -landmarks[index].y * height, 0);
@@ -29,7 +29,7 @@ export function readBody(landmarks, width, height) {
   const middle = left.clone().add(right).divideScalar(2);
 
   let down = new Vector3(across.y, -across.x, 0);
-  if (down.y > 0) down.negate(); // the person's back is turned
+  if (down.y > 0) down.negate(); // the person shows their back
   if (seen(LEFT_HIP) && seen(RIGHT_HIP)) {
     const spine = point(LEFT_HIP).add(point(RIGHT_HIP)).divideScalar(2).sub(middle);
     const upright = spine.dot(down) > 0.8 * unit && spine.clone().normalize().dot(down) > 0.9;

@@ -1,26 +1,26 @@
-/** Where frames come from: the camera, a sample portrait, or that portrait in motion. */
+/** Sources of frames: the camera, a sample portrait, or that portrait moving. */
 
 const WHY_NO_CAMERA = {
-  NotAllowedError: "This page may not use the camera. Allow it in the browser's address bar and choose “Camera” again.",
+  NotAllowedError: "The browser does not let this page use the camera. Allow it in the address bar, then choose “Camera” again.",
   NotFoundError: "No camera was found.",
-  NotReadableError: "Another program is using the camera.",
+  NotReadableError: "Another program is using the camera. Close it, then choose “Camera” again.",
 };
 const PORTRAIT = "/studio/portrait.jpg"; // NASA's portrait of Eileen Collins, in the public domain
-const LANDMARKS = "/studio/portrait.json"; // marked by hand: the space suit's collar misleads the tracker
+const LANDMARKS = "/studio/portrait.json"; // marked by hand: the space suit's collar misleads the pose tracker
 const SWAY = { degrees: 2, shift: 0.025, zoom: 1.14, drop: 0.04, seconds: 7 }; // shares of width and height
 
 /**
- * A source has `kind`, `element` (what is drawn), `width` and `height` in pixels, `moving`, `mirrored` (shown as a
- * mirror shows it), `landmarks()` where they are known without looking (else null), and `close()`.
+ * Opens a source. It has `kind`, `element` (the image to draw), `width` and `height` in pixels, `moving`,
+ * `mirrored` (shown like in a mirror), `landmarks()` if they are known beforehand (else null), and `close()`.
  */
 export async function openSource(kind) {
   return { camera: openCamera, portrait: openPortrait, clip: openClip }[kind]();
 }
 
-/** Throws an Error that says why there is none. */
+/** Throws an Error with the reason if there is no camera. */
 async function openCamera() {
   if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error("Browsers give the camera to pages of https:// or localhost only.");
+    throw new Error("The camera works only on pages of https:// or localhost.");
   }
   let stream;
   try {
@@ -28,7 +28,7 @@ async function openCamera() {
       video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" },
     });
   } catch (error) {
-    throw new Error(WHY_NO_CAMERA[error.name] ?? `The camera does not start: ${error.message}`, { cause: error });
+    throw new Error(WHY_NO_CAMERA[error.name] ?? `The camera could not be started: ${error.message}`, { cause: error });
   }
   const video = document.createElement("video");
   Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
@@ -52,7 +52,7 @@ async function openPortrait() {
   return { kind: "portrait", element: image, width, height, moving: false, mirrored: false, landmarks, close() {} };
 }
 
-/** No film: the portrait, swaying on a canvas, and its landmarks with it. */
+/** The portrait swaying on a canvas, instead of a video file. Its landmarks sway with it. */
 async function openClip() {
   const { image, width, height, marked } = await loadPortrait();
   const canvas = document.createElement("canvas");
@@ -79,7 +79,7 @@ async function openClip() {
   };
 }
 
-/** About the picture's lower middle, and a little larger, so that no edge comes into sight. */
+/** Rotates about the picture's lower middle, and enlarges it a little so that its edges stay out of view. */
 function sway(phase, width, height) {
   const degrees = SWAY.degrees * Math.sin(phase);
   const shift = SWAY.shift * width * Math.sin(phase * 2);

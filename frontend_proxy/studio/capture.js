@@ -1,6 +1,7 @@
-/** Capture: the present picture at the model's best, watched while it is made, one to four samples of it. */
+/** The Capture tab: one to four samples of the current picture in full quality, with progress and previews. */
 
-import { el } from "./dom.js";
+import { el, sentence } from "./dom.js";
+import { explain } from "./readings.js";
 
 export function mount(root, studio) {
   const capture = new Capture(root, studio);
@@ -22,7 +23,7 @@ class Capture {
     min: 0,
     max: Number.MAX_SAFE_INTEGER,
     step: 1,
-    placeholder: "another each time",
+    placeholder: "random",
   });
   #strength = el("input", {
     id: "capture-strength",
@@ -30,16 +31,16 @@ class Capture {
     min: 0.05,
     max: 1,
     step: 0.05,
-    placeholder: "the model's own",
+    placeholder: "the model's default",
   });
   #start = el("button", { class: "primary" }, "Capture");
   #cancel = el("button", { type: "button", disabled: true, onclick: () => this.#running?.abort() }, "Cancel");
   #bar = el("progress", { id: "capture-progress", max: 1, value: 0, "aria-label": "Progress of the capture" });
   #state = el("p", { class: "capture-state", role: "status" });
   #problem = el("p", { class: "problem", role: "alert", hidden: true });
-  #frame = el("img", { alt: "The picture that is captured", class: "capture-frame" });
+  #frame = el("img", { alt: "The picture to capture", class: "capture-frame" });
   #overlay = el("img", { alt: "", class: "capture-overlay" });
-  #preview = el("img", { alt: "What the model has of it so far", class: "capture-preview", hidden: true });
+  #preview = el("img", { alt: "Preview of the result", class: "capture-preview", hidden: true });
   #stage = el("figure", { class: "capture-stage", hidden: true }, this.#frame, this.#overlay, this.#preview);
   #results = el("ul", { class: "capture-results", "aria-label": "Results" });
 
@@ -56,7 +57,7 @@ class Capture {
         el(
           "p",
           { class: "note" },
-          "What “Try on” shows at this moment, with more steps and at full size. You watch it come.",
+          "The current picture of “Try on”, in full size and best quality. You can watch it being made.",
         ),
       ),
       field(this.#samples, "Samples"),
@@ -70,7 +71,7 @@ class Capture {
     root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#stage, this.#results));
   }
 
-  /** With the picture that would be captured now; where there is none, the capture will say why. */
+  /** Shows the picture that would be captured now. If there is none, the capture itself reports why. */
   async show() {
     this.#problem.hidden = true;
     const picture = await this.#studio.capture().catch(() => null);
@@ -85,7 +86,7 @@ class Capture {
     try {
       const picture = await this.#studio.capture();
       this.#showPicture(picture);
-      this.#say("Sent: waiting for the model …");
+      this.#say("Sent. Waiting for the model …");
       const result = await this.#studio.client.capture(this.#request(picture), {
         onProgress: (progress) => this.#showProgress(progress),
         signal: running.signal,
@@ -145,20 +146,20 @@ class Capture {
     this.#results.dataset.count = images.length;
     this.#results.replaceChildren(...images.map(drawSample));
     const seconds = latency.total ? ` in ${(latency.total / 1000).toFixed(1)} s` : "";
-    const plain = mode === "fallback" ? ` The model had no part in it: ${reason}.` : "";
+    const plain = mode === "fallback" ? ` The model was not used: ${explain(reason)}.` : "";
     this.#say(`Done: ${steps ?? 0} steps${seconds}.${plain}`);
   }
 
   #showFailure(error, cancelled) {
     this.#bar.value = 0;
     if (cancelled) {
-      this.#say("Cancelled: the server has stopped, too.");
+      this.#say("Cancelled. The server has stopped, too.");
       this.#preview.hidden = true;
       return;
     }
     this.#say("");
     const again = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-    this.#problem.textContent = error.message + again;
+    this.#problem.textContent = sentence(error.message) + again;
     this.#problem.hidden = false;
   }
 

@@ -1,10 +1,10 @@
-/** The catalog's fabrics as pictures to choose from, by text and tag; own ones can be deleted. */
+/** The catalog as pictures to choose from, with search by text and tag. Saved fabrics can be deleted. */
 
 import { el } from "./dom.js";
 
-const TYPING_MS = 200; // the pause after which a search begins
+const TYPING_MS = 200; // debounce of the search field
 
-/** Whether somebody scanned it here: what is built in cannot be deleted. */
+/** Whether the fabric was scanned here. Built-in fabrics cannot be deleted. */
 export const isOwn = (fabric) => fabric.tags?.includes("scanned");
 
 export class CatalogGrid {
@@ -12,6 +12,7 @@ export class CatalogGrid {
   #search = el("input", {
     type: "search",
     id: "fabric-search",
+    maxlength: 64,
     placeholder: "denim, wool, red …",
     oninput: () => this.#soon(),
   });
@@ -32,7 +33,7 @@ export class CatalogGrid {
         "form",
         { method: "dialog" },
         this.#question,
-        el("p", {}, "Its maps are removed from this server. This cannot be undone."),
+        el("p", {}, "The fabric and its maps are removed from this server. This cannot be undone."),
         el(
           "div",
           { class: "row end" },
@@ -86,7 +87,7 @@ export class CatalogGrid {
       this.#studio.fail(error);
       return;
     }
-    if (asked !== this.#asked) return; // somebody typed on
+    if (asked !== this.#asked) return; // a newer search has begun
     this.#list.replaceChildren(...found.map((fabric) => this.#entry(fabric)));
     this.#count.textContent = found.length === 1 ? "1 fabric" : `${found.length} fabrics`;
     this.#mark();
@@ -135,7 +136,7 @@ export class CatalogGrid {
     try {
       await this.#studio.client.deleteFabric(fabric.id);
       const left = await this.#studio.reloadFabrics();
-      this.#studio.announce(`${fabric.name} is deleted.`);
+      this.#studio.announce(`${fabric.name} was deleted.`);
       if (this.#studio.fabric?.id === fabric.id && left.length) this.#studio.selectFabric(left[0]);
     } catch (error) {
       this.#studio.fail(error);

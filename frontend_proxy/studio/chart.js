@@ -1,4 +1,4 @@
-/** A line chart of the last minutes, drawn by hand in SVG. */
+/** A line chart of the last three minutes, as SVG. */
 
 import { el, svg } from "./dom.js";
 
@@ -13,7 +13,7 @@ export class Chart {
   #picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
   #now = el("p", { class: "chart-now" });
 
-  /** @param series the lines' names; format writes a value with its unit */
+  /** @param series the lines' names   @param format writes a value with its unit */
   constructor(name, series, format) {
     this.#name = name;
     this.#format = format;
@@ -40,7 +40,7 @@ export class Chart {
     this.#draw();
   }
 
-  /** One value for each line; null where there is none, which leaves a gap. */
+  /** Adds one value to each line; null leaves a gap. */
   add(...values) {
     this.#lines.forEach(({ points }, index) => {
       points.push(values[index]);
@@ -49,7 +49,7 @@ export class Chart {
     this.#draw();
   }
 
-  /** Nothing was measured for a while. */
+  /** Adds a gap: nothing was measured for a while. */
   gap() {
     if (this.#lines[0].points.length) this.add(...this.#lines.map(() => null));
   }

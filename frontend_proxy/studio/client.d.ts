@@ -58,7 +58,7 @@ export interface KeyframeResult extends Report {
   timestamp: unknown;
   reused: boolean;
   detail: string | null;
-  /** From sending to receiving; null where the connection was another. */
+  /** From sending to receiving; null if the connection was lost in between. */
   round_trip_ms: number | null;
 }
 
@@ -69,7 +69,7 @@ export interface SessionListeners {
   onResult?: (result: KeyframeResult) => void;
   /** `retryInMs` is set in state "waiting". */
   onState?: (state: SessionState, details: { retryInMs: number | null }) => void;
-  /** About one keyframe, or why no connection comes about. */
+  /** An error of one keyframe, or the reason why there is no connection. */
   onError?: (error: Error & { code: string }) => void;
 }
 

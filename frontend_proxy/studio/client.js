@@ -1,7 +1,7 @@
 /**
  * A client of Lucy Serve for browsers: live keyframes, captures, fabrics, health and metrics.
  *
- * Nothing in it is of this page or needs a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Import it from the
+ * It does not depend on this page or on a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Import it from the
  * server itself, /studio/client.js, or copy client.js, client.d.ts, live_session.js, codec.js, event_stream.js,
  * metrics_text.js and (for MessagePack) the folder vendor/msgpack.
  *
@@ -9,22 +9,22 @@
  *     const session = lucy.connect({ protocol: "msgpack", onResult: ({ image, mode }) => draw(image, mode) });
  *     setInterval(() => session.send({ camera_frame, jacket_render, pose: { landmarks }, fabric_id }), 1500);
  *
- * Fields have the names that they have on the wire (docs/websocket.md, /openapi.json); pictures are Blobs.
+ * Fields have the same names as in the API (docs/websocket.md, /openapi.json); pictures are Blobs.
  */
 
 import { readEvents } from "./event_stream.js";
 import { LiveSession } from "./live_session.js";
 import { parseMetrics } from "./metrics_text.js";
 
-/** A refusal of the server's, or that it could not be reached (`code` "UNREACHABLE"). */
+/** An error that the server answered, or `code` "UNREACHABLE" if it could not be reached. */
 export class LucyError extends Error {
   constructor({ code, message, status = null, retryAfter = null, requestId = null }) {
     super(message);
     this.name = "LucyError";
     this.code = code;
-    this.status = status; // of HTTP
+    this.status = status; // HTTP status
     this.retryAfter = retryAfter; // seconds
-    this.requestId = requestId; // under which the server's log has it
+    this.requestId = requestId; // to find the request in the server's log
   }
 }
 
@@ -40,8 +40,8 @@ export class LucyClient {
   }
 
   /**
-   * A picture at the model's best. Resolves with the answer of `POST /virtual-tryon`; `images[].url` has each
-   * sample. Aborting `signal` cancels the capture at the server, too, and rejects with an AbortError.
+   * A picture in best quality. Resolves with the answer of `POST /virtual-tryon`; `images[].url` has each sample.
+   * Aborting `signal` also cancels the capture on the server, and rejects with an AbortError.
    */
   async capture(request, { onProgress, signal } = {}) {
     const response = await this.#fetch("/virtual-tryon", {
@@ -55,7 +55,7 @@ export class LucyClient {
       else if (event === "result") return JSON.parse(data);
       else if (event === "error") throw refusal(JSON.parse(data));
     }
-    throw new LucyError({ code: "UNREACHABLE", message: "The connection ended before the picture was done." });
+    throw new LucyError({ code: "UNREACHABLE", message: "The connection was lost before the picture was finished. Please try again." });
   }
 
   /** The catalog's fabrics that have the tag and every word of the text `q`. */
@@ -70,17 +70,17 @@ export class LucyClient {
   }
 
   /**
-   * A photo of cloth as a material, its maps as data URIs.
+   * Makes a material from a photo of cloth. Its maps are data URIs.
    *
    * @param {Blob} photo
-   * @param options name, corners (four [x, y] in shares of the photo's width and height),
+   * @param options name, corners (four [x, y], each 0 to 1 of the photo's width and height),
    *   fabric_class, size, physical_width_mm, format
    */
   scan(photo, options = {}, { signal } = {}) {
     return this.#json("/api/fabric/scan", { method: "POST", body: form({ image: photo, ...options }), signal });
   }
 
-  /** As `scan`, and the material becomes a fabric of the catalog, whose id and addresses the answer has. */
+  /** Like `scan`, and saves the material in the catalog. The answer has the fabric's id and URLs. */
   saveFabric(photo, options = {}, { signal } = {}) {
     return this.scan(photo, { ...options, save: true }, { signal });
   }
@@ -93,7 +93,7 @@ export class LucyClient {
     return this.#json("/health");
   }
 
-  /** What /metrics says now: [{ name, labels, value }]. */
+  /** The current metrics: [{ name, labels, value }]. */
   async metrics() {
     return parseMetrics(await (await this.#fetch("/metrics")).text());
   }
@@ -126,7 +126,7 @@ function fabricPath(id) {
   return `/api/fabric/${encodeURIComponent(id)}`;
 }
 
-/** Pictures as files, lists and objects as JSON; what is null or undefined is left out. */
+/** A form: pictures as files, lists and objects as JSON; null and undefined are left out. */
 function form(fields) {
   const data = new FormData();
   for (const [name, value] of Object.entries(fields)) {

@@ -1,11 +1,11 @@
-/** A fabric of the catalog, or a scan's answer, as a material of Three.js. */
+/** A Three.js material from a fabric of the catalog or from a scan's answer. */
 
 import { Color, RepeatWrapping, SRGBColorSpace, TextureLoader, Vector2 } from "./vendor/three.module.js";
 
 const MAPS = { map: "diffuseUrl", normalMap: "normalUrl", roughnessMap: "roughnessUrl", aoMap: "aoUrl" };
 const loader = new TextureLoader();
 
-/** The fabric's maps as textures that repeat, `tiles` times over a texture coordinate of 1. */
+/** The fabric's maps as repeating textures; `tiles` of them fit into a texture coordinate of 1. */
 export async function loadMaps(fabric, tiles) {
   const names = Object.keys(MAPS).filter((name) => fabric[MAPS[name]]);
   const textures = await Promise.all(names.map((name) => loader.loadAsync(fabric[MAPS[name]])));
@@ -19,7 +19,7 @@ export async function loadMaps(fabric, tiles) {
   return maps;
 }
 
-/** Gives a MeshPhysicalMaterial the maps and the fabric's finish; the maps that it had stay the caller's. */
+/** Gives a MeshPhysicalMaterial the fabric's maps and finish. The caller disposes of its previous maps. */
 export function dress(material, { roughness, metalness, material: finish = {} }, maps) {
   for (const name of Object.keys(MAPS)) material[name] = maps[name] ?? null;
   const { normalScale = [1, 1], sheenColor = [1, 1, 1], ...numbers } = finish;

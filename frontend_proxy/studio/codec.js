@@ -1,4 +1,4 @@
-/** How keyframes and answers travel: JSON with pictures in base64, or MessagePack with their bytes. */
+/** Encodes keyframes and decodes answers: JSON with pictures in base64, or MessagePack with raw bytes. */
 
 const JPEG = "image/jpeg";
 const PICTURES = ["camera_frame", "jacket_render", "mask"];

@@ -1,4 +1,4 @@
-/** A photo with its cloth's four corners, which pointer and arrow keys move. */
+/** A photo with the four corners of its cloth, which pointer and arrow keys can move. */
 
 import { el, svg } from "./dom.js";
 
@@ -9,7 +9,7 @@ const WHOLE = [
   [1, 1],
   [0, 1],
 ];
-const STEP = 0.005; // of the photo's side; with Shift ten times that
+const STEP = 0.005; // of the photo's side; ten times that with Shift
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const clamp = (value) => Math.min(1, Math.max(0, value));
@@ -22,7 +22,7 @@ export class Corners {
   #points = WHOLE;
   #onChange;
 
-  /** `onChange` is called when somebody has moved a corner. */
+  /** `onChange` is called after the user has moved a corner. */
   constructor(onChange) {
     this.#onChange = onChange;
     const drawing = svg(
@@ -44,13 +44,13 @@ export class Corners {
     return this.#points;
   }
 
-  /** null: the whole photo. */
+  /** null selects the whole photo. */
   set points(points) {
     this.#points = points ?? WHOLE;
     this.#draw();
   }
 
-  /** Resolves once the photo can be seen; rejects where the browser cannot show it. */
+  /** Resolves when the photo is visible; rejects if the browser cannot show it. */
   async load(url) {
     this.#image.src = url;
     await this.#image.decode();

@@ -1,22 +1,29 @@
-/** Elements without a framework. */
+/** Builds DOM elements without a framework. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * An HTML element. Attributes named `on…` with a function are listeners; `true` is an empty attribute; `false`,
- * null and undefined are left out, but for `aria-…`, where "false" means something. Children are nodes, text,
- * numbers, arrays of these; null and false are left out.
+ * null and undefined are left out, except `aria-…="false"`, which has a meaning. Children are nodes, text,
+ * numbers, or arrays of these; null and false are left out.
  */
 export function el(tag, attributes = {}, ...children) {
-  return furnish(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), attributes, children);
 }
 
-/** An SVG element, as `el`. */
+/** An SVG element; see `el`. */
 export function svg(tag, attributes = {}, ...children) {
-  return furnish(document.createElementNS(SVG, tag), attributes, children);
+  return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function furnish(node, attributes, children) {
+/** A server's message as a sentence: it begins with a capital letter and ends with a full stop. */
+export function sentence(message) {
+  const text = String(message ?? "Something went wrong");
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
+}
+
+function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on") && typeof value === "function") {
       node.addEventListener(name.slice(2), value);

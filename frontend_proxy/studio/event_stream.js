@@ -1,7 +1,7 @@
-/** Server-sent events of a fetched body: EventSource can neither POST nor send a header. */
+/** Reads server-sent events from a fetched body, because EventSource can neither POST nor send headers. */
 
 /**
- * Yields `{ event, data }` as they come; comments are passed over.
+ * Yields each `{ event, data }` when it arrives; comments are ignored.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  *
  * @param {ReadableStream<Uint8Array>} body
@@ -22,7 +22,7 @@ export async function* readEvents(body) {
       }
     }
   } finally {
-    reader.cancel().catch(() => {}); // the reader left early, or the request was aborted
+    reader.cancel().catch(() => {}); // the caller stopped reading, or the request was aborted
   }
 }
 

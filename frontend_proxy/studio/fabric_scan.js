@@ -1,16 +1,16 @@
-/** A photo of cloth, chosen, dropped or taken: its corners, what kind of cloth it is, and the scan. */
+/** The scan form: a photo of cloth (chosen, dropped or taken), its corners, and the kind of cloth. */
 
 import { Corners } from "./corners.js";
-import { el } from "./dom.js";
+import { el, sentence } from "./dom.js";
 
-const QUICK_SIZE = 512; // of the maps that are looked at; those of the catalog are larger
+const QUICK_SIZE = 512; // of the preview's maps; those in the catalog are larger
 const SAVED_SIZE = 1024;
 
 export class FabricScan {
   #studio;
   #photo = null;
   #url = null;
-  #moved = false; // the corners, by hand
+  #moved = false; // whether the user moved the corners
   #running = null; // an AbortController
   #corners = new Corners(() => this.#touched());
   #name = el("input", { id: "scan-name", maxlength: 120, placeholder: "My fabric" });
@@ -27,7 +27,7 @@ export class FabricScan {
       const input = el("input", { type: "file", accept: "image/*", class: "unseen", tabindex: -1, ...attributes });
       input.addEventListener("change", () => {
         if (input.files[0]) this.open(input.files[0]);
-        input.value = ""; // the same photo may be chosen again
+        input.value = ""; // so that the same photo can be chosen again
       });
       return input;
     };
@@ -43,7 +43,7 @@ export class FabricScan {
         el(
           "p",
           { class: "note", id: "corner-keys" },
-          "Drag the corners to the cloth's edges, or move one with the arrow keys (Shift: faster).",
+          "Drag each corner to a corner of the cloth, or select it and use the arrow keys (Shift moves it faster).",
         ),
       ),
       el(
@@ -61,7 +61,7 @@ export class FabricScan {
       { class: "card fabric-scan", "aria-labelledby": "scan-title" },
       el(
         "div",
-        { class: "scan-door" },
+        { class: "scan-head" },
         el(
           "div",
           {},
@@ -69,7 +69,7 @@ export class FabricScan {
           el(
             "p",
             { class: "note" },
-            "A photo of cloth, held flat in even light, becomes a material. Drop it here, or:",
+            "Turn a photo of cloth into a material. Lay the cloth flat, in even light. Drop the photo here, or:",
           ),
         ),
         el(
@@ -86,7 +86,7 @@ export class FabricScan {
     this.#acceptDrops();
   }
 
-  /** Looks for the cloth in `photo` and shows the material made of it. */
+  /** Scans `photo` and shows the corners that were found and the material. */
   async open(photo) {
     this.#photo = photo;
     this.#moved = false;
@@ -98,12 +98,12 @@ export class FabricScan {
       this.#listCloths(),
       this.#corners
         .load(this.#url)
-        .catch(() => this.#say("This browser cannot show the photo; the server may still read it.")),
+        .catch(() => this.#say("This browser cannot show the photo, but the server may be able to read it.")),
     ]);
     await this.#look();
   }
 
-  /** The server's description says which it knows. */
+  /** Lists the kinds of cloth that the server's OpenAPI description names. */
   async #listCloths() {
     if (this.#cloth.options.length) return;
     const api = await (await fetch("/openapi.json")).json();
@@ -138,7 +138,7 @@ export class FabricScan {
     this.#say(`“${answer.name}” is in the catalog.`);
   }
 
-  /** Null where it failed, which is said, or where a newer run took its place. */
+  /** The result of `work`; null if it failed, which is shown, or if a newer run replaced it. */
   async #run(doing, work) {
     this.#running?.abort();
     const running = (this.#running = new AbortController());
@@ -155,7 +155,7 @@ export class FabricScan {
     } catch (error) {
       if (running.signal.aborted) return null;
       const again = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-      this.#say(error.message + again, true);
+      this.#say(sentence(error.message) + again, true);
       return null;
     } finally {
       if (running === this.#running) this.#save.disabled = false;

@@ -1,7 +1,7 @@
-/** The fabric that the jacket is made of: its tile under a moving light, its maps, and how good its photo was. */
+/** The chosen fabric: its tile under a moving light, its maps, and how good its photo was. */
 
 import { isOwn } from "./catalog_grid.js";
-import { el } from "./dom.js";
+import { el, sentence } from "./dom.js";
 
 const MAPS = {
   diffuseUrl: "Base colour",
@@ -15,7 +15,7 @@ const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
-/** What of the report says something to a person. */
+/** The parts of the quality report that a visitor understands. */
 function figures({ quality = {}, tile_width_mm: tileWidth = quality.tile_width_mm }) {
   const repeat = quality.repeat_x?.period_mm;
   return [
@@ -37,7 +37,7 @@ export class FabricView {
   #maps = el("ul", { class: "maps" });
   #advice = el("div", { class: "advice", "aria-live": "polite" });
   #figures = el("dl", { class: "figures" });
-  #view = null; // a TileView, once it is needed
+  #view = null; // a TileView, made when it is needed
   #shown = false;
   #wantsMotion = !CALM.matches;
 
@@ -65,7 +65,7 @@ export class FabricView {
     this.#label();
   }
 
-  /** The panel is seen, or no longer: nothing is drawn behind another tab. */
+  /** Whether the panel is visible. Nothing is drawn while it is hidden. */
   set shown(shown) {
     this.#shown = shown;
     if (shown) this.#show();
@@ -78,7 +78,7 @@ export class FabricView {
     this.element.hidden = false;
     this.#title.textContent = fabric.name;
     this.#about.textContent =
-      fabric.description ?? fabric.tags?.join(", ") ?? "Not in the catalog yet. The jacket wears it already.";
+      fabric.description ?? fabric.tags?.join(", ") ?? "Not in the catalog yet. The jacket already shows it.";
     this.#maps.replaceChildren(
       ...Object.entries(MAPS)
         .filter(([field]) => fabric[field])
@@ -92,7 +92,7 @@ export class FabricView {
       await this.#draw(fabric);
     } catch (error) {
       this.#stage.replaceChildren(
-        el("p", { class: "note" }, error.message ?? "The fabric's maps could not be loaded."),
+        el("p", { class: "note" }, error.message ?? "The fabric's maps could not be loaded. Please try again."),
       );
     }
   }
@@ -120,12 +120,12 @@ export class FabricView {
             el(
               "ul",
               {},
-              advice.map((said) => el("li", {}, said)),
+              advice.map((text) => el("li", {}, sentence(text))),
             ),
           ]
-        : [el("p", { class: "good" }, "A good photo: there is nothing to improve.")]),
+        : [el("p", { class: "good" }, "This is a good photo: nothing needs to be improved.")]),
     );
-    const { tags } = this.#studio.fabric; // a scan that is not saved has none
+    const { tags } = this.#studio.fabric; // a scan that is not saved has no tags
     this.#advice.hidden = tags !== undefined && !isOwn(this.#studio.fabric);
   }
 
@@ -141,7 +141,7 @@ export class FabricView {
   }
 
   #point(event) {
-    if (!this.#view || this.#wantsMotion) return; // a light that is stopped follows the pointer
+    if (!this.#view || this.#wantsMotion) return; // a stopped light follows the pointer
     const box = this.#stage.getBoundingClientRect();
     this.#view.lightAt(
       (2 * (event.clientX - box.left)) / box.width - 1,

@@ -1,4 +1,4 @@
-/** Fabrics: the catalog, a scan of one's own cloth, and the one that the jacket is made of. */
+/** The Fabrics tab: a scan of the visitor's cloth, the catalog, and the chosen fabric. */
 
 import { CatalogGrid } from "./catalog_grid.js";
 import { FabricScan } from "./fabric_scan.js";

@@ -1,4 +1,4 @@
-/** The jacket on the person of a source's present frame. */
+/** Fits the jacket to the person in a source's current frame. */
 
 import { openSource } from "./camera.js";
 
@@ -6,32 +6,32 @@ const JPEG_QUALITY = 0.9;
 
 export class Fitting {
   source = null;
-  landmarks = null; // of the frame that was fitted last
-  fitted = false; // whether one of this source's frames was
-  poseMs = null; // what looking for the pose took; null where it is known
+  landmarks = null; // of the last fitted frame
+  fitted = false; // whether a frame of this source has been fitted
+  poseMs = null; // duration of the pose detection; null if the pose is known beforehand
 
   #jacket = null;
   #tracker = null;
   #frame = document.createElement("canvas");
   #next = document.createElement("canvas");
   #overlay = document.createElement("canvas");
-  #running = null; // which run it is
+  #running = null; // a Symbol for each run
   #stale = true;
   #fabric = null;
-  #wanted = null; // the kind of source
-  #last = Promise.resolve(); // the fit that was begun last
+  #wanted = null; // the kind of source that was requested last
+  #last = Promise.resolve(); // the fit that was started last
 
-  /** The jacket's render for the frame that was fitted last, transparent. */
+  /** The jacket's render for the last fitted frame, on a transparent background. */
   get overlay() {
     return this.#overlay;
   }
 
-  /** Takes frames from there from now on: "camera", "portrait" or "clip". Throws an Error that says why not. */
+  /** Takes frames from "camera", "portrait" or "clip" from now on. Throws an Error with the reason if it cannot. */
   async open(kind) {
     this.#wanted = kind;
     const source = await openSource(kind);
     if (this.#wanted !== kind) {
-      source.close(); // another was chosen meanwhile
+      source.close(); // another source was chosen meanwhile
       return;
     }
     this.close();
@@ -49,14 +49,14 @@ export class Fitting {
     this.source = null;
   }
 
-  /** Resolves once the jacket is of it. */
+  /** Resolves when the jacket shows the fabric. */
   async setFabric(fabric) {
     this.#fabric = fabric;
     await this.#jacket?.setFabric(fabric);
     this.#stale = true;
   }
 
-  /** Looks for the person in the present frame and draws the jacket on them; one frame after the other. */
+  /** Finds the person in the current frame and draws the jacket on them. Fits run one after the other. */
   fit() {
     this.#last = this.#last.catch(() => {}).then(() => this.#fit());
     return this.#last;
@@ -72,7 +72,7 @@ export class Fitting {
     const next = this.#next;
     next.getContext("2d").drawImage(source.element, 0, 0, source.width, source.height);
     const landmarks = await this.#look(source, next);
-    if (source !== this.source) return; // another was opened meanwhile
+    if (source !== this.source) return; // another source was opened meanwhile
     this.landmarks = landmarks;
     [this.#frame, this.#next] = [next, this.#frame];
     this.#jacket.render(landmarks, source.width, source.height);
@@ -98,7 +98,7 @@ export class Fitting {
     return landmarks;
   }
 
-  /** Fits frame after frame until `stop`; rests as long as a fit takes, so that a slow machine stays usable. */
+  /** Fits frame after frame until `stop`. Pauses as long as a fit takes, so that a slow machine stays usable. */
   async run(onError) {
     if (this.#running) return;
     const running = (this.#running = Symbol("running"));
@@ -115,7 +115,7 @@ export class Fitting {
     this.#running = null;
   }
 
-  /** The frame that was fitted last and its jacket, as a keyframe or a capture takes them. */
+  /** The last fitted frame and its jacket, as input of a keyframe or a capture. */
   async snapshot() {
     const { width, height } = this.#frame;
     const [cameraImage, overlayImage] = await Promise.all([

@@ -1,4 +1,4 @@
-/** A zipped jacket in Three.js, drawn over a person with nothing behind it. */
+/** A zipped jacket in Three.js, drawn on a transparent background to lie over a person. */
 
 import { readBody } from "./body.js";
 import { dress, loadMaps } from "./cloth.js";
@@ -23,7 +23,7 @@ import {
   WebGLRenderer,
 } from "./vendor/three.module.js";
 
-const TILE_MM = 120; // of a fabric that does not say how large its tile is
+const TILE_MM = 120; // default for a fabric without a known tile width
 const TRIM = 0xb4b4b4; // multiplies the cloth's colour on collar, cuffs and hem
 
 export class Jacket {
@@ -36,12 +36,12 @@ export class Jacket {
   #maps = {};
   #wanted = null;
 
-  /** Throws an Error where there is no WebGL. */
+  /** Throws an Error if there is no WebGL. */
   constructor() {
     try {
       this.#renderer = new WebGLRenderer({ alpha: true, antialias: true, powerPreference: "low-power" });
     } catch (error) {
-      throw new Error("This browser has no WebGL, which the jacket is drawn with.", { cause: error });
+      throw new Error("This browser does not support WebGL, which is needed to draw the jacket.", { cause: error });
     }
     const shared = { vertexColors: true, side: DoubleSide };
     this.#cloth = new MeshPhysicalMaterial({ ...shared, color: 0x8a8a8a, roughness: 0.85 });
@@ -54,7 +54,7 @@ export class Jacket {
     return this.#renderer.domElement;
   }
 
-  /** Of a catalog's fabric or a scan's answer; resolves once its maps are there. The newest call wins. */
+  /** Takes a fabric of the catalog or a scan's answer. Resolves when its maps are loaded; the newest call wins. */
   async setFabric(fabric) {
     this.#wanted = fabric;
     const tile = fabric.tile_width_mm ?? fabric.quality?.tile_width_mm ?? TILE_MM;
@@ -69,8 +69,8 @@ export class Jacket {
   }
 
   /**
-   * Draws it as the person in a frame of `width` × `height` pixels wears it, on `canvas`.
-   * Whether there was somebody to wear it; else the canvas is empty.
+   * Draws the jacket on `canvas` as the person in a frame of `width` × `height` pixels wears it.
+   * Returns whether there is a person; without one the canvas is empty.
    */
   render(landmarks, width, height) {
     const body = landmarks && readBody(landmarks, width, height);
@@ -103,7 +103,7 @@ export class Jacket {
     for (const [side, pocket] of [[1, parts.pockets[0]], [-1, parts.pockets[1]]]) {
       pocket.shape((share) => torsoPoint(body, 0.92 + 0.24 * share, side * (0.62 + 0.2 * share), 0.01), across, 0.02 * unit, 1);
     }
-    // The neck and the head: nothing is drawn of them, but what is behind them is out of sight.
+    // Neck and head are not drawn, but they hide what is behind them.
     const neck = new CatmullRomCurve3([body.middle, body.head]);
     parts.neck.shape((row, angle) => {
       const point = neck.getPoint(row).addScaledVector(across, Math.sin(angle) * 0.15 * unit);
@@ -164,7 +164,7 @@ export class Jacket {
   }
 }
 
-/** Teeth of a metal zip, one pair to a tile. */
+/** Teeth of a metal zip, one pair in each tile. */
 function zipTexture() {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: 64, height: 64 });

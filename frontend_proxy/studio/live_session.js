@@ -1,21 +1,21 @@
-/** One live session: keyframes out, the newest first, pictures in, over connections that come and go. */
+/** A live session: sends the newest keyframe, receives pictures, and reconnects when the connection is lost. */
 
 import { CODECS } from "./codec.js";
 
-const FIRST_WAIT_MS = 500; // before the second attempt; doubled with each, with jitter
+const FIRST_WAIT_MS = 500; // exponential backoff with jitter
 const LONGEST_WAIT_MS = 15_000;
-const ANSWER_WITHIN_MS = 30_000; // the server promises 5 s; after this the connection is dead
+const ANSWER_WITHIN_MS = 30_000; // the server promises 5 s; after this time the connection counts as dead
 
 /**
- * Latest wins: one keyframe is under way, the newest one waits, and a newer one takes its place. After a lost
- * connection it connects again, each time later, until `close`.
+ * Latest wins: one keyframe is in flight, the newest one waits, and a newer one replaces it. After a lost
+ * connection the session reconnects with exponential backoff, until `close`.
  *
  * `state`: "connecting", "open", "waiting" (to connect again), "closed".
  */
 export class LiveSession {
   sent = 0;
   answered = 0;
-  dropped = 0; // replaced by a newer one before they were sent
+  dropped = 0; // keyframes that a newer one replaced before they were sent
 
   #client;
   #codec;
@@ -29,9 +29,9 @@ export class LiveSession {
   #retry = null;
   #watchdog = null;
 
-  /** Use `LucyClient.connect`. Connects at once. */
+  /** Connects at once. Call `LucyClient.connect` instead of this constructor. */
   constructor(client, { protocol, onResult, onState, onError }) {
-    if (!CODECS[protocol]) throw new TypeError(`protocol is ${Object.keys(CODECS).join(" or ")}, not ${protocol}`);
+    if (!CODECS[protocol]) throw new TypeError(`protocol must be ${Object.keys(CODECS).join(" or ")}, not ${protocol}`);
     this.#client = client;
     this.#codec = CODECS[protocol];
     this.#listeners = { onResult, onState, onError };
@@ -42,7 +42,7 @@ export class LiveSession {
     return this.#state;
   }
 
-  /** A keyframe is sent when the one before it has been answered; until then a newer one replaces it. */
+  /** Sends a keyframe as soon as the previous one is answered. Until then a newer one replaces it. */
   send(keyframe) {
     if (this.#state === "closed") return;
     if (this.#newest) this.dropped += 1;
@@ -50,7 +50,7 @@ export class LiveSession {
     this.#flush();
   }
 
-  /** Ends it for good. Nothing is called afterwards. */
+  /** Ends the session. No listener is called afterwards. */
   close() {
     this.#listeners = {};
     this.#end();
@@ -85,12 +85,12 @@ export class LiveSession {
     try {
       message = await this.#codec.encode({ type: "keyframe", timestamp: Date.now(), ...keyframe, frame_id: frameId });
     } catch (error) {
-      this.#inFlight = null; // one picture that cannot be read is no reason to stop
+      this.#inFlight = null; // one unreadable picture must not stop the session
       this.#listeners.onError?.(error);
       this.#flush();
       return;
     }
-    if (socket.readyState !== WebSocket.OPEN) return; // `#lost` has forgotten it
+    if (socket.readyState !== WebSocket.OPEN) return; // `#lost` has reset the keyframe in flight
     socket.send(message);
     this.sent += 1;
     this.#watchdog = setTimeout(() => socket.close(), ANSWER_WITHIN_MS);
@@ -127,13 +127,13 @@ export class LiveSession {
     this.#retry = setTimeout(() => this.#open(), wait);
   }
 
-  /** A browser does not say why the upgrade was refused; an ordinary request does. */
+  /** Browsers do not tell why a WebSocket was refused, so ask with an ordinary request. */
   async #explain() {
     try {
       await this.#client.catalog({ tag: "none" });
     } catch (error) {
       this.#listeners.onError?.(error);
-      if (error.status === 401 || error.status === 403) this.#end(); // it will not get better by waiting
+      if (error.status === 401 || error.status === 403) this.#end(); // waiting does not help here
     }
   }
 

@@ -3,8 +3,8 @@
 import { BufferAttribute, BufferGeometry, Mesh, Vector3 } from "./vendor/three.module.js";
 
 /**
- * A tube of `rows` rings with `columns` sides, open at both ends. It is made once and shaped for every frame.
- * A ring begins and ends at the back, where its seam is out of sight.
+ * A tube of `rows` rings with `columns` sides, open at both ends. It is created once and reshaped for every frame.
+ * A ring begins and ends at the back, where its seam is hidden.
  */
 export class Tube extends Mesh {
   constructor(rows, columns, material) {

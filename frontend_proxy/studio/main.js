@@ -2,20 +2,20 @@
 
 import * as capture from "./capture.js";
 import { LucyClient } from "./client.js";
-import { el } from "./dom.js";
+import { el, sentence } from "./dom.js";
 import * as fabrics from "./fabrics.js";
 import * as server from "./server.js";
 import { Studio } from "./studio.js";
 import * as tryon from "./tryon.js";
 
 const PANELS = { tryon, capture, fabrics, server };
-const KEY = "lucy-api-key"; // in the session's storage
+const KEY = "lucy-api-key"; // in sessionStorage
 
 const byId = (id) => document.getElementById(id);
 
 const banner = {
   show(error) {
-    const text = error.status === 401 ? keyText() : error.message;
+    const text = error.status === 401 ? keyText() : sentence(error.message);
     const later = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
     const close = el("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => banner.hide() }, "✕");
     const key = error.status === 401 && el("button", { class: "quiet", onclick: askForKey }, "Enter the key");
@@ -67,7 +67,7 @@ function openFromAddress() {
 }
 
 function keyText() {
-  return studio.client.apiKey ? "The server does not know this API key." : "This server asks for an API key.";
+  return studio.client.apiKey ? "The server does not accept this API key." : "This server needs an API key.";
 }
 
 function askForKey() {
@@ -102,6 +102,6 @@ byId("key-dialog").addEventListener("close", useKey);
 addEventListener("hashchange", openFromAddress);
 addEventListener("unhandledrejection", (event) => studio.fail(event.reason));
 
-panels.tryon = tryon.mount(byId("panel-tryon"), studio); // whichever tab is open, a capture takes its picture
+panels.tryon = tryon.mount(byId("panel-tryon"), studio); // always mounted: a capture takes its picture from there
 openFromAddress();
 loadFabrics();

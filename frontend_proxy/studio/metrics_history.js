@@ -1,8 +1,8 @@
-/** The server's last minutes from what /metrics said at each poll: rates, and quantiles of a histogram's growth. */
+/** Rates and histogram quantiles over a sliding window of polls of /metrics. */
 
-const WINDOW = 5; // polls that a rate is taken over
+const WINDOW = 5; // polls
 
-/** Sum of the samples of that name whose labels fit. */
+/** The sum of the samples with that name and these labels. */
 export function total(samples, name, labels = {}) {
   const fits = (sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value);
   return samples.filter((sample) => sample.name === name && fits(sample)).reduce((sum, { value }) => sum + value, 0);
@@ -22,14 +22,14 @@ export class MetricsHistory {
     this.#polls = [];
   }
 
-  /** Growth of a counter by second; null before the second poll. */
+  /** A counter's increase per second; null before the second poll. */
   rate(name, labels) {
     const [first, last] = this.#ends();
     if (!last) return null;
     return (1000 * (total(last.samples, name, labels) - total(first.samples, name, labels))) / (last.at - first.at);
   }
 
-  /** As PromQL's histogram_quantile(share, increase(name_bucket)); null where nothing was observed. */
+  /** Like PromQL's histogram_quantile(share, increase(name_bucket)); null if nothing was observed. */
   quantile(share, name) {
     const [first, last] = this.#ends();
     if (!last) return null;
@@ -42,20 +42,20 @@ export class MetricsHistory {
     return this.#polls.length > 1 ? [this.#polls[0], this.#polls.at(-1)] : [];
   }
 
-  /** A counter that has shrunk began anew. */
+  /** Whether the server has restarted: then its counters are smaller than before. */
   #restarted(samples) {
     return total(samples, "lucy_http_requests_total") < total(this.#polls.at(-1).samples, "lucy_http_requests_total");
   }
 }
 
-/** Upper bound to cumulative count, from the lowest bound up. */
+/** A map from each upper bound to its cumulative count, sorted by bound. */
 function buckets(samples, name) {
   const found = samples.filter((sample) => sample.name === `${name}_bucket`);
   const bounded = found.map(({ labels, value }) => [labels.le === "+Inf" ? Infinity : Number(labels.le), value]);
   return new Map(bounded.sort(([a], [b]) => a - b));
 }
 
-/** Linear within the bucket; the last one, which has no end, gives its beginning. */
+/** Interpolates linearly within a bucket; the last bucket, which has no upper bound, gives its lower bound. */
 function quantileOf(share, grown) {
   const count = grown.at(-1)?.[1] ?? 0;
   if (count <= 0) return null;

@@ -1,4 +1,4 @@
-/** Prometheus' text format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+/** Parses Prometheus' text format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
 
 const SAMPLE = /^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
@@ -10,7 +10,7 @@ export function parseMetrics(text) {
   const samples = [];
   for (const line of text.split("\n")) {
     const [, name, labels = "", value] = line.match(SAMPLE) ?? [];
-    if (!name) continue; // a comment, or the end
+    if (!name) continue; // a comment or an empty line
     samples.push({ name, labels: parseLabels(labels), value: NUMBERS[value] ?? Number(value) });
   }
   return samples;

@@ -1,4 +1,4 @@
-/** The jacket's cut: where each piece's surface lies on a body. Lengths in shoulder widths. */
+/** The jacket's sewing pattern: the surface of each piece on a body. Lengths are in shoulder widths. */
 
 import { CatmullRomCurve3, Vector3 } from "./vendor/three.module.js";
 
@@ -6,7 +6,7 @@ const METRE = 1 / 0.36; // in shoulder widths
 export const HEM = 1.46; // below the shoulders
 export const COLLAR = [-0.18, -0.38];
 
-// Down the spine from the shoulders' line: half the width, half the depth.
+// Distance below the shoulder line, half the width, half the depth.
 const TORSO = [
   [-0.24, 0.19, 0.17],
   [-0.19, 0.25, 0.2],
@@ -21,7 +21,7 @@ const TORSO = [
   [1.4, 0.52, 0.275],
   [HEM, 0.515, 0.27],
 ];
-// Along an arm, 0 at the shoulder and 1 at the wrist: the radius.
+// Position along the arm (0 at the shoulder, 1 at the wrist), radius.
 const SLEEVE = [
   [0, 0.1],
   [0.05, 0.15],
@@ -36,7 +36,7 @@ const SLEEVE = [
 const NECK = [0.165, 0.175]; // the collar's half width and half depth
 const ROUND = 2.3; // exponent of the superellipse: a trunk is squarer than an ellipse
 
-/** Straight lines through a table's rows; `column` of them at `x`. */
+/** A table's `column` at `x`, interpolated between its rows. */
 function interpolate(table, x, column) {
   let row = 1;
   while (row < table.length - 1 && table[row][0] < x) row += 1;
@@ -51,7 +51,7 @@ function superellipse(angle, power) {
   return [Math.sign(sine) * Math.abs(sine) ** (2 / power), Math.sign(cosine) * Math.abs(cosine) ** (2 / power)];
 }
 
-/** The trunk's point at `distance` below the shoulders' line; the angle is 0 in front, π / 2 at the left arm. */
+/** A point of the trunk, `distance` below the shoulder line; the angle is 0 in front and π / 2 at the left arm. */
 export function torsoPoint(body, distance, angle, raised = 0) {
   const [sideways, forwards] = superellipse(angle, ROUND);
   const fold = torsoFold(distance, angle) + raised;
@@ -61,7 +61,7 @@ export function torsoPoint(body, distance, angle, raised = 0) {
   return point;
 }
 
-/** Creases towards the armpits and down the trunk, and the blouse above the hem's band. */
+/** Creases towards the armpits and down the trunk, and the fullness above the hem. */
 function torsoFold(distance, angle) {
   const below = Math.max(0, Math.min(1, (distance + 0.02) / 0.4));
   const band = Math.max(0, Math.min(1, (1.37 - distance) / 0.1));
@@ -87,7 +87,7 @@ export function torso(body) {
   };
 }
 
-/** A band over the trunk's lower end, knitted. */
+/** The knitted band at the trunk's lower end. */
 export function hem(body) {
   return (row, angle) => ({
     point: torsoPoint(body, 1.36 + row * (HEM - 1.36), angle, 0.006 + rib(angle, 60)),
@@ -110,7 +110,7 @@ export function collar(body) {
   };
 }
 
-/** The line of an arm: from inside the shoulder round its joint, by the elbow to the wrist. */
+/** The centre line of an arm: from inside the shoulder, around its joint, over the elbow to the wrist. */
 function armLine(body, { shoulder, elbow, wrist }) {
   const outwards = shoulder.clone().sub(body.middle).normalize();
   const begin = shoulder.clone().addScaledVector(outwards, -0.13 * body.unit).addScaledVector(body.down, 0.03 * body.unit);
@@ -125,7 +125,7 @@ export function sleeve(body, arm, { cuff = false } = {}) {
   const length = line.getLength() / body.unit;
   const frames = new Map();
 
-  /** The ring at a share of the line: its centre, and what is across it sideways and forwards. */
+  /** The ring at a position along the line: its centre, and its sideways and forward directions. */
   function ring(share) {
     let frame = frames.get(share);
     if (!frame) {

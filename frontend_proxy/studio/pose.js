@@ -1,16 +1,16 @@
-/** MediaPipe Pose: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker */
+/** Pose detection by MediaPipe Pose: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker */
 
-/** Loads and compiles about 12 MB, so only when a frame needs it. */
+/** Loads and compiles about 12 MB, so create it only when a frame needs it. */
 export class PoseTracker {
   #worker = new Worker("/studio/pose_worker.js");
   #waiting = new Map();
   #id = 0;
 
-  /** Throws an Error where the model does not start, for want of WebGL for instance. */
+  /** Throws an Error if the model does not start. */
   static async load() {
     const tracker = new PoseTracker();
     await new Promise((resolve, reject) => {
-      tracker.#worker.onerror = ({ message }) => reject(new Error(`The pose model does not start: ${message}`));
+      tracker.#worker.onerror = ({ message }) => reject(new Error(`The pose model could not be started: ${message}`));
       tracker.#worker.onmessage = ({ data }) => (data.ready ? resolve() : reject(new Error(data.error)));
     });
     tracker.#worker.onmessage = ({ data }) => tracker.#settle(data);

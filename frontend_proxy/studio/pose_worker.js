@@ -1,13 +1,13 @@
 /**
- * MediaPipe Pose on a thread of its own: a frame takes it 10 ms to seconds, and the page goes on meanwhile.
+ * Runs MediaPipe Pose in its own thread: a frame takes 10 ms to seconds, which must not block the page.
  *
- * Takes `{ id, picture }` with an ImageBitmap, answers `{ id, landmarks }` or `{ id, error }`; and once, before
- * all others, `{ ready: true }` or `{ error }`.
+ * Receives `{ id, picture }` with an ImageBitmap and answers `{ id, landmarks }` or `{ id, error }`. Its first
+ * message is `{ ready: true }` or `{ error }`.
  */
 
 const FOLDER = "/studio/vendor/pose/";
 
-// The library expects a page. It makes script elements and canvases of it, nothing else.
+// The library expects a page, but creates only script elements and canvases.
 self.window = self;
 self.document = {
   createElement: (tag) => (tag === "canvas" ? new OffscreenCanvas(1, 1) : new ScriptElement()),
@@ -32,7 +32,7 @@ let found = null;
 const canvas = new OffscreenCanvas(1, 1);
 const context = canvas.getContext("2d");
 const pose = new Pose({ locateFile: (name) => FOLDER + name });
-// On the CPU: its startup does not wait for shaders, and the graphics card is left to the jacket.
+// On the CPU: it starts without compiling shaders, and leaves the GPU to the jacket.
 pose.setOptions({
   modelComplexity: 0,
   smoothLandmarks: true,

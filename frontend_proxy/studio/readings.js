@@ -1,16 +1,16 @@
-/** What the last answer and the session say of themselves, as a definition list. */
+/** Facts about the last answer and the session, as a definition list. */
 
 import { el } from "./dom.js";
 
 const WHY = {
-  fewer_steps: "fewer steps, the server is busy",
+  fewer_steps: "fewer steps, because the server is busy",
   no_garment: "no jacket in the render",
   unusable_render: "the render could not be read",
-  model_unavailable: "the model is away",
+  model_unavailable: "the model is not available",
   deadline: "the model took too long",
   overloaded: "the server is overloaded",
 };
-const STATES = { connecting: "connecting …", open: "connected", waiting: "connecting again …", closed: "none" };
+const STATES = { connecting: "connecting …", open: "connected", waiting: "reconnecting …", closed: "not connected" };
 
 export class Readings {
   #values = {};
@@ -54,7 +54,7 @@ export class Readings {
     this.#set("dropped", String(dropped));
   }
 
-  /** @param landmarks of the last frame   @param milliseconds null where they were known */
+  /** @param landmarks of the last frame   @param milliseconds null if the landmarks were known beforehand */
   showPose(landmarks, milliseconds) {
     if (!landmarks) this.#set("pose", "nobody found");
     else this.#set("pose", milliseconds === null ? "marked by hand" : `MediaPipe, ${Math.round(milliseconds)} ms`);
@@ -65,8 +65,11 @@ export class Readings {
   }
 }
 
+/** The reason of a fallback in words; a reason that is new to this page as the server names it. */
+export const explain = (why) => WHY[why] ?? why;
+
 function reason({ reused, steps, mode_reason: why }) {
-  if (reused) return ", nothing has changed";
-  if (why) return `: ${WHY[why] ?? why}`;
+  if (reused) return ", reused because nothing has changed";
+  if (why) return `: ${explain(why)}`;
   return steps ? `, ${steps} steps` : "";
 }

@@ -1,4 +1,4 @@
-/** Server: whether it is well, what it serves with, and its last minutes in charts. */
+/** The Server tab: health, model and profile, and charts of the last three minutes. */
 
 import { Chart } from "./chart.js";
 import { el } from "./dom.js";
@@ -42,8 +42,8 @@ class Server {
   #charts = {
     keyframes: new Chart("Keyframes answered", ["answered"], perSecond),
     latency: new Chart("Latency of a keyframe", ["p50", "p95"], milliseconds),
-    inFlight: new Chart("Jobs in flight", ["keyframes", "captures"], count),
-    dropped: new Chart("Keyframes dropped for newer ones", ["dropped"], perSecond),
+    inFlight: new Chart("Requests in progress", ["keyframes", "captures"], count),
+    dropped: new Chart("Keyframes replaced by newer ones", ["dropped"], perSecond),
   };
 
   constructor(root, studio) {
@@ -74,7 +74,7 @@ class Server {
   hide() {
     this.#shown = false;
     clearTimeout(this.#timer);
-    this.#history.forget(); // what happens meanwhile is not seen
+    this.#history.forget(); // a rate over the hidden time would mislead
     for (const chart of Object.values(this.#charts)) chart.gap();
   }
 
@@ -97,7 +97,7 @@ class Server {
       ? "ready"
       : health.ai_model_loading
         ? "loading"
-        : (health.ai_model_error ?? "away");
+        : (health.ai_model_error ?? "not available");
     this.#say(health.status === "healthy" ? "Healthy" : "Degraded", health.status === "healthy" ? "good" : "warn");
     const facts = {
       Model: model,
@@ -111,7 +111,7 @@ class Server {
     );
   }
 
-  /** A screen reader is told of a change, not of every poll. */
+  /** Changes the text only if it differs, so that a screen reader does not read every poll. */
   #say(text, how) {
     if (this.#state.textContent !== text) this.#state.textContent = text;
     this.#state.className = `health ${how}`;

@@ -1,4 +1,4 @@
-/** The picture: the live view with the jacket's render on it, and over its right part the server's answer. */
+/** The live view with the jacket's render, and the server's answer over its right part. */
 
 import { el } from "./dom.js";
 
@@ -12,7 +12,7 @@ export class Stage {
     min: 0,
     max: 100,
     value: 50,
-    "aria-label": "Where the live render ends and the photograph begins",
+    "aria-label": "Border between the live render and the photo",
     oninput: () => this.#place(),
   });
 
@@ -31,7 +31,7 @@ export class Stage {
     this.clear();
   }
 
-  /** Before the first frame of another source. */
+  /** Call it before the first frame of another source. */
   open({ width, height, mirrored }) {
     for (const canvas of [this.#live, this.#result]) Object.assign(canvas, { width, height });
     this.element.style.setProperty("--aspect", `${width} / ${height}`);
@@ -54,14 +54,14 @@ export class Stage {
     this.element.classList.add("answered");
   }
 
-  /** There is no answer any more. */
+  /** Hides the last answer. */
   clear() {
     this.element.classList.remove("answered");
   }
 
-  /** What keeps the picture from being there; nothing for no text. */
+  /** Shows why there is no picture; an empty text hides the note. */
   note(text = "") {
-    if (this.#note.textContent !== text) this.#note.textContent = text; // it is read aloud
+    if (this.#note.textContent !== text) this.#note.textContent = text; // a screen reader reads every change
     this.#note.hidden = !text;
   }
 

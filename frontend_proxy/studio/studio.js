@@ -1,25 +1,25 @@
-/** What the page's panels share: the client, the chosen fabric, the picture of this moment. */
+/** State that the page's panels share: the client, the chosen fabric, the current picture. */
 
 export class Studio extends EventTarget {
   /** @param {{ client: import("./client.js").LucyClient, banner: HTMLElement, status: HTMLElement }} parts */
   constructor({ client, banner, status }) {
     super();
     this.client = client;
-    this.fabric = null; // of the catalog, or a scan's answer
+    this.fabric = null; // from the catalog, or a scan's answer
     this.fabrics = [];
-    this.source = null; // camera.js
-    this.tryon = null; // tryon.js, which gives `capture`
+    this.source = null; // see camera.js
+    this.tryon = null; // see tryon.js; it implements `capture`
     this.banner = banner;
     this.status = status;
   }
 
-  /** The jacket is made of it from now on. Event `fabric`. */
+  /** Chooses the jacket's fabric. Dispatches `fabric`. */
   selectFabric(fabric) {
     this.fabric = fabric;
     this.dispatchEvent(new CustomEvent("fabric", { detail: fabric }));
   }
 
-  /** Fetches the catalog. Event `fabrics`. */
+  /** Fetches the catalog. Dispatches `fabrics`. */
   async reloadFabrics() {
     this.fabrics = await this.client.catalog();
     this.dispatchEvent(new CustomEvent("fabrics", { detail: this.fabrics }));
@@ -27,21 +27,21 @@ export class Studio extends EventTarget {
   }
 
   /**
-   * The present frame, the jacket's render over it (a transparent PNG) and the pose.
+   * The current frame, the jacket's render over it (a transparent PNG) and the pose.
    *
    * @returns {Promise<{ cameraImage: Blob, overlayImage: Blob, landmarks: object[] | null, width: number, height: number }>}
    */
   capture() {
-    if (!this.tryon) return Promise.reject(new Error("Open “Try on” first: it starts the camera or the sample."));
+    if (!this.tryon) return Promise.reject(new Error("Please open “Try on” first: it starts the camera or the sample."));
     return this.tryon.capture();
   }
 
-  /** For screen readers. */
+  /** Tells screen readers. */
   announce(text) {
     this.status.textContent = text;
   }
 
-  /** Shows the error to everyone. Event `error`. */
+  /** Shows the error in the banner. Dispatches `error`. */
   fail(error) {
     this.banner.show(error);
     this.dispatchEvent(new CustomEvent("error", { detail: error }));

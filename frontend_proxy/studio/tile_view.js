@@ -1,4 +1,4 @@
-/** A fabric's tile three by three, flat, under a light that moves: seams and relief show. */
+/** A flat area of three by three tiles under a moving light, which shows seams and relief. */
 
 import { dress, loadMaps } from "./cloth.js";
 import {
@@ -15,7 +15,7 @@ import {
 const TILES = 3;
 const SIDE = 480; // pixels
 const FRAME_MS = 40; // the light moves slowly
-const TURN_MS = 7000; // of the light around the cloth
+const TURN_MS = 7000; // for one turn of the light around the cloth
 const LIGHT = { radius: 0.9, height: 0.8, start: 2.2 }; // the cloth is 2 wide; radians
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -31,12 +31,12 @@ export class TileView {
   #angle = LIGHT.start;
   #moving = false;
 
-  /** Throws an Error where there is no WebGL. */
+  /** Throws an Error if there is no WebGL. */
   constructor() {
     try {
       this.#renderer = new WebGLRenderer({ antialias: true, powerPreference: "low-power" });
     } catch (error) {
-      throw new Error("This browser has no WebGL, which the fabric is drawn with.", { cause: error });
+      throw new Error("This browser does not support WebGL, which is needed to draw the fabric.", { cause: error });
     }
     this.#renderer.setSize(SIDE, SIDE, false);
     this.#camera.position.z = 3;
@@ -51,7 +51,7 @@ export class TileView {
     return this.#renderer.domElement;
   }
 
-  /** Resolves once it is drawn; the newest call wins. */
+  /** Resolves when the fabric is drawn; the newest call wins. */
   async show(fabric) {
     this.#wanted = fabric;
     const maps = await loadMaps(fabric, TILES);
@@ -67,20 +67,20 @@ export class TileView {
     return this.#moving;
   }
 
-  /** Lets the light go round, or stops it where it is. */
+  /** Starts the light's movement, or stops it where it is. */
   set moving(moving) {
     if (moving === this.#moving) return;
     this.#moving = moving;
     if (moving) this.#turn();
   }
 
-  /** The light over one place of the cloth, its centre being (0, 0) and its corners (±1, ±1), up positive. */
+  /** Moves the light over a point of the cloth: (0, 0) is its centre, (1, 1) its upper right corner. */
   lightAt(x, y) {
     this.#angle = Math.atan2(y, x);
     this.#draw(x, y);
   }
 
-  /** Rests twice as long as a picture takes, so that a machine without a GPU stays usable. */
+  /** Pauses twice as long as a frame takes, so that a machine without a GPU stays usable. */
   async #turn() {
     while (this.#moving) {
       const began = performance.now();

@@ -1,4 +1,4 @@
-/** Try on: a source of frames, the jacket on it, keyframes out and photographs in. */
+/** The Try on tab: fits the jacket to a source of frames, sends keyframes, shows the answers. */
 
 import { el } from "./dom.js";
 import { Fitting } from "./fitting.js";
@@ -7,11 +7,11 @@ import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip" };
-const PACES = { interval: "every 1.5 s", fast: "as fast as they come" };
+const PACES = { interval: "every 1.5 s", fast: "as fast as possible" };
 const INTERVAL_MS = 1500;
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
-const LOOKING = "Looking for you. The pose model loads once, which takes a moment.";
-const NOBODY = "Nobody to dress yet: step back until both shoulders are in the picture.";
+const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
+const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
 const LONGEST_ANSWER_MS = 6000; // the server promises one within 5 s
 
 export function mount(root, studio) {
@@ -27,9 +27,9 @@ class TryOn {
   #shown = false;
   #paused = false;
   #drawing = 0; // the animation frame's request
-  #note = ""; // what went wrong with the picture
-  #opened = null; // a promise: the source is there
-  #since = 0; // Date.now() at the last change of jacket or picture
+  #note = ""; // the last problem with the picture
+  #opened = null; // a promise: the source is open
+  #since = 0; // Date.now() at the last change of jacket or source
   #wake = () => {}; // ends the pause before the next keyframe
   #source = choice("Picture", SOURCES, () => this.#open(this.#source.value));
   #pace = choice("Keyframes", PACES, () => this.#wake());
@@ -74,7 +74,7 @@ class TryOn {
     this.#disconnect();
   }
 
-  /** See Studio.capture. */
+  /** Implements Studio.capture. */
   async capture() {
     this.#opened ??= this.#open(this.#source.value);
     await this.#opened;
@@ -82,14 +82,14 @@ class TryOn {
     return this.#fitting.snapshot();
   }
 
-  /** A camera that is not there leaves the sample portrait. */
+  /** Opens a source; without a camera the sample portrait. */
   async #open(kind) {
     this.#note = "";
     try {
       await this.#fitting.open(kind);
     } catch (error) {
       if (kind !== "camera") throw error;
-      this.#note = `${error.message} This is the sample portrait.`;
+      this.#note = `${error.message} Showing the sample portrait instead.`;
       this.#source.value = "portrait";
       await this.#fitting.open("portrait");
     }
@@ -111,7 +111,7 @@ class TryOn {
     this.#begin();
   }
 
-  /** Answers to what was sent before now are of another jacket or another picture. */
+  /** Ignores answers to earlier keyframes: they show another jacket or another source. */
   #begin() {
     this.#since = Date.now();
     this.#stage.clear();
@@ -126,11 +126,11 @@ class TryOn {
     this.#drawing = requestAnimationFrame(() => this.#draw());
   }
 
-  /** What is being waited for. */
+  /** A note on what the page waits for. */
   #progress() {
     const { source, landmarks, fitted } = this.#fitting;
     if (!source) return "Loading …";
-    if (!fitted) return source.landmarks ? "Sewing the jacket …" : LOOKING;
+    if (!fitted) return source.landmarks ? "Preparing the jacket …" : LOOKING;
     return landmarks ? "" : NOBODY;
   }
 
@@ -160,12 +160,12 @@ class TryOn {
 
   #toggle() {
     this.#paused = !this.#paused;
-    this.#live.textContent = this.#paused ? "Go on" : "Pause";
+    this.#live.textContent = this.#paused ? "Resume" : "Pause";
     if (this.#paused) this.#disconnect();
     else this.#connect();
   }
 
-  /** Keyframes at the chosen pace, as long as the session is the present one. */
+  /** Sends keyframes at the chosen pace, while `session` is the current one. */
   async #send(session) {
     while (session === this.#session) {
       const { source, landmarks } = this.#fitting;
