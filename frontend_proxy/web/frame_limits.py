@@ -4,7 +4,7 @@ from websockets.frames import Opcode
 
 CONTROL_OPCODES = (Opcode.PING, Opcode.PONG, Opcode.CLOSE)
 
-# A control frame has at most 125 bytes (RFC 6455, section 5.5), so this also limits them to 1250 bytes a second.
+# A control frame has at most 125 bytes (RFC 6455, section 5.5), so this also limits them to 1250 bytes/s.
 CONTROL_FRAMES_PER_S, CONTROL_FRAMES_BURST = 10, 50
 MESSAGES_PER_S, MESSAGES_BURST = 60, 120  # of one connection; clients send one keyframe every 1.5 to 2 s
 ADDRESS_MESSAGES_PER_S, ADDRESS_MESSAGES_BURST = 600, 1200  # of all connections of one address
