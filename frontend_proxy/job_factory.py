@@ -82,7 +82,7 @@ class JobFactory:
         }
 
     async def _name(self, fabric_id: str) -> str | None:
-        """The fabric's name, or None. Saved fabrics are read in a thread: a slow disk must block nobody else."""
+        """The fabric's name, or None. Saved fabrics are read in a thread, because disks may be slow."""
         fabric = self._catalog.built_in.get(fabric_id)
         if fabric is None:
             with suppress(CatalogError, OSError, TimeoutError):  # a failing or hanging disk or bucket

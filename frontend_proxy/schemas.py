@@ -6,83 +6,23 @@ null poses and landmarks, NaN, images with or without the `data:` prefix, unknow
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES
 from frontend_proxy.errors import ErrorBody, InvalidInput
-from frontend_proxy.images import from_base64, to_data_uri
+from frontend_proxy.field_types import (
+    Echoed,
+    FromJson,
+    Id,
+    ImageBytes,
+    JpegDataUri,
+    OptionalImageBytes,
+    RenderBytes,
+)
 from frontend_proxy.parsing import parse_json
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
-MAX_ID = 128  # characters of a string that becomes a key or part of a log line
-MAX_ECHO = 4096  # characters and values of a field that is sent back as it came
-
-
-def _image(value: object) -> object:
-    if value is None:
-        raise ValueError("an image is needed here (a data URI or base64), not null")
-    return from_base64(value) if isinstance(value, str) else value
-
-
-def _optional_image(value: object) -> object:
-    return from_base64(value) if isinstance(value, str) else value
-
-
-def _image_or_unusable(value: object) -> object:
-    """Empty bytes if it is not base64: an empty canvas's `toDataURL()` is `data:,`."""
-    try:
-        return from_base64(value) if isinstance(value, str) else value
-    except ValueError:
-        return b""
-
-
-def _json(value: object) -> object:
-    """Parses text: form fields hold lists and objects as JSON."""
-    return parse_json(value) if isinstance(value, str) else value
-
-
-def is_small(value: object) -> bool:
-    """Whether a JSON value has at most `MAX_ECHO` characters and values."""
-    size, rest = 0, [value]
-    while rest and size <= MAX_ECHO:
-        item = rest.pop()
-        size += len(item) if isinstance(item, str | bytes) else 1
-        if isinstance(item, dict):
-            rest += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            rest += item
-    return size <= MAX_ECHO
-
-
-def _small(value: object) -> object:
-    if not is_small(value):
-        raise ValueError(f"more than {MAX_ECHO:,} characters and values; send a shorter one")
-    return value
-
-
-IMAGE_SCHEMA = {
-    "type": "string",
-    "format": "image",
-    "description": "JPEG, PNG or WebP, as a data URI or in bare base64; in a form a file",
-}
-Echoed = Annotated[Any, AfterValidator(_small)]
-Id = Annotated[str, Field(max_length=MAX_ID)]
-ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(IMAGE_SCHEMA)]
-JpegDataUri = Annotated[
-    bytes,
-    PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
-]
 
 
 class Landmark(BaseModel):
@@ -131,8 +71,8 @@ class Keyframe(TryOn):
     frame_id: Echoed = None
     session_id: Id | None = None
     camera_frame: ImageBytes
-    jacket_render: Annotated[bytes | None, BeforeValidator(_image_or_unusable)] = None
-    mask: Annotated[bytes | None, BeforeValidator(_optional_image)] = None
+    jacket_render: RenderBytes = None
+    mask: OptionalImageBytes = None
     quality: Literal["low", "medium", "high"] = "medium"
 
 
@@ -142,7 +82,7 @@ class Capture(TryOn):
     The samples' seeds count up from `seed`. `webhook_url` is notified when an asynchronous capture ends.
     """
 
-    pose: Annotated[Pose | None, BeforeValidator(_json)] = None
+    pose: Annotated[Pose | None, FromJson] = None
     user_image: ImageBytes
     jacket_render: ImageBytes
     num_samples: int = Field(1, ge=1, le=4)
@@ -156,7 +96,7 @@ class ScanRequest(BaseModel):
     image: ImageBytes
     name: str | None = Field(None, max_length=120)  # as in the catalog
     save: bool = False
-    corners: Annotated[list[tuple[float, float]] | None, BeforeValidator(_json)] = None
+    corners: Annotated[list[tuple[float, float]] | None, FromJson] = None
     fabric_class: Id | None = Field(None, json_schema_extra={"enum": [*FABRIC_CLASSES, None]})
     size: int | None = Field(None, json_schema_extra={"enum": [*SIZES, None]})
     physical_width_mm: float | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 10_000})

@@ -130,11 +130,15 @@ class Settings(BaseSettings):
         500, ge=1, description="of them, sockets of one address; beyond: 429"
     )
     head_timeout_s: float = Field(10.0, gt=0, description="seconds that a request's head may take to arrive")
-    body_timeout_s: float = Field(60.0, gt=0, description="seconds that a request's body may take to arrive")
+    body_timeout_s: float = Field(
+        60.0, gt=0, description="seconds that a request's body or a WebSocket message may take to arrive"
+    )
     max_image_bytes: int = Field(10 * 2**20, ge=1, description="bytes of one image, after base64")
     max_image_pixels: int = Field(25_000_000, ge=1, description="pixels of one image, by its header")
     max_steps: int = Field(50, ge=1, description="maximum of the denoising steps that a client may request")
-    max_keyframes: int = Field(32, ge=1, description="keyframes at Triton at once; beyond: plain composites")
+    max_keyframes: int = Field(
+        32, ge=1, description="keyframes at Triton at once; beyond: they wait briefly, then plain composites"
+    )
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
     max_worker_memory_bytes: int = Field(

@@ -5,7 +5,14 @@ import time
 import msgpack
 import pytest
 
-from frontend_proxy.parsing import LARGE, MAX_LENGTH, MAX_VALUES, run_in_thread_if_large, parse_json, parse_msgpack
+from frontend_proxy.parsing import (
+    LARGE,
+    MAX_LENGTH,
+    MAX_VALUES,
+    parse_json,
+    parse_msgpack,
+    run_in_thread_if_large,
+)
 
 TEN_MB = 10 * 2**20
 

@@ -7,15 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend_proxy.errors import InvalidInput
+from frontend_proxy.field_types import MAX_ECHO, MAX_ID, is_small
 from frontend_proxy.schemas import (
-    MAX_ECHO,
-    MAX_ID,
     Capture,
     ErrorMessage,
     Keyframe,
     KeyframeResult,
     ScanRequest,
-    is_small,
     parse_object,
     validate,
 )

@@ -1,0 +1,71 @@
+"""Types of the wire contract's fields: images, ids, and values that are sent back as they came."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from frontend_proxy.images import from_base64, to_data_uri
+from frontend_proxy.parsing import parse_json
+
+MAX_ID = 128  # characters of a string that becomes a key or part of a log line
+MAX_ECHO = 4096  # characters and values of a field that is sent back as it came
+
+
+def _image(value: object) -> object:
+    if value is None:
+        raise ValueError("an image is needed here (a data URI or base64), not null")
+    return from_base64(value) if isinstance(value, str) else value
+
+
+def _optional_image(value: object) -> object:
+    return from_base64(value) if isinstance(value, str) else value
+
+
+def _image_or_unusable(value: object) -> object:
+    """Empty bytes if it is not base64: an empty canvas's `toDataURL()` is `data:,`."""
+    try:
+        return from_base64(value) if isinstance(value, str) else value
+    except ValueError:
+        return b""
+
+
+def _json(value: object) -> object:
+    """Parses text: form fields hold lists and objects as JSON."""
+    return parse_json(value) if isinstance(value, str) else value
+
+
+def is_small(value: object) -> bool:
+    """Whether a JSON value has at most `MAX_ECHO` characters and values."""
+    size, rest = 0, [value]
+    while rest and size <= MAX_ECHO:
+        item = rest.pop()
+        size += len(item) if isinstance(item, str | bytes) else 1
+        if isinstance(item, dict):
+            rest += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            rest += item
+    return size <= MAX_ECHO
+
+
+def _small(value: object) -> object:
+    if not is_small(value):
+        raise ValueError(f"more than {MAX_ECHO:,} characters and values; send a shorter one")
+    return value
+
+
+_IMAGE_SCHEMA = {
+    "type": "string",
+    "format": "image",
+    "description": "JPEG, PNG or WebP, as a data URI or in bare base64; in a form a file",
+}
+Echoed = Annotated[Any, AfterValidator(_small)]
+Id = Annotated[str, Field(max_length=MAX_ID)]
+ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(_IMAGE_SCHEMA)]
+JpegDataUri = Annotated[
+    bytes,
+    PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
+]
+OptionalImageBytes = Annotated[bytes | None, BeforeValidator(_optional_image)]
+RenderBytes = Annotated[bytes | None, BeforeValidator(_image_or_unusable)]
+FromJson = BeforeValidator(_json)
