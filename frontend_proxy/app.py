@@ -131,6 +131,7 @@ def create_app(
             Middleware(
                 Cors,
                 allow_origins=settings.cors_origins,
+                allow_private_network=True,  # a shop on https may call a server in the local network
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=[request_id.HEADER, "ETag", "Location", "Preference-Applied", "Retry-After"],

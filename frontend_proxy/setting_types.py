@@ -15,9 +15,13 @@ from frontend_proxy.triton.addresses import check_address
 
 
 def _split(value: object) -> object:
-    """`a, b` as a list: an environment variable is one text."""
+    """`a, b` or `["a", "b"]`, as templates of other frameworks write it, as a list."""
     if isinstance(value, str):
-        return [part.strip().rstrip("/") for part in value.split(",") if part.strip()]
+        text = value.strip()
+        if text.startswith("[") and text.endswith("]"):
+            text = text[1:-1]
+        parts = (part.strip().strip("\"'").strip() for part in text.split(","))
+        return [part.rstrip("/") for part in parts if part]
     return value
 
 
@@ -27,7 +31,9 @@ def _normal_origin(value: str) -> str:
         return value
     origin = parse_origin(value)
     if origin is None:
-        raise ValueError(f"{value!r} is not an origin, such as https://shop.example")
+        raise ValueError(
+            f"{value!r} is not an origin: write scheme and host alone, such as https://shop.example"
+        )
     return str(origin)
 
 

@@ -45,6 +45,19 @@ def test_origins_are_separated_by_commas_and_normalised(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '["https://a.example","https://B.example"]',
+        "['https://a.example', 'https://b.example/']",
+        "https://A.example , https://b.example:443",
+    ],
+)
+def test_lists_are_understood_as_other_frameworks_write_them(monkeypatch, text):
+    monkeypatch.setenv("CORS_ORIGINS", text)
+    assert Settings().cors_origins == ["https://a.example", "https://b.example"]
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("PORT", "70000"),
