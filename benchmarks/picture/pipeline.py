@@ -1,8 +1,4 @@
-"""`preprocess` and `postprocess` in this process, with a stand-in for the networks.
-
-Their modules import each other by bare name, as Triton's Python stub has it: run with the two model folders
-on PYTHONPATH (`make bench-picture` does).
-"""
+"""`preprocess` and `postprocess` in this process, with a stand-in for the networks."""
 
 import json
 import time
