@@ -10,6 +10,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -114,10 +115,9 @@ class Deliveries:
                 attempt = self._background.task("webhook delivery", self._attempt(delivery))
                 self._attempts.add(attempt)
                 attempt.add_done_callback(self._attempts.discard)
-            try:
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):  # `wait_for` loses a cancel that comes with the event (Python 3.11)
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
 
     async def _attempt(self, delivery: Delivery) -> None:
         try:

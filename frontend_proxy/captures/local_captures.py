@@ -148,8 +148,8 @@ class LocalCaptures:
             runs = {run.task for run in self._runs.values() if run.task}
             if runs:
                 await asyncio.wait(runs, timeout=DRAIN_S)
-            await end_tasks({sweeper, *runs})
-            await end_tasks(self.deliveries.tasks)
+            await end_tasks(lambda: {sweeper, *runs})
+            await end_tasks(lambda: self.deliveries.tasks)
             self._waiting.release_all()
 
     async def _sweep(self) -> None:

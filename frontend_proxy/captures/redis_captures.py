@@ -113,8 +113,8 @@ class RedisCaptures:
         try:
             yield
         finally:
-            await end_tasks(self._worker.tasks | self._waits)
-            await end_tasks(self.deliveries.tasks)
+            await end_tasks(lambda: self._worker.tasks | self._waits)
+            await end_tasks(lambda: self.deliveries.tasks)
             await self._redis.aclose()
 
     async def _wait(self, run: CaptureRun) -> None:

@@ -114,7 +114,8 @@ class CaptureRun:
         self.task.add_done_callback(lambda task: self._changed.set())
         while not self.task.done():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), silence_s)
+                async with asyncio.timeout(silence_s):
+                    await self._changed.wait()
             if self.task.done():
                 return
             if self._changed.is_set() and self.progress:

@@ -1,6 +1,7 @@
 """What `/virtual-tryon` needs of the captures' storage and execution."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -67,10 +68,10 @@ class CaptureService(Protocol):
         ...
 
 
-async def end_tasks(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel them and wait for their end. Those that go on are cancelled again after a second: redis-py loses
-    a cancel that comes while it connects."""
-    while tasks:
-        for task in tasks:
+async def end_tasks(tasks: Callable[[], set[asyncio.Task[None]]]) -> None:
+    """Cancel the tasks and wait for their end; again after a second for those that go on, or that those have
+    started: redis-py loses a cancel that comes while it connects."""
+    while running := {task for task in tasks() if not task.done()}:
+        for task in running:
             task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=1)
+        await asyncio.wait(running, timeout=1)

@@ -131,6 +131,19 @@ async def test_a_dead_receiver_holds_up_no_other(
     assert webhooks.most["shop.test"] <= deliveries.MAX_ATTEMPTS_PER_HOST
 
 
+async def test_the_queue_ends_while_attempts_run(webhooks: Any, store: FakeStore) -> None:
+    """Each attempt that ends wakes the loop, which must not lose its own cancel."""
+    webhooks.hang = {"dead.test"}
+    for _ in range(20):
+        background = Background()
+        queue = Deliveries(webhooks, store, background)
+        store.due = [Delivery(f"{n}", "https://dead.test/", b"") for n in range(4)]
+        queue.wake()
+        await until(lambda: not store.due)
+        async with asyncio.timeout(5):
+            await background.close()
+
+
 async def test_attempts_are_limited_in_total(
     queue: Deliveries, store: FakeStore, webhooks: FakeWebhooks
 ) -> None:
