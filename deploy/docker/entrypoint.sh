@@ -1,8 +1,11 @@
 #!/bin/sh
-# `tritonserver …` serves /models; anything else is what `python -m export` is told, and lands in /models.
+# `tritonserver …` serves /models; all other arguments are passed to `python -m export`, which writes to /models.
 set -eu
 if [ "${1:-}" = tritonserver ]; then
-    exec "$@"
+    umask 077
+    # As serving/triton_server.py: nobody may load code, map memory or write files through Triton.
+    token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+    exec "$@" "--grpc-restricted-protocol=shared-memory,model-repository,trace,logging:token=$token"
 fi
 cp -R /app/model_repository/. /models/    # the hand-written configurations of this image's version
 exec python3 -m export "$@" --repository /models

@@ -1,13 +1,10 @@
 # syntax=docker/dockerfile:1.7
-# The proxy: no torch, no Triton, about 400 MB.
+# The proxy, without torch and Triton: about 400 MB.
 FROM python:3.12.11-slim-bookworm AS packages
 RUN python -m venv /opt/venv
-COPY pyproject.toml requirements.lock /tmp/
-# The names from pyproject.toml, their versions from the lock.
+COPY requirements-proxy.lock /tmp/
 RUN --mount=type=cache,target=/var/cache/pip \
-    python -c "import tomllib; print(*tomllib.load(open('/tmp/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-    > /tmp/packages.txt && \
-    /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/packages.txt redis obstore opentelemetry-exporter-otlp-proto-http -c /tmp/requirements.lock
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/requirements-proxy.lock
 
 FROM python:3.12.11-slim-bookworm
 RUN useradd --uid 10001 --create-home lucy && mkdir -p /app/data && chown lucy /app/data

@@ -1,9 +1,9 @@
-"""Triton as a service of systemd (Type=notify): says when the models are loaded, and that they live.
+"""Triton as a service of systemd (Type=notify): reports when the models are loaded, and that they still run.
 
     python deploy/systemd/triton_service.py --repository model_repository --profile cpu --build build
 
-Triton goes on calling a Python model ready whose process has died, and does not start it again. So this tells
-systemd's watchdog that all is well only while it is; otherwise systemd starts Triton anew.
+Triton still reports a Python model as ready when its process has died, and does not restart it. So this
+program notifies systemd's watchdog only while every model's process runs; otherwise systemd restarts Triton.
 """
 
 import argparse
@@ -12,11 +12,12 @@ import os
 import signal
 import socket
 import sys
-import urllib.request
 from pathlib import Path
 
 from serving.child import Child
 from serving.errors import CannotServe
+from serving.ready import TritonReadiness
+from serving.settings import load_settings
 from serving.triton_server import TritonServer
 
 EVERY_S = 2.0
@@ -24,7 +25,7 @@ EXIT_TIMEOUT_S = 10  # more than Triton's own --exit-timeout-secs
 
 
 def notify(message: str) -> None:
-    """sd_notify(3), without its library; nothing where systemd has not asked for it."""
+    """sd_notify(3) without its library; does nothing unless systemd asked for it."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
@@ -32,48 +33,42 @@ def notify(message: str) -> None:
             channel.send(message.encode())
 
 
-def ready(http_port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/v2/health/ready", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-async def watch(triton: Child, http_port: int) -> None:
-    """Until Triton ends: READY=1 once, then WATCHDOG=1 while it is ready and no model's process has died."""
+async def watch(triton: Child, server: TritonServer) -> None:
+    """Until Triton ends: sends READY=1 once, then WATCHDOG=1 while Triton is ready and every process runs."""
     models: set[int] = set()
-    ended = asyncio.create_task(triton.ended())
-    while not ended.done():
-        if await asyncio.to_thread(ready, http_port):
-            if not models:
-                models = triton.children()
-                notify("READY=1\nSTATUS=The models are loaded")
-            if models <= triton.children():
-                notify("WATCHDOG=1")
-            else:
-                notify("STATUS=The process of a model died")
-        await asyncio.wait({ended}, timeout=EVERY_S)
+    ended = asyncio.create_task(triton.wait())
+    async with TritonReadiness(server.grpc_address) as readiness:
+        while not ended.done():
+            server.protect_shared_memory()
+            if await readiness.server():
+                if not models:
+                    models = triton.children()
+                    notify("READY=1\nSTATUS=The models are loaded")
+                if models <= triton.children():
+                    notify("WATCHDOG=1")
+                else:
+                    notify("STATUS=The process of a model died")
+            await asyncio.wait({ended}, timeout=EVERY_S)
 
 
 async def serve(server: TritonServer) -> int:
-    """Triton's exit status, or 0 where we were told to end it."""
-    told = asyncio.Event()
+    """Run Triton; returns its exit status, or 0 after a signal to end it."""
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    triton = Child("Triton")
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    triton = Child("Triton", umask=0o077)
     server.remove_shared_memory()
     await triton.start(server.command(), server.environment())
-    watching = asyncio.create_task(watch(triton, server.http_port))
-    ending = asyncio.create_task(told.wait())
+    watching = asyncio.create_task(watch(triton, server))
+    ending = asyncio.create_task(stopped.wait())
     try:
         await asyncio.wait({watching, ending}, return_when=asyncio.FIRST_COMPLETED)
-        return 0 if told.is_set() else await triton.ended()
+        return 0 if stopped.is_set() else await triton.wait()
     finally:
         notify("STOPPING=1")
         watching.cancel()
         ending.cancel()
-        await triton.stop(EXIT_TIMEOUT_S)
+        await triton.stop(grace_s=EXIT_TIMEOUT_S)
         server.remove_shared_memory()
 
 
@@ -81,19 +76,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repository", type=Path, required=True, help="the exported model repository")
     parser.add_argument("--profile", choices=["cpu", "gpu"], required=True)
-    parser.add_argument("--build", type=Path, required=True, help="a folder for what is assembled")
-    for name, port in (("grpc", 8001), ("http", 8000), ("metrics", 8002)):
-        parser.add_argument(f"--{name}-port", type=int, default=port, help="default: %(default)s")
+    parser.add_argument("--build", type=Path, required=True, help="a folder for assembled files")
+    for name in ("grpc", "http", "metrics"):
+        parser.add_argument(f"--{name}-port", type=int, help=f"default: TRITON_{name.upper()}_PORT")
     args = parser.parse_args()
-    server = TritonServer(
-        repository=args.repository.resolve(),
-        profile=args.profile,
-        grpc_port=args.grpc_port,
-        http_port=args.http_port,
-        metrics_port=args.metrics_port,
-        build=args.build.resolve(),
-    )
     try:
+        settings = load_settings(
+            triton_grpc_port=args.grpc_port,
+            triton_http_port=args.http_port,
+            triton_metrics_port=args.metrics_port,
+        )
+        server = TritonServer(
+            repository=args.repository.resolve(),
+            profile=args.profile,
+            grpc_port=settings.triton_grpc_port,
+            http_port=settings.triton_http_port,
+            metrics_port=settings.triton_metrics_port,
+            build=args.build.resolve(),
+            cpu_runtime=settings.cpu_runtime,
+        )
         return asyncio.run(serve(server))
     except CannotServe as error:
         print(f"triton_service: {error}", file=sys.stderr)

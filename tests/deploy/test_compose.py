@@ -1,10 +1,9 @@
-"""docker-compose.yml: no Docker runs here, so what it names is looked up where it must be."""
+"""docker-compose.yml: no Docker runs here, so each name in it is looked up where it is defined."""
 
 import importlib.util
 import json
 import os
 import re
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -14,30 +13,34 @@ import yaml
 
 from export.__main__ import parser as export_parser
 from frontend_proxy.settings import Settings
+from serving.settings import ServingSettings
+from serving.triton_server import TritonServer
+from tests.deploy.compose import COMPOSE, ROOT, SERVICES, container_environment, filled
+from tests.deploy.dockerfiles import instructions
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "tests" / "data" / "compose-spec" / "compose-spec.json").read_text())
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES = COMPOSE["services"]
-OURS = [name for name, service in SERVICES.items() if "build" in service]
+EXAMPLE = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+# Settings that Compose decides, and why the host's value must not reach the container.
+DECIDED_HERE = {
+    "HOST": "the container's network",
+    "PORT": "published by `ports`",
+    "TRITON_URL": "the service triton",
+    "TRITON_STATE_FILE": "set by `make serve`",
+    "TRITON_GRPC_PORT": "of `make serve`",
+    "TRITON_HTTP_PORT": "of `make serve`",
+    "TRITON_METRICS_PORT": "of `make serve`",
+    "CPU_RUNTIME": "read by Triton",
+    "CATALOG_DIR": "in the volume data",
+    "RESULTS_DIR": "in the volume data",
+}
 
 
-def filled(value):
-    """`${NAME:-default}` replaced by its default, as Compose does without an environment."""
-    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+@pytest.fixture
+def server(tmp_path):
+    return TritonServer(Path("/models"), "cpu", 8001, None, 8002, tmp_path)
 
 
-def instructions(dockerfile):
-    """(instruction, rest) of each line of a Dockerfile, continued lines joined."""
-    text = re.sub(r"\\\n", " ", (ROOT / dockerfile).read_text())
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [tuple(line.split(maxsplit=1)) for line in lines]
-
-
-DOCKERFILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("deploy/docker/*.Dockerfile"))
-
-
-def test_it_is_as_the_compose_specification_says():
+def test_it_is_valid_by_the_compose_specification():
     jsonschema_rs.validator_for(SCHEMA).validate(COMPOSE)
 
 
@@ -63,14 +66,17 @@ def test_a_service_has_no_rights_that_it_does_not_need(name):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_images_are_pinned_and_files_are_there(name):
+def test_images_are_pinned_and_files_exist(name):
     service = SERVICES[name]
     assert re.search(r":v?\d+\.\d+\.\d+", service["image"]), "no exact version"
     if "build" in service:
         assert (ROOT / service["build"]["dockerfile"]).exists()
     for volume in service.get("volumes", []):
-        source = filled(volume).split(":")[0]
-        assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+        source = filled(volume["source"] if isinstance(volume, dict) else volume).split(":")[0]
+        if source.startswith((".", "/")):
+            assert (ROOT / source).exists()
+        else:
+            assert source in COMPOSE["volumes"]
     for network in service["networks"]:
         assert network in COMPOSE["networks"]
     for other in service.get("depends_on", {}):
@@ -78,7 +84,7 @@ def test_images_are_pinned_and_files_are_there(name):
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("export")])
-def test_the_export_takes_its_arguments_and_the_checkpoint_is_mounted(name):
+def test_the_export_accepts_its_arguments_and_the_checkpoint_is_mounted(name):
     args = export_parser().parse_args([filled(word) for word in SERVICES[name]["command"]])
     assert args.profile in SERVICES[name]["profiles"]
     host, inside, _ = next(filled(v) for v in SERVICES[name]["volumes"] if "/checkpoints" in v).split(":")
@@ -86,111 +92,132 @@ def test_the_export_takes_its_arguments_and_the_checkpoint_is_mounted(name):
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("export")])
-def test_what_the_export_keeps_lies_in_a_volume(name):
-    """Its home folder is read-only, and is no place for the hub's downloads and TensorRT's timings."""
+def test_the_exports_caches_are_in_a_volume(name):
+    """Its home folder is read-only, so downloads from the hub and TensorRT's timings need another place."""
     volumes = [filled(volume).split(":")[1] for volume in SERVICES[name]["volumes"]]
     for variable in ("HF_HOME", "XDG_CACHE_HOME"):
         assert SERVICES[name]["environment"][variable] in volumes
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("triton")])
-def test_triton_knows_every_option(name):
-    """Asked of the real binary, the one in the wheel."""
+def test_triton_knows_every_option_and_has_no_http(name):
+    """The real binary, the one in the wheel, is asked."""
     package = Path(importlib.util.find_spec("pytriton").submodule_search_locations[0])
     binary = package / "tritonserver" / "bin" / "tritonserver"
-    told = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60)
+    help_text = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60)
     program, *options = [filled(word) for word in SERVICES[name]["command"]]
     assert program == "tritonserver"
+    assert "--allow-http=false" in options
     for option in options:
-        assert f"{option.split('=')[0]} <" in told.stdout + told.stderr, option
+        assert f"{option.split('=')[0]} <" in help_text.stdout + help_text.stderr, option
+    assert SERVICES[name]["healthcheck"]["test"][1:] == ["python3", "-m", "serving.ready", "8001"]
 
 
-def test_the_proxy_takes_every_setting_and_finds_triton():
-    settings = SERVICES["proxy"]["environment"]
-    of_buckets = {name for name in settings if name.startswith("AWS_")}  # obstore's
-    assert not any(settings[name] for name in of_buckets), "an empty key is another than none"
-    assert {name.lower() for name in settings.keys() - of_buckets} <= set(Settings.model_fields)
-    host, port = settings["TRITON_URL"].split(":")
+def test_every_setting_of_env_example_reaches_its_container():
+    """Somebody who set only JWT_SECRET once served everyone: Compose did not pass it."""
+    values = {name: f"value of {name}" for name in EXAMPLE}
+    passed = container_environment("proxy", values)
+    for name in EXAMPLE.keys() - DECIDED_HERE.keys():
+        if name.endswith("_FILE"):
+            assert passed[name].startswith("/run/lucy/"), name
+        else:
+            assert passed[name] == f"value of {name}", name
+    for name in DECIDED_HERE:
+        assert passed.get(name) != f"value of {name}", name
+    assert container_environment("triton", values)["CPU_RUNTIME"] == "value of CPU_RUNTIME"
+    assert set(EXAMPLE) == {name.upper() for name in ServingSettings.model_fields}
+
+
+def test_a_file_of_keys_is_mounted_where_its_setting_points(tmp_path):
+    (tmp_path / "keys").write_text("a-key\n")
+    files = [name for name in EXAMPLE if name.endswith("_FILE") and name not in DECIDED_HERE]
+    environment = dict.fromkeys(files, str(tmp_path / "keys"))
+    passed = container_environment("proxy", environment)
+    mounts = [it for it in SERVICES["proxy"]["volumes"] if isinstance(it, dict)]
+    mounted = {it["target"]: filled(it["source"], environment) for it in mounts}
+    assert {passed[name]: environment[name] for name in files} == mounted
+    assert all(it["read_only"] for it in mounts)
+
+
+def test_an_unset_setting_keeps_its_default(monkeypatch):
+    for name in EXAMPLE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in container_environment("proxy", {}).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    with monkeypatch.context() as patch:
+        for name in container_environment("proxy", {}):
+            patch.delenv(name)
+        defaults = Settings(_env_file=None)
+    decided = {"triton_url", "log_format"}
+    assert settings.model_dump(exclude=decided) == defaults.model_dump(exclude=decided)
+    assert settings.api_keys_file is None
+    assert settings.jwt_secret is None
+
+
+def test_the_proxy_finds_triton():
+    environment = SERVICES["proxy"]["environment"]
+    of_buckets = {name for name in environment if name.startswith("AWS_")}  # read by obstore
+    assert not any(environment[name] for name in of_buckets), "an empty key is not an unset key"
+    host, port = environment["TRITON_URL"].split(":")
     assert port == "8001"
     for name in ("triton", "triton-gpu"):
         assert host in SERVICES[name]["networks"]["inside"]["aliases"]
     assert "5000" in SERVICES["proxy"]["ports"][0]
 
 
-def test_the_supervisor_and_compose_tell_triton_the_same_limits():
-    """Two places start Triton; a region of shared memory that is too small in one stalls only there."""
-    from serving.triton_server import TritonServer
+def test_health_checks_do_not_obey_http_proxy():
+    """Docker's client configuration can set it in every container, and urllib obeys it."""
+    for service in SERVICES.values():
+        assert "urllib" not in str(service.get("healthcheck"))
 
-    server = TritonServer(Path("/models"), "cpu", 8001, 8000, 8002, ROOT / "build" / "tests" / "compose")
+
+def test_the_proxys_health_check_compiles():
+    compile(SERVICES["proxy"]["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
+@pytest.mark.parametrize("password", ["", "a good one"])
+def test_grafana_has_no_default_password(tmp_path, password):
+    """The entry point runs in a real shell, with a stand-in for Grafana."""
+    variable = container_environment("grafana", {"GRAFANA_PASSWORD": password} if password else {})
+    (tmp_path / "run.sh").write_text("#!/bin/sh\necho started\n")
+    (tmp_path / "run.sh").chmod(0o755)
+    program, option, script = (filled(word) for word in SERVICES["grafana"]["entrypoint"])
+    done = subprocess.run(
+        [program, option, script.replace("/run.sh", str(tmp_path / "run.sh"))],
+        env={**os.environ, **variable}, capture_output=True, text=True,
+    )  # fmt: skip
+    if password:
+        assert variable["GF_SECURITY_ADMIN_PASSWORD"] == password
+        assert done.stdout == "started\n"
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "set GRAFANA_PASSWORD" in done.stderr
+
+
+def test_the_supervisor_and_compose_give_triton_the_same_limits(server):
+    """Two places start Triton; a region of shared memory that is too small stalls only in one of them."""
     ours = set(server.command())
     for option in SERVICES["triton"]["command"]:
-        if option.startswith(("--cache-config", "--backend-config")):
+        if option.startswith(("--cache-config", "--backend-config", "--allow-http")):
             assert option in ours
 
 
-def test_the_supervisor_and_the_image_tell_glibc_the_same(monkeypatch):
-    """Compose, Kubernetes and systemd's container run the image, `make serve` the supervisor."""
-    from serving.triton_server import TritonServer
-
+def test_the_supervisor_and_the_image_give_glibc_the_same_settings(server, monkeypatch):
+    """Compose, Kubernetes and systemd's container use the image, `make serve` uses the supervisor."""
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(name)
-    server = TritonServer(Path("/models"), "cpu", 8001, 8000, 8002, ROOT / "build" / "tests" / "compose")
-    wanted = {f"{k}={v}" for k, v in server.environment().items() if k.startswith("MALLOC_")}
+    expected = {f"{k}={v}" for k, v in server.environment().items() if k.startswith("MALLOC_")}
     lines = instructions("deploy/docker/triton.Dockerfile")
     given = {word for instruction, rest in lines if instruction == "ENV" for word in rest.split()}
-    assert wanted
-    assert wanted <= given
+    assert expected
+    assert expected <= given
 
 
-def test_prometheus_asks_services_that_are_there():
+def test_prometheus_scrapes_services_that_exist():
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     for job in config["scrape_configs"]:
         for target in job["static_configs"][0]["targets"]:
             assert target.split(":")[0] in {*SERVICES, "triton"}
     grafana = yaml.safe_load((ROOT / "deploy" / "grafana" / "datasource.yml").read_text())
     assert grafana["datasources"][0]["url"].startswith("http://prometheus:")
-
-
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_a_dockerfile_copies_what_is_there_runs_as_nobody_and_is_pinned(dockerfile):
-    stages, users = set(), []
-    arguments = dict(
-        rest.split("=") for word, rest in instructions(dockerfile) if word == "ARG" and "=" in rest
-    )
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    for instruction, rest in instructions(dockerfile):
-        words = shlex.split(rest)
-        if instruction == "FROM":
-            image = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], words[0])
-            assert re.search(r":\d+\.\d+", image), "no version"
-            stages |= set(words[2:])
-        elif instruction == "COPY" and words[0].startswith("--from"):
-            assert words[0].removeprefix("--from=") in stages
-        elif instruction == "COPY":
-            for source in [word for word in words if not word.startswith("--")][:-1]:
-                assert (ROOT / source).exists(), source
-                assert any(f"!{part}" in ignored for part in (source, *map(str, Path(source).parents)))
-        elif instruction == "USER":
-            users.append(rest)
-    assert users, "it would run as root"
-    assert users[-1] != "root"
-
-
-@pytest.mark.parametrize("dockerfile", DOCKERFILES)
-def test_what_a_dockerfile_installs_is_pinned(dockerfile):
-    locked = {
-        line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line
-    }
-    for instruction, rest in instructions(dockerfile):
-        for command in re.findall(r"pip install ([^&]*)", rest) if instruction == "RUN" else []:
-            for word in shlex.split(command):
-                named = re.fullmatch(r"[a-z][\w-]+", word.split("==")[0])
-                if named and word not in ("install",):
-                    assert "==" in word or word in locked, f"{word} has no version"
-
-
-def test_the_image_finds_the_modules_that_it_starts():
-    words = [shlex.split(rest) for _, rest in instructions("deploy/docker/proxy.Dockerfile")][-1]
-    assert words == ["[python,", "-m,", "frontend_proxy]"]
-    assert importlib.util.find_spec("frontend_proxy.__main__")
-    assert "python3 -m export" in (ROOT / "deploy" / "docker" / "entrypoint.sh").read_text()

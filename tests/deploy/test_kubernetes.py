@@ -1,117 +1,37 @@
-"""deploy/kubernetes: no cluster runs here, so all that a manifest names is looked up where it must be."""
+"""deploy/kubernetes: no cluster runs here, so each name in a manifest is looked up where it is defined."""
 
-import functools
-import importlib.util
-import json
-import os
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import jsonschema_rs
 import pytest
 import yaml
 
-from export.__main__ import parser as export_parser
 from frontend_proxy.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-KUBERNETES = ROOT / "deploy" / "kubernetes"
-OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
-SCHEMAS = json.loads((ROOT / "tests" / "data" / "kubernetes" / "schemas.json").read_text())
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-WORKLOADS = ("Deployment", "StatefulSet", "Job")
-MADE_ELSEWHERE = {"proxy-secrets", "hub-token"}  # Secrets, which README.md tells how to make
-
-pytestmark = pytest.mark.skipif(
-    not shutil.which("kubectl"), reason="no kubectl here: its Kustomize builds what is tested"
+from tests.deploy.kubernetes import (
+    COMPOSE,
+    OVERLAYS,
+    ROOT,
+    build,
+    check,
+    containers,
+    inside,
+    named,
+    needs_kubectl,
+    of_kind,
+    pods,
+    port_names,
+    selected,
+    with_component,
 )
 
-
-@functools.cache
-def build(overlay):
-    """The documents of an overlay, as `kubectl apply -k` would send them."""
-    return rendered(KUBERNETES / "overlays" / overlay)
-
-
-def rendered(folder):
-    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
-
-
-def of_kind(documents, *kinds):
-    return [document for document in documents if document["kind"] in kinds]
-
-
-def named(documents, kind, name):
-    return next(it for it in of_kind(documents, kind) if it["metadata"]["name"] == name)
-
-
-def pods(documents):
-    """(name, labels, pod's spec) of all that starts pods; KServe's are put together as KServe does."""
-    for workload in of_kind(documents, *WORKLOADS):
-        template = workload["spec"]["template"]
-        yield workload["metadata"]["name"], template["metadata"]["labels"], template["spec"]
-    for service in of_kind(documents, "InferenceService"):
-        predictor = service["spec"]["predictor"]
-        runtime = named(documents, "ServingRuntime", predictor["model"]["runtime"])["spec"]
-        yield service["metadata"]["name"], predictor["labels"], {**runtime, **predictor}
-
-
-def containers(pod):
-    return [*pod.get("initContainers", []), *pod["containers"]]
-
-
-def selected(documents, selector):
-    wanted = selector.get("matchLabels", {}) if "matchLabels" in selector or not selector else selector
-    return [(name, pod) for name, labels, pod in pods(documents) if wanted.items() <= labels.items()]
-
-
-def port_names(pod):
-    return {port["name"] for container in pod["containers"] for port in container.get("ports", [])}
-
-
-def inside(value, key):
-    """Every value under `key`, however deep."""
-    if isinstance(value, list):
-        for one in value:
-            yield from inside(one, key)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name == key:
-                yield one
-            yield from inside(one, key)
-
-
-def check(document):
-    """Raises ValidationError where the cluster would refuse `document`, or drop a field of it."""
-    kind = f"{document['apiVersion']}/{document['kind']}"
-    schema = {"$ref": f"#/$defs/{SCHEMAS['kinds'][kind]}", "$defs": SCHEMAS["$defs"]}
-    jsonschema_rs.validator_for(schema).validate(document)
+pytestmark = needs_kubectl
+MADE_ELSEWHERE = {"proxy-secrets", "hub-token"}  # Secrets that deploy/README.md explains
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_document_is_as_its_schema_says(overlay):
     for document in build(overlay):
         check(document)
-
-
-def with_component(folder, name):
-    """The documents of overlay cpu with one more component."""
-
-    def path(part):
-        return os.path.relpath(KUBERNETES / part, folder)
-
-    kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [path("overlays/cpu")],
-        "components": [path(f"components/{name}")],
-    }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return rendered(folder)
 
 
 def test_with_a_bucket_the_proxies_share_no_volume(tmp_path):
@@ -288,86 +208,6 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(overlay, monkeyp
     for route in of_kind(documents, "HTTPRoute"):
         seconds = int(route["spec"]["rules"][-1]["timeouts"]["request"].removesuffix("s"))
         assert seconds > settings.body_timeout_s + settings.capture_timeout_s
-
-
-def tritons():
-    for overlay in OVERLAYS:
-        for name, labels, pod in pods(build(overlay)):
-            if labels["app.kubernetes.io/name"] == "triton":
-                yield f"{overlay}: {name}", pod
-
-
-def python_instances(profile):
-    """Processes of Python models that Triton starts under a profile's configurations."""
-    count = 0
-    for model in (ROOT / "model_repository").iterdir():
-        config = model / "configs" / f"{profile}.pbtxt"
-        config = config if config.exists() else model / "config.pbtxt"
-        if config.exists() and model.name != "unet_fast":  # only some exports have it
-            text = config.read_text()
-            if 'backend: "python"' in text:
-                count += sum(map(int, re.findall(r"\bcount: (\d+)", text.split("instance_group")[-1])))
-    return count
-
-
-def options(pod):
-    return dict(word.split("=", 1) for word in pod["containers"][0]["args"] if "=" in word)
-
-
-def test_triton_knows_every_option():
-    """Asked of the real binary, the one in the wheel."""
-    package = Path(importlib.util.find_spec("pytriton").submodule_search_locations[0])
-    binary = package / "tritonserver" / "bin" / "tritonserver"
-    told = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60)
-    for name, pod in tritons():
-        program, *words = pod["containers"][0]["args"]
-        assert program == "tritonserver"
-        for word in words:
-            assert f"{word.split('=')[0]} <" in told.stdout + told.stderr, (name, word)
-
-
-def test_triton_has_what_compose_gives_it_and_time_to_end():
-    for name, pod in tritons():
-        given = options(pod)
-        profile = given["--model-config-name"]
-        compose = COMPOSE["triton" if profile == "cpu" else "triton-gpu"]["command"]
-        ours = set(pod["containers"][0]["args"])
-        assert {
-            o for o in compose if o.startswith(("--cache-c", "--backend-c", "--rate", "--pinned"))
-        } <= ours
-        hook = next(inside(pod, "preStop"), {"sleep": {"seconds": 0}})
-        seconds = hook["sleep"]["seconds"] + int(given["--exit-timeout-secs"])
-        assert pod["terminationGracePeriodSeconds"] > seconds, name
-        (command,) = inside(pod["containers"][0]["livenessProbe"], "command")
-        assert f"-ge {python_instances(profile)}" in command[-1], name
-        if profile == "gpu":
-            assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
-            assert pod["nodeSelector"]["nvidia.com/gpu.product"]
-
-
-def test_the_liveness_probe_counts_the_processes_that_there_are(stack):
-    stubs = [
-        child for child in stack.triton.children() if child.exe().endswith("/triton_python_backend_stub")
-    ]
-    assert len(stubs) == python_instances("cpu")
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_export_fills_the_volume_that_its_tritons_read(overlay):
-    documents = build(overlay)
-    readers = {}
-    for name, labels, pod in pods(documents):
-        if labels["app.kubernetes.io/name"] == "triton":
-            claim = next(inside(pod.get("volumes", []), "claimName"), None)
-            readers[claim or pod["model"]["storageUri"].removeprefix("pvc://")] = (name, pod)
-    for job in of_kind(documents, "Job"):
-        pod = job["spec"]["template"]["spec"]
-        args = export_parser().parse_args(pod["containers"][0]["args"])
-        assert (ROOT / args.checkpoint.replace("/app", ".", 1) / "model_index.json").exists()
-        name, reader = readers.pop(next(inside(pod["volumes"], "claimName")))
-        assert options(reader)["--model-config-name"] == args.profile, name
-        assert pod.get("nodeSelector") == reader.get("nodeSelector"), "engines fit the GPUs they are built on"
-    assert not readers
 
 
 def test_the_rules_are_those_of_prometheus():

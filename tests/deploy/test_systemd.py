@@ -1,4 +1,4 @@
-"""deploy/systemd: what systemd itself says of the units, and the real Triton under a stand-in for systemd."""
+"""deploy/systemd: systemd checks the units, and the real Triton runs under a stand-in for systemd."""
 
 import itertools
 import os
@@ -22,16 +22,16 @@ from tests.stack import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = {path.name: path.read_text() for path in (ROOT / "deploy" / "systemd").glob("*.service")}
-# The scale of `systemd-analyze security`: 10 is no protection, 0 is all there is.
+# On the scale of `systemd-analyze security`: 10 is no protection, 0 is full protection.
 MOST_EXPOSED = {"lucy-triton@.service": 2.0, "lucy-proxy.service": 1.5}
 
 needs_systemd = pytest.mark.skipif(
-    not shutil.which("systemd-analyze"), reason="no systemd-analyze here: apt-get install systemd"
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed: apt-get install systemd"
 )
 
 
 def section(unit, name):
-    """A unit's section: each directive's values in order, continued lines joined."""
+    """A section of a unit: the values of each directive in order, with continued lines joined."""
     found = {}
     text = re.sub(r"\\\n\s*", "", UNITS[unit])
     for line in text.split(f"[{name}]")[1].split("\n[")[0].splitlines():
@@ -47,7 +47,7 @@ def environment(unit):
 
 
 def verified(folder, units):
-    """What `systemd-analyze verify` has to say, with this checkout where /opt/lucy-serve would be."""
+    """The messages of `systemd-analyze verify`, with this checkout in the place of /opt/lucy-serve."""
     for name, text in units.items():
         text = text.replace("/opt/lucy-serve/.venv/bin/python", sys.executable)
         text = text.replace("/opt/lucy-serve", str(ROOT)).replace("/usr/bin/docker", "/bin/true")
@@ -74,12 +74,12 @@ def test_systemd_would_find_one(tmp_path):
 def test_a_service_is_hardened(unit):
     path = ROOT / "deploy" / "systemd" / unit
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", path]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", told)[1])
+    output = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", output)[1])
     assert exposure <= MOST_EXPOSED[unit]
 
 
-def test_the_proxy_takes_every_setting_and_ends_within_its_time(monkeypatch):
+def test_the_proxy_knows_every_setting_and_ends_within_its_time(monkeypatch):
     variables = {k: v for k, v in environment("lucy-proxy.service").items() if k != "PYTHONUNBUFFERED"}
     assert {name.lower() for name in variables} <= set(Settings.model_fields)
     for name, value in variables.items():
@@ -90,6 +90,12 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(monkeypatch):
     assert int(service["LimitNOFILE"][0]) > settings.max_connections + 500
     for folder in (settings.catalog_dir, settings.results_dir):
         assert folder.is_relative_to(Path("/var/lib") / service["StateDirectory"][0])
+
+
+def test_triton_has_a_private_dev_shm():
+    """Triton makes its regions readable by every user, and only the watcher's next look closes them."""
+    (mount,) = section("lucy-triton@.service", "Service")["TemporaryFileSystem"]
+    assert mount.startswith("/dev/shm:")
 
 
 def test_the_container_has_the_options_of_compose():
@@ -105,35 +111,35 @@ def test_the_container_has_the_options_of_compose():
     assert "lucy-models:/models:ro" in words
 
 
-def test_each_gpu_has_a_triton_and_the_first_is_where_the_proxy_looks():
-    """A GPU that two Tritons see, or a port that two want, shows only on a host with several."""
+def test_each_gpu_has_a_triton_and_the_proxy_uses_the_first():
+    """Two Tritons on one GPU or one port are a fault that appears only on a host with several GPUs."""
     ports = {}
     for number in "01":
         directives = section("lucy-triton@.service", "Service")
         command = shlex.split(directives["ExecStart"][0].replace("%i", number))
         given = dict(itertools.pairwise(command))
-        ports[number] = [int(given[f"--{name}-port"]) for name in ("http", "grpc", "metrics")]
+        ports[number] = [int(given[f"--{name}-port"]) for name in ("grpc", "metrics")]
         assert f"CUDA_VISIBLE_DEVICES={number}" in directives["Environment"][0].replace("%i", number)
         started = section("lucy-triton-container@.service", "Service")["ExecStart"][0].replace("%i", number)
-        inside = (8000, 8001, 8002)
+        inside = (8001, 8002)
         for port, published in zip(ports[number], inside, strict=True):
             assert f"--publish 127.0.0.1:{port}:{published} " in started
         assert f"--gpus device={number} " in started
-    assert len({port for found in ports.values() for port in found}) == 6
-    assert environment("lucy-proxy.service")["TRITON_URL"] == f"127.0.0.1:{ports['0'][1]}"
+    assert len({port for found in ports.values() for port in found}) == 4
+    assert environment("lucy-proxy.service")["TRITON_URL"] == f"127.0.0.1:{ports['0'][0]}"
 
 
 @contextmanager
 def under_systemd(folder):
-    """The watcher as the unit starts it, its notifications, and its ports."""
-    grpc, http, metrics = free_ports(3)
+    """The watcher as the unit starts it, and a function that waits for one of its notifications."""
+    grpc_port, metrics_port = free_ports(2)
     address = folder / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(address))
         process = subprocess.Popen(
             [sys.executable, "deploy/systemd/triton_service.py", "--repository", "model_repository",
              "--profile", "cpu", "--build", folder / "build",
-             "--grpc-port", str(grpc), "--http-port", str(http), "--metrics-port", str(metrics)],
+             "--grpc-port", str(grpc_port), "--metrics-port", str(metrics_port)],
             cwd=ROOT,
             env={**os.environ, "NOTIFY_SOCKET": str(address)},
             stdout=subprocess.DEVNULL,
@@ -155,8 +161,8 @@ def under_systemd(folder):
                 process.wait()
 
 
-def test_the_watchdog_hears_of_a_models_death_and_triton_ends_when_told(tmp_path):
-    """Triton itself goes on saying that it is ready."""
+def test_the_watchdog_is_notified_of_a_models_death_and_triton_ends_on_a_signal(tmp_path):
+    """Triton itself still reports that it is ready."""
     with under_systemd(tmp_path) as (process, hear):
         hear("READY=1")
         hear("WATCHDOG=1")

@@ -1,0 +1,141 @@
+"""The Dockerfiles and what they copy and install: no Docker runs here, so all of it is looked up."""
+
+import json
+import re
+import shlex
+import subprocess
+import tomllib
+
+import pytest
+
+from serving.triton_server import RESTRICTED_PROTOCOLS
+from tests.deploy.dockerfiles import DOCKERFILES, ROOT, instructions
+from tests.import_closure import closure, find
+
+PROXY, TRITON = "deploy/docker/proxy.Dockerfile", "deploy/docker/triton.Dockerfile"
+# The programs that each image runs; the health check of Compose is one.
+PROGRAMS = {
+    PROXY: [find("frontend_proxy.__main__")],
+    TRITON: [
+        find("export.__main__"),
+        find("serving.ready"),
+        *ROOT.glob("model_repository/*/1/model.py"),
+    ],
+}
+PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+PACKAGES = {name.removesuffix("*") for name in PACKAGES["include"]}
+
+
+def copied(dockerfile):
+    """The sources of every COPY from the build context."""
+    for instruction, rest in instructions(dockerfile):
+        words = shlex.split(rest)
+        if instruction == "COPY" and not words[0].startswith("--from"):
+            yield from [word for word in words if not word.startswith("--")][:-1]
+
+
+def ignored(path):
+    """Whether .dockerignore keeps a path out of the build context."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    return not any(f"!{part}" in lines for part in (path, *map(str, (ROOT / path).relative_to(ROOT).parents)))
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_copied_files_exist_and_are_in_the_build_context(dockerfile):
+    sources = list(copied(dockerfile))
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert not ignored(source), source
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_every_package_that_the_image_imports_is_copied(dockerfile):
+    """The move of code to pipeline/ and serving/ had left the images without either."""
+    files, _ = closure(*PROGRAMS[dockerfile])
+    imported = {path.relative_to(ROOT).parts[0] for path in files} & PACKAGES
+    assert imported == set(copied(dockerfile)) & PACKAGES
+
+
+def test_the_build_context_contains_nothing_that_no_image_copies():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    used = {source for dockerfile in DOCKERFILES for source in copied(dockerfile)}
+    assert all(any(source == path or source.startswith(f"{path}/") for source in used) for path in sent)
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_base_images_are_pinned_and_the_user_is_not_root(dockerfile):
+    stages, users = set(), []
+    arguments = dict(
+        rest.split("=") for word, rest in instructions(dockerfile) if word == "ARG" and "=" in rest
+    )
+    for instruction, rest in instructions(dockerfile):
+        words = shlex.split(rest)
+        if instruction == "FROM":
+            image = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], words[0])
+            assert re.search(r":\d+\.\d+", image), "no version"
+            stages |= set(words[2:])
+        elif instruction == "COPY" and words[0].startswith("--from"):
+            assert words[0].removeprefix("--from=") in stages
+        elif instruction == "USER":
+            users.append(rest)
+    assert users, "it would run as root"
+    assert users[-1] != "root"
+
+
+def test_the_triton_release_has_the_fixes_that_matter():
+    """26.04 to 26.06 have a use-after-free in async_exec, and bulletin 5875 names 26.07 as its fix."""
+    (release,) = re.findall(r"tritonserver:(\d+)\.(\d+)-py3", (ROOT / TRITON).read_text())
+    assert tuple(map(int, release)) >= (26, 7)
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_installed_packages_are_pinned(dockerfile):
+    for instruction, rest in instructions(dockerfile):
+        for command in re.findall(r"pip install ([^&]*)", rest) if instruction == "RUN" else []:
+            for word in shlex.split(command):
+                if re.fullmatch(r"[a-z][\w-]+", word.split("==")[0]):
+                    assert "==" in word, f"{word} has no version"
+
+
+def test_the_proxys_image_starts_the_proxy():
+    command = [rest for instruction, rest in instructions(PROXY) if instruction == "CMD"][-1]
+    assert json.loads(command) == ["python", "-m", "frontend_proxy"]
+
+
+@pytest.fixture
+def entrypoint(tmp_path):
+    """Runs the entry point with stand-ins for Triton and Python, which print their arguments and umask."""
+    for name in ("tritonserver", "python3"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "$(basename "$0")" "$@"\numask\n')
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "cp").write_text("#!/bin/sh\n")
+    (tmp_path / "cp").chmod(0o755)
+
+    def run(*arguments):
+        script = ROOT / "deploy" / "docker" / "entrypoint.sh"
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        done = subprocess.run(
+            ["sh", script, *arguments], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    return run
+
+
+def test_the_image_restricts_tritons_protocols_with_a_random_token(entrypoint):
+    first, second = (entrypoint("tritonserver", "--model-repository=/models") for _ in range(2))
+    pattern = (
+        f"tritonserver --model-repository=/models "
+        f"--grpc-restricted-protocol={RESTRICTED_PROTOCOLS}:token=[0-9a-f]{{64}}"
+    )
+    assert re.fullmatch(pattern, first[0])
+    assert first[0] != second[0]
+    assert first[1] == "0077"
+
+
+def test_other_arguments_of_the_image_are_the_exports(entrypoint):
+    assert entrypoint("/checkpoints/x", "--profile", "cpu")[0] == (
+        "python3 -m export /checkpoints/x --profile cpu --repository /models"
+    )

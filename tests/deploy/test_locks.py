@@ -1,0 +1,50 @@
+"""requirements*.lock: versions, hashes, and nothing about where they were made."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.lock", "requirements-proxy.lock")
+
+
+def pinned(name):
+    """The version and the hashes of each package of a lock."""
+    text = re.sub(r"\\\n", " ", (ROOT / name).read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    found = {}
+    for line in lines:
+        package, version = re.match(r"([a-z0-9._-]+)==([^\s;]+)", line).groups()
+        found[package] = (version, set(re.findall(r"--hash=sha256:([0-9a-f]{64})", line)))
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_has_hashes(lock):
+    packages = pinned(lock)
+    assert len(packages) > 50
+    assert not [name for name, (_, hashes) in packages.items() if not hashes]
+
+
+def test_torch_alone_has_none_and_a_lock_of_its_own():
+    """Its builds for CPU and CUDA have one version and different hashes."""
+    assert "torch" not in pinned("requirements.lock")
+    assert set(pinned("requirements-torch.lock")) == {"torch"}
+    export = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+        "export"
+    ]
+    assert f"torch=={pinned('requirements-torch.lock')['torch'][0]}" in export
+
+
+def test_the_proxys_lock_is_a_part_of_the_whole_one():
+    whole = pinned("requirements.lock")
+    for name, pin in pinned("requirements-proxy.lock").items():
+        assert whole[name] == pin, name
+
+
+def test_no_index_and_no_path_of_the_machine_that_made_them():
+    for path in ROOT.glob("requirements*.lock"):
+        text = path.read_text()
+        assert not re.search(r"^--|file:|://|\+cpu", text, re.MULTILINE), path
