@@ -87,7 +87,7 @@ class Store:
         return Contents(fabrics, frozenset(damaged), frozenset(unreadable))
 
     def get(self, fabric_id: str) -> Fabric | None:
-        """One fabric, of which only its own file is read; None if there is none, or for what is no id."""
+        """One fabric, by reading only its own file; None if it does not exist or the text cannot be an id."""
         if not ID.fullmatch(fabric_id):
             return None
         with _read_errors():
@@ -173,7 +173,7 @@ class Store:
                     write_atomically(self.textures / texture.filename, maps[role][0])
             yield textures
         except BaseException:
-            with suppress(OSError, CatalogError):  # the error that is under way says more
+            with suppress(OSError, CatalogError):  # the original error is more useful
                 self._remove_unused({texture.filename for texture in textures.values()})
             raise
 

@@ -1,4 +1,4 @@
-"""Photo files, read without trusting them: what is not needed for the pixels is removed before decoding.
+"""Reads untrusted photo files: everything that the pixels do not need is removed before decoding.
 
 Decoders read metadata eagerly, and a file of some kilobytes can make them allocate gigabytes for it: text
 that decompresses, tag tables whose entries all point at the same bytes, tiles larger than the picture.

@@ -21,8 +21,11 @@ def read_avif(photo: bytes) -> Container:
     file = bytearray(photo)
     memory = 0.0
     for kind, start, end in _boxes(photo, 0, len(photo)):
-        if kind == b"moov":  # an animation's frames
-            file[start - 4 : start] = _IGNORED
+        if kind == b"ftyp":  # an animation's brands, which would promise a `moov` box
+            file[start:end] = photo[start:end].replace(b"avis", b"avif").replace(b"msf1", b"mif1")
+        elif kind == b"moov":  # an animation's frames
+            place = start - (4 if photo[start - 4 : start] == kind else 12)  # a long size lies in between
+            file[place : place + 4] = _IGNORED
         elif kind == b"meta":
             _clean(photo, file, start + 4, end)
             memory = _memory(photo, start + 4, end)

@@ -31,7 +31,7 @@ def catalogs(
     return [Catalog(tmp_path / name, max_own=3, url=url) for name in ("one", "other")]
 
 
-def test_what_one_saves_the_others_have(catalogs: list[Catalog]) -> None:
+def test_a_saved_fabric_reaches_the_other_catalog(catalogs: list[Catalog]) -> None:
     one, other = catalogs
     other.refresh()
     before = other.version
@@ -115,7 +115,7 @@ def test_deleting_removes_the_textures_that_no_fabric_has(
     assert left() == of(also)
 
 
-def test_no_more_are_saved_than_may_be(catalogs: list[Catalog]) -> None:
+def test_the_number_of_saved_fabrics_is_limited(catalogs: list[Catalog]) -> None:
     one, other = catalogs
     for number in range(3):
         one.add(details(), maps(str(number).encode()))
@@ -125,7 +125,7 @@ def test_no_more_are_saved_than_may_be(catalogs: list[Catalog]) -> None:
 
 
 @pytest.mark.parametrize("fabric_id", ["nothing", "..", "a/b", "Ä"])
-def test_an_id_that_is_not_there(catalogs: list[Catalog], fabric_id: str) -> None:
+def test_an_unknown_id(catalogs: list[Catalog], fabric_id: str) -> None:
     one, _ = catalogs
     one.refresh()
     assert one.get(fabric_id) is None
@@ -135,7 +135,7 @@ def test_an_id_that_is_not_there(catalogs: list[Catalog], fabric_id: str) -> Non
         assert caught.value.code == "NOT_FOUND"
 
 
-def test_what_was_damaged_by_hand_is_left_out(catalogs: list[Catalog]) -> None:
+def test_a_damaged_document_is_left_out(catalogs: list[Catalog]) -> None:
     one, _ = catalogs
     fabric = one.add(details(), maps())
     obstore.put(one._own._bucket, "fabrics/broken.json", b"{")
@@ -144,7 +144,7 @@ def test_what_was_damaged_by_hand_is_left_out(catalogs: list[Catalog]) -> None:
     assert one.get(fabric.id) == fabric
 
 
-def test_a_bucket_that_is_away_is_said_and_what_was_read_stays(
+def test_an_unreachable_bucket_is_reported_and_the_memory_stays(
     catalogs: list[Catalog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = catalogs

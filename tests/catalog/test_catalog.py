@@ -58,7 +58,7 @@ def test_built_in_textures_are_named_after_their_content() -> None:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
 
 
-def test_what_is_added_survives_a_restart(catalog: Catalog, tmp_path: Path) -> None:
+def test_an_added_fabric_survives_a_restart(catalog: Catalog, tmp_path: Path) -> None:
     added = catalog.add(details(tags=(" Red ",)), maps())
     again = Catalog(tmp_path / "own")
     assert again.get(added.id) == added
@@ -78,7 +78,7 @@ def test_no_fabric_has_the_id_of_a_path(catalog: Catalog, name: str) -> None:
     assert catalog.add(details(name), maps()).id == f"{name.lower()}-2"
 
 
-def test_no_more_are_saved_than_may_be(tmp_path: Path) -> None:
+def test_the_number_of_saved_fabrics_is_limited(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path, max_own=2)
     first = catalog.add(details(), maps(b"1"))
     catalog.add(details(), maps(b"2"))
@@ -90,7 +90,7 @@ def test_no_more_are_saved_than_may_be(tmp_path: Path) -> None:
     catalog.add(details(), maps(b"3"))
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_behind(
+def test_a_full_disk_is_reported_and_leaves_no_files(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = catalog.add(details(), maps())
@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
     assert catalog.get(kept.id) == kept
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CatalogError, match="Not a directory") as caught:
         Catalog(tmp_path / "file" / "own").add(details(), maps())
@@ -216,7 +216,7 @@ def test_no_other_file_is_a_texture(catalog: Catalog, filename: str) -> None:
         catalog.texture(filename)
 
 
-def test_maps_that_do_not_do_are_refused(catalog: Catalog) -> None:
+def test_missing_or_unknown_maps_are_refused(catalog: Catalog) -> None:
     lacking = {role: image for role, image in maps().items() if role != "normal"}
     for bad in (lacking, {**maps(), "gloss": (b"x", "image/jpeg")}, {**maps(), "ao": (b"x", "image/gif")}):
         with pytest.raises(CatalogError) as caught:

@@ -30,7 +30,7 @@ def catalog(folder: Path) -> Catalog:
 
 @pytest.fixture
 def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int | None], None]:
-    """Makes the opening of all files of a name fail; with None no longer."""
+    """A function that makes opening files of a given name fail; None as the code ends that."""
     opened, failing = os.open, {}
 
     def open_or_fail(path: object, *arguments: object, **options: object) -> int:

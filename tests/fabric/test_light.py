@@ -24,7 +24,7 @@ def test_a_light_s_changing_colour_is_taken_out() -> None:
     assert delta_e(flatten(truth * warm, 0.08), truth) <= 1.0
 
 
-def test_strengths_turn() -> None:
+def test_each_strength_has_an_effect() -> None:
     photo = measured("felt").albedo * lights(1024)["side"]
     assert np.array_equal(equalise(photo, 0), photo)
     np.testing.assert_allclose(flatten(photo, 0.08, 0), photo, rtol=1e-5)

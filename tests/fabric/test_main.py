@@ -26,7 +26,7 @@ def test_a_photo_becomes_a_folder(tmp_path: Path) -> None:
         assert (tmp_path / "maps" / name).stat().st_size > 500
 
 
-def test_what_is_no_photo_is_one_clear_line(tmp_path: Path) -> None:
+def test_another_file_is_refused_in_one_clear_line(tmp_path: Path) -> None:
     done = run(__file__, "-o", tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

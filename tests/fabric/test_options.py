@@ -23,14 +23,14 @@ SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
         {"corners": ((float("nan"), 0), (1, 0), (1, 1), (0, 1))},
     ],
 )
-def test_what_cannot_be_is_refused_by_name(wrong: dict) -> None:
+def test_an_invalid_option_is_named_in_the_error(wrong: dict) -> None:
     with pytest.raises(FabricError) as caught:
         ScanOptions(**wrong)
     assert caught.value.code == "INVALID_INPUT"
     assert next(iter(wrong)) in str(caught.value)
 
 
-def test_options_and_errors_cross_a_process() -> None:
+def test_options_and_errors_can_be_pickled() -> None:
     options = ScanOptions(corners=[list(corner) for corner in SQUARE])
     assert pickle.loads(pickle.dumps(options)) == options
     assert options.corners == SQUARE

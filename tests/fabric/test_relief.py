@@ -58,7 +58,7 @@ def test_occlusion_is_darkest_in_the_hollow_and_absent_on_a_plane() -> None:
     assert pit.max() == pytest.approx(1)
 
 
-def test_strengths_turn() -> None:
+def test_each_strength_has_an_effect() -> None:
     albedo = measured("felt").albedo
     flat, one, two = (relief.height_map(albedo, 0.2, strength) for strength in (0, 1, 2))
     assert np.ptp(flat) == 0

@@ -107,7 +107,7 @@ def test_a_photo_becomes_a_fabric_of_the_catalog(open_studio, screenshot, photo)
     expect(saved).to_have_count(0)
 
 
-def test_what_is_no_photo_is_refused_in_words(open_studio, tmp_path):
+def test_another_file_is_refused_with_an_explanation(open_studio, tmp_path):
     page = open_studio("fabrics", forgiven="400")
     path = tmp_path / "notes.jpg"
     path.write_text("not a photo")

@@ -60,12 +60,14 @@ def test_tiffs_of_both_kinds(big: bool, options: dict[str, str]) -> None:
     assert np.array_equal(decode(photo, 1024), np.asarray(Image.open(io.BytesIO(photo)).convert("RGB")))
 
 
-def test_an_animation_s_first_frame_counts() -> None:
+def test_only_the_first_frame_of_an_animation_is_read() -> None:
     other = Image.new("RGB", PHOTO.size, "red")
     webp = saved(PHOTO, "WEBP", save_all=True, append_images=[other], lossless=True)
     png = saved(PHOTO, "PNG", save_all=True, append_images=[other])
     for photo in (webp, png):
         assert np.array_equal(decode(photo, 1024), np.asarray(PHOTO))
+    avif = saved(PHOTO, "AVIF", save_all=True, append_images=[other], quality=100, subsampling="4:4:4")
+    assert np.abs(decode(avif, 1024).astype(int) - np.asarray(PHOTO)).max() < 12
 
 
 @pytest.mark.parametrize("alpha", [0, 128, 255])

@@ -77,7 +77,7 @@ async def test_the_catalog_s_urls_lead_to_its_textures(client: httpx.AsyncClient
             assert (await client.head(fabric[name])).status_code == 200
 
 
-async def test_a_public_url_goes_before_the_request_s_host(serve: Serve) -> None:
+async def test_a_public_url_has_priority_over_the_request_s_host(serve: Serve) -> None:
     async with serve(public_url="https://cdn.example/lucy/") as address, httpx.AsyncClient() as client:
         body = (await client.get(f"http://{address}{CATALOG}")).json()
     assert body["fabrics"][0]["diffuseUrl"].startswith("https://cdn.example/lucy/textures/")
@@ -188,7 +188,7 @@ async def test_delete_removes_the_fabric_and_its_textures(client: httpx.AsyncCli
         ("PATCH", "denim-blue", 405, "METHOD_NOT_ALLOWED"),
     ],
 )
-async def test_fabrics_that_are_not_there_or_not_one_s_own(
+async def test_unknown_and_built_in_fabrics(
     client: httpx.AsyncClient, mine: Fabric, method: str, fabric_id: str, status: int, code: str
 ) -> None:
     before = await listed(client)
@@ -220,9 +220,7 @@ async def test_wrong_details_are_named_and_change_nothing(
     assert (await client.get(url)).json() == before
 
 
-async def test_no_number_that_json_lacks_gets_into_the_catalog(
-    client: httpx.AsyncClient, mine: Fabric
-) -> None:
+async def test_nan_never_gets_into_the_catalog(client: httpx.AsyncClient, mine: Fabric) -> None:
     """A NaN in one owner's `material` would make the whole list unreadable for browsers."""
     fields = {"name": "A", "roughness": 1, "material": {"sheen": float("nan")}}
     response = await client.put(f"/api/fabric/{mine.id}", content=json.dumps(fields))
@@ -230,7 +228,7 @@ async def test_no_number_that_json_lacks_gets_into_the_catalog(
     assert "NaN" not in (await client.get(CATALOG)).text
 
 
-async def test_details_are_no_place_for_megabytes(client: httpx.AsyncClient, mine: Fabric) -> None:
+async def test_details_have_a_size_limit(client: httpx.AsyncClient, mine: Fabric) -> None:
     fields = {"name": "A", "roughness": 1, "provenance": {"photo": "x" * 2**17}}
     response = await client.put(f"/api/fabric/{mine.id}", json=fields)
     assert (response.status_code, response.json()["code"]) == (413, "OVERLOADED")

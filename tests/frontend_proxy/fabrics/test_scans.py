@@ -113,7 +113,7 @@ async def test_a_saved_scan_is_in_the_catalog_and_stays(
     assert {"attic-wool", "scanned-wool"} <= {fabric.id for fabric in restarted.list(tag="scanned")}
 
 
-async def test_more_fabrics_than_may_be_saved(serve: Serve) -> None:
+async def test_the_number_of_saved_fabrics_is_limited(serve: Serve) -> None:
     async with (
         serve(workers=True, max_saved_fabrics=1) as address,
         httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client,

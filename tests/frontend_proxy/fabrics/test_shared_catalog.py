@@ -63,7 +63,7 @@ async def saved(proxy: Proxy) -> Fabric:
     return await asyncio.to_thread(proxy.catalog.add, details("Attic wool"), maps())
 
 
-async def test_what_one_saves_the_other_serves(proxies: list[Proxy]) -> None:
+async def test_a_fabric_saved_by_one_proxy_is_served_by_the_other(proxies: list[Proxy]) -> None:
     one, other = proxies
     looking = asyncio.create_task(other.fabrics.keep_fresh())
     fabric = await saved(one)
@@ -82,7 +82,7 @@ async def test_what_one_saves_the_other_serves(proxies: list[Proxy]) -> None:
     assert (await one.client.get(f"/api/fabric/{fabric.id}")).status_code == 404
 
 
-async def test_before_the_first_look_it_says_so_and_captures_go_on(
+async def test_before_the_first_refresh_the_catalog_is_unavailable_and_captures_work(
     proxies: list[Proxy], settings: Settings
 ) -> None:
     """A list without the saved fabrics would look as if they had been lost."""
@@ -95,7 +95,7 @@ async def test_before_the_first_look_it_says_so_and_captures_go_on(
     assert job.fabric is None
 
 
-async def test_a_bucket_that_is_away(proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_bucket(proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = proxies
     fabric = await saved(one)
     await asyncio.to_thread(other.catalog.refresh)
