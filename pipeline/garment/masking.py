@@ -143,11 +143,16 @@ def composite(garment: Garment, frame: np.ndarray) -> np.ndarray:
     """The render drawn on the frame, (H, W, 3) BGR uint8; where the mask is 0 the frame is unchanged."""
     if not garment.mask.any():
         return frame
-    x, y, width, height = cv2.boundingRect(garment.mask)
+    return over(garment.colour, garment.mask, frame)
+
+
+def over(colour: np.ndarray, mask: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """`colour`, premultiplied by `mask`, drawn over the frame: (H, W, 3) uint8."""
+    x, y, width, height = cv2.boundingRect(mask)
     result = frame.copy()
     for rows in strips(y, y + height):
         part = np.s_[rows, x : x + width]
-        result[part] = cv2.add(garment.colour[part], _times(frame[part], 255 - garment.mask[part]))
+        result[part] = cv2.add(colour[part], _times(frame[part], 255 - mask[part]))
     return result
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.garment.pose import SHOULDERS
 from pipeline.light.relighting import NO_LIGHT
 
-SHOULDERS = [11, 12]  # MediaPipe's
 # s for a person who does not move. It is in logarithms: 3 % of brightness. While a person sways, the lights
 # of lucy-tiny's keyframes differ by 0.5 % on average, and by 2.3 % at the 99th percentile.
 SLACK = 0.03
@@ -48,7 +48,8 @@ class View:
     @property
     def shoulders(self) -> np.ndarray | None:
         """(2, 2) in pixels of the frame; None unless both are seen there."""
-        x_y, visibility = self.landmarks[SHOULDERS, :2].astype(np.float64), self.landmarks[SHOULDERS, 3]
+        shoulders = self.landmarks[list(SHOULDERS)]
+        x_y, visibility = shoulders[:, :2].astype(np.float64), shoulders[:, 3]
         seen = (x_y > 0).all() and (x_y < 1).all() and (visibility > 0.5).all()  # False for NaN
         return x_y * self.size if seen and np.ptp(x_y, axis=0).max() > 0.02 else None
 

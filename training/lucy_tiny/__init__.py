@@ -1,10 +1,10 @@
 """lucy-tiny: the default checkpoint, trained from scratch on painted scenes.
 
-anatomy, looks, people, heads              who stands before the camera
-cuts, tailoring, fabrics, folds, jackets   what they wear; jackets.render_jacket is the flat render
-gbuffer, backgrounds, photography          light and camera; scenes puts all of it together
+anatomy, looks, people, heads              the person in front of the camera
+cuts, tailoring, fabrics, folds, jackets   the jacket; jackets.render_jacket draws the flat render
+gbuffer, backgrounds, photography          light and camera; scenes combines everything
 shards                                     scenes on disk
-autoencoder, unet_training, training       from noise to a checkpoint
-sampling, relighting, metrics, evaluation  what it is worth
+autoencoder, unet_training, training       the training
+sampling, relighting, metrics, evaluation  evaluation
 architecture, captions                     the checkpoint folder itself
 """

@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         scenes = [make_scene(args.first + i, shifted=args.shifted) for i in range(8)]
         write_sheet([[s.frame, s.composite, s.target] for s in scenes], args.work / "preview.png")
     elif args.command == "train":
-        # Beside other work a thread that spins at a barrier takes the core of the one it waits for:
-        # 13 training steps a minute instead of 85. Read when torch is imported.
+        # On a busy machine a thread that spins at a barrier takes the core of the thread it waits for: 13
+        # training steps a minute instead of 85. torch reads this when it is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from training.lucy_tiny.training import train
 

@@ -1,4 +1,4 @@
-"""Where a body is: poses in the order of MediaPipe's 33 landmarks, and coordinates along torso and limbs.
+"""Bodies: poses in the order of MediaPipe's 33 landmarks, and coordinates along torso and limbs.
 
 Lengths are in shoulder widths (between the shoulder joints, about 0.36 m on an adult).
 https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.garment.pose import ARMS, EARS, EYES, HIPS
 from training.lucy_tiny.gbuffer import Window
 
-NOSE, LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR = 0, 2, 5, 7, 8
-LEFT_ARM, RIGHT_ARM = (11, 13, 15), (12, 14, 16)
-LEFT_HIP, RIGHT_HIP = 23, 24
+NOSE = 0
+(LEFT_EYE, RIGHT_EYE), (LEFT_EAR, RIGHT_EAR), (LEFT_ARM, RIGHT_ARM) = EYES, EARS, ARMS
+RIGHT_HIP, LEFT_HIP = HIPS
 UPPER_ARM, FOREARM, TORSO = 0.80, 0.70, 1.38
 
 
@@ -21,7 +22,7 @@ class Body:
     """A body in pixels, from its landmarks.
 
     left, right: (3, 2) shoulder, elbow, wrist of the person's left (usually right in the picture) arm.
-    depth: (2, 3) how far shoulder, elbow and wrist of the left and right arm stand before the torso's
+    depth: (2, 3) distance of shoulder, elbow and wrist of the left and right arm in front of the torso's
         middle, in shoulder widths.
     head: (2,) middle of the face; face: its height from chin to crown in pixels; tilt: radians.
     """
@@ -37,7 +38,7 @@ class Body:
 
     @property
     def middle(self) -> np.ndarray:
-        """Between the shoulders."""
+        """The point between the shoulders."""
         return (self.left[0] + self.right[0]) / 2
 
     @property
@@ -59,10 +60,10 @@ class Body:
 
 
 def read_body(landmarks: np.ndarray, size: tuple[int, int]) -> Body:
-    """The body that `landmarks` (33, 4) show in a frame of `size` (width, height).
+    """The body of `landmarks` (33, 4) in a frame of `size` (width, height).
 
-    Joints that were not seen (visibility below 0.2) hang where they would at rest; hips that make no
-    upright body are not believed. Raises ValueError where there are no two shoulders.
+    Joints that were not seen (visibility below 0.2) get their place at rest; impossible hips are ignored.
+    Raises ValueError if a shoulder is missing.
     """
     points = landmarks[:, :2].astype(np.float64) * size
     seen = np.isfinite(points).all(axis=1) & (landmarks[:, 3] >= 0.2)
@@ -105,9 +106,9 @@ def read_body(landmarks: np.ndarray, size: tuple[int, int]) -> Body:
 
 
 def sample_landmarks(rng: np.random.Generator, reach: float = 1.0) -> np.ndarray:
-    """A person before a webcam: (33, 4) landmarks in shoulder widths, the middle of the shoulders at 0.
+    """A person in front of a webcam: (33, 4) landmarks in shoulder widths, 0 between the shoulders.
 
-    reach: how far arms and trunk leave their rest, 1 for the training's poses.
+    reach: how far arms and trunk leave their place at rest; 1 for the training's poses.
     """
     mark = np.zeros((33, 4))
     mark[:, 3] = 1
@@ -119,7 +120,7 @@ def sample_landmarks(rng: np.random.Generator, reach: float = 1.0) -> np.ndarray
         front = rng.uniform(0, 0.5)
         upper = UPPER_ARM * rng.uniform(0.85, 1.05) * np.sqrt(1 - front**2 / 3)
         bend = np.radians(rng.choice([rng.uniform(0, 25), rng.uniform(25, 80), rng.uniform(80, 150)]))
-        # Elbows bend the forearm in before the trunk, or up when the arm is held out.
+        # The forearm bends inwards in front of the trunk, or upwards if the arm is held out.
         turn = raised - bend * rng.choice([1, -0.4], p=[0.85, 0.15])
         point_elbow = joint + upper * np.array([side * np.sin(raised), np.cos(raised)])
         foreshortened = FOREARM * rng.uniform(0.7, 1.05)
@@ -166,10 +167,10 @@ def pixel_grid(window: Window) -> tuple[np.ndarray, np.ndarray]:
 
 
 def beyond_armhole(s: np.ndarray, t: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """How far torso coordinates (s outwards, t) lie beyond the seam where a sleeve begins: above the armpit
-    a sleeve starts there and not at its joint. Below the armpit, and outside the trunk, all is beyond.
+    """The distance of torso coordinates (s outwards, t) beyond the seam where a sleeve begins.
 
-    inside: how far they lie inside the trunk's outline, negative outside.
+    Above the armpit a sleeve starts at the seam and not at the joint. All points below the armpit or outside
+    the trunk count as beyond. inside: the distance inside the trunk's outline, negative outside.
     """
     seam = s - 0.42 - 0.05 * np.clip(t / 0.2, -1, 1) ** 2 + 1.3 * np.clip(t - 0.22, 0, None)
     return np.asarray(np.maximum(seam, -inside))
@@ -185,7 +186,7 @@ def along_limb(
     radii: (3,) pixels at the joints.
     """
     start, middle, end = joints
-    # Knots that round the elbow: two points of a quadratic curve through its neighbourhood.
+    # Two points of a quadratic curve near the elbow make it round.
     knots = np.stack(
         [start, start + 0.8 * (middle - start), middle + 0.03 * (start + end - 2 * middle),
          middle + 0.2 * (end - middle), end]

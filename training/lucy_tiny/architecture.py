@@ -1,10 +1,10 @@
-"""lucy-tiny's parts, and the checkpoint folder they make.
+"""Builds lucy-tiny's networks and writes its checkpoint folder.
 
 A latent-diffusion inpainting model (Rombach et al., 2022, arXiv:2112.10752) in the shapes that diffusers'
 `StableDiffusionInpaintPipeline` knows, small enough for two CPU cores: 256×256 pixels, 32×32×4 latents. The
 UNet predicts v (Salimans & Ho, 2022, arXiv:2202.00512) on a schedule that ends in pure noise and starts its
-steps there (Lin et al., 2023, arXiv:2305.08891), because a few steps from an image that still shows through
-would keep the render's flat light.
+steps there (Lin et al., 2023, arXiv:2305.08891). A few steps from a partly noised image would keep the
+render's flat light.
 """
 
 import json
@@ -29,10 +29,10 @@ TEXT_WIDTH = 128
 
 
 def build_tokenizer(sentences: Iterable[str]) -> CLIPTokenizer:
-    """CLIP's own tokenizer (lower case, byte-level BPE) over the merges that `sentences` ask for."""
+    """CLIP's tokenizer (lower case, byte-level BPE) with the merges of `sentences`."""
     merges = _learn_merges(Counter(word for sentence in sentences for word in re.findall("[a-z]+", sentence)))
     merged = ["".join(pair) for pair in merges]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # comes in any order
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # its order is random
     symbols = [
         "<|startoftext|>",
         "<|endoftext|>",
@@ -47,8 +47,8 @@ def build_tokenizer(sentences: Iterable[str]) -> CLIPTokenizer:
 def _learn_merges(words: Counter[str]) -> list[tuple[str, str]]:
     """Byte pair encoding (Sennrich et al., 2016, arXiv:1508.07909) until each word is one symbol.
 
-    `tokenizers`' own trainer breaks ties in another way each time it runs, and a checkpoint's embeddings
-    stand in one order only.
+    The trainer of `tokenizers` breaks ties differently in each run, but a checkpoint's embeddings need one
+    fixed order.
     """
     spellings = {word: [*word[:-1], f"{word[-1]}</w>"] for word in words}
     merges: list[tuple[str, str]] = []
@@ -84,10 +84,11 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 
 def build_autoencoder() -> AutoencoderKL:
-    """pixels (B, 3, 256, 256) in −1…1 ↔ latents (B, 4, 32, 32), of unit variance: nothing to scale.
+    """pixels (B, 3, 256, 256) in −1…1 ↔ latents (B, 4, 32, 32), of unit variance, so that no scaling is
+    needed.
 
-    Four groups of channels, so that `autoencoder.set_linear` can pass a picture through the last
-    normalisation of either half unchanged.
+    It has four groups of channels, so that `autoencoder.set_linear` can pass a picture unchanged through the
+    last normalisation of both halves.
     """
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -108,12 +109,12 @@ def build_autoencoder() -> AutoencoderKL:
 def build_unet() -> UNet2DConditionModel:
     """[z_t, mask, conditioning] (B, 9, 32, 32), t (B,), embeddings (B, 77, 128) → v (B, 4, 32, 32).
 
-    Untrained it answers v = −conditioning, which at the last timestep stands for the composite as it is: it
-    learns only what the scene's light changes. From noise, hours go by before it can copy a picture.
+    Untrained it predicts v = −conditioning, which at the last timestep means the composite itself. So it only
+    learns the changes by the scene's light; from random weights it needs hours until it can copy a picture.
 
-    The caption reaches it twice: word by word through cross attention, and as a whole, beside the timestep,
-    as scales and shifts of every block (Perez et al., 2018, arXiv:1709.07871). "From the left" is one thing
-    for the whole picture, and cross attention alone was slow to learn it.
+    The caption has two inputs: each token by cross attention, and the whole caption, with the timestep, as
+    scales and shifts of every block (Perez et al., 2018, arXiv:1709.07871). "From the left" concerns the
+    whole picture, and cross attention alone was slow to learn it.
     """
     unet = UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -136,11 +137,11 @@ def build_unet() -> UNet2DConditionModel:
 
 @torch.no_grad()
 def _pass_conditioning(unet: Any) -> None:
-    """Lead the conditioning through the outermost skip connection to the output, negated.
+    """Pass the conditioning, negated, through the outermost skip connection to the output.
 
-    In each of the first four groups of the last normalisation stand c, −c and a pair of constants ±HIGH,
-    beside which the variance of the rest is nothing: the normalisation then only divides by a known number,
-    and silu(x) − silu(−x) = x undoes the activation.
+    Each of the first four groups of the last normalisation holds c, −c and a pair of constants ±HIGH.
+    Compared with those the variance of the rest is negligible, so that the normalisation only divides by a
+    known number; silu(x) − silu(−x) = x cancels the activation.
     """
     high, channels = 8.0, unet.conv_in.out_channels
     size = channels // unet.conv_norm_out.num_groups
@@ -166,9 +167,10 @@ def _pass_conditioning(unet: Any) -> None:
 def build_scheduler() -> DDIMScheduler:
     """v-prediction, zero terminal signal-to-noise ratio, trailing timesteps.
 
-    Noisier than Stable Diffusion's: the composite already says nearly everything, so that a keyframe's four
-    steps (ᾱ at most 0.11) may each answer from it alone. At Stable Diffusion's 0.65 the last of them had to
-    take apart noise and picture, which so small a network does badly: noise was left all over the picture.
+    It is noisier than Stable Diffusion's. The composite contains nearly everything, so each of a keyframe's
+    four steps (ᾱ at most 0.11) can predict from it alone. With Stable Diffusion's 0.65 the last step had to
+    separate noise from the picture; so small a network does that badly, and noise was left all over the
+    picture.
     """
     return DDIMScheduler(
         beta_start=0.008,
@@ -198,18 +200,19 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
     )
 
 
-# The model paints the scene's light, and finer than `relight_sigma` pixels only blotches; a render's light is
-# neutral, and a photograph's folds are deeper by `detail_gain` (postprocess/1/relight.py).
+# The model paints the scene's light; its details finer than `relight_sigma` pixels are only blotches. Folds
+# in a photograph are deeper than in a render's neutral light, by `detail_gain`
+# (pipeline/light/relighting.py).
 MODES = {
     "keyframe": {"steps": 4, "relight_sigma": 3.0, "detail_gain": 1.15},
     "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.4},
 }
-# Where little noise is left, so small a network takes its own errors for the scene: the picture gets worse.
+# Beyond this share of the schedule so small a network mistakes its own errors for the scene.
 DENOISING_END = 0.5
 
 
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
-    """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is meant to be used."""
+    """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is used."""
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     pipeline.to(dtype=torch.float32)

@@ -1,8 +1,9 @@
-"""The autoencoder: an encoder that is known in closed form, and the training of its decoder.
+"""The autoencoder: its encoder is set in closed form, its decoder is trained.
 
 The four latent channels of an 8×8 patch are its four strongest principal components. An encoder trained from
-noise loses colours for hours; this one is exact at once, and keeps every patch's mean. diffusers'
-`AutoencoderKL` computes it when its weights are set as below; every residual branch starts at zero.
+random weights has wrong colours for hours; this one is exact from the start, and keeps every patch's mean.
+diffusers' `AutoencoderKL` computes it when its weights are set as below; every residual branch starts at
+zero.
 """
 
 import time
@@ -29,7 +30,7 @@ class Basis:
     scale: np.ndarray
 
     def encode(self, picture: np.ndarray) -> np.ndarray:
-        """(..., H, W, 3) uint8 → latents (..., 4, H/8, W/8) float32, as the network would."""
+        """The network's latents of pictures: (..., H, W, 3) uint8 → (..., 4, H/8, W/8) float32."""
         latents = (patches(picture) - self.mean) @ (self.components / self.scale[:, None]).T
         return np.moveaxis(latents, -1, -3).astype(np.float32)
 
@@ -56,7 +57,7 @@ def fit_basis(pictures: np.ndarray) -> Basis:
 
 @torch.no_grad()
 def read_basis(vae: AutoencoderKL) -> Basis:
-    """The basis that `set_linear` has put into an encoder, up to its mean: another that encodes the same."""
+    """A basis that encodes like the one that `set_linear` put into an encoder; only its mean may differ."""
     patch = torch.eye(PATCH * PATCH * 3).reshape(-1, PATCH, PATCH, 3).permute(0, 3, 1, 2) / 2
     above, below, grey = (
         vae.encode(pixels.to(vae.device)).latent_dist.mean.flatten(1).cpu().numpy()
@@ -68,7 +69,7 @@ def read_basis(vae: AutoencoderKL) -> Basis:
 
 
 # A pair of constants ±HIGH in a group makes its variance nearly constant, so that GroupNorm only divides by
-# a known number; silu(x) − silu(−x) = x then undoes the activation.
+# a known number; silu(x) − silu(−x) = x then cancels the activation.
 _HIGH = 100.0
 _HIGH_DECODER = 4.0
 
@@ -133,7 +134,7 @@ def _pass(shortcut: Any, channels: int) -> None:
 
 
 def _set_decoder(decoder: Any, basis: Basis) -> None:
-    # Channels 0 to 2 carry the picture; the others start as they were drawn.
+    # Channels 0 to 2 carry the picture; the others keep their random weights.
     colours = (basis.components * basis.scale[:, None]).reshape(4, PATCH * PATCH, 3).mean(axis=1)
     decoder.conv_in.weight[:3] = 0
     decoder.conv_in.weight[:3, :, 1, 1] = torch.from_numpy(colours.T.copy())
@@ -170,7 +171,7 @@ def train_decoder(
     seed: int = 0,
     on_step: Callable[[float, float], None] = lambda share, loss: None,
 ) -> None:
-    """Train the decoder on random 128×128 windows of pictures (N, H, W, 3) uint8; the encoder stays.
+    """Train the decoder on random 128×128 windows of pictures (N, H, W, 3) uint8; the encoder is not changed.
 
     on_step: called with the share of the time that has passed and the loss.
     """
@@ -188,7 +189,7 @@ def train_decoder(
         target = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.no_grad():
             latents = vae.encode(target).latent_dist.mean
-            # What the UNet hands over is not exactly a picture's.
+            # The UNet's latents are not exactly those of a picture.
             latents = latents + 0.04 * torch.randn(latents.shape, device=device, generator=generator)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             decoded = decoder(latents)

@@ -1,4 +1,4 @@
-"""What is behind a person: painted rooms, and public photographs out of focus."""
+"""Backgrounds: painted rooms, and public photographs out of focus."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ _PHOTOGRAPHS = (
 
 @lru_cache
 def _photographs() -> list[np.ndarray]:
-    """sRGB uint8 pictures whose shorter side is 320; none where scikit-image is not installed."""
+    """sRGB uint8 pictures whose shorter side is 320; none if scikit-image is not installed."""
     import importlib.util
 
     package = importlib.util.find_spec("skimage")
@@ -41,7 +41,7 @@ def _photographs() -> list[np.ndarray]:
 
 
 def sample_background(size: tuple[int, int], light: Light, rng: np.random.Generator) -> np.ndarray:
-    """The background's light, linear RGB (height, width, 3): its colour in the scene's light."""
+    """A background in the scene's light, linear RGB (height, width, 3)."""
     height, width = size
     pictures = _photographs()
     if pictures and rng.random() < 0.3:

@@ -1,8 +1,8 @@
-"""The caption language: what a scene can be called, in words that the text encoder learns.
+"""The language of captions, which the text encoder learns.
 
 A caption names the garment's colour and fabric, then the light: "a person wearing a navy denim jacket, warm
-hard light from the left". Parts are left out at random in training, so that a prompt may say less: the
-server knows the fabric's name only.
+hard light from the left". Training leaves out random parts, because prompts may be shorter: the server
+only knows the fabric's name.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ GARMENTS = ("jacket", "blazer", "coat", "hoodie", "suit", "bomber", "biker", "tr
 TINTS = ("warm", "neutral", "cool")
 HARDNESSES = ("soft", "hard")
 DIRECTIONS = ("left", "right", "above", "front")
-# How brightly the garment is lit in the finished picture, darkest first.
+# Brightness levels of the garment in the finished picture, darkest first.
 LEVELS = ("very dim", "dim", "", "bright", "very bright")
 
 

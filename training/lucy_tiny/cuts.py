@@ -1,4 +1,4 @@
-"""A jacket's pattern: what a designer decides, before cloth and body."""
+"""The cut of a jacket, independent of its cloth and of the body."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Cut:
 
 
 def sample_cut(rng: np.random.Generator, spread: float = 1.0) -> Cut:
-    """A cut as training draws it; spread: how far its measures leave the usual."""
+    """A random cut for training. spread: how unusual its measures may be."""
     collar, closure = rng.choice(COLLARS, p=[0.4, 0.17, 0.17, 0.13, 0.13]), rng.choice(CLOSURES)
     if collar == "lapels" and closure in ("zip", "plain"):
         closure = "buttons"

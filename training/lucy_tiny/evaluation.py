@@ -1,7 +1,7 @@
-"""What a dressing pipeline is worth, on scenes that it has never seen.
+"""Evaluates a try-on pipeline on scenes that it has never seen.
 
-Written against a function, so that the same figures can be had of a checkpoint in torch
-(`python -m training.lucy_tiny evaluate`) and of the whole server (`python -m benchmarks.checkpoint`).
+The pipeline is a function, so that the same figures can be measured for a checkpoint in torch
+(`python -m training.lucy_tiny evaluate`) and for the whole server (`python -m benchmarks.checkpoint`).
 """
 
 import json
@@ -24,7 +24,7 @@ from training.lucy_tiny.sheets import write_sheet
 from training.lucy_tiny.training import HELD_OUT
 from training.lucy_tiny.unet_training import as_pixels
 
-FIRST_SCENE = HELD_OUT + 1000  # training's sample sheets show the seeds before
+FIRST_SCENE = HELD_OUT + 1000  # training's sample sheets use the seeds before
 _STEPS = (1, 4, 25)
 
 
@@ -41,7 +41,7 @@ class Dress(Protocol):
 
 
 class TorchPipeline:
-    """The checkpoint in torch: a quick look, without export and server."""
+    """The checkpoint in torch, for a quick evaluation without export and server."""
 
     def __init__(self, checkpoint: Path, seed: int = 0):
         pipeline: Any = StableDiffusionInpaintPipeline.from_pretrained(
@@ -72,18 +72,18 @@ class TorchPipeline:
 
 
 def spared_render(scene: Scene) -> np.ndarray:
-    """The scene's render with head and hands cut out, RGBA: every pipeline then works on the same mask."""
+    """The scene's render without head and hands, RGBA, so that every pipeline uses the same mask."""
     return np.dstack([scene.render[..., :3], scene.mask])
 
 
 def measure(
     dress: Dress, scenes: Sequence[Scene], steps: Sequence[int] = _STEPS
 ) -> dict[str, dict[str, float]]:
-    """Means over `scenes` by picture: `naive` (the plain composite), `oracle` (under the best RGB gain for
-    that scene) and `steps 4` and so on.
+    """Means over `scenes` for each picture: `naive` (the composite itself), `oracle` (the composite with the
+    best RGB gain for that scene), `steps 4` and so on.
 
-    psnr, ssim: inside the mask; ring: PSNR within 4 pixels of its edge; gradient, sharpness:
-    energy of the gradients and of the Laplacian, as a ratio to the target's.
+    psnr, ssim: inside the mask; ring: PSNR within 4 pixels of its edge; gradient, sharpness: energies of the
+    gradients and of the Laplacian, relative to the target's.
     """
     figures: dict[str, list[dict[str, float]]] = {}
     for scene in tqdm(scenes, desc="scenes"):
@@ -116,14 +116,14 @@ def _warmth(picture: np.ndarray, where: np.ndarray) -> float:
 
 
 def _leftness(picture: np.ndarray, where: np.ndarray) -> float:
-    """How much brighter the left of the garment is than its right."""
+    """How much brighter the garment's left half is than its right half."""
     x = np.nonzero(where)[1]
     return -float(np.corrcoef(x - x.mean(), picture[where].mean(axis=1))[0, 1])
 
 
-Words = Callable[[Scene], str]
-# Two prompts, and what must be larger with the first.
-_SWAPS: dict[str, tuple[Words, Words, Callable[[np.ndarray, np.ndarray], float]]] = {
+Prompt = Callable[[Scene], str]
+# Two prompts, and a quantity that must be larger with the first.
+_SWAPS: dict[str, tuple[Prompt, Prompt, Callable[[np.ndarray, np.ndarray], float]]] = {
     "warm for cool": (
         lambda scene: caption(scene.colour, scene.fabric, "warm soft light from the front"),
         lambda scene: caption(scene.colour, scene.fabric, "cool soft light from the front"),
@@ -149,8 +149,8 @@ def obeys(dress: Dress, scenes: Sequence[Scene], steps: int = 4) -> dict[str, fl
         right = []
         for scene in tqdm(scenes, desc=name):
             one, other = (
-                dress(scene.frame, spared_render(scene), scene.landmarks, words(scene), steps)
-                for words in (first, second)
+                dress(scene.frame, spared_render(scene), scene.landmarks, prompt(scene), steps)
+                for prompt in (first, second)
             )
             right.append(quantity(one, scene.mask > 127) > quantity(other, scene.mask > 127))
         shares[name] = float(np.mean(right))
@@ -158,7 +158,7 @@ def obeys(dress: Dress, scenes: Sequence[Scene], steps: int = 4) -> dict[str, fl
 
 
 def verdicts(seen: dict[str, dict[str, float]], shifted: dict[str, dict[str, float]]) -> dict[str, bool]:
-    """The checkpoint's demands, each met or not."""
+    """Whether the checkpoint meets each of its requirements."""
     gains = [
         {
             "naive": row["steps 4"]["psnr"] - row["naive"]["psnr"],
@@ -179,11 +179,10 @@ def verdicts(seen: dict[str, dict[str, float]], shifted: dict[str, dict[str, flo
 
 
 def evaluate(dress: Dress, count: int, work: Path, first_scene: int = FIRST_SCENE) -> dict[str, Any]:
-    """Measure a pipeline on `count` scenes of either set, from the seed `first_scene` on; writes two contact
-    sheets to `work`.
+    """Measure a pipeline on `count` scenes of both sets, with seeds from `first_scene` on.
 
-    Returns the figures of `measure` for the sets `seen` and `shifted`, those of `obeys` as `text`, and
-    which of the checkpoint's demands they meet as `met`.
+    Returns the figures of `measure` for the sets `seen` and `shifted`, those of `obeys` as `text`, and as
+    `met` which requirements they meet. Writes two contact sheets to `work`.
     """
     work.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {}

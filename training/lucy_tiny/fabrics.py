@@ -1,7 +1,7 @@
-"""Cloth: a colour picture that repeats, and how the cloth folds and shines.
+"""Cloth: a repeating colour picture, and the cloth's folds and shine.
 
-Measured materials (the catalog's own textures, `threejs-materials`) are read where they are installed; the
-rest is woven here.
+Measured materials (the catalog's own textures, `threejs-materials`) are read if they are installed; the
+others are woven here.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ from training.lucy_tiny.gbuffer import Material
 
 TILE = 256
 
-# sRGB of the colour words.
+# sRGB of the colour names.
 COLOURS: dict[str, tuple[int, int, int]] = {
     "black": (32, 32, 35), "blue": (44, 84, 168), "brown": (98, 66, 46), "burgundy": (104, 26, 44),
     "camel": (190, 148, 100), "charcoal": (62, 64, 68), "cream": (232, 222, 198), "green": (52, 116, 68),
@@ -30,9 +30,9 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 
 @dataclass(frozen=True)
 class Cloth:
-    """How a kind of cloth hangs.
+    """How a kind of cloth falls.
 
-    fold_height: of folds, as a share of the usual; fold_sharpness: 1 for round folds, 3 for creases.
+    fold_height: relative to the usual height; fold_sharpness: 1 for round folds, 3 for creases.
     """
 
     material: Material
@@ -93,7 +93,8 @@ def _wave(phase: np.ndarray) -> np.ndarray:
     return np.asarray(np.sin(2 * np.pi * phase))
 
 
-# Each weaves brightness (h, w) around 0; where a second colour comes in, its share (h, w) from 0 to 1.
+# Each weave returns the brightness (h, w) around 0 and, if it has a second colour, that colour's share (h,
+# w).
 Weave = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray | None]]
 
 
@@ -200,7 +201,7 @@ _CONTRAST = {
 }
 
 
-_VARIANTS = 6  # of each kind's pattern, kept because weaving takes longer than dyeing
+_VARIANTS = 6  # of each kind's pattern, cached because weaving takes longer than dyeing
 
 
 @lru_cache(maxsize=len(_WEAVES) * _VARIANTS)
@@ -209,9 +210,9 @@ def _pattern(name: str, variant: int) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def weave(name: str, colour: str, rng: np.random.Generator) -> Fabric:
-    """A fabric of one of the caption language's kinds and colours, its shade varied.
+    """A fabric of a kind and colour of the caption language, with a random shade.
 
-    Raises KeyError where the kind or the colour has no such name.
+    Raises KeyError for an unknown kind or colour.
     """
     brightness, share = _pattern(name, int(rng.integers(_VARIANTS)))
     base = np.array(COLOURS[colour], np.float32) * rng.normal(1, 0.06, 3) * rng.uniform(0.85, 1.15)
@@ -227,7 +228,7 @@ def weave(name: str, colour: str, rng: np.random.Generator) -> Fabric:
 
 @lru_cache
 def measured_textures() -> dict[str, list[Path]]:
-    """Colour pictures of real cloth on this machine, by kind."""
+    """Installed colour pictures of real cloth, by kind."""
     found: dict[str, list[Path]] = {}
     materials = importlib.util.find_spec("threejs_materials")
     if materials and materials.submodule_search_locations:
@@ -252,7 +253,7 @@ def _read_texture(path: Path) -> np.ndarray:
 
 
 def sample_fabric(rng: np.random.Generator) -> Fabric:
-    """A fabric as training draws it; of kinds that were measured, mostly real cloth, dyed in a colour."""
+    """A random fabric for training; for kinds that were measured, mostly real cloth, dyed in a colour."""
     name, colour = rng.choice(list(CLOTHS)), rng.choice(list(COLOURS))
     paths = measured_textures().get(name)
     if paths and rng.random() < 0.7:

@@ -1,8 +1,8 @@
-"""How cloth folds: heights in shoulder widths, from where a garment is pulled, pressed and bent.
+"""Folds of cloth, as heights in shoulder widths, where a garment is pulled, pressed or bent.
 
-Folds fan out from the points where cloth is held (an armpit, a closed button, the inside of an elbow) and lie
-in rings where a sleeve is too long for its arm. They are tied to the body, with some freedom: a model can
-learn where they belong, and no two jackets are alike.
+Folds fan out from the points where cloth is held (an armpit, a closed button, the inside of an elbow) and
+form rings where a sleeve is too long for its arm. Their places depend on the body, with some random
+variation: a model can learn where folds belong, but no two jackets are equal.
 """
 
 import numpy as np
@@ -17,12 +17,12 @@ def fan(
     s: np.ndarray, t: np.ndarray, centre: tuple[float, float], count: float, reach: float,
     warp: np.ndarray, sharpness: float, start: float,
 ) -> np.ndarray:  # fmt: skip
-    """Folds that spread from `centre`: `count` in a full turn, the first at angle `start` (turns), gone
-    beyond `reach`."""
+    """Folds that spread from `centre`: `count` per full circle, the first at angle `start` (in circles). They
+    end at distance `reach`."""
     ds, dt = s - np.float32(centre[0]), t - np.float32(centre[1])
     distance = np.hypot(ds, dt)
     turn = np.arctan2(dt, ds) / (2 * np.pi) - start
-    # Narrow at the centre, as wide as they are far; nothing right at the centre, where the cloth is held.
+    # Their width grows with the distance; at the centre itself, where the cloth is held, there are none.
     weight = np.minimum(distance, reach) * np.exp(-((distance / reach) ** 2))
     return np.asarray(crease(count * turn + warp, sharpness) * weight)
 
@@ -31,7 +31,7 @@ def torso_folds(
     s: np.ndarray, t: np.ndarray, waist: float, closed: bool, noise: np.ndarray, rng: np.random.Generator,
     sharpness: float,
 ) -> np.ndarray:  # fmt: skip
-    """Of a jacket's front and back. s, t: torso coordinates; waist: where its button is; noise: smooth,
+    """The folds of a jacket's front and back. s, t: torso coordinates; waist: t of its button; noise: smooth,
     of unit variance, the shape of s."""
     heights = np.zeros(np.broadcast(s, t).shape, np.float32)
     for side in (-1, 1):
@@ -54,7 +54,7 @@ def torso_folds(
 def sleeve_folds(
     a: np.ndarray, q: np.ndarray, bend: float, noise: np.ndarray, rng: np.random.Generator, sharpness: float
 ) -> np.ndarray:
-    """Of a sleeve. a, q: coordinates along and across (`anatomy.along_limb`); bend: of the elbow in
+    """The folds of a sleeve. a, q: coordinates along and across (`anatomy.along_limb`); bend: of the elbow in
     radians, positive when the inside is at positive q."""
     side = np.sign(bend) or 1.0
     inside = np.clip(0.55 + 0.45 * side * q, 0, 1)

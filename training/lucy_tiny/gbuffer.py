@@ -1,7 +1,7 @@
-"""What is seen at each pixel before any light falls on it: a G-buffer (Saito & Takahashi, 1990).
+"""The visible surface at each pixel, without light: a G-buffer (Saito & Takahashi, 1990).
 
-Painted back to front from layers. Heights are in pixels towards the viewer, so that shadows and normals
-follow from them alone.
+Layers are painted into it from back to front. Heights are in pixels towards the viewer; shadows and normals
+are computed from them alone.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Window = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface gives light back, beside its colour.
+    """How a surface reflects light, except for its colour.
 
     specular: strength of the highlight, 0 (cloth) to about 0.6 (patent leather).
     gloss: the highlight's exponent; 5 is broad, 80 a small spot.
@@ -33,7 +33,7 @@ class Layer:
     alpha: (h, w) coverage, 0 to 1.
     albedo: (h, w, 3) or (3,) linear RGB.
     height: (h, w) smooth height in pixels.
-    folds: (h, w) what folds add to it, or 0.
+    folds: (h, w) the height that folds add, or 0.
     """
 
     window: Window
@@ -48,7 +48,7 @@ class GBuffer:
     """Albedo, normal, height, material and coverage of every pixel, planes (…, H, W) float32."""
 
     def __init__(self, size: tuple[int, int]):
-        """size: (height, width). What is not painted is black and lies far behind everything."""
+        """size: (height, width). Unpainted pixels are black and far behind everything."""
         self._data = np.zeros((11, *size), np.float32)
         self.height[:] = -0.25 * size[0]
         self.normal[2] = 1
@@ -82,7 +82,7 @@ class GBuffer:
         return other
 
     def paint(self, layer: Layer, folded: float = 1.0) -> None:
-        """Lay `layer` over what is there, with this share of its folds' height."""
+        """Paint `layer` over the present content. folded: share of its folds' height that is added."""
         height = layer.height + folded * layer.folds
         rows, columns = layer.window
         material = (layer.material.specular, layer.material.gloss, layer.material.sheen)
@@ -98,7 +98,7 @@ class GBuffer:
 
 
 def coverage(layers: list[Layer], size: tuple[int, int]) -> np.ndarray:
-    """(H, W) 0 to 1: what the layers cover together."""
+    """The coverage of all layers together: (H, W), 0 to 1."""
     covered = np.zeros(size, np.float32)
     for layer in layers:
         region = covered[layer.window]

@@ -1,4 +1,4 @@
-"""Heads, as layers: hair behind, face, hair before."""
+"""Heads as layers: hair behind the face, the face, hair in front of it."""
 
 import cv2
 import numpy as np

@@ -11,10 +11,11 @@ from training.lucy_tiny.tailoring import cut_jacket
 
 
 def draw_flat(layers: list[Layer], size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """The layers as a frontend draws them: in neutral light from above the camera, without shadows.
-    RGBA uint8 (height, width, 4), the background transparent.
+    """The layers in a frontend's style, RGBA uint8 (height, width, 4), on a transparent background.
 
-    Some frontends' meshes are smooth; most have folds sculpted into them, flatter than real cloth's.
+    The light is neutral, comes from above the camera, and casts no shadows.
+
+    Some frontends' meshes are smooth; most have modelled folds, which are flatter than real ones.
     """
     buffer = GBuffer(size)
     buffer.paint_all(layers, folded=0.0 if rng.random() < 0.15 else rng.uniform(0.5, 1.0))
@@ -40,9 +41,9 @@ def render_jacket(
     landmarks: (33, 4) MediaPipe points: x, y (0 to 1 of the frame), z, visibility.
     size: (width, height) of the frame in pixels.
     fabric: a texture (h, w, 3) uint8 sRGB that repeats, an sRGB colour, or None for a random cloth.
-    seed: of the cut and the cloth. cut: a certain one instead.
-    Returns RGBA uint8 (height, width, 4), transparent around the jacket. Raises ValueError where the
-    shoulders cannot be seen.
+    seed: of the cut and the cloth. cut: replaces the random cut.
+    Returns RGBA uint8 (height, width, 4), transparent around the jacket. Raises ValueError if the
+    shoulders are not seen.
     """
     rng = np.random.default_rng(seed)
     if fabric is None:

@@ -1,4 +1,4 @@
-"""What people look like: tones of skin and hair, clothes, build."""
+"""People's appearance: tones of skin and hair, clothes, build."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ def _linear(colour: np.ndarray) -> np.ndarray:
 
 
 def _mix(colours: tuple[tuple[int, ...], ...], rng: np.random.Generator) -> np.ndarray:
-    """Between two neighbours of a row of colours."""
+    """A random mixture of two neighbouring colours."""
     first = int(rng.integers(len(colours) - 1))
     share = rng.random()
     return (1 - share) * np.array(colours[first], float) + share * np.array(colours[first + 1], float)

@@ -1,4 +1,4 @@
-"""What a dressed picture is worth, against the photograph that it should have been."""
+"""Compares a dressed picture with the photograph that it should equal."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def ssim(picture: np.ndarray, target: np.ndarray, where: np.ndarray) -> float:
 
 
 def oracle_gain(composite: np.ndarray, target: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The composite under the best RGB gain there is for this picture: what white balance alone can do."""
+    """The composite with the best RGB gain for this picture: the best result of a white balance alone."""
     drawn, wanted = composite[where].astype(np.float64), target[where].astype(np.float64)
     gain = (drawn * wanted).sum(axis=0) / np.maximum((drawn * drawn).sum(axis=0), 1)
     result = composite.copy()
@@ -41,6 +41,6 @@ def gradient_energy(picture: np.ndarray, where: np.ndarray) -> float:
 
 
 def sharpness(picture: np.ndarray, where: np.ndarray) -> float:
-    """Mean squared Laplacian of the brightness over the pixels of where: what only the finest detail has."""
+    """Mean squared Laplacian of the brightness over the pixels of where: a measure of the finest detail."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return float((cv2.Laplacian(grey, cv2.CV_32F)[where] ** 2).mean())

@@ -1,4 +1,4 @@
-"""People, as layers: what is behind a jacket (trunk, arms, neck, long hair) and before it (head, hands)."""
+"""People as layers: those behind a jacket (trunk, arms, neck, long hair) and in front (head, hands)."""
 
 import numpy as np
 
@@ -21,14 +21,14 @@ class Person:
         self.head = Head(body, looks, size, rng)
 
     def behind(self) -> list[Layer]:
-        """Back to front: what a jacket covers."""
+        """The layers that a jacket covers, back to front."""
         layers = self.head.behind() + self._neck() + self._trunk()
         layers += self._arm(self.body.right, self.body.depth[1], -1)
         layers += self._arm(self.body.left, self.body.depth[0], 1)
         return layers
 
     def before(self) -> list[Layer]:
-        """Back to front: what stays before a jacket."""
+        """The layers in front of a jacket, back to front."""
         layers = self.head.before()
         for joints, depth in ((self.body.right, self.body.depth[1]), (self.body.left, self.body.depth[0])):
             layers += self._hand(joints, depth)

@@ -1,4 +1,4 @@
-"""Light on a G-buffer, and the camera that takes the picture."""
+"""Lights a G-buffer, and takes its picture with a simulated camera."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from training.lucy_tiny.gbuffer import GBuffer
 
 # Cloth and skin are lit a little beyond the edge of their own shadow.
 _WRAP = 0.12
-# Between the caption's levels: the light on a surface that faces the camera, as the picture is exposed.
+# Limits between the caption's levels, as the exposed light on a surface that faces the camera.
 _LEVELS = (0.85, 1.1, 1.4, 1.82)
 
 
@@ -45,8 +45,8 @@ class Light:
     towards: (3,) unit vector to the key light: x right, y down, z to the viewer.
     key, ambient: strengths; softness: of the shadows' edges, in shoulder widths.
     tint: linear RGB of the key light; sky, ground: of the light from above and below.
-    balance: RGB gains that the camera's white balance leaves.
-    words: its tint, hardness and direction, as in a caption.
+    balance: RGB gains that remain after the camera's white balance.
+    words: its tint, hardness and direction as in a caption.
     """
 
     towards: np.ndarray
@@ -60,14 +60,14 @@ class Light:
     words: tuple[str, str, str]
 
     def phrase(self, exposure: float) -> str:
-        """The caption's words for it in a picture that is exposed with this gain."""
+        """The caption's words for the light in a picture with this exposure gain."""
         facing = (float(self.towards[2]) + _WRAP) / (1 + _WRAP)
         level = np.searchsorted(_LEVELS, exposure * (self.key * facing + self.ambient))
         return light_phrase(*self.words, LEVELS[level])
 
 
 def sample_light(rng: np.random.Generator, harsh: float = 1.0) -> Light:
-    """A light as training draws it; `harsh` above 1 is stronger, more tinted light than it ever sees."""
+    """A random light for training; with `harsh` above 1, stronger and more tinted than in training."""
     tints = {"warm": (1.0, 0.76, 0.5), "neutral": (1.0, 0.97, 0.93), "cool": (0.72, 0.88, 1.0)}
     tint_word = str(rng.choice(list(tints)))
     tint = np.array(tints[tint_word]) ** (rng.uniform(0.6, 1.2) * harsh)
@@ -95,8 +95,8 @@ def sample_light(rng: np.random.Generator, harsh: float = 1.0) -> Light:
 
 
 def cast_shadow(height: np.ndarray, light: Light, unit: float) -> np.ndarray:
-    """How much of the key light reaches each pixel, (H, W) 0 to 1: it is gone where something nearer to the
-    light stands higher than the ray. height: (H, W) pixels; unit: the shoulder width in pixels."""
+    """The share of the key light that reaches each pixel, (H, W) 0 to 1: 0 where something nearer to the
+    light is higher than the ray. height: (H, W) pixels; unit: the shoulder width in pixels."""
     scale = min(1.0, 128 / max(height.shape))
     size = (max(2, round(height.shape[1] * scale)), max(2, round(height.shape[0] * scale)))
     small = cv2.resize(height, size, interpolation=cv2.INTER_AREA) * scale
@@ -116,8 +116,8 @@ def cast_shadow(height: np.ndarray, light: Light, unit: float) -> np.ndarray:
 
 
 def occlusion(height: np.ndarray, unit: float) -> np.ndarray:
-    """How much of the surrounding light reaches each pixel, (H, W) 0 to 1: less where the neighbourhood
-    stands higher."""
+    """The share of the ambient light that reaches each pixel, (H, W) 0 to 1: less where the neighbourhood is
+    higher."""
     size = (max(2, height.shape[1] // 2), max(2, height.shape[0] // 2))
     small = cv2.resize(height, size, interpolation=cv2.INTER_AREA)
     open_sky = np.ones_like(small)
@@ -128,7 +128,7 @@ def occlusion(height: np.ndarray, unit: float) -> np.ndarray:
 
 
 def shade(buffer: GBuffer, light: Light, unit: float) -> np.ndarray:
-    """The light that the G-buffer gives back, linear RGB (H, W, 3). unit: the shoulder width in pixels."""
+    """The light that the G-buffer reflects, linear RGB (H, W, 3). unit: the shoulder width in pixels."""
     normal, height = buffer.normal, buffer.height
     sunlit = cast_shadow(height, light, unit)
     facing = np.clip((np.tensordot(light.towards, normal, 1) + _WRAP) / (1 + _WRAP), 0, None)

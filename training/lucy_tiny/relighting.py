@@ -1,18 +1,23 @@
-"""The served treatment of render and light, so that what is measured and shown here is what is served."""
+"""Draws the render and applies the light as the server does, so that training measures what is served."""
 
 import cv2
 import numpy as np
 
+from pipeline.garment.masking import over
 from pipeline.garment.softness import soften
-from pipeline.light import relighting
+from pipeline.light.compositing import relit
+from pipeline.light.relighting import NO_LIGHT
+from pipeline.resize import size_of
 
 
 def draw(frame: np.ndarray, render: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The render, (H, W, 4) RGBA uint8, drawn on a frame of its size as `preprocess` does, (H, W, 3) uint8,
-    and its coverage, (H, W) uint8."""
+    """The render drawn on a frame of its size, (H, W, 3) uint8, and its coverage, (H, W) uint8.
+
+    render: (H, W, 4) RGBA uint8.
+    """
     laid = soften(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA), 1.0)
-    uncovered = cv2.merge([255 - laid[:, :, 3]] * 3)
-    return cv2.add(laid[:, :, :3], cv2.multiply(frame, uncovered, scale=1 / 255)), laid[:, :, 3].copy()
+    coverage = cv2.extractChannel(laid, 3)
+    return over(laid[:, :, :3], coverage, frame), coverage
 
 
 def relight(
@@ -23,8 +28,7 @@ def relight(
     picture, composite: (H, W, 3) RGB uint8. mask: (H, W) uint8, the garment's coverage. sigma: in pixels.
     detail_gain: see pipeline.light.relighting.
     """
-    share = mask.astype(np.float32) / 255
     picture, composite = (cv2.cvtColor(p, cv2.COLOR_RGB2BGR) for p in (picture, composite))
-    ratio = relighting.light_ratio(picture, composite, share, sigma)
-    lit = relighting.with_detail(ratio, composite, share, sigma, detail_gain)
-    return cv2.cvtColor(relighting.relight(composite, lit, mask), cv2.COLOR_BGR2RGB)
+    whole = np.array([0, 0, *size_of(mask)])
+    answer, _ = relit(picture, composite, mask, whole, sigma, NO_LIGHT, detail_gain)
+    return cv2.cvtColor(answer, cv2.COLOR_BGR2RGB)

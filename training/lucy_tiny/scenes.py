@@ -1,4 +1,4 @@
-"""A training scene: the camera's frame, the flat render on it, and what a photograph would have shown."""
+"""A training scene: the camera frame, the flat render, and the photograph of the dressed person."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ from training.lucy_tiny.tailoring import cut_jacket
 
 @dataclass(frozen=True)
 class Scene:
-    """frame: what the camera sees, (H, W, 3) sRGB uint8.
-    render: the jacket as a frontend draws it, (H, W, 4) RGBA uint8, head and hands not yet spared.
-    mask: (H, W) uint8, the garment's coverage, head and hands spared.
-    target: (H, W, 3) sRGB uint8, the photograph of the dressed person; the frame's own where mask is 0.
+    """frame: the camera's picture, (H, W, 3) sRGB uint8.
+    render: the jacket as a frontend draws it, (H, W, 4) RGBA uint8, still over head and hands.
+    mask: (H, W) uint8, the garment's coverage, without head and hands.
+    target: (H, W, 3) sRGB uint8, the photograph of the dressed person; equal to the frame where mask is 0.
     landmarks: (33, 4). colour, fabric, light: the caption's words.
     """
 
@@ -46,13 +46,13 @@ class Scene:
 
 
 def blend(below: np.ndarray, above: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """`above` over `below`, (H, W, 3) uint8, as far as mask (H, W) uint8 covers."""
+    """`above` drawn over `below` with coverage `mask` (H, W) uint8: (H, W, 3) uint8."""
     share = mask[..., None].astype(np.float32) / 255
     return np.rint(below + share * (above.astype(np.float32) - below)).astype(np.uint8)
 
 
 def frame_landmarks(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Landmarks in shoulder widths → of a square picture, framed as the server crops a webcam's frame.
+    """Landmarks in shoulder widths → in a square picture, cropped as the server crops a webcam's frame.
 
     The webcam shows the person from above the head down to somewhere between chest and knees; the crop is
     the smallest square around the visible jacket, with a margin.
@@ -75,8 +75,8 @@ def frame_landmarks(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def make_scene(seed: int, size: int = 256, shifted: bool = False) -> Scene:
-    """The scene of a seed, `size` pixels square; `shifted`: from ranges that training never uses (harsher
-    and more tinted light, wider poses and cuts)."""
+    """The scene of a seed, `size` × `size` pixels. shifted: use ranges that training never uses (harsher and
+    more tinted light, wider poses and cuts)."""
     rng = np.random.default_rng([seed, int(shifted)])
     landmarks = frame_landmarks(sample_landmarks(rng, 1.5 if shifted else 1.0), rng)
     body = read_body(landmarks, (size, size))

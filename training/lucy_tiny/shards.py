@@ -1,8 +1,8 @@
-"""Scenes on disk: painted once by all cores, resumable.
+"""Scenes on disk: all cores paint them once, and a stopped run resumes.
 
-`pictures-*.npz` hold whole scenes for the autoencoder; `latents-*.npz` only what the UNet learns from, a
-fortieth of the size: because the encoder is linear and known, the painting processes encode as they go. Every
-scene is stored twice, the second time mirrored.
+`pictures-*.npz` hold whole scenes for the autoencoder. `latents-*.npz` hold the UNet's training data only, a
+fortieth of the size: the encoder is linear and known, so the painting processes also encode. Every scene is
+stored twice, once mirrored.
 """
 
 import json
@@ -20,7 +20,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training.lucy_tiny.autoencoder import PATCH, Basis
+from pipeline.garment.crop import Crop, latent_mask
+from pipeline.resize import size_of
+from training.lucy_tiny.autoencoder import Basis
 from training.lucy_tiny.captions import drop_parts
 from training.lucy_tiny.scenes import Scene, make_scene
 
@@ -30,10 +32,10 @@ _MIRRORED = {"left": "right", "right": "left"}
 
 @dataclass(frozen=True)
 class Latents:
-    """What the UNet learns from, N rows.
+    """The UNet's training data, N rows.
 
-    target, composite: (N, 4, 32, 32) float16. mask: (N, 1, 32, 32) uint8, where the server lets the model
-    paint. captions: N strings.
+    target, composite: (N, 4, 32, 32) float16. mask: (N, 1, 32, 32) uint8, the served latent mask.
+    captions: N strings.
     """
 
     target: np.ndarray
@@ -43,20 +45,21 @@ class Latents:
 
 
 def painted_blocks(mask: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 coverage → (1, H/8, W/8) uint8: 1 where the garment touches a latent, as `preprocess`
-    gives it to the model."""
-    height, width = mask.shape
-    touched = (mask > 4).reshape(height // PATCH, PATCH, width // PATCH, PATCH).any(axis=(1, 3))
-    return touched[None].astype(np.uint8)
+    """The served latent mask of a picture that is the model's whole crop: (1, H/8, W/8) uint8.
+
+    mask: (H, W) uint8, the garment's coverage.
+    """
+    whole = Crop(0, 0, *size_of(mask))
+    return latent_mask(whole, mask, (mask.shape[0], mask.shape[1]))[0].astype(np.uint8)
 
 
 def write_pictures(folder: Path, count: int) -> None:
-    """Paint scenes 0 to `count` and keep their pictures; what is there already stays."""
+    """Paint scenes 0 to `count` and store their pictures; existing shards are kept."""
     _run(_paint_pictures, folder, "pictures", range(0, count, SCENES), ())
 
 
 def write_latents(folder: Path, basis: Basis, first: int, count: int, seconds: float = math.inf) -> None:
-    """Paint scenes `first` to `first + count` and keep their latents; no new ones after so many seconds."""
+    """Paint scenes `first` to `first + count` and store their latents. No shard begins after `seconds`."""
     _run(_paint_latents, folder, "latents", range(first, first + count, SCENES), (basis,), seconds)
 
 
@@ -88,7 +91,7 @@ def _run(
     arguments: tuple[Any, ...],
     seconds: float = math.inf,
 ) -> None:
-    """Call `paint(path, start, *arguments)` for every shard that is not there."""
+    """Call `paint(path, start, *arguments)` for every shard that does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
     missing = [start for start in starts if not (folder / f"{kind}-{start:07}.npz").exists()]
@@ -143,7 +146,7 @@ def _rows(scene: Scene, seed: int, basis: Basis) -> Iterator[tuple[np.ndarray, n
 
 
 def _save(path: Path, **arrays: np.ndarray) -> None:
-    """Whole or not at all: an interrupted run leaves no half file behind."""
+    """Write a file atomically, so that an interrupted run leaves no partial file."""
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)

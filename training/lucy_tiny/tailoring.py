@@ -1,4 +1,4 @@
-"""A cut, a cloth and a body → the jacket's layers."""
+"""Makes the layers of a jacket from a cut, a cloth and a body."""
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ def cut_jacket(body: Body, cut: Cut, fabric: Fabric, size: tuple[int, int], seed
 
 
 class _Tailor:
-    """Makes a jacket's parts; holds what they share."""
+    """Makes a jacket's parts; holds the values that they share."""
 
     def __init__(self, body: Body, cut: Cut, fabric: Fabric, size: tuple[int, int], rng: np.random.Generator):
         self.body, self.cut, self.size, self.rng = body, cut, size, rng
@@ -34,7 +34,7 @@ class _Tailor:
         self.unit = body.unit
         self.front = float(
             np.clip(0.3 * body.yaw, -0.08, 0.08)
-        )  # where the middle of the front has turned to
+        )  # position of the front's middle on a turned trunk
         self.dark = 0.55 if fabric.texture.mean() > 70 else 1.7  # seams are darker, on black lighter
 
     def cloth(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class _Tailor:
     def trunk_details(
         self, x: np.ndarray, s: np.ndarray, t: np.ndarray, half: np.ndarray, hem: np.ndarray
     ) -> np.ndarray:
-        """What seams and pockets do to the colour: a factor (h, w)."""
+        """The factor (h, w) by which seams and pockets change the colour."""
         cut, unit = self.cut, self.unit
         lines = [np.abs(np.abs(s) - 0.455 - 0.09 * np.clip(0.1 - t, 0, 0.4)) + np.clip(t - 0.28, 0, None)]
         if cut.gap == 0:
@@ -191,7 +191,7 @@ class _Tailor:
         pixels = max(1, unit / 90)
         cuff = np.abs(a - cut.sleeve_end + 0.10 + 0.06 * cut.band) * length * unit
         factor = 1 + (self.dark - 1) * 0.75 * np.clip(1.2 - cuff / pixels, 0, 1)
-        outline = (1 - np.abs(q)) * r  # the turn of the cloth at the outline is a little darker
+        outline = (1 - np.abs(q)) * r  # cloth that curves away at the outline is a little darker
         factor *= 0.86 + 0.14 * np.clip(outline / (0.02 * unit), 0, 1)
         return [Layer(window, alpha, albedo * factor[..., None], height, folds, cloth.material)]
 

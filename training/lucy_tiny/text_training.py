@@ -1,8 +1,9 @@
-"""The captions' meaning, learnt before the UNet: how a garment's light changes its mean colour.
+"""Teaches the text encoder, before the UNet's training, how a garment's light changes its mean colour.
 
-Read through the UNet alone, a caption says nothing for hours: its embedding is noise at first, and the UNet
-learns to overlook it. Here the text encoder and the UNet's own text embedding learn together with a small
-head, which is then thrown away, to tell by how much the photograph's garment differs from the render's.
+Trained through the UNet alone, captions have no effect for hours: their embeddings are noise at first, and
+the UNet learns to ignore them. Here the text encoder and the UNet's text embedding learn, together with a
+small head that is discarded later, to predict the difference between the photograph's garment and the
+render's.
 """
 
 import torch
@@ -13,7 +14,7 @@ _LEARNING_RATE = 1e-3
 
 
 def mean_inside(latents: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, h, w) and (B, 1, h, w) → (B, C): the mean where the mask is 1; 0 where it is nowhere."""
+    """(B, C, h, w) and (B, 1, h, w) → (B, C): the mean where the mask is 1; 0 if it is 1 nowhere."""
     return (latents * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3)).clamp(min=1)
 
 
@@ -28,7 +29,7 @@ def learn_captions(
     steps: int = 900,
     batch: int = 64,
 ) -> float:
-    """Train both modules in place; the loss of the last steps, as a share of the loss of knowing nothing.
+    """Train both modules in place. Returns the final loss, relative to that of a constant prediction.
 
     input_ids: (N, 77). target, composite: latents (N, 4, h, w). mask: (N, 1, h, w).
     """

@@ -1,4 +1,4 @@
-"""The whole training, from nothing to a checkpoint folder, within a given time."""
+"""The whole training, from random weights to a checkpoint folder, in a given time."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ from training.lucy_tiny.shards import (
 from training.lucy_tiny.sheets import write_sheet
 from training.lucy_tiny.unet_training import LEARNING_RATE, Training, as_pixels
 
-# Shares of the time; painting stops when it has painted enough.
+# Shares of the time. Painting stops early when there are enough scenes.
 _LATENTS, _DECODER, _UNET = 0.25, 0.1, 0.65
 _PICTURES = 2048
 _LATENTS_A_MINUTE = {"cpu": 160, "cuda": 5000}
@@ -48,16 +48,16 @@ def train(
 ) -> None:
     """Paint, train the decoder, train the UNet, write the checkpoint.
 
-    minutes: in all, painting included. work: the folder of data, states and sample sheets; a run that was
-    stopped goes on from what is there. start: a checkpoint of this kind to go on from; its autoencoder stays.
-    first_scene: the seed of the first scene that the UNet learns from; `start` should not have seen it.
-    Raises ValueError where they reach the scenes that are kept for evaluation.
+    minutes: total time, with painting. work: the folder of data, states and sample sheets, from which a
+    stopped run resumes. start: a checkpoint of this kind to begin with; its autoencoder is kept.
+    first_scene: the seed of the UNet's first scene, which `start` should not have seen.
+    Raises ValueError if the scenes would include those that are reserved for evaluation.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     count = int(minutes * _LATENTS_A_MINUTE[device.type])
     if first_scene + count > HELD_OUT:
         raise ValueError(
-            f"{count} scenes from {first_scene} on reach those for evaluation, from {HELD_OUT} on"
+            f"{count} scenes from {first_scene} on would include those for evaluation, from {HELD_OUT} on"
         )
     if start is None:
         pipeline = build_pipeline(seed)
@@ -138,9 +138,9 @@ def _unet(training: Training, pipeline: Any, work: Path, captions_known: bool) -
 
 @torch.no_grad()
 def _sample(training: Training, pipeline: Any, scenes: list[Scene], path: Path) -> float:
-    """A sheet: composite, the model's picture, its light on the composite, target.
+    """Write a sheet: composite, the model's picture, the composite in its light, target.
 
-    Returns how far the third is above the first, in dB within the mask, on average.
+    Returns the mean gain of the third over the first inside the mask, in dB.
     """
     pixels = torch.from_numpy(np.stack([scene.composite for scene in scenes])).permute(0, 3, 1, 2)
     conditioning = pipeline.vae.encode((pixels.float() / 127.5 - 1).to(training.device)).latent_dist.mean

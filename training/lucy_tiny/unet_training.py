@@ -1,4 +1,4 @@
-"""The UNet's training, and the text encoder's with it.
+"""Trains the UNet and the text encoder.
 
 x_0   latents of the photograph          c   latents of the composite
 ε     noise, N(0, 1)                     m   1 where the garment is painted
@@ -9,13 +9,13 @@ e = mean of (0.15 + m)·|s·(UNet([z_t, m, c], t, text) − v)|² over a picture
 loss = d·log(1 + e/d)
 
 The components are orthonormal, so |s·Δx_0|² is the squared error of the pixels. Without s, three quarters of
-the loss were the patches' slope, the least of what is seen. d is what no latents can tell, grain and threads,
-so that log(d + e) is the picture's error in decibels: a light that is wrong by a tenth is as wrong on black
-cloth as on white.
+the loss came from the patches' slope, which is hardly visible. d stands for grain and threads, which the
+latents cannot express. With it log(d + e) is the picture's error in decibels: a light that is wrong by a
+tenth costs the same on black cloth as on white.
 
-A network that has only seen noised photographs takes each z_t at its word, and over many steps its first
-errors grow (exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t, but for pure noise, are
-what sampling itself comes to: after one of DDIM's steps, or after two. Of those e is the mean of
+A network that has only seen noised photographs trusts each z_t, so that over many steps its first errors grow
+(exposure bias: Ning et al. 2023, arXiv:2305.15583). So half of the z_t, except pure noise, are results of
+sampling itself, after one or two of DDIM's steps. For those e is the mean of
 
     (0.15 + m)·|s·(sqrt(ᾱ_t)·z_t − sqrt(1 − ᾱ_t)·UNet([z_t, m, c], t, text) − x_0)|²
 """
@@ -35,8 +35,8 @@ from torch.nn import functional
 from training.lucy_tiny.shards import Latents
 from training.lucy_tiny.text_training import learn_captions
 
-# Shares of the batch at the timesteps of a keyframe's four steps; the rest is uniform. The first, pure
-# noise, decides most.
+# Shares of the batch at the timesteps of a keyframe's four steps; the rest is uniform. The first step, from
+# pure noise, has the largest effect.
 _KEYFRAME_STEPS = {999: 0.3125, 874: 0.125, 749: 0.125, 624: 0.125}
 _PURE_NOISE = 999
 _OUTSIDE = 0.15
@@ -45,11 +45,11 @@ LEARNING_RATE = 8e-4
 
 
 class Training:
-    """The networks, their moving average, and how long they have been trained.
+    """The networks, their moving average, and the seconds that they have been trained.
 
     scale: (4,), the standard deviations s above.
-    seconds: of training in all; the learning rate falls to nothing at their end. A run that was stopped
-    goes on from `load`. learning_rate: the highest.
+    seconds: total length of the training, at whose end the learning rate is 0. `load` resumes a stopped run.
+    learning_rate: the highest.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Training:
             pipeline.unet.set_attn_processor(_FullPrecisionAttention())
         variances = torch.from_numpy(scale).to(device) ** 2
         self._weights = (variances / variances.mean())[:, None, None]
-        # Of latents instead: e is a mean over 4 channels, not 192 values in −1…1.
+        # For latents, since e is a mean over 4 channels and not over 192 values in −1…1.
         self._detail = 192 * _DETAIL / float(variances.mean())
         self._alphas = pipeline.scheduler.alphas_cumprod.to(device)
         self._batch = 128 if device.type == "cuda" else 16
-        # Elsewhere bfloat16 is computed by way of float32, and slower than it.
+        # Other processors emulate bfloat16 with float32, which is slower.
         self._half = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
         self._generator = torch.Generator(device).manual_seed(seed)
         self._target, self._composite, self._mask = (
@@ -91,7 +91,7 @@ class Training:
         self._input_ids = tokens.input_ids.to(device)
 
     def learn_captions(self) -> float:
-        """What comes before the first step of a training that is not resumed; see `text_training`."""
+        """Train the text encoder first, unless the run is resumed; see `text_training`."""
         data = self._input_ids, self._target, self._composite, self._mask
         modules = self.networks["text_encoder"], self.networks["unet"].add_embedding
         unexplained = learn_captions(*modules, *data, self._generator)
@@ -99,11 +99,11 @@ class Training:
         return unexplained
 
     def compile(self) -> None:
-        """Takes minutes (kept in torch's cache), then a step takes two thirds of its time."""
+        """Compile the UNet. It takes minutes (cached by torch), then a step takes two thirds of its time."""
         self.networks["unet"].compile(dynamic=False)
 
     def run(self, on_step: Callable[["Training"], None]) -> None:
-        """Train until the time is over; `on_step` is called after each step."""
+        """Train until the time is over. on_step: called after each step."""
         self.networks.train()
         while self.elapsed < self.seconds:
             began = time.monotonic()
@@ -148,8 +148,8 @@ class Training:
 
     @torch.no_grad()
     def _sample(self, noise: Tensor, t: Tensor, m: Tensor, c: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """x̂_0 and ε̂ of DDIM (Song et al., 2021, arXiv:2010.02502) as it comes to t: for every other row after
-        one step from pure noise, for the others after one more, anywhere on the way."""
+        """x̂_0 and ε̂ of DDIM (Song et al., 2021, arXiv:2010.02502) at t: for every second row after one step
+        from pure noise, for the others after one more step from a random timestep."""
         guess = -self._predict(noise, torch.full_like(t, _PURE_NOISE), m, c, text)
         noise, twice = noise.clone(), slice(1, None, 2)
         share = torch.rand(len(t[twice]), device=self.device, generator=self._generator)
@@ -177,7 +177,7 @@ class Training:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Polyak averaging, short at first."""
+        """Update the moving average (Polyak), whose window is short at first."""
         decay = min(0.9995, (1 + self.step) / (20 + self.step))
         average: list[Tensor] = [*self.average.parameters()]
         torch._foreach_lerp_(average, [*self.networks.parameters()], 1 - decay)
@@ -205,8 +205,8 @@ class Training:
 
 
 class _FullPrecisionAttention:
-    """diffusers' attention, the products of its heads in float32: torch's bfloat16 kernel takes four times as
-    long backwards on a CPU, a quarter of a training step."""
+    """diffusers' attention with the products of its heads in float32. On a CPU the backward pass of torch's
+    bfloat16 kernel takes four times as long, a quarter of a training step."""
 
     def __call__(
         self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, **_: Any
