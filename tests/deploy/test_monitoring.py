@@ -1,4 +1,4 @@
-"""Rules and dashboard: what they ask for is looked up in a real Prometheus that scrapes the real stack."""
+"""Rules and dashboard: their queries run in a real Prometheus that scrapes the real stack."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ RULES = [
 ]
 PICTURES = ROOT / "tests" / "data" / "keyframes" / "transparent_no_pose"
 
-# Only a Triton with a GPU has these (Triton's user guide, "GPU Metrics"); no test here sees one.
+# Only a Triton with a GPU has these (Triton's user guide, "GPU Metrics"); no test has one.
 GPU_METRICS = {
     "nv_gpu_utilization",
     "nv_gpu_memory_used_bytes",
@@ -37,37 +37,37 @@ GPU_METRICS = {
 # Only a proxy with a REDIS_URL has these; tests/frontend_proxy/test_queued_captures.py sees them.
 QUEUE_METRICS = {"lucy_captures_queued", "lucy_dead_letters"}
 ELSEWHERE = GPU_METRICS | QUEUE_METRICS
-# What a stack without faults has no series for; every other panel must show something.
+# A stack without faults has no series for these; every other panel must show data.
 FAULTLESS = {"Keyframes lost", "Jobs moved or lost, by Triton"}
 
 needs_prometheus = pytest.mark.skipif(
-    not shutil.which("promtool"), reason="no Prometheus here: apt-get install prometheus"
+    not shutil.which("promtool"), reason="Prometheus is not installed: apt-get install prometheus"
 )
 
 
 def queries():
-    """(panel's title, query) of the dashboard, with the variables filled in."""
+    """(title of the panel, query) of the dashboard, with the variables filled in."""
     for panel in DASHBOARD["panels"]:
         for target in panel.get("targets", []):
             yield panel["title"], target["expr"].replace("$__rate_interval", "1m")
 
 
 def scaling_queries():
-    """What KEDA asks Prometheus for."""
+    """KEDA's queries to Prometheus."""
     for path in (ROOT / "deploy" / "kubernetes" / "components" / "keda").glob("scaled-*.yaml"):
         for trigger in yaml.safe_load(path.read_text())["spec"]["triggers"]:
             yield trigger["metadata"]["query"]
 
 
 def metrics(query):
-    """The metrics' names in a query: what is left without labels, durations, numbers and functions."""
+    """The names of the metrics in a query: the words without labels, durations, numbers and functions."""
     bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(?:by|without|on)\s*\([^)]*\)|\b\d[\w.]*', "", query)
     words = re.findall(r"[a-zA-Z_:][\w:]*(?!\w*\s*\()", bare)
     return set(words) - {"and", "or", "unless"}
 
 
 def selectors(query):
-    """(metric, its labels) wherever a query picks series by labels."""
+    """(metric, its labels) wherever a query selects series by labels."""
     for metric, inside in re.findall(r"([\w:]+)\{([^}]*)\}", query):
         yield metric, re.findall(r'(\w+)\s*[=!]~?\s*"', inside)
 
@@ -87,7 +87,7 @@ def test_promtool_agrees(arguments):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_says_what_to_do_and_is_seen_to_fire():
+def test_every_alert_has_an_action_and_a_test_in_which_it_fires():
     tests = yaml.safe_load((PROMETHEUS / "rules_test.yml").read_text())["tests"]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
     alerts = {rule["alert"]: rule for rule in RULES if "alert" in rule}
@@ -97,7 +97,7 @@ def test_every_alert_says_what_to_do_and_is_seen_to_fire():
         assert {"summary", "action"} <= set(alert["annotations"])
 
 
-def test_panels_have_names_of_their_own_and_do_not_overlap():
+def test_panels_have_unique_ids_and_do_not_overlap():
     taken, ids = set(), [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(ids) == len(set(ids))
     for panel in DASHBOARD["panels"]:
@@ -114,7 +114,7 @@ def test_panels_have_names_of_their_own_and_do_not_overlap():
 
 @contextmanager
 def watching(stack, folder):
-    """The real Prometheus with the project's own configuration, its targets those of `stack`."""
+    """The real Prometheus with the project's own configuration and the targets of `stack`."""
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     option = next(word for word in stack.triton.cmdline() if word.startswith("--metrics-port="))
     targets = {"proxy": stack.url.removeprefix("http://"), "triton": f"127.0.0.1:{option.split('=')[1]}"}
@@ -166,7 +166,7 @@ class Prometheus:
 
 
 def use(stack):
-    """A capture, a keyframe, and one without a render. Seeds differ, so that no answer is reused."""
+    """Send a capture, a keyframe, and a keyframe without a render. Seeds differ, so no answer is cached."""
     frame, render = ((PICTURES / name).read_bytes() for name in ("camera_frame.jpg", "jacket_render.png"))
     form = {"user_image": frame, "jacket_render": render}
     answer = httpx.post(f"{stack.url}/virtual-tryon", files=form, data={"steps": "2"}, timeout=60)
@@ -181,7 +181,7 @@ def use(stack):
 
 @pytest.fixture(scope="module")
 def prometheus(stack, tmp_path_factory):
-    """After a while of use, all of it scraped."""
+    """A Prometheus that has scraped the stack during some requests."""
     with watching(stack, tmp_path_factory.mktemp("prometheus")) as prometheus:
         prometheus.wait_for(lambda p: len(p.query("up == 1")) == 2)
         use(stack)
@@ -207,7 +207,7 @@ def test_both_targets_are_up_and_every_rule_is_evaluated(prometheus):
 
 @needs_prometheus
 def test_every_metric_of_the_rules_and_the_dashboard_is_scraped(prometheus):
-    """A metric that was renamed leaves an alert that never fires, and nobody sees it."""
+    """A renamed metric leaves an alert that never fires, without any error."""
     known = set(prometheus.get("/label/__name__/values")) | {rule.get("record") for rule in RULES}
     asked = [rule["expr"] for rule in RULES] + [query for _, query in queries()]
     wanted = {metric for query in [*asked, *scaling_queries()] for metric in metrics(query)}
@@ -220,7 +220,7 @@ def test_every_metric_of_the_rules_and_the_dashboard_is_scraped(prometheus):
 
 
 @needs_prometheus
-def test_every_panel_shows_something(prometheus):
+def test_every_panel_shows_data(prometheus):
     silent = {title for title, query in queries() if not prometheus.query(query)}
     elsewhere = {title for title, query in queries() if metrics(query) <= ELSEWHERE}
     assert silent <= FAULTLESS | elsewhere

@@ -26,7 +26,7 @@ def test_a_folder_that_is_not_there_is_reported(tmp_path):
 
 def test_a_hub_id_that_cannot_be_had_is_reported(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ExportError, match="cannot get the checkpoint nobody/nothing from the hub"):
+    with pytest.raises(ExportError, match="cannot download the checkpoint nobody/nothing from the hub"):
         locate("nobody/nothing")
 
 
@@ -50,7 +50,7 @@ def test_a_checkpoint_of_another_class_is_refused(copy, part, found):
 
 def test_a_text_to_image_checkpoint_is_refused(tmp_path):
     folder = tiny_checkpoint.write(tmp_path / "txt2img", in_channels=4)
-    with pytest.raises(ExportError, match="its UNet takes 4 channels"):
+    with pytest.raises(ExportError, match="its UNet has 4 input channels"):
         locate(str(folder))
 
 

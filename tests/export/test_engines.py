@@ -45,14 +45,14 @@ def test_an_engine_is_built_once_then_kept_then_refitted(maker, calls, tmp_path)
     assert calls == ["build", "describe", "refit", "describe"]
 
 
-def test_where_tensorrt_does_not_refit_the_engine_is_built_anew(maker, calls, tmp_path, monkeypatch, caplog):
+def test_if_tensorrt_refuses_to_refit_the_engine_is_built(maker, calls, tmp_path, monkeypatch, caplog):
     def refused(*arguments):
         raise ExportError("model.onnx lacks 3 of the engine's weights")
 
     make(maker, tmp_path / "first", tmp_path / "none")
     monkeypatch.setattr(engines, "refit_engine", refused)
     assert make(maker, tmp_path / "second", tmp_path / "first", weights=2.0) == ("built", b"built")
-    assert "lacks 3 of the engine's weights; the engine is built anew" in caplog.text
+    assert "lacks 3 of the engine's weights; the engine is built from scratch" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def matrices(shape, rank=2):
     return down, up
 
 
-def dialects(name, down, up, alpha):
+def schemes(name, down, up, alpha):
     kohya = f"lora_unet_{name.replace('.', '_')}"
     old = name.replace(".to_q", ".processor.to_q_lora").replace(".to_out.0", ".processor.to_out_lora")
     return {
@@ -40,13 +40,13 @@ def dialects(name, down, up, alpha):
 
 
 @pytest.mark.parametrize("name", [QUERY, OUT])
-@pytest.mark.parametrize("dialect", ["kohya", "diffusers", "before peft"])
-def test_every_dialect_changes_the_module_by_the_papers_formula(tmp_path, unet, name, dialect):
+@pytest.mark.parametrize("scheme", ["kohya", "diffusers", "before peft"])
+def test_every_naming_scheme_changes_the_module_by_the_papers_formula(tmp_path, unet, name, scheme):
     changed = copy.deepcopy(unet)
     down, up = matrices(weight(unet, name).shape)
-    save_file(dialects(name, down, up, torch.tensor(1.0))[dialect], tmp_path / "it.safetensors")
+    save_file(schemes(name, down, up, torch.tensor(1.0))[scheme], tmp_path / "it.safetensors")
     [fused] = fuse(changed, [Lora(tmp_path / "it.safetensors", 0.5)])
-    scale = 1 / 2 if dialect == "kohya" else 1  # alpha / rank
+    scale = 1 / 2 if scheme == "kohya" else 1  # alpha / rank
     expected = weight(unet, name) + 0.5 * scale * up @ down
     assert torch.allclose(weight(changed, name), expected, atol=1e-6)
     assert fused.modules == 1
@@ -57,7 +57,7 @@ def test_every_dialect_changes_the_module_by_the_papers_formula(tmp_path, unet, 
 def test_a_convolutions_lora_is_the_product_of_two_convolutions(tmp_path, unet):
     changed = copy.deepcopy(unet)
     down, up = matrices(weight(unet, CONV).shape)
-    save_file(dialects(CONV, down, up, torch.tensor(2.0))["kohya"], tmp_path / "it.safetensors")
+    save_file(schemes(CONV, down, up, torch.tensor(2.0))["kohya"], tmp_path / "it.safetensors")
     fuse(changed, [Lora(tmp_path / "it.safetensors")])
     picture = torch.randn(1, down.shape[1], 5, 5, generator=torch.Generator().manual_seed(0))
     conv2d = torch.nn.functional.conv2d
@@ -66,9 +66,9 @@ def test_a_convolutions_lora_is_the_product_of_two_convolutions(tmp_path, unet):
     assert torch.allclose(conv2d(picture, difference, padding=1), chain, atol=1e-4)
 
 
-def test_what_is_for_the_text_encoder_is_left_out_and_counted(tmp_path, unet):
+def test_tensors_for_the_text_encoder_are_left_out_and_counted(tmp_path, unet):
     down, up = matrices(weight(unet, QUERY).shape)
-    tensors = dialects(QUERY, down, up, torch.tensor(1.0))["kohya"]
+    tensors = schemes(QUERY, down, up, torch.tensor(1.0))["kohya"]
     tensors["lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"] = torch.zeros(2, 8)
     save_file(tensors, tmp_path / "it.safetensors")
     [fused] = fuse(copy.deepcopy(unet), [Lora(tmp_path / "it.safetensors")])
@@ -76,26 +76,26 @@ def test_what_is_for_the_text_encoder_is_left_out_and_counted(tmp_path, unet):
 
 
 @pytest.mark.parametrize(
-    ("tensors", "said"),
+    ("tensors", "message"),
     [
         (
             {"lora_unet_nowhere.lora_down.weight": torch.zeros(2, 8)},
             "does not fit .* has no lora_unet_nowhere",
         ),
-        ({f"unet.{QUERY}.lora_A.weight": torch.zeros(2, 32)}, "no up matrix"),
+        ({f"unet.{QUERY}.lora_A.weight": torch.zeros(2, 32)}, "but no up matrix"),
         (
             {
                 f"unet.{QUERY}.lora_A.weight": torch.zeros(2, 768),
                 f"unet.{QUERY}.lora_B.weight": torch.zeros(320, 2),
             },
-            r"is \(320, 768\) there and \(32, 32\) here",
+            r"\(320, 768\) in the LoRA and \(32, 32\) in the UNet",
         ),
-        ({"lora_te_text_model.lora_down.weight": torch.zeros(2, 8)}, "nothing for a UNet"),
+        ({"lora_te_text_model.lora_down.weight": torch.zeros(2, 8)}, "changes no UNet module"),
     ],
 )
-def test_a_lora_that_does_not_fit_is_reported(tmp_path, unet, tensors, said):
+def test_a_lora_that_does_not_fit_is_reported(tmp_path, unet, tensors, message):
     save_file(tensors, tmp_path / "it.safetensors")
-    with pytest.raises(ExportError, match=said):
+    with pytest.raises(ExportError, match=message):
         fuse(copy.deepcopy(unet), [Lora(tmp_path / "it.safetensors")])
 
 

@@ -24,7 +24,7 @@ def test_the_checkpoints_own_file_wins(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"resolution": [500, 512]}, "resolution"),
         ({"conditioning": "magic"}, "conditioning"),
@@ -33,13 +33,16 @@ def test_the_checkpoints_own_file_wins(tmp_path):
         ({"keyframe": GOOD["keyframe"] | {"steps": 0}}, "keyframe.steps"),
         ({"capture": GOOD["capture"] | {"strength": 2}}, "capture.strength"),
         ({"keyframe": GOOD["keyframe"] | {"denoising_end": 0}}, "keyframe.denoising_end"),
-        ({"keyframe": GOOD["keyframe"] | {"denoising_end": 0.5}}, "UniPC.* does not tell the z_0"),
+        (
+            {"keyframe": GOOD["keyframe"] | {"denoising_end": 0.5}},
+            "UniPC.* does not return its prediction of z_0",
+        ),
         ({"capture": GOOD["capture"] | {"resolution": [768, 1032]}}, "multiple of 64, and 1032 is not"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, change, said):
+def test_a_wrong_value_is_named(tmp_path, change, message):
     (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | change))
-    with pytest.raises(ExportError, match=said):
+    with pytest.raises(ExportError, match=message):
         read_config(tmp_path, 64)
 
 
@@ -62,7 +65,7 @@ def test_keyframes_use_the_unet_with_the_loras_where_there_are_any():
     assert with_unets(config, fast=True).capture.unet == "unet"
 
 
-def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
+def test_a_mode_chooses_a_unet_that_exists(tmp_path):
     chosen = GOOD | {
         "capture": GOOD["capture"] | {"unet": "unet_fast"},
         "keyframe": GOOD["keyframe"] | {"unet": "unet"},
@@ -73,7 +76,7 @@ def test_a_mode_may_choose_and_must_not_want_what_is_not_there(tmp_path):
         "unet",
         "unet_fast",
     ]
-    with pytest.raises(ExportError, match=r"capture wants unet_fast.* give LORAS"):
+    with pytest.raises(ExportError, match=r"capture uses unet_fast.* give LORAS"):
         with_unets(config, fast=False)
 
 

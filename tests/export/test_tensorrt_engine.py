@@ -112,32 +112,35 @@ def test_every_option_reaches_tensorrt(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fake", "said"),
+    ("fake", "message"),
     [
-        (FakeTensorRT(parses=False), "does not take the node Det node_7: no such operator"),
-        (FakeTensorRT(shape=(2, 9, 8, 8)), "the batch of sample is fixed"),
+        (FakeTensorRT(parses=False), "does not accept the node Det node_7: no such operator"),
+        (FakeTensorRT(shape=(2, 9, 8, 8)), "the batch of sample must be dynamic"),
         (
             FakeTensorRT(shape=(-1, 9, 8, 16)),
-            r"sample has the shape \(-1, 9, 8, 16\), and \(9, 8, 8\) is wanted",
+            r"sample has the shape \(-1, 9, 8, 16\), and \(9, 8, 8\) after the batch is needed",
         ),
-        (FakeTensorRT(shape=(-1, 9, 8)), r"sample has the shape \(-1, 9, 8\), and \(9, 8, 8\) is wanted"),
+        (
+            FakeTensorRT(shape=(-1, 9, 8)),
+            r"sample has the shape \(-1, 9, 8\), and \(9, 8, 8\) after the batch is needed",
+        ),
         (FakeTensorRT(fails_with="Cuda Runtime (out of memory)"), "too little memory .* WORKSPACE_GB"),
         (FakeTensorRT(fails_with="Requested amount of GPU memory: Insufficient memory"), "too little memory"),
         (FakeTensorRT(fails_with="no kernel"), "cannot build it: no kernel"),
     ],
 )
-def test_what_cannot_be_built_is_said_in_one_sentence(fake, said):
-    with pytest.raises(ExportError, match=f"^unet/model.onnx: .*{said}") as error:
+def test_a_graph_that_cannot_be_built_is_reported_in_one_sentence(fake, message):
+    with pytest.raises(ExportError, match=f"^unet/model.onnx: .*{message}") as error:
         build_engine(fake, ONNX, BATCH, BUCKETS)
     assert "\n" not in str(error.value)
 
 
-def test_timings_that_cannot_be_kept_cost_no_engine(tmp_path, caplog):
+def test_an_engine_is_built_even_if_its_timings_cannot_be_written(tmp_path, caplog):
     """The image's file system is read-only: a home folder is no place for them."""
     (tmp_path / "file").touch()
     options = BuildOptions(timing_cache=tmp_path / "file" / "timings")
     assert build_engine(FakeTensorRT(), ONNX, BATCH, BUCKETS, options) == b"plan"
-    assert "timings are not kept" in caplog.text
+    assert "timings could not be written" in caplog.text
 
 
 def test_broken_timings_are_measured_anew(tmp_path):
@@ -164,6 +167,6 @@ def test_an_engine_with_fixed_weights_is_not_refitted():
 
 
 @pytest.mark.parametrize("batches", [(0, 1, 2), (2, 1, 4), (1, 8, 4)])
-def test_a_range_goes_up(batches):
-    with pytest.raises(ValueError, match="goes up from 1"):
+def test_a_range_ascends(batches):
+    with pytest.raises(ValueError, match="must ascend from 1"):
         BatchRange(*batches)
