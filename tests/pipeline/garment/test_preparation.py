@@ -1,0 +1,127 @@
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.errors import InvalidInput
+from pipeline.garment.pictures import NotAnImage
+from pipeline.garment.preparation import prepare
+from tests.pipeline.garment.scenes import (
+    FRAME_SIZE,
+    iou,
+    landmarks,
+    opaque_render,
+    outline,
+    photograph,
+    transparent_render,
+)
+
+NO_POSE = np.zeros((33, 4), np.float32)
+NO_MASK = np.zeros(1, np.uint8)
+
+
+def compressed(picture, suffix=".png"):
+    return cv2.imencode(suffix, picture)[1].reshape(-1)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return photograph()
+
+
+@pytest.fixture(scope="module")
+def run(frame):
+    def prepared(render=None, **changed):
+        return prepare(
+            **{
+                "camera_frame": compressed(frame),
+                "jacket_render": compressed(transparent_render() if render is None else render),
+                "pose": NO_POSE,
+                "client_mask": NO_MASK,
+                "render_fit": "auto",
+                "resolution": (256, 192),
+                "masked": False,
+            }
+            | changed
+        )
+
+    return prepared
+
+
+def test_the_tensors_have_their_shapes_and_types(run):
+    tensors, _ = run()
+    width, height = FRAME_SIZE
+    found = {name: (tensor.shape, str(tensor.dtype)) for name, tensor in tensors.items()}
+    assert found == {
+        "composite": ((height, width, 3), "uint8"),
+        "mask": ((height, width), "uint8"),
+        "crop": ((4,), "int32"),
+        "pixels": ((1, 3, 256, 192), "float32"),
+        "latent_mask": ((1, 1, 32, 24), "float32"),
+    }
+
+
+def test_the_composite_is_the_frame_outside_the_mask_and_the_render_inside(run, frame):
+    tensors, _ = run()
+    outside = tensors["mask"] == 0
+    assert np.array_equal(tensors["composite"][outside], frame[outside])
+    assert iou(tensors["mask"] > 127, outline()) > 0.97
+    deep = cv2.erode(tensors["mask"], np.ones((9, 9), np.uint8)) == 255
+    assert np.abs(tensors["composite"][deep].astype(int) - (200, 120, 20)).max() <= 1
+
+
+def test_the_conditioning_image_is_added_if_the_checkpoint_wants_it(run):
+    tensors, _ = run(masked=True)
+    picture, conditioning = tensors["pixels"]
+    painted = tensors["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1) > 0
+    assert (conditioning[:, painted] == 0).all()
+    assert np.array_equal(conditioning[:, ~painted], picture[:, ~painted])
+
+
+@pytest.mark.parametrize("pose", [NO_POSE, landmarks()])
+def test_the_report_tells_source_fit_and_score(run, pose):
+    _, report = run(pose=pose)
+    assert report["mask_source"] == "alpha"
+    assert report["mode_reason"] is None
+    assert report["alignment"]["fit"].startswith("stretch")
+    assert (report["alignment"]["score"] is None) == (pose is NO_POSE)
+
+
+def test_an_opaque_render_is_masked_by_its_difference(run, frame):
+    _, report = run(opaque_render(frame, (960, 540)))
+    assert report["mask_source"] == "difference"
+
+
+def test_a_clients_mask_cuts_the_render_out(run):
+    white = 255 * outline((320, 240)).astype(np.uint8)
+    flat = np.full((480, 640, 3), 90, np.uint8)
+    tensors, report = run(flat, client_mask=compressed(white))
+    assert report["mask_source"] == "client"
+    assert iou(tensors["mask"] > 127, outline()) > 0.95
+
+
+def test_without_a_garment_the_composite_is_the_frame(run, frame):
+    tensors, report = run(np.zeros((90, 160, 4), np.uint8))
+    assert report["mode_reason"] == "no_garment"
+    assert np.array_equal(tensors["composite"], frame)
+    assert not tensors["mask"].any()
+    assert not tensors["latent_mask"].any()
+
+
+def test_a_render_that_shows_neither_jacket_nor_video_cannot_be_used(run, frame):
+    tensors, report = run(np.full((90, 160, 3), (20, 200, 90), np.uint8))
+    assert report["mode_reason"] == "unusable_render"
+    assert np.array_equal(tensors["composite"], frame)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        ({"render_fit": "tight"}, InvalidInput, "must be one of auto, stretch, contain, cover, body"),
+        ({"camera_frame": np.zeros(9, np.uint8)}, NotAnImage, "camera_frame is not an image"),
+        ({"jacket_render": np.zeros(0, np.uint8)}, NotAnImage, "jacket_render is not an image"),
+        ({"client_mask": np.zeros(9, np.uint8)}, NotAnImage, "client_mask is not an image"),
+    ],
+)
+def test_a_wrong_input_is_named(run, wrong, error, says):
+    with pytest.raises(error, match=says):
+        run(**wrong)
