@@ -33,6 +33,11 @@ export class Readings {
     this.reused = 0;
   }
 
+  /** Call it when answers to earlier keyframes no longer count. */
+  clear() {
+    for (const name of ["mode", "roundTrip", "stages", "alignment", "pose"]) this.#set(name, "–");
+  }
+
   showState(state) {
     this.#set("state", STATES[state]);
   }

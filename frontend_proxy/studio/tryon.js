@@ -115,6 +115,7 @@ class TryOn {
   #begin() {
     this.#since = Date.now();
     this.#stage.clear();
+    this.#readings.clear();
     this.#wake();
   }
 

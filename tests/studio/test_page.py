@@ -14,6 +14,7 @@ READY = {  # what each tab shows once it is filled
     "fabrics": ".tile-stage canvas[data-fabric]",
     "server": ".health.good",
 }
+SIDEWAYS = {"width": 844, "height": 390}
 SEVERE = {"serious", "critical"}
 
 
@@ -37,6 +38,17 @@ def test_each_tab_by_keyboard_and_without_a_serious_finding(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{tab} is too wide"
         page.locator(f"#tab-{tab}").press("ArrowRight")
     expect(page.locator("#panel-tryon")).to_be_visible()  # the tabs go round
+
+
+def test_picture_and_slider_fit_on_a_phone_held_sideways(open_studio, screenshot):
+    """The picture was as wide as the page and twice as tall as the window."""
+    page = open_studio(viewport=SIDEWAYS)
+    expect(page.locator(".stage.answered")).to_be_visible()
+    box = page.locator(".stage").bounding_box()
+    assert box["y"] + box["height"] <= SIDEWAYS["height"]
+    assert box["height"] > SIDEWAYS["height"] / 2, "it is too small to see anything"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    screenshot(page, "phone-sideways-tryon")
 
 
 def severe_findings(page):
