@@ -79,5 +79,5 @@ async def proxies(settings: Settings, redis: Redis, redis_server: RedisServer) -
 
 @pytest.fixture
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frontend_proxy.captures.redis_queue.LEASE_S", 0.5)
-    monkeypatch.setattr("frontend_proxy.captures.redis_deliveries.LEASE_S", 0.5)
+    monkeypatch.setattr("frontend_proxy.captures.redis_queue.LEASE_S", 1.5)
+    monkeypatch.setattr("frontend_proxy.captures.redis_deliveries.LEASE_S", 1.5)

@@ -89,7 +89,7 @@ async def test_a_capture_of_a_dead_proxy_is_resumed(
 @pytest.mark.usefixtures("short_lease")
 async def test_a_lease_is_renewed_while_it_is_made(proxies: list[Proxy]) -> None:
     for proxy in proxies:
-        proxy.server.delay_s = 2.0  # four leases
+        proxy.server.delay_s = 4.0  # more than two leases
     accepted = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     assert (await ended(proxies[0].client, accepted.headers["Location"], 10))["state"] == "succeeded"
     assert len(proxies[0].server.started + proxies[1].server.started) == 1

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from frontend_proxy.captures.webhook_signature import signed_headers, webhook_key
 from frontend_proxy.captures.webhooks import Webhooks, encode_message, host_of
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.settings import Settings
+from frontend_proxy.webhook_signature import signed_headers, webhook_key
 from tests.receiver import Receiver, receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
