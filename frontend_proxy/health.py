@@ -19,8 +19,6 @@ from frontend_proxy.triton.state import read_state
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
-PROBES = {"/health", "/health/live", "/health/ready"}  # load balancers and supervisors ask every few seconds
-
 
 class HealthReport(BaseModel):
     """`GET /health`, as the frontends read it."""

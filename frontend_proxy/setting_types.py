@@ -9,9 +9,9 @@ from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
-from frontend_proxy.captures.webhook_signature import webhook_key
-from frontend_proxy.security.origins import parse_origin
-from frontend_proxy.triton.addresses import check_address
+from frontend_proxy.origin import parse_origin
+from frontend_proxy.triton_addresses import check_address
+from frontend_proxy.webhook_signature import webhook_key
 
 
 def _split(value: object) -> object:

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp
-from frontend_proxy.captures.webhook_signature import signed_headers, webhook_key
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.settings import Settings
+from frontend_proxy.webhook_signature import signed_headers, webhook_key
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from frontend_proxy.errors import Forbidden, error_body
-from frontend_proxy.security.origins import parse_origin
+from frontend_proxy.origin import parse_origin
 
 
 class Cors(CORSMiddleware):

@@ -7,7 +7,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from frontend_proxy.security.origins import DIRECT_HOST, parse_origin
+from frontend_proxy.origin import parse_origin
+from frontend_proxy.security.origins import DIRECT_HOST
 
 
 class ForwardedHeaders:

@@ -7,13 +7,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from frontend_proxy.background import Background
 from frontend_proxy.concurrency_limit import ConcurrencyLimitPerOwner
 from frontend_proxy.errors import RequestTooSlow
-from frontend_proxy.health import PROBES
 from frontend_proxy.security.auth import STATE, Authenticator, Caller
 from frontend_proxy.security.credential_watch import CredentialWatch
 from frontend_proxy.security.credentials import take_credential
 from frontend_proxy.security.origins import OriginPolicy
 from frontend_proxy.security.rate_limits import RateLimits, network
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.probes import PROBES
 
 # Pages and texture loaders fetch these and cannot send a header. Every other path needs credentials.
 PUBLIC = {"/", "/studio", "/docs", "/redoc", "/docs/websocket", "/openapi.json", "/asyncapi.json"}

@@ -5,51 +5,17 @@ answer. With each of them the browser sends the page's origin (Fetch standard, R
 """
 
 import ipaddress
-import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import idna
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from frontend_proxy.errors import Forbidden
+from frontend_proxy.origin import Origin, parse_origin
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, section 9.2.1
 DIRECT_HOST = "direct_host"  # in a scope: the Host header that X-Forwarded-Host has replaced
-
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\]+)(?::(?P<port>\d{1,5}))?",
-    re.IGNORECASE,
-)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Scheme, host and port of a page (RFC 6454). port: None for the default port of the scheme."""
-
-    scheme: str
-    host: str
-    port: int | None
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}" + ("" if self.port is None else f":{self.port}")
-
-
-def parse_origin(text: str) -> Origin | None:
-    """The origin that the text names, as browsers write it; None if it names none (`null`)."""
-    match = _ORIGIN.fullmatch(text)
-    if match is None:
-        return None
-    scheme, host = match["scheme"].lower(), match["host"].lower()
-    port = int(match["port"]) if match["port"] else None
-    try:
-        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
-    except idna.IDNAError:
-        return None
-    return Origin(scheme, host, None if port == _DEFAULT_PORTS.get(scheme) else port)
 
 
 class OriginPolicy:

@@ -15,9 +15,9 @@ from frontend_proxy.background import Background
 from frontend_proxy.errors import ModelUnavailable
 from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
 from frontend_proxy.metrics import SERVER_IN_FLIGHT, SERVER_JOBS, SERVER_READY
-from frontend_proxy.triton.addresses import DNS, resolve
 from frontend_proxy.triton.balancer import Balancer, Server
 from frontend_proxy.triton.client import Triton
+from frontend_proxy.triton_addresses import DNS, resolve
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket
 
 from frontend_proxy import metrics, tracing
 from frontend_proxy.errors import error_response
-from frontend_proxy.health import PROBES
 from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
+from frontend_proxy.web.probes import PROBES
 
 logger = logging.getLogger("frontend_proxy.access")
 

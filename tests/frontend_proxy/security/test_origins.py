@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frontend_proxy.errors import Forbidden
-from frontend_proxy.security.origins import DIRECT_HOST, OriginPolicy, parse_origin
+from frontend_proxy.origin import parse_origin
+from frontend_proxy.security.origins import DIRECT_HOST, OriginPolicy
 
 SHOP, EVIL = "https://shop.example", "http://evil.example:5000"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from frontend_proxy.triton.addresses import check_address, resolve
+from frontend_proxy.triton_addresses import check_address, resolve
 
 
 @pytest.mark.parametrize("address", ["gpu-1:8001", "127.0.0.1:8001", "[::1]:8001", "dns:///triton:8001"])
