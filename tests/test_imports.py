@@ -1,6 +1,7 @@
-"""Who may import whom: the house's rules, checked on the code itself."""
+"""Which package, room and module may import which: the rules of the code's structure, checked on the code."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,88 +9,191 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STDLIB = set(sys.stdlib_module_names)
-OURS = {"benchmarks", "catalog", "export", "fabric", "frontend_proxy", "tests"}
+SHIPPED = ("catalog", "export", "fabric", "frontend_proxy", "pipeline", "serving", "training")
+OURS = {*SHIPPED, "benchmarks", "tests", "deploy"}
 
-# What each package may import beside the standard library and itself.
-ALLOWED = {
-    "catalog": {"obstore", "pydantic"},
-    "fabric": {"cv2", "numpy", "PIL", "scipy"},
-    "frontend_proxy": {
-        *("catalog", "fabric"),
-        *("cv2", "jwt", "limits", "numpy", "opentelemetry", "PIL", "prometheus_client"),
-        *("pydantic", "pydantic_core", "pydantic_settings"),
-        *(
-            "grpc",
-            "httpx",
-            "idna",
-            "msgpack",
-            "python_multipart",
-            "obstore",
-            "redis",
-            "starlette",
-            "tritonclient",
-            "uvicorn",
-            "websockets",
-        ),
-    },
-    "export": {
-        *(
-            "cv2",
-            "diffusers",
-            "huggingface_hub",
-            "numpy",
-            "onnx",
-            "onnxruntime",
-            "openvino",
-            "PIL",
-            "pydantic",
-        ),
-        *(
-            "safetensors",
-            "scipy",
-            "skimage",
-            "tensorrt",
-            "tensorrt_rtx",
-            "tokenizers",
-            "torch",
-            "tqdm",
-            "transformers",
-        ),
-        "triton_python_backend_utils",
-    },
+# Our own packages that each shipped package may import. None may import `benchmarks` or `tests`, which may
+# import everything, and each other.
+OF_OURS = {
+    "catalog": set(),
+    "fabric": set(),
+    "pipeline": set(),
+    "frontend_proxy": {"catalog", "fabric"},
+    "serving": {"frontend_proxy", "pipeline"},
+    "training": {"pipeline"},
+    "export": {"serving", "pipeline", "training"},
 }
+# Installed packages that each may import.
+INSTALLED = {
+    "catalog": "obstore pydantic",
+    "fabric": "cv2 numpy PIL scipy",
+    "pipeline": "cv2 diffusers numpy pydantic tokenizers torch",
+    "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
+    "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
+    "websockets",
+    "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings tensorrt tritonclient "
+    "triton_python_backend_utils",
+    "training": "cv2 diffusers numpy skimage tokenizers torch tqdm transformers",
+    "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt tensorrt_rtx "
+    "torch tqdm tritonclient",
+}
+# The rooms of a package from bottom to top: a module imports only modules of its own room and of those before
+# it. `*` stands for all modules at the package's top that no other entry names.
+ROOMS = {
+    "pipeline": ["*", "garment", "light", "denoising", "tryon"],
+    "frontend_proxy": [
+        *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures", "pages"),
+        *("app", "__main__"),
+    ],
+}
+LONGEST_MODULE, LONGEST_MODEL = 300, 80  # lines
 
 
-def imported(path):
-    """Top-level names of the packages that a file imports, wherever in it."""
+def modules(package):
+    """The files of a package by their dotted names."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path, at_import_only=False):
+    """Dotted names that a file imports: `a.b` for `import a.b`, `a.b` and `a.b.c` for `from a.b import c`.
+
+    at_import_only: without those inside functions, and those for type checkers.
+    """
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    nodes = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if at_import_only and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        ):
+            continue
+        nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
-    return names - STDLIB
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}: a relative import"
+            assert not node.level, f"{path}: a relative import"
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
-@pytest.mark.parametrize("package", ALLOWED)
+def packages(names):
+    """Top-level packages, without the standard library's."""
+    return {name.split(".")[0] for name in names} - STDLIB
+
+
+def python_files():
+    """Every Python file of ours."""
+    return [path for folder in sorted({*OURS, "model_repository"}) for path in (ROOT / folder).rglob("*.py")]
+
+
+@pytest.mark.parametrize("package", SHIPPED)
 def test_a_package_imports_only_what_it_may(package):
-    for path in (ROOT / package).rglob("*.py"):
-        extra = imported(path) - ALLOWED[package] - {package}
+    allowed = OF_OURS[package] | set(INSTALLED[package].split()) | {package}
+    for path in modules(package).values():
+        extra = packages(imported(path)) - allowed
         assert not extra, f"{path.relative_to(ROOT)} imports {', '.join(sorted(extra))}"
 
 
+@pytest.mark.parametrize("package", SHIPPED)
+def test_the_table_allows_nothing_that_is_not_used(package):
+    """A package that nobody imports any more would come back unseen."""
+    used = set().union(*(packages(imported(path)) for path in modules(package).values()))
+    assert OF_OURS[package] | set(INSTALLED[package].split()) == used - {package}
+
+
+def room(module, rooms):
+    name = module.split(".")[1] if "." in module else "*"
+    return rooms.index(name) if name in rooms else rooms.index("*")
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_rooms_of_a_package_import_in_one_direction(package):
+    rooms, known = ROOMS[package], modules(package)
+    for module, path in known.items():
+        if module == package:
+            continue
+        for name in imported(path) & set(known) - {package}:
+            above = room(name, rooms) > room(module, rooms)
+            assert not above, f"{module} imports {name}, which is above it"
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_every_room_is_in_the_table(package):
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert folders <= set(ROOMS[package])
+    assert set(ROOMS[package]) - {"*"} <= folders | {path.stem for path in (ROOT / package).glob("*.py")}
+
+
+@pytest.mark.parametrize("package", SHIPPED)
+def test_no_modules_import_each_other_in_a_circle(package):
+    known = modules(package)
+    arrows = {module: imported(path, at_import_only=True) & set(known) for module, path in known.items()}
+    # A package's own module is loaded before those in it, and may import them.
+    waiting = {module: names - {module, *parents(module)} for module, names in arrows.items()}
+    while waiting:
+        free = {module for module, names in waiting.items() if not names & set(waiting)}
+        assert free, f"circles among {', '.join(sorted(waiting))}"
+        waiting = {module: names for module, names in waiting.items() if module not in free}
+
+
+def parents(module):
+    parts = module.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts))}
+
+
+def test_only_one_module_of_the_export_needs_training():
+    for path in modules("export").values():
+        names = {name for name in imported(path) if name.startswith("training")}
+        assert not names or path.name == "overflow.py", path
+        assert all(name.startswith("training.lucy_tiny") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("package", "heavy"),
+    [("frontend_proxy", "torch"), ("catalog", "numpy"), ("fabric", "torch"), ("serving.doctor", "torch")],
+)
+def test_a_light_process_loads_no_heavy_package(package, heavy):
+    """Not by way of another package either: torch takes two seconds and 300 MB."""
+    entry = {"frontend_proxy": "frontend_proxy.app"}.get(package, package)
+    code = f"import sys, {entry}; sys.exit({heavy!r} in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("model_repository/*/1/*.py")), ids=lambda p: p.parts[-3])
-def test_a_model_imports_its_siblings_and_installed_packages(path):
-    """Triton's stub sees neither the repository's root nor other models' folders."""
-    strangers = {module.stem for module in ROOT.glob("model_repository/*/1/*.py")}
-    siblings = {module.stem for module in path.parent.glob("*.py")}
-    assert not imported(path) & (strangers - siblings)
-    assert not imported(path) & (OURS - {"export"})
+def test_a_model_is_a_thin_adapter(path):
+    """Triton's stub sees installed packages and the model's own folder only."""
+    assert path.name == "model.py", "the computation is in an installed package"
+    assert len(path.read_text().splitlines()) < LONGEST_MODEL
+    assert packages(imported(path)) & OURS <= {"pipeline", "serving"}
 
 
-def test_one_module_speaks_to_triton():
-    """Errors and reconnects are handled at one door."""
-    importers = {
-        path.name for path in (ROOT / "frontend_proxy").glob("*.py") if "tritonclient" in imported(path)
+def test_only_the_triton_room_speaks_to_triton():
+    """Errors and reconnects are handled in one place."""
+    for module, path in modules("frontend_proxy").items():
+        if "tritonclient" in packages(imported(path)):
+            assert module.startswith("frontend_proxy.triton."), module
+
+
+def test_no_module_is_longer_than_one_can_read():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in python_files()
+        if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE
     }
-    assert importers == {"tensors.py", "triton.py"}
+    assert not long
+
+
+def test_nothing_is_imported_by_its_path():
+    """What is installed is found by its name; what is found by a path is found only here."""
+    hacks = ("sys" + ".path", "PYTHON" + "PATH", "spec_from_file" + "_location")
+    texts = [*python_files(), ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("deploy/**/*")]
+    for path in texts:
+        if path.is_file() and path.suffix in ("", ".py", ".toml", ".yml", ".yaml", ".service", ".sh"):
+            text = path.read_text()
+            assert not [hack for hack in hacks if hack in text], path.relative_to(ROOT)
