@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from frontend_proxy.images import from_base64, to_data_uri
+from frontend_proxy.image_text import from_base64, to_data_uri
 from frontend_proxy.parsing import parse_json
 
 MAX_ID = 128  # characters of a string that becomes a key or part of a log line

@@ -3,7 +3,7 @@
 from typing import Any
 
 from frontend_proxy.captures.record import Record
-from frontend_proxy.images import to_data_uri
+from frontend_proxy.image_text import to_data_uri
 from frontend_proxy.schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
 
 
