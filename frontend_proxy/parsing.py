@@ -5,6 +5,7 @@ no socket meanwhile. The parsers bound the nesting: 200 levels of JSON, 1024 of 
 """
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,7 +27,8 @@ _CHUNK = 2**18  # bytes that fit into the processor's cache
 
 def parse_json(text: str | bytes | bytearray) -> Any:
     """A JSON value (RFC 8259, and NaN and Infinity, which Python clients send). Raises ValueError."""
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else _in_utf8(text)
+    data = _without_marks(data)
     if len(data) > MAX_VALUES and _max_values(data) > MAX_VALUES:
         raise ValueError(TOO_MANY)
     return from_json(data)
@@ -51,6 +53,33 @@ def parse_msgpack(frame: bytes) -> Any:
 async def run_in_thread_if_large(size: int, parse: Callable[..., Parsed], *args: Any) -> Parsed:
     """`parse(*args)`; in a thread if parsing `size` bytes would block the event loop for long."""
     return parse(*args) if size <= LARGE else await asyncio.to_thread(parse, *args)
+
+
+def _in_utf8(data: bytes | bytearray) -> bytes | bytearray:
+    """Windows programs send UTF-16. JSON begins with an ASCII character, so its zeros tell the encoding."""
+    start = bytes(data[:4])
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        encoding = "utf-32"
+    elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        encoding = _WIDE.get(tuple(map(bool, start)), "")
+    return data.decode(encoding).encode() if encoding else data
+
+
+# Which of the first four bytes are not zero (RFC 4627, section 3).
+_WIDE = {
+    (False, False, False, True): "utf-32-be",
+    (True, False, False, False): "utf-32-le",
+    (False, True, False, True): "utf-16-be",
+    (True, False, True, False): "utf-16-le",
+}
+
+
+def _without_marks(data: bytes | bytearray) -> bytes | bytearray:
+    """Without a byte order mark, which RFC 8259 (8.1) lets a reader skip, and without a string's end in C."""
+    data = data.removeprefix(codecs.BOM_UTF8)
+    return data.rstrip(b"\0") if data.endswith(b"\0") else data
 
 
 def _max_values(json: bytes | bytearray) -> int:

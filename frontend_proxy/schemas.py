@@ -226,9 +226,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_object(text: str | bytes | bytearray) -> dict[str, Any]:
-    """A JSON object. Raises InvalidInput for anything else, and for what `parse_json` refuses."""
+    """A JSON object, or a string that holds one: some clients encode twice.
+
+    Raises InvalidInput for anything else, and for what `parse_json` refuses.
+    """
     try:
         value = parse_json(text)
+        if isinstance(value, str):
+            value = parse_json(value)
     except ValueError as error:
         raise InvalidInput(f"not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -241,6 +246,9 @@ def validate(model: type[Model], fields: dict[str, Any]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        wrong = [
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        ]
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
         raise InvalidInput("; ".join(wrong[:3]) + more) from error

@@ -30,12 +30,15 @@ class Json:
     subprotocol = "lucy.json.v1"  # also the default for clients that name none
 
     def decode(self, frame: str | bytes) -> dict[str, Any]:
-        if isinstance(frame, bytes):
+        if isinstance(frame, str):
+            return parse_object(frame)
+        try:
+            return parse_object(frame)  # some clients know no text frames
+        except InvalidInput as error:
             raise InvalidInput(
-                "send text frames of JSON, or connect with the subprotocol "
-                f"{MessagePack.subprotocol} and send binary ones"
-            )
-        return parse_object(frame)
+                "send frames of JSON, or connect with the subprotocol "
+                f"{MessagePack.subprotocol} and send MessagePack: {error}"
+            ) from error
 
     def encode(self, message: BaseModel) -> str:
         return message.model_dump_json()

@@ -80,3 +80,35 @@ async def test_only_what_is_large_is_read_in_a_thread() -> None:
     here = threading.get_ident()
     assert await run_in_thread_if_large(LARGE, threading.get_ident) == here
     assert await run_in_thread_if_large(LARGE + 1, threading.get_ident) != here
+
+
+TEXT = '{"name": "Köper ☂", "pose": null}'
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
+    ],
+)
+def test_json_is_read_in_every_encoding_of_unicode_and_with_its_mark(encoding: str) -> None:
+    """.NET and PowerShell write byte order marks; RFC 8259 (8.1) lets a reader skip them."""
+    expected = {"name": "Köper ☂", "pose": None}
+    assert parse_json(TEXT.encode(encoding)) == expected
+    assert parse_json(bytearray(TEXT.encode(encoding))) == expected
+    assert parse_json("\ufeff" + TEXT) == expected
+    assert parse_json((TEXT + "\0").encode(encoding)) == expected
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff\xfe{\x00\x00", b"\0\0\0{", TEXT.encode("latin-1", "ignore")],
+)
+def test_bytes_that_are_no_text_are_no_json(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the codec's or the parser's own
+        parse_json(data)
+
+
+def test_wide_text_is_bounded_like_any_other() -> None:
+    with pytest.raises(ValueError, match="values"):
+        parse_json(("[" + "0," * MAX_VALUES + "0]").encode("utf-16"))

@@ -82,4 +82,14 @@ def test_any_bytes_are_a_message_or_refused(frame: bytes) -> None:
 
 def test_binary_frames_on_a_json_connection_are_told_of_the_subprotocol() -> None:
     with pytest.raises(InvalidInput, match=r"lucy\.msgpack\.v1"):
-        Json().decode(b"{}")
+        Json().decode(msgpack.packb({"type": "keyframe"}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_json_in_binary_frames_is_read(encoding: str) -> None:
+    """As .NET and Python programs send it that know no text frames."""
+    assert Json().decode('{"type": "keyframe"}'.encode(encoding)) == {"type": "keyframe"}
+
+
+def test_a_byte_order_mark_before_a_text_frame_is_skipped() -> None:
+    assert Json().decode('\ufeff{"type": "keyframe"}') == {"type": "keyframe"}
