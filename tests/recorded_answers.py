@@ -1,9 +1,9 @@
-"""Answers that were recorded once, so that a change which means to change no picture can show it.
+"""Recorded answers, which show whether a change has changed any picture.
 
-    python -m tests.recorded_answers    records them anew: only after a change that means to change pictures
+    python -m tests.recorded_answers    records them again: only if pictures are meant to change
 
-An answer's bytes depend on the processor's arithmetic, so they are compared on the kind of processor that
-they were recorded on; elsewhere the garment's region is compared in decibels.
+An answer's bytes depend on the processor's arithmetic. They are compared on the kind of processor on which
+they were recorded; on others the garment's region is compared in decibels.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ SIDE = 480  # pixels of the stored garment's longer side
 
 
 def processor():
-    """What decides how floating-point sums are rounded here: vendor, family, model and features."""
+    """The properties that decide how floating-point sums are rounded: vendor, family, model and features."""
     wanted = ("vendor_id", "cpu family", "model", "flags")
     lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    vendor, family, model, flags = (told.get(name, "") for name in wanted)
+    values = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    vendor, family, model, flags = (values.get(name, "") for name in wanted)
     digest = hashlib.sha256(flags.encode()).hexdigest()[:12]
     return f"{vendor}, family {family}, model {model}, features {digest}"
 

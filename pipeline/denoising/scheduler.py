@@ -1,7 +1,7 @@
 """Decides which jobs take a denoising step in the next UNet call: continuous batching across users and modes.
 
-Jobs join and leave between ticks. So nobody waits until another's 25 steps are over, and users who come at
-the same time share batches (iteration-level scheduling, Yu et al., "Orca", OSDI 2022).
+Jobs join and leave between ticks. So no job waits until the 25 steps of another are over, and requests that
+arrive together share batches (iteration-level scheduling, Yu et al., "Orca", OSDI 2022).
 
 Keyframes are live: somebody waits for them in real time, so they have priority. Captures still advance at
 least every `capture_interval` ticks. While a keyframe is in another stage, which needs the same processor,
@@ -109,7 +109,7 @@ class Scheduler(Generic[JobT]):
         if not live and self._live_requests and now < self._captures_resume_at:
             return Tick([], self._captures_resume_at - now)
         captures = [entry for entry in self._entries if not entry.live]
-        captures.sort(key=lambda entry: entry.last_tick)  # stable: who has waited longest is first
+        captures.sort(key=lambda entry: entry.last_tick)  # stable: the longest waiting is first
 
         order = live
         if not captures:

@@ -166,8 +166,8 @@ def _stops_all(error: BaseException) -> bool:
 
 
 def _as_exception(error: BaseException) -> Exception:
-    """`error` as whoever awaits the job can get it. A future refuses StopIteration, and who gets
-    CancelledError or SystemExit from a job would take it for their own."""
+    """`error` as an exception for the task that awaits the job: a future refuses StopIteration, and
+    CancelledError or SystemExit would end that task."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     wrapped = RuntimeError(f"the job raised {error!r}")

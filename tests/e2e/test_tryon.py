@@ -1,4 +1,4 @@
-"""The pipeline in the real Triton, looked at from inside: parity, batching, order, cancelling."""
+"""The pipeline in the real Triton, with its inner tensors: parity, batching, order, cancelling."""
 
 import asyncio
 import functools
@@ -116,7 +116,7 @@ async def test_the_same_seed_gives_the_same_bytes(tryon):
     assert one == same != other
 
 
-async def test_a_session_is_steadied_and_nobody_else_is(tryon):
+async def test_a_sessions_light_is_steadied_and_no_other(tryon):
     """The person moves by a few pixels: within the session the light moves with them; another session, a
     fabric or a jump begins anew, and what stands still keeps its bytes."""
 
@@ -138,7 +138,7 @@ async def test_a_session_is_steadied_and_nobody_else_is(tryon):
 
 
 @pytest.mark.parametrize(
-    "knob",
+    "option",
     [
         {"steps": 2},
         {"strength": 0.2},
@@ -147,15 +147,15 @@ async def test_a_session_is_steadied_and_nobody_else_is(tryon):
         {"prompt": "dim light"},
     ],
 )
-async def test_every_knob_changes_the_picture(tryon, knob):
-    plain, turned = [
+async def test_every_option_changes_the_picture(tryon, option):
+    plain, changed = [
         (await tryon.dress(keyframe("transparent_no_pose"), outputs=("pixels", "image", "report"), **options))
-        for options in ({}, knob)
+        for options in ({}, option)
     ]
-    assert not np.array_equal(plain["pixels"], turned["pixels"])
+    assert not np.array_equal(plain["pixels"], changed["pixels"])
 
 
-async def test_a_capture_tells_every_step_and_then_the_picture(tryon):
+async def test_a_capture_reports_every_step_and_then_the_picture(tryon):
     responses = [r async for r in tryon.stream(keyframe("transparent_no_pose"), mode="capture", steps=6)]
     assert [list(r["progress"]) for r in responses[:-1]] == [[n, 6] for n in range(1, 7)]
     assert responses[-1]["image"].tobytes().startswith(b"\x89PNG")
@@ -196,7 +196,7 @@ async def test_closing_the_stream_stops_the_steps_within_two_ticks(tryon):
             break
     after, _ = await tryon.settle()
     assert seen == 3
-    assert after - before <= seen + 2 + 2  # two ticks, and what was under way while the cancel travelled
+    assert after - before <= seen + 2 + 2  # two ticks, and what ran until the cancellation arrived
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def tensors(config):
     }
 
 
-def test_the_house_is_complete():
+def test_the_repository_has_all_models():
     assert MODELS == sorted([*STAGES, *ENSEMBLES, "preprocess", "postprocess", "tryon"])
 
 
@@ -60,7 +60,7 @@ def test_all_profiles_have_the_same_tensors(stage):
         assert getattr(gpu, field) == getattr(cpu, field) == getattr(onnx, field)
 
 
-def test_enough_keyframes_are_under_way_in_every_profile():
+def test_every_profile_processes_enough_keyframes_at_the_same_time():
     assert PROFILES["gpu"].max_live >= max_rows(), "a batch is never full"
     assert PROFILES["cpu"].max_live >= 2, "one is decoded while the next is denoised"
 
@@ -70,7 +70,7 @@ def max_rows():
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
-def test_every_tensor_of_an_ensemble_meets_its_neighbour(ensemble):
+def test_every_tensor_of_an_ensemble_fits_the_models_that_use_it(ensemble):
     config = read(ensemble)
     known = {tensor.name: (tensor.data_type, list(tensor.dims)) for tensor in config.input}
     used = set()
@@ -136,7 +136,7 @@ def test_every_batch_that_tryon_pads_to_fits_the_unet_and_has_a_cuda_graph():
 
 
 @pytest.mark.parametrize("stage", ["vae_encoder", "vae_decoder", "unet"])
-def test_the_networks_that_fill_a_gpu_take_turns(stage):
+def test_the_networks_that_fill_a_gpu_run_one_at_a_time(stage):
     [group] = read(stage).instance_group
     assert [(it.name, it.count) for it in group.rate_limiter.resources] == [("gpu", 1)]
     assert group.rate_limiter.priority == (1 if stage == "unet" else 2)

@@ -41,3 +41,11 @@ def test_without_sizes_nothing_is_padded():
 def test_jobs_of_two_unets_or_two_resolutions_do_not_share_a_batch():
     jobs = [job(1, 1.0, "unet_fast"), job(2, 2.0), job(1, 3.0, "unet_fast"), job(1, 4.0, side=3)]
     assert group_compatible(jobs) == [[0, 2], [1], [3]]
+
+
+@pytest.mark.parametrize("rows", [0, 2, 3, 5])
+def test_an_output_with_another_number_of_rows_is_refused(rows):
+    """Fewer rows failed somewhere later, and more gave a job another's rows."""
+    batch = stack([job(1, 1.0), job(2, 2.0)], (1, 2, 4, 8))
+    with pytest.raises(ValueError, match=f"{rows} rows for a batch of 4"):
+        batch.split(torch.zeros(rows, 4, 2, 2))

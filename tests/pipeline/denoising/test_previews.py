@@ -20,7 +20,7 @@ class Painter:
         return f"picture of {latents}"
 
 
-async def test_a_preview_goes_out_once_with_the_step_after_it_is_ready():
+async def test_a_preview_is_sent_once_with_the_step_after_it_is_ready():
     paint = Painter()
     previews = Previews(2, paint)
     seen = []
@@ -62,3 +62,22 @@ def test_a_frame_shrinks_with_its_mask_and_crop():
 def test_a_small_frame_is_not_enlarged():
     composite, mask, crop = np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.uint8), np.arange(4)
     assert shrink(composite, mask, crop) == (composite, mask, crop)
+
+
+async def test_a_preview_that_is_cancelled_is_left_out():
+    """Its CancelledError would have ended the task of all ticks."""
+    paint = Painter()
+    previews = Previews(1, paint)
+    previews.begin(1, 8, "z1")
+    await asyncio.sleep(0)
+    [making] = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    making.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert previews.take() is None
+
+
+def test_the_crop_of_a_shrunk_frame_has_at_least_one_pixel():
+    mask, crop = np.zeros((2, 16_000), np.uint8), np.array([0, -15, 32, 32], np.int32)
+    _, _, small = shrink(np.zeros((2, 16_000, 3), np.uint8), mask, crop)
+    assert (small[2:] >= 1).all()

@@ -104,7 +104,7 @@ def test_the_same_seed_gives_diffusers_picture(
 
 @pytest.mark.parametrize("strength", [0.6, 1.0])
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
-def test_ending_early_answers_with_the_z_0_that_diffusers_predicts_there(
+def test_an_early_end_returns_the_z_0_that_diffusers_predicts_there(
     pipeline, scene, scheduler, strength, monkeypatch
 ):
     recipe = Recipe(scheduler=scheduler, steps=4, strength=strength, guidance_scale=1.0, denoising_end=0.5)
@@ -204,7 +204,7 @@ def test_the_seed_decides_the_noise(pipeline, scene):
 
 @pytest.mark.parametrize("steps", [1, 4, 25, 29])
 @pytest.mark.parametrize("strength", [0.05, 0.29, 0.3, 0.6, 0.7, 0.9, 1.0])
-def test_exactly_the_asked_steps_are_executed(steps, strength):
+def test_an_override_of_steps_is_executed_exactly(steps, strength):
     """int(100 · 0.29) is 28: a count worked out by division alone loses a step."""
     recipe = RECIPE.override(steps=steps, strength=strength)
     latents = torch.zeros(1, 4, 8, 8)
@@ -225,7 +225,7 @@ def test_exactly_the_asked_steps_are_executed(steps, strength):
     [{"steps": 0}, {"steps": 101}, {"strength": 0.0}, {"strength": 1.5}, {"strength": float("nan")},
      {"guidance_scale": -1.0}, {"guidance_scale": float("nan")}],
 )  # fmt: skip
-def test_a_choice_that_makes_no_sense_is_refused(wrong):
+def test_an_invalid_override_is_refused_with_its_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RECIPE.override(**wrong)
 
@@ -240,7 +240,7 @@ def test_a_choice_that_makes_no_sense_is_refused(wrong):
         "UniPCMultistepScheduler",
     ],
 )
-def test_what_the_vae_gave_on_a_gpu_stays_there(pipeline, scheduler):
+def test_tensors_of_the_vae_stay_on_their_device(pipeline, scheduler):
     """A tensor left on the CPU fails every job, on machines with a GPU only. The `meta` device refuses to
     mix with the CPU just as a GPU does."""
     config = pipeline.scheduler.config

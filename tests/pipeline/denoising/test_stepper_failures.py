@@ -76,7 +76,7 @@ async def test_a_job_that_raises_fails_alone(where, kind):
     jobs = [CountingJob("first", 4), FaultyJob(where, kind), CountingJob("last", 7, live=False)]
     first, faulty, last = await asyncio.wait_for(run_all(stepper, jobs), 10)
     assert (first, last) == (None, None)
-    assert isinstance(faulty, Exception), "whoever awaits the job would take it for its own cancelling"
+    assert isinstance(faulty, Exception), "the task that awaits the job would be cancelled"
     assert "the faulty job's own" in str(faulty)
     assert await asyncio.wait_for(stepper.run(CountingJob("later", 2)), 10) is None
 

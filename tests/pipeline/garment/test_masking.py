@@ -59,14 +59,14 @@ def test_an_empty_canvas_is_no_garment(frame):
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (200, 30, 30), (255, 255, 255)])
-def test_a_flat_opaque_picture_repaints_nobody(frame, colour):
+def test_a_flat_opaque_picture_is_unusable_and_the_face_stays(frame, colour):
     flat = np.full((480, 640, 4), (*colour, 255), np.uint8)
     garment = find_garment(flat, frame, NO_POSE)
     assert garment.reason == "unusable_render"
     assert np.array_equal(composite(garment, frame), frame)
 
 
-def test_a_frame_that_comes_back_as_it_is_keeps_its_face(frame):
+def test_a_render_that_equals_the_frame_leaves_the_face_unchanged(frame):
     """Head and hands were once cut out of the frame itself where no garment was found: black faces."""
     untouched = frame.copy()
     pose = Pose(landmarks(), FRAME_SIZE)
@@ -109,7 +109,7 @@ def test_head_and_hands_are_never_painted_over(frame, kind):
     assert np.array_equal(composite(garment, frame)[protected], frame[protected])
 
 
-def test_torso_overlap_tells_on_from_beside(frame):
+def test_torso_overlap_is_high_on_the_body_and_zero_beside_it(frame):
     pose = Pose(landmarks(), FRAME_SIZE)
     on = find_garment(transparent_render(), frame, pose).mask
     assert torso_overlap(on, pose) > 0.7

@@ -18,7 +18,7 @@ def test_a_box_shows_what_lies_in_it(x, y, width, height, box):
 
 
 @given(st.integers(0, 39), st.integers(0, 29), sides, sides, st.integers(0, 50))
-def test_room_ends_at_the_frame(x, y, width, height, room):
+def test_an_enlarged_box_is_clipped_to_the_frame(x, y, width, height, room):
     found = np.zeros(SIZE[::-1], bool)
     found[window(with_room((x, y, width, height), room, SIZE))] = True
     rows, columns = np.mgrid[: SIZE[1], : SIZE[0]]

@@ -81,3 +81,10 @@ def test_a_mask_cuts_the_render_out():
     assert (alpha[:, :20] == 0).all(), "what was transparent stays so"
     assert (alpha[:, 20:34] == 255).all()
     assert (alpha[:, 46:] == 0).all()
+
+
+def test_a_render_of_floating_point_numbers_is_refused():
+    """OpenCV decodes more than the proxy lets through."""
+    _, data = cv2.imencode(".tiff", np.zeros((6, 8, 3), np.float32))
+    with pytest.raises(NotAnImage, match="jacket_render is not"):
+        decode_render(data.reshape(-1))

@@ -26,7 +26,7 @@ def garment_of(scene, render, render_fit="auto", pose=None):
     return find_garment(render[:, :, [2, 1, 0, 3]], scene.frame, pose, render_fit)
 
 
-def test_a_garment_that_lies_right_stays(scene):
+def test_a_garment_in_the_right_place_is_not_moved(scene):
     assert Silhouettes(scene.render[:, :, 3], Pose(scene.landmarks, (SIZE, SIZE))).correction() is None
 
 
@@ -69,7 +69,7 @@ def test_the_fit_of_a_transparent_canvas_shows_on_the_body(scene, canvas_size):
     assert iou(explicit.mask > 127, truth) > 0.9
 
 
-def test_what_moved_away_from_the_body_is_no_garment():
+def test_motion_away_from_the_body_is_no_garment():
     """A second person who walked on while the render was drawn."""
     mask = np.zeros(FRAME_SIZE[::-1], np.uint8)
     cv2.rectangle(mask, (200, 240), (380, 470), 255, -1)
@@ -78,7 +78,7 @@ def test_what_moved_away_from_the_body_is_no_garment():
     assert np.array_equal(near_body(mask, POSE), alone)
 
 
-def test_a_garment_beside_the_body_is_not_taken_for_what_moved():
+def test_a_garment_beside_the_body_is_not_taken_for_motion():
     mask = np.zeros(FRAME_SIZE[::-1], np.uint8)
     cv2.rectangle(mask, (560, 100), (630, 400), 255, -1)
     assert np.array_equal(near_body(mask, POSE), mask)
@@ -92,7 +92,7 @@ def test_swapped_sides_are_the_same_body():
     assert iou(swapped.torso(), POSE.torso()) > 0.98
 
 
-def test_an_explicit_fit_is_taken_at_its_word():
+def test_an_explicit_fit_is_used_without_a_search():
     frame = photograph()
     render = np.zeros((300, 300, 4), np.uint8)
     render[100:200, 100:200] = 255

@@ -55,13 +55,13 @@ def test_points_outside_the_frame_do_not_count():
 @pytest.mark.parametrize(
     "hips", [{"p23": (0.5, 0.2), "p24": (0.4, 0.2)}, {"p23": (np.nan, 1), "p24": (1, np.inf)}]
 )
-def test_hips_that_make_no_body_are_replaced(hips):
+def test_impossible_hips_are_replaced(hips):
     torso = Pose(landmarks(**hips), FRAME_SIZE).torso()
     assert torso[int(0.7 * HEIGHT), int(0.44 * WIDTH)]
 
 
 @given(npst.arrays(np.float32, (33, 4), elements=WILD))
-def test_whatever_a_tracker_sends_gives_regions_of_the_frame(wild):
+def test_any_landmarks_give_regions_of_the_frames_size(wild):
     pose = Pose(wild, FRAME_SIZE)
     assert pose.protected.shape == (HEIGHT, WIDTH)
     if pose.tracked:

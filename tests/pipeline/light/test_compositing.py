@@ -27,7 +27,7 @@ def test_deep_inside_the_garment_every_pixel_is_the_models(scene):
     assert (answer[40:90, 50:100] == 9).all()
 
 
-def test_the_picture_lands_on_its_crop(scene):
+def test_the_picture_is_placed_exactly_on_its_crop(scene):
     """A picture pasted one pixel off shows as a shifted half."""
     composite, mask = scene
     picture = np.zeros((90, 90, 3), np.uint8)
@@ -77,7 +77,7 @@ def test_pixels_are_rounded_as_diffusers_does():
     assert to_bgr(pixels)[0, :, 0].tolist() == [0, 0, 128, 255, 255]
 
 
-def test_relit_the_renders_detail_stays(scene):
+def test_relighting_keeps_the_renders_detail(scene):
     composite, mask = scene
     crop = np.array([30, 20, 90, 90])
     picture = composite[20:110, 30:120].copy()
@@ -91,7 +91,7 @@ def test_relit_the_renders_detail_stays(scene):
 
 
 @pytest.mark.parametrize("crop", [(30, 20, 90, 90), (-40, -30, 260, 260)])
-def test_the_light_that_is_told_is_the_light_that_is_laid_on(scene, crop):
+def test_the_returned_light_is_the_light_that_was_applied(scene, crop):
     """Given back as the earlier light of another picture it makes the same answer; a part of a crop beyond
     the frame that is cut out wrongly shifts it."""
     composite, mask = scene

@@ -39,7 +39,7 @@ def psnr(found, target, mask):
 
 
 @pytest.mark.parametrize("colour_shift", [1.0, 1.15, 0.9])
-def test_light_is_taken_and_detail_is_kept(scene, colour_shift):
+def test_the_light_is_the_models_and_the_detail_the_renders(scene, colour_shift):
     composite, mask, target = scene
     picture = model_picture(composite, target, colour_shift)
     found = relight(composite, light_ratio(picture, composite, mask, sigma=8), coverage(mask))
@@ -47,7 +47,7 @@ def test_light_is_taken_and_detail_is_kept(scene, colour_shift):
     assert psnr(found, target, mask) > psnr(picture, target, mask) + 6
 
 
-def test_what_lies_outside_does_not_bleed_in(scene):
+def test_pixels_outside_the_garment_do_not_bleed_in(scene):
     composite, mask, target = scene
     picture = model_picture(composite, target)
     bright = picture.copy()
@@ -97,7 +97,7 @@ def test_the_ratio_holds_at_the_frames_resolution(scene):
     assert psnr(small_again, target, mask) > psnr(composite, target, mask) + 6
 
 
-def test_a_broken_picture_cannot_burn_the_garment_out(scene):
+def test_a_broken_picture_cannot_overexpose_the_garment(scene):
     composite, mask, _ = scene
     ratio = light_ratio(np.zeros_like(composite), composite, mask, sigma=8)
     assert np.isfinite(ratio).all()
@@ -123,7 +123,7 @@ def test_an_earlier_light_that_agrees_is_kept_bit_for_bit():
     assert np.array_equal(steadied(new, known(earlier, 0.03)), earlier)
 
 
-def test_a_light_that_changed_is_followed_at_once_to_within_the_slack():
+def test_a_changed_light_is_followed_at_once_up_to_the_slack():
     dark = np.zeros((4, 4, 3), np.float32)
     lit = dark + np.float32(0.5)
     assert np.allclose(steadied(lit, known(dark, 0.03)), 0.47)

@@ -57,7 +57,7 @@ def lights(clock):
     return lights
 
 
-def test_what_stands_still_has_its_light_back_bit_for_bit(lights):
+def test_without_motion_the_light_is_returned_bit_for_bit(lights):
     earlier = lights.earlier("anna", VIEW)
     assert np.array_equal(earlier[:, :, :3], LIGHT)
     assert (earlier[:, :, 3] == np.float32(SLACK)).all()
@@ -85,7 +85,7 @@ def test_one_session_never_sees_anothers_light(lights):
     ],
     ids=["fabric", "prompt", "seed", "size", "no pose", "NaN", "swapped", "jump"],
 )
-def test_what_changes_the_light_begins_anew(lights, view):
+def test_another_fabric_prompt_seed_or_size_has_no_earlier_light(lights, view):
     assert lights.earlier("anna", view) is NO_LIGHT
 
 
@@ -103,7 +103,7 @@ def test_a_session_is_over_after_a_while(lights, clock):
     assert len(lights) == 0
 
 
-def test_the_longest_silent_session_makes_room(lights):
+def test_the_least_recently_used_session_is_evicted(lights):
     for name in ("ben", "cleo", "anna", "dora"):
         lights.keep(name, VIEW, LIGHT)
     assert len(lights) == 3
@@ -162,7 +162,7 @@ def _bell(crop, spot, sigma):
     return np.repeat(np.exp(-squared / (2 * sigma**2))[:, :, None], 3, axis=2).astype(np.float32)
 
 
-def test_where_nothing_was_lit_before_nothing_is_known(lights):
+def test_where_there_was_no_light_the_slack_is_zero(lights):
     beside = replace(VIEW, crop=(656, 100, 512, 512))  # half of it is beyond the crop of before
     earlier = lights.earlier("anna", beside)
     assert (earlier[:, :31, 3] > 0).all()

@@ -11,7 +11,7 @@ def test_a_caption_reads_like_a_sentence():
     assert caption("", "denim") == "a person wearing a denim jacket"
 
 
-def test_training_sees_captions_that_say_less():
+def test_training_sees_shortened_captions():
     """A server's prompt names the fabric only; a model that never saw such a caption answers it at random."""
     rng = np.random.default_rng(0)
     drawn = {drop_parts("navy", "denim", "warm soft light from the left", rng) for _ in range(200)}

@@ -21,13 +21,13 @@ def test_a_pipeline_that_does_nothing_gains_nothing(scenes):
     assert not any(done for demand, done in met.items() if "naive" in demand or "ssim" in demand)
 
 
-def test_a_pipeline_that_knows_the_answer_meets_every_demand(scenes):
+def test_a_pipeline_that_returns_the_target_meets_every_requirement(scenes):
     answers = {scene.frame.tobytes(): scene.target for scene in scenes}
     figures = measure(lambda frame, *_: answers[frame.tobytes()], scenes)
     assert all(verdicts(figures, figures).values())
 
 
-def test_obedience_is_told_from_indifference(scenes):
+def test_a_pipeline_that_obeys_prompts_is_distinguished_from_one_that_ignores_them(scenes):
     def obedient(frame, render, landmarks, prompt, steps):
         picture = plain(frame, render, landmarks, prompt, steps).astype(float)
         if "warm" in prompt:

@@ -14,7 +14,7 @@ def test_psnr_of_a_known_error():
     assert abs(psnr(shifted, PICTURE, WHERE) - 10 * np.log10(255**2 / 100)) < 1e-6
 
 
-def test_only_what_is_asked_for_counts():
+def test_only_the_selected_pixels_count():
     other = PICTURE.copy()
     other[~WHERE] = 255
     assert psnr(other, PICTURE, WHERE) > 100

@@ -19,7 +19,7 @@ LIGHT = replace(
 )  # fmt: skip
 
 
-def test_srgb_goes_there_and_back():
+def test_srgb_survives_a_round_trip():
     every = np.arange(256, dtype=np.uint8)
     assert (to_srgb(to_linear(every)) == every).mean() > 0.95
     assert (np.abs(to_srgb(to_linear(every)).astype(int) - every) <= 1).all()

@@ -26,7 +26,7 @@ def test_each_scene_is_stored_mirrored_too():
     assert not any("left" in mirrored for _, mirrored in captions)
 
 
-def test_what_is_there_is_not_painted_again(tmp_path):
+def test_existing_shards_are_not_painted_again(tmp_path):
     scene = make_scene(0, 64)
     for start in (0, shards.SCENES):
         shards._save(
@@ -38,6 +38,6 @@ def test_what_is_there_is_not_painted_again(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_nothing_there_says_what_to_do(tmp_path):
+def test_a_missing_shard_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="paint some first"):
         shards.read_latents(tmp_path)

@@ -13,7 +13,7 @@ def test_the_mean_is_that_of_the_mask():
     assert mean_inside(latents, 0 * mask).tolist() == [[0.0, 0.0]]
 
 
-def test_both_modules_learn_what_the_words_mean():
+def test_both_modules_learn_the_meaning_of_captions():
     """Left as they were, the UNet would begin with embeddings that say nothing."""
     pipeline = build_pipeline(0)
     captions = ["a wool jacket, dim light from above", "a wool jacket, bright light from above"]

@@ -10,7 +10,7 @@ from training.lucy_tiny.shards import SCENES
 UNET = "diffusion_pytorch_model.safetensors"
 
 
-def test_from_nothing_to_a_checkpoint_that_dresses(tmp_path, monkeypatch):
+def test_training_from_random_weights_writes_a_working_checkpoint(tmp_path, monkeypatch):
     """The whole chain in seconds: painting, basis, decoder, UNet, sheet, checkpoint; then once more."""
     minutes = 0.01
     monkeypatch.setattr(training, "_PICTURES", SCENES)
@@ -30,7 +30,7 @@ def test_from_nothing_to_a_checkpoint_that_dresses(tmp_path, monkeypatch):
     assert (TorchPipeline(tmp_path / "again")(*order) == picture).all()
 
 
-def test_a_checkpoint_is_where_another_training_starts(tmp_path, monkeypatch):
+def test_training_can_start_from_a_checkpoint(tmp_path, monkeypatch):
     """The encoder is the old one, bit for bit: the UNet's latents would mean something else."""
     minutes = 0.01
     monkeypatch.setattr(training, "_LATENTS_A_MINUTE", {"cpu": SCENES / minutes, "cuda": SCENES / minutes})

@@ -31,7 +31,7 @@ def steps(training, count):
     training.run(stop)
 
 
-def test_a_stopped_run_goes_on_where_it_was(latents, tmp_path):
+def test_a_stopped_run_resumes(latents, tmp_path):
     first = Training(build_pipeline(0), latents, SCALE, 1e6, CPU)
     steps(first, 2)
     first.save(tmp_path / "unet.pt")
@@ -61,7 +61,7 @@ def test_both_networks_learn_and_the_average_follows(latents):
         assert 0 < followed.abs().max() < moved.abs().max() * 1.01
 
 
-def test_guesses_are_what_ddim_comes_to(latents):
+def test_guesses_equal_the_results_of_ddim(latents):
     """A network that is taught states which sampling never comes to learns nothing of its own errors."""
     pipeline = build_pipeline(0)
     unet = pipeline.unet
