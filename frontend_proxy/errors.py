@@ -131,6 +131,22 @@ class BodyTooLarge(ProxyError):
     code, status = "OVERLOADED", 413
 
 
+class UnsupportedMediaType(ProxyError):
+    """A body of a type, or in a compression, that this path does not take."""
+
+    code, status = "UNSUPPORTED_MEDIA_TYPE", 415
+
+
+class UpgradeRequired(ProxyError):
+    """A plain request for the path of a WebSocket."""
+
+    code, status = "UPGRADE_REQUIRED", 426
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Upgrade": "websocket", "Connection": "Upgrade"}  # RFC 9110, section 15.5.22
+
+
 class RequestTooSlow(ProxyError):
     """The body did not arrive in time."""
 

@@ -58,17 +58,18 @@ async def run_in_thread_if_large(size: int, parse: Callable[..., Parsed], *args:
 def _in_utf8(data: bytes | bytearray) -> bytes | bytearray:
     """Windows programs send UTF-16. JSON begins with an ASCII character, so its zeros tell the encoding."""
     start = bytes(data[:4])
+    encoding: str | None
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         encoding = "utf-32"
     elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     else:
-        encoding = _WIDE.get(tuple(map(bool, start)), "")
+        encoding = _WIDE.get(tuple(map(bool, start)))
     return data.decode(encoding).encode() if encoding else data
 
 
 # Which of the first four bytes are not zero (RFC 4627, section 3).
-_WIDE = {
+_WIDE: dict[tuple[bool, ...], str] = {
     (False, False, False, True): "utf-32-be",
     (True, False, False, False): "utf-32-le",
     (False, True, False, True): "utf-16-be",

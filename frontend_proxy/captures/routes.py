@@ -51,8 +51,8 @@ class CaptureRoutes:
           cancels the capture, too;
         - with `Prefer: respond-async`, 202 and a `CaptureStatus`, whose URL is in `Location`.
 
-        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage,
-        KeyReused, Conflict, StorageUnavailable, and what the model server raises.
+        Raises BodyTooLarge, UnsupportedMediaType, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded,
+        InsufficientStorage, KeyReused, Conflict, StorageUnavailable, and what the model server raises.
         """
         capture = await self._read(request)
         events = wants_events(request)
@@ -116,10 +116,7 @@ class CaptureRoutes:
         return record
 
     async def _read(self, request: Request) -> Capture:
-        max_files_bytes = 2 * self._settings.max_image_bytes
-        capture = await read_model(
-            request, Capture, self._settings.max_message_bytes, max_files_bytes, max_files=2
-        )
+        capture = await read_model(request, Capture, self._settings.max_message_bytes)
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         read_header(capture.user_image, "user_image", *limits)
         read_header(capture.jacket_render, "jacket_render", *limits)

@@ -25,18 +25,12 @@ class Scans:
         self._worker = worker
 
     async def create(self, request: Request) -> Response:
-        """Takes a `ScanRequest`, as JSON or as a form, and answers with a `ScanResult`.
+        """Takes a `ScanRequest`, as JSON, as a form, or as the photo alone, and answers with a `ScanResult`.
 
-        Raises BodyTooLarge, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded, InsufficientStorage,
-        StorageUnavailable.
+        Raises BodyTooLarge, UnsupportedMediaType, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded,
+        InsufficientStorage, StorageUnavailable.
         """
-        wanted = await read_model(
-            request,
-            ScanRequest,
-            self._settings.max_message_bytes,
-            self._settings.max_image_bytes,
-            max_files=1,
-        )
+        wanted = await read_model(request, ScanRequest, self._settings.max_message_bytes)
         if len(wanted.image) > self._settings.max_image_bytes:
             raise ImageTooLarge(
                 f"image: has {len(wanted.image)} bytes; send at most {self._settings.max_image_bytes}"
@@ -71,7 +65,9 @@ class Scans:
         )
         fabric = await self._fabrics.changes.run(self._catalog.add, details, material.maps)
         entry = self._fabrics.entry(request, fabric)
-        return _answer(material, fabric.id, name, {field: entry[field] for field in URL_FIELDS.values()})
+        return _answer(
+            material, fabric.id, name, {URL_FIELDS[role]: entry[URL_FIELDS[role]] for role in material.maps}
+        )
 
 
 def scan_to_json(photo: bytes, options: ScanOptions, name: str) -> str:
@@ -93,6 +89,8 @@ def _answer(material: Scan, fabric_id: str, name: str, urls: dict[str, str]) -> 
         **urls,
         roughness=material.roughness,
         metalness=material.metalness,
+        tile_aspect=material.tile_aspect,
         material=material.material,
         quality=material.quality,
-    ).model_dump_json()
+        detail=material.detail,
+    ).model_dump_json(exclude=None if "alpha" in material.maps else {"alphaUrl"})

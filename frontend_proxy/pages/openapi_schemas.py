@@ -82,7 +82,8 @@ def schemas(requests: tuple[type[BaseModel], ...], answers: tuple[type[BaseModel
 def with_forms(found: Json, *models: type[BaseModel]) -> Json:
     """`found`, and for each of `models` the same fields as a form has them.
 
-    In a form an image is a file, a field that is not text is JSON, and a field is left out instead of null.
+    In a form an image is a file, a field that is not text is JSON, and a field is left out instead of null:
+    pages like Swagger UI send a null default as the text `null`.
     """
     file = {"type": "string", "format": "binary"}
     for model in models:
@@ -96,6 +97,9 @@ def with_forms(found: Json, *models: type[BaseModel]) -> Json:
 
 
 def _without_null(field: Json) -> Json:
-    if "anyOf" not in field:
-        return field
-    return field | {"anyOf": [kind for kind in field["anyOf"] if kind != {"type": "null"}]}
+    found = {name: value for name, value in field.items() if (name, value) != ("default", None)}
+    if "anyOf" in found:
+        found["anyOf"] = [kind for kind in found["anyOf"] if kind != {"type": "null"}]
+    if "enum" in found:
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    return found

@@ -5,41 +5,98 @@ from typing import Any
 
 from starlette.requests import Request
 
-from frontend_proxy.errors import BodyTooLarge
+from frontend_proxy.errors import BodyTooLarge, UnsupportedMediaType
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Model, parse_object, validate
-from frontend_proxy.web.form import MAX_FIELDS_BYTES, Form, is_form, parse_form
+from frontend_proxy.web.form import (
+    MULTIPART,
+    URL_ENCODED,
+    FormFields,
+    parse_multipart,
+    parse_url_encoded,
+    text_fields,
+    text_or_bytes,
+)
 
+JSON = "application/json"
 _FRAMING_BYTES = 2**16  # boundaries and headers of a form's parts
+_TEXT = ("", "text/plain")  # as clients send JSON that name no type, or avoid a preflight
+_ALONE = ("application/octet-stream", "text/plain")  # of a picture or its data URI, beside image/*
+    "application/octet-stream",
+    "text/plain",
+)  # as clients send a picture or its data URI, beside image/*
 
 
-async def read_model(
-    request: Request, model: type[Model], max_json_bytes: int, max_files_bytes: int, max_files: int
-) -> Model:
-    """The body as a `model`, sent as JSON or as a form. Raises what `read_object` and `read_form` raise."""
-    if is_form(request):
-        fields = await read_form(request, max_files_bytes + MAX_FIELDS_BYTES + _FRAMING_BYTES, max_files)
-        return validate(model, fields)
-    data = await _whole(request, max_json_bytes)
-    return await run_in_thread_if_large(len(data), lambda: validate(model, parse_object(data)))
+async def read_model(request: Request, model: type[Model], max_bytes: int) -> Model:
+    """The body as a `model`: JSON, a form, or the picture itself where the model has a single one.
+
+    Many clients name the wrong type, so the first bytes decide where they can.
+
+    Raises BodyTooLarge as soon as it is over `max_bytes` (at once if its Content-Length says so),
+    UnsupportedMediaType, InvalidInput.
+    """
+    fields = FormFields.of(model)
+    kind = _media_type(request)
+    if kind == MULTIPART:
+        chunks = _chunks(request, max_bytes + _FRAMING_BYTES)
+        form = await parse_multipart(request.headers["Content-Type"], chunks, fields)
+        return await run_in_thread_if_large(sum(map(len, form.values())), validate, model, form)
+    data = await _whole(request, max_bytes)
+
+    def read() -> Model:
+        if _is_json(data):
+            return validate(model, parse_object(data))
+        is_picture = _is_picture(data)
+        if kind == URL_ENCODED and not is_picture:
+            return validate(model, parse_url_encoded(data, fields))
+        is_alone = is_picture or kind in _ALONE or kind.startswith("image/")
+        if is_alone and len(fields.images) == 1:
+            (image,) = fields.images
+            return validate(model, text_fields(request.query_params, fields) | {image: text_or_bytes(data)})
+        if is_picture or not _names_json(kind):
+            raise _unsupported(kind, len(fields.images))
+        return validate(model, parse_object(data))
+
+    return await run_in_thread_if_large(len(data), read)
 
 
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
-    """The body as a JSON object.
+    """The body as a JSON object. Raises what `read_model` raises."""
+    kind = _media_type(request)
+    data = await _whole(request, max_bytes)
+    if not _is_json(data) and not _names_json(kind):
+        raise UnsupportedMediaType(f"send {JSON} here, not {kind[:100]}")
+    return parse_object(data)
 
-    Raises BodyTooLarge as soon as it is over `max_bytes` (at once if its Content-Length says so),
-    InvalidInput if it is not a JSON object.
-    """
-    return parse_object(await _whole(request, max_bytes))
+
+def _media_type(request: Request) -> str:
+    """In small letters. Raises UnsupportedMediaType if the body is compressed."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMediaType(
+            f"send the body without Content-Encoding ({encoding[:100]}); pictures are compressed already"
+        )
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-async def read_form(request: Request, max_bytes: int, max_files: int = 1) -> Form:
-    """The body as a form with at most `max_files` files, which come as bytes.
+def _names_json(kind: str) -> bool:
+    return kind in _TEXT or kind.endswith(("json", "javascript"))
 
-    Raises BodyTooLarge as `read_object` does, InvalidInput as `parse_form` does.
-    """
-    return await parse_form(
-        request.headers.get("Content-Type", ""), _chunks(request, max_bytes), max_files=max_files
+
+def _is_json(data: bytearray) -> bool:
+    """By its first character, also in UTF-16 and after a byte order mark."""
+    return data[:64].lstrip(b"\xef\xbb\xbf\xfe\xff\0 \t\r\n").startswith((b"{", b"[", b'"'))
+
+
+def _is_picture(data: bytearray) -> bool:
+    """By its first bytes: text has only ASCII ones there. HEIC and AVIF have `ftyp`, WebP has `RIFF`."""
+    return not data[:12].isascii() or data[4:8] == b"ftyp" or data[:4] == b"RIFF"
+
+
+def _unsupported(kind: str, images: int) -> UnsupportedMediaType:
+    picture = ", or the picture itself as image/jpeg" if images == 1 else f"; it has {images} pictures"
+    return UnsupportedMediaType(
+        f"send {JSON}, {MULTIPART} or {URL_ENCODED}{picture}, not {kind[:100] or 'a picture alone'}"
     )
 
 

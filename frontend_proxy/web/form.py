@@ -1,32 +1,55 @@
-"""Forms (multipart/form-data, RFC 7578), read with bounded memory and time."""
+"""Forms (multipart/form-data, RFC 7578, and URL-encoded ones), read with bounded memory and time."""
 
-from collections.abc import AsyncIterable
+import re
+from collections.abc import AsyncIterable, Mapping
+from dataclasses import dataclass
+from typing import get_args
+from urllib.parse import unquote_to_bytes
 
+from pydantic import BaseModel
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
 
 from frontend_proxy.errors import InvalidInput
 
-MEDIA_TYPE = "multipart/form-data"
-MAX_FIELDS = 100  # parts that are not files
-MAX_FIELDS_BYTES = 2**20  # names and values of all of them together
+MULTIPART = "multipart/form-data"
+URL_ENCODED = "application/x-www-form-urlencoded"
+MAX_PARTS = 100
+MAX_TEXT_BYTES = 2**20  # names and values of all parts together, but for the values of images
 MAX_HEADERS = 8  # of one part
 MAX_HEADER_BYTES = 2048  # of one of these, and of the request's Content-Type
+
+# What JavaScript and Python write into a form for a value that is not there, and an empty field.
+_LEFT_OUT = ("null", "undefined", "none", "")
+
+_ENCODED = re.compile(rb"\s*[\"'b]{0,2}(?:data[:%]|blob:|\w+://|[A-Za-z0-9+/_%=\s-]{24})", re.IGNORECASE)
 
 Form = dict[str, str | bytes]
 
 
-def is_form(request: Request) -> bool:
-    return request.headers.get("Content-Type", "").lower().startswith(MEDIA_TYPE)
+@dataclass(frozen=True)
+class FormFields:
+    """The names that a form may have. Parts with other names are skipped, as unknown fields of JSON are."""
+
+    images: frozenset[str]
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, model: type[BaseModel]) -> "FormFields":
+        """Fields of bytes are images."""
+        kinds = {name: field.annotation for name, field in model.model_fields.items()}
+        images = {name for name, kind in kinds.items() if bytes in (kind, *get_args(kind))}
+        return cls(frozenset(images), frozenset(kinds.keys() - images))
 
 
-async def parse_form(content_type: str, chunks: AsyncIterable[bytes], max_files: int) -> Form:
-    """The fields as text and the files as bytes, by name. Fields and files without content are left out.
+async def parse_multipart(content_type: str, chunks: AsyncIterable[bytes], fields: FormFields) -> Form:
+    """The fields that the form fills in, by name: images as bytes or as text, all others as text.
+
+    Whether a part is a file makes no difference, since clients send text as files and images as text.
 
     The caller bounds the sum of `chunks`. Raises InvalidInput for anything but UTF-8 within these limits.
     """
-    parts = _Parts(max_files)
+    parts = _Parts(fields)
     try:
         parser = MultipartParser(
             _boundary(content_type),
@@ -50,15 +73,42 @@ async def parse_form(content_type: str, chunks: AsyncIterable[bytes], max_files:
     return parts.form
 
 
+def parse_url_encoded(data: bytes | bytearray, fields: FormFields) -> Form:
+    """The same for `name=value&…`, as HTML forms and `curl -d` send it. Raises InvalidInput.
+
+    The value of an image stays as it is: `from_base64` understands it, also if `+` was not encoded.
+    """
+    form: Form = {}
+    pairs = data.split(b"&", MAX_PARTS)
+    if len(pairs) > MAX_PARTS:
+        raise _invalid(f"it has more than {MAX_PARTS} fields", URL_ENCODED)
+    size = 0
+    for pair in pairs:
+        raw_name, _, value = pair.partition(b"=")
+        name = _text(_unquoted(raw_name[:MAX_HEADER_BYTES]), URL_ENCODED)
+        is_image = name in fields.images
+        size += len(raw_name) + (0 if is_image else len(value))
+        if size > MAX_TEXT_BYTES:
+            raise _invalid(f"its texts have more than {MAX_TEXT_BYTES} bytes", URL_ENCODED)
+        if is_image or name in fields.texts:
+            text = _text(value if is_image else _unquoted(value), URL_ENCODED)
+            if not _is_left_out(text):
+                form[name] = text
+    return form
+
+
 class _Parts:
     """Collects the parts of one form, as the parser finds them. Every method raises InvalidInput."""
 
-    def __init__(self, max_files: int) -> None:
+    def __init__(self, fields: FormFields) -> None:
         self.form: Form = {}
-        self._max_files = max_files
-        self._files = self._fields = self._field_bytes = 0
+        self._fields = fields
+        self._count = self._text_bytes = 0
 
     def begin(self) -> None:
+        self._count += 1
+        if self._count > MAX_PARTS:
+            raise _invalid(f"it has more than {MAX_PARTS} parts")
         self._headers: dict[bytes, bytes] = {}
         self._header_name = self._header_value = b""
         self._content = bytearray()
@@ -79,34 +129,52 @@ class _Parts:
             raise _invalid("a part has no name in its Content-Disposition")
         _check_charset(parse_options_header(self._headers.get(b"content-type"))[1])
         self._name = _text(options[b"name"])
-        self._is_file = b"filename" in options
-        if self._is_file:
-            _text(options[b"filename"])
-            self._files += 1
-            if self._files > self._max_files:
-                raise _invalid(f"it has more than {self._max_files} file(s)")
-        else:
-            self._fields += 1
-            if self._fields > MAX_FIELDS:
-                raise _invalid(f"it has more than {MAX_FIELDS} fields")
-            self._count(len(options[b"name"]))
+        _text(options.get(b"filename", b""))
+        self._is_image = self._name in self._fields.images
+        self._is_known = self._is_image or self._name in self._fields.texts or self._name == "_charset_"
+        self._count_text(len(options[b"name"]))
 
     def data(self, data: bytes, start: int, end: int) -> None:
-        if not self._is_file:
-            self._count(end - start)
+        if not self._is_known:
+            return
+        if not self._is_image:
+            self._count_text(end - start)
         self._content += data[start:end]
 
     def end(self) -> None:
-        content = bytes(self._content) if self._is_file else _text(self._content)
-        if self._name == "_charset_" and isinstance(content, str):  # RFC 7578, section 4.6
-            _check_charset({b"charset": content.encode()})
-        elif content:
+        if not self._is_known:
+            return
+        content: str | bytes = _text(self._content) if not self._is_image else text_or_bytes(self._content)
+        if self._name == "_charset_":  # RFC 7578, section 4.6
+            _check_charset({b"charset": bytes(self._content)})
+        elif not _is_left_out(content):
             self.form[self._name] = content
 
-    def _count(self, size: int) -> None:
-        self._field_bytes += size
-        if self._field_bytes > MAX_FIELDS_BYTES:
-            raise _invalid(f"its fields have more than {MAX_FIELDS_BYTES} bytes; send images as files")
+    def _count_text(self, size: int) -> None:
+        self._text_bytes += size
+        if self._text_bytes > MAX_TEXT_BYTES:
+            raise _invalid(
+                f"the fields that are not images have more than {MAX_TEXT_BYTES} bytes; "
+                f"the images are {', '.join(sorted(self._fields.images))}"
+            )
+
+
+def text_fields(values: Mapping[str, str], fields: FormFields) -> Form:
+    """Those of a URL's query."""
+    return {name: text for name, text in values.items() if name in fields.texts and not _is_left_out(text)}
+
+
+def text_or_bytes(data: bytes | bytearray) -> str | bytes:
+    """The content of a file that should be a picture: text if it is a data URI or base64."""
+    return data.decode("ascii") if data.isascii() and _ENCODED.match(data) else bytes(data)
+
+
+def _is_left_out(content: str | bytes) -> bool:
+    short = content.strip()
+    if len(short) > max(map(len, _LEFT_OUT)):
+        return False
+    text = short if isinstance(short, str) else short.decode("latin-1")
+    return text == "NaN" or text.lower() in _LEFT_OUT
 
 
 def _boundary(content_type: str) -> bytes:
@@ -115,7 +183,9 @@ def _boundary(content_type: str) -> bytes:
     _, options = parse_options_header(content_type)
     _check_charset(options)
     if not options.get(b"boundary"):
-        raise _invalid("its Content-Type has no boundary")
+        raise _invalid(
+            "its Content-Type has no boundary; leave the header out, so that the client's library writes it"
+        )
     return options[b"boundary"]
 
 
@@ -125,12 +195,16 @@ def _check_charset(options: dict[bytes, bytes]) -> None:
         raise _invalid("its text must be UTF-8")
 
 
-def _text(data: bytes | bytearray) -> str:
+def _text(data: bytes | bytearray, media_type: str = MULTIPART) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _invalid("its text must be UTF-8") from error
+        raise _invalid("its text must be UTF-8", media_type) from error
 
 
-def _invalid(reason: str) -> InvalidInput:
-    return InvalidInput(f"not a readable {MEDIA_TYPE} body: {reason}")
+def _unquoted(data: bytes | bytearray) -> bytes:
+    return unquote_to_bytes(bytes(data.replace(b"+", b" ")))
+
+
+def _invalid(reason: str, media_type: str = MULTIPART) -> InvalidInput:
+    return InvalidInput(f"not a readable {media_type} body: {reason}")
