@@ -22,9 +22,6 @@ JSON = "application/json"
 _FRAMING_BYTES = 2**16  # boundaries and headers of a form's parts
 _TEXT = ("", "text/plain")  # as clients send JSON that name no type, or avoid a preflight
 _ALONE = ("application/octet-stream", "text/plain")  # of a picture or its data URI, beside image/*
-    "application/octet-stream",
-    "text/plain",
-)  # as clients send a picture or its data URI, beside image/*
 
 
 async def read_model(request: Request, model: type[Model], max_bytes: int) -> Model:
