@@ -34,7 +34,7 @@ from frontend_proxy.settings import Settings
 from frontend_proxy.web.byte_budget import ByteBudget
 from frontend_proxy.web.middleware import ErrorMiddleware, RequestMiddleware
 from frontend_proxy.web.request_bytes import RequestBytes
-from frontend_proxy.web.routing import resource
+from frontend_proxy.web.routing import TidySlashes, answer_unknown_paths, resource
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
 
@@ -105,7 +105,7 @@ def create_app(
             metrics.forget_process()
             await server.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             resource("/", GET=index),
             resource("/health", GET=health.show),
@@ -127,6 +127,7 @@ def create_app(
         ],
         middleware=[
             Middleware(ForwardedHeaders, trusted=settings.forwarded_allow_ips),
+            Middleware(TidySlashes),
             Middleware(RequestMiddleware),
             Middleware(
                 Cors,
@@ -143,3 +144,5 @@ def create_app(
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )
+    answer_unknown_paths(app)
+    return app

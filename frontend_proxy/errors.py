@@ -256,6 +256,8 @@ async def raise_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _HTTP_CODES.get(error.status_code, "INVALID_INPUT" if error.status_code < 500 else "INTERNAL")
     message = f"{error.detail}: {request.method} {request.url.path}"
+    if allowed := (error.headers or {}).get("Allow"):
+        message = f"{request.method} is not possible at {request.url.path}; send {allowed}"
     raise HTTPError(message, code, error.status_code, error.headers) from error
 
 
