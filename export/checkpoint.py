@@ -1,12 +1,16 @@
-"""Finds and loads a checkpoint: a diffusers folder or hub id of the Stable-Diffusion-inpainting class."""
+"""Finds and loads a checkpoint of the Stable-Diffusion-inpainting class: a folder, a hub id or a file."""
 
 import hashlib
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.errors import ExportError
+from export.errors import ExportError, first_line
+from export.files import check_text, read_json
+from export.hub import download
+from export.single_file import SUFFIXES, check_single_file, load_single_file
+from export.weights import find_weights
 
 COMPONENTS = {
     "text_encoder": "CLIPTextModel",
@@ -14,6 +18,8 @@ COMPONENTS = {
     "unet": "UNet2DConditionModel",
     "vae": "AutoencoderKL",
 }
+_NETWORKS = ("text_encoder", "unet", "vae")
+_EXAMPLE = "give a diffusers folder or a hub id like stable-diffusion-v1-5/stable-diffusion-inpainting"
 
 
 @dataclass(frozen=True)
@@ -29,51 +35,63 @@ class Checkpoint:
 
 
 def locate(checkpoint: str) -> Path:
-    """The checkpoint's folder on this machine; a hub id is downloaded or found in the hub's cache.
+    """The checkpoint's folder or file on this machine; a hub id is downloaded or found in the hub's cache.
 
     Raises ExportError if there is no such checkpoint, or if it is not of the class.
     """
-    folder = Path(checkpoint)
-    if not folder.is_dir():
-        if checkpoint.startswith((".", "/")) or checkpoint.count("/") != 1:
-            raise ExportError(
-                f"there is no checkpoint folder {checkpoint}: give a diffusers folder or a hub id like "
-                "stable-diffusion-v1-5/stable-diffusion-inpainting"
-            )
-        folder = _download(checkpoint)
-    _check_class(folder)
-    return folder
+    if not checkpoint:
+        raise ExportError(f"no checkpoint is given: {_EXAMPLE}")
+    path = _on_disk(checkpoint)
+    if path is None:
+        if _is_path(checkpoint):
+            raise ExportError(f"there is no checkpoint folder {checkpoint}: {_EXAMPLE}")
+        path = download(checkpoint)
+    if path.is_file():
+        check_single_file(path)
+    else:
+        _check_class(path)
+        _check_files(path)
+    return path
 
 
-def _download(hub_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    patterns = ["model_index.json", "pipeline.json", "scheduler/*", "tokenizer/*"]
-    patterns += [
-        f"{part}/*.{kind}" for part in ("text_encoder", "unet", "vae") for kind in ("json", "safetensors")
-    ]
+def _on_disk(checkpoint: str) -> Path | None:
+    """The folder or file; the folder, too, if it is given by its index."""
     try:
-        return Path(
-            snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*.fp16.safetensors"])
-        )
-    except Exception as error:  # the hub's client raises many kinds of errors, from five libraries
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(f"cannot download the checkpoint {hub_id} from the hub: {reason}") from error
+        path = Path(checkpoint).expanduser()
+        if path.is_dir():
+            return path
+        if path.is_file():
+            return path.parent if path.name == "model_index.json" else path
+    except (OSError, RuntimeError, ValueError):  # it cannot be a path: too long, or ~nobody
+        pass
+    return None
+
+
+def _is_path(checkpoint: str) -> bool:
+    """Whether this can only mean a path, and is never to be asked of the hub."""
+    return (
+        re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", checkpoint, re.ASCII) is None
+        or checkpoint.lower().endswith(SUFFIXES)
+        or Path(checkpoint).parent.exists()
+    )
 
 
 def _check_class(folder: Path) -> None:
     index_path = folder / "model_index.json"
-    if not index_path.exists():
-        raise ExportError(f"{folder} is not a diffusers folder: it has no model_index.json")
-    index = json.loads(index_path.read_text())
+    if not index_path.is_file():
+        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+        hint = f"; to export its single file, give {files[0]}" if files else ""
+        raise ExportError(f"{folder} is not a diffusers folder: it has no model_index.json{hint}")
+    index = read_json(index_path)
     for part, wanted in COMPONENTS.items():
-        found = (index.get(part) or [None, None])[1]
-        if not found or found.removesuffix("Fast") != wanted:
+        entry = index.get(part)
+        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        if not isinstance(found, str) or found.removesuffix("Fast") != wanted:
             raise ExportError(
                 f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
                 f"its {part} is {found or 'missing'} instead of {wanted}"
             )
-    channels = _config(folder, "unet").get("in_channels")
+    channels = _read(folder, "unet/config.json").get("in_channels")
     if channels != 9:
         raise ExportError(
             f"{folder} is not an inpainting checkpoint: its UNet has {channels} input channels, and "
@@ -81,52 +99,152 @@ def _check_class(folder: Path) -> None:
         )
 
 
-def _config(folder: Path, part: str) -> dict[str, Any]:
-    path = folder / part / "config.json"
-    if not path.exists():
+def _check_files(folder: Path) -> None:
+    """Raises ExportError, which names the file, if one is missing, empty, cut off or a pointer to another."""
+    for part in _NETWORKS:
+        _read(folder, f"{part}/config.json")
+    _read(folder, "scheduler/scheduler_config.json")
+    for path in sorted((*folder.glob("scheduler/*.json"), *folder.glob("tokenizer/*.json"))):
+        read_json(path)
+    tokenizer = folder / "tokenizer"
+    if not (tokenizer / "tokenizer.json").is_file():
+        for name in ("vocab.json", "merges.txt"):
+            if not (tokenizer / name).is_file():
+                raise ExportError(f"{folder} is incomplete: {tokenizer / name} is missing")
+        check_text(tokenizer / "merges.txt")
+    for part in _NETWORKS:
+        find_weights(folder, part)
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
         raise ExportError(f"{folder} is incomplete: {path} is missing")
-    config: dict[str, Any] = json.loads(path.read_text())
-    return config
+    return read_json(path)
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of the checkpoint's files."""
+def fingerprint(checkpoint: Path) -> str:
+    """SHA-256 over the names and contents of the checkpoint's files. Raises ExportError."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode())
+    parent, paths = checkpoint, sorted(checkpoint.rglob("*"))
+    if checkpoint.is_file():
+        parent, paths = checkpoint.parent, [checkpoint]
+    for path in paths:
+        if not path.is_file():
+            continue
+        digest.update(path.relative_to(parent).as_posix().encode(errors="surrogateescape"))
+        try:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise ExportError(f"{path} cannot be read: {error.strerror}") from error
     return digest.hexdigest()
 
 
-def load(folder: Path) -> Checkpoint:
-    """Load the networks with diffusers. Raises ExportError if a file is missing or broken."""
-    import torch
-    from diffusers import StableDiffusionInpaintPipeline
+def load(checkpoint: Path) -> Checkpoint:
+    """Load the networks with diffusers. Raises ExportError, which names the broken file."""
     from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        pipeline = StableDiffusionInpaintPipeline.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            safety_checker=None,
-            feature_extractor=None,
-            image_encoder=None,
-            requires_safety_checker=False,
-            low_cpu_mem_usage=False,  # it needs `accelerate`, and saves nothing here
-            local_files_only=True,
-        )
-    except Exception as error:  # four libraries raise their own errors for a broken file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(f"{folder} does not load as a StableDiffusionInpaintPipeline: {reason}") from error
+    for it in (logging, transformers_logging):
+        it.set_verbosity_error()
+        it.disable_progress_bar()
+    pipeline = load_single_file(checkpoint) if checkpoint.is_file() else _load_folder(checkpoint)
+    _limit_tokens(checkpoint, pipeline.tokenizer, pipeline.text_encoder)
     return Checkpoint(
-        folder=folder,
+        folder=checkpoint,
         text_encoder=pipeline.text_encoder.eval(),
         tokenizer=pipeline.tokenizer,
         unet=pipeline.unet.eval(),
         vae=pipeline.vae.eval(),
         scheduler=pipeline.scheduler,
     )
+
+
+def _load_folder(folder: Path) -> Any:
+    import diffusers
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    unet = _load_network(diffusers.UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False)
+    vae = _load_network(diffusers.AutoencoderKL, folder, "vae", low_cpu_mem_usage=False)
+    text_encoder = _load_network(CLIPTextModel, folder, "text_encoder")
+    # The pipeline mends outdated configurations, and cannot compare a pair with a number.
+    size = unet.config.sample_size
+    if not isinstance(size, int):
+        unet.register_to_config(sample_size=max(size) if size else 64)
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        pipeline = diffusers.StableDiffusionInpaintPipeline(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=_load_scheduler(folder),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    except Exception as error:  # four libraries raise their own errors for a broken file
+        raise ExportError(
+            f"{folder} does not load as a StableDiffusionInpaintPipeline: {first_line(error)}"
+        ) from error
+    if not isinstance(size, int) and size:
+        unet.register_to_config(sample_size=size)
+    return pipeline
+
+
+def _load_network(kind: Any, folder: Path, part: str, **options: Any) -> Any:
+    """The network in single precision. Raises ExportError if its file does not have all its weights."""
+    import torch
+
+    weights = find_weights(folder, part)
+    try:
+        network, report = kind.from_pretrained(
+            folder / part,
+            torch_dtype=torch.float32,
+            variant=weights.variant,
+            use_safetensors=weights.safetensors,
+            local_files_only=True,
+            output_loading_info=True,
+            **options,
+        )
+    except Exception as error:  # four libraries raise their own errors for a broken file
+        raise ExportError(
+            f"{weights.files[0]} does not load as the {kind.__name__} of {folder / part / 'config.json'}: "
+            f"{first_line(error)}"
+        ) from error
+    if missing := sorted(report["missing_keys"]):
+        raise ExportError(
+            f"{weights.files[0]} lacks {len(missing)} of the weights of {folder / part / 'config.json'}, "
+            f"such as {missing[0]}"
+        )
+    return network.float()
+
+
+def _load_scheduler(folder: Path) -> Any:
+    """The checkpoint's own, or DDIM with its configuration if this installation does not have the class."""
+    import diffusers
+
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
+    kind = getattr(diffusers, str(config.get("_class_name")), diffusers.DDIMScheduler)
+    try:
+        return kind.from_config(config)
+    except ImportError:  # it needs a further library; the recipes choose their own schedulers anyway
+        return diffusers.DDIMScheduler.from_config(config)
+    except Exception as error:  # any value may be wrong in any way
+        raise ExportError(f"{path} does not load: {first_line(error)}") from error
+
+
+def _limit_tokens(checkpoint: Path, tokenizer: Any, text_encoder: Any) -> None:
+    """Prompts are as long as the tokenizer says, and never longer than the text encoder allows.
+
+    Without a length in its configuration, transformers says 10^30.
+    """
+    longest = text_encoder.config.max_position_embeddings
+    tokenizer.model_max_length = min(tokenizer.model_max_length or longest, longest)
+    if len(tokenizer) > text_encoder.config.vocab_size:
+        raise ExportError(
+            f"{checkpoint}: the tokenizer has {len(tokenizer)} words and the text encoder "
+            f"{text_encoder.config.vocab_size}: they do not belong together"
+        )

@@ -1,26 +1,27 @@
 """LoRAs fused into a UNet: W ← W + w · (α / r) · B·A (Hu et al., "LoRA", ICLR 2022).
 
-A fused LoRA costs nothing at run time. For each module that it changes, a file contains A ("down", r × in),
-B ("up", out × r) and often α. There are two naming schemes, diffusers' and kohya's, in which dots are
-underscores; both are read. Tensors for the text encoder are skipped and counted.
+A fused LoRA costs nothing at run time. A DoRA (Liu et al., ICML 2024) also has the magnitude m of each row:
+W ← W + w · (m · (W + ΔW) / ‖W + ΔW‖ − W), with ΔW = (α / r) · B·A.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.errors import ExportError
+from export.lora_strength import adapter_config
 
 if TYPE_CHECKING:  # importing torch takes seconds, and parsing LORAS does not need it
     from torch import Tensor
 
-_DOWN = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight", ".down.weight")
-_UP = (".lora_up.weight", ".lora_B.weight", ".lora.up.weight", ".up.weight")
-_UNET = ("lora_unet_", "unet.", "base_model.model.unet.")
-_TEXT_ENCODER = ("lora_te_", "lora_te1_", "lora_te2_", "text_encoder.", "text_encoder_2.")
+    from export.lora_file import Part
+
+# What diffusers and PEFT call the file in a folder.
+_IN_FOLDER = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Lora:
 
     path: Path
     weight: float = 1.0
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that decides what is fused."""
+        config = adapter_config(self.path)
+        return [self.path] if config is None else [self.path, config]
 
 
 @dataclass(frozen=True)
@@ -42,82 +49,127 @@ class Fused:
 
 
 def parse_loras(text: str) -> list[Lora]:
-    """The LoRAs of `path:weight,…`; the weight is 1 if it is missing. Raises ExportError."""
-    loras = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        path, colon, weight = part.rpartition(":")
-        if not colon:
-            path, weight = part, "1"
-        try:
-            loras.append(Lora(Path(path), float(weight)))
-        except ValueError:
-            raise ExportError(
-                f"LORAS contains {part!r}: each entry must be path:weight with a number for weight"
-            ) from None
-        if not loras[-1].path.is_file():
-            raise ExportError(f"there is no LoRA file {path}")
-    return loras
+    """The LoRAs of `path:weight,…`; the weight is 1 if it is missing. Raises ExportError.
+
+    A path may contain commas and colons: what lies on the disk decides where it ends.
+    """
+    pieces = text.split(",")
+    if (found := _parse(pieces)) is not None:
+        return found
+    # For the error: the first entry that names no file, as if no path contained a comma.
+    for entry in filter(None, (piece.strip() for piece in pieces)):
+        if _entry(entry) is None:
+            raise ExportError(_entry_fault(entry))
+    raise ExportError(f"LORAS is {text!r}: it must be path:weight,path:weight,…")
+
+
+def _parse(pieces: list[str]) -> list[Lora] | None:
+    """The LoRAs of the pieces between commas, of which several may be one path; None if that cannot be."""
+    if not "".join(pieces).strip():
+        return []
+    for end in range(1, len(pieces) + 1):
+        entry = ",".join(pieces[:end]).strip()
+        lora = _entry(entry)
+        if (lora is None and entry) or (rest := _parse(pieces[end:])) is None:
+            continue
+        return rest if lora is None else [lora, *rest]
+    return None
+
+
+def _entry(entry: str) -> Lora | None:
+    """The LoRA if the entry is a file's path, or one with a colon and a weight."""
+    if (path := _file(entry)) is not None:
+        return Lora(path)
+    name, colon, number = entry.rpartition(":")
+    path = _file(name.strip()) if colon else None
+    weight = _weight(number)
+    return None if path is None or weight is None else Lora(path, weight)
+
+
+def _entry_fault(entry: str) -> str:
+    name, colon, number = entry.rpartition(":")
+    if colon and _weight(number) is None and _file(name) is not None:
+        return f"LORAS contains {entry!r}: each entry must be path:weight with a number for weight"
+    return f"there is no LoRA file {name if colon and _weight(number) is not None else entry}"
+
+
+def _file(name: str) -> Path | None:
+    """The file of this name, or the LoRA in the folder of this name."""
+    if not name:
+        return None
+    try:
+        path = Path(name).expanduser()
+        candidates = [path, *(path / within for within in _IN_FOLDER)]
+        return next((it for it in candidates if it.is_file()), None)
+    except (OSError, RuntimeError, ValueError):  # a name that cannot be one: too long, with a NUL, ~nobody
+        return None
+
+
+def _weight(number: str) -> float | None:
+    try:
+        weight = float(number)
+    except ValueError:
+        return None
+    return weight if math.isfinite(weight) else None
 
 
 def fuse(unet: Any, loras: Iterable[Lora]) -> list[Fused]:
-    """Add every LoRA to `unet`'s weights, in place.
+    """Add every LoRA to `unet`'s weights, in place. The order of the LoRAs does not matter.
 
     Raises ExportError if a LoRA does not fit; `unet` is then partly changed, so pass a copy.
     """
-    return [_fuse_one(unet, lora) for lora in loras]
-
-
-def _fuse_one(unet: Any, lora: Lora) -> Fused:
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    try:
-        tensors = load_file(lora.path)
-    except (SafetensorError, OSError) as error:
-        raise ExportError(f"{lora.path} is not a safetensors file: {error}") from error
-    modules = {name.replace(".", "_"): module for name, module in unet.named_modules()}
-    skipped = {name for name in tensors if name.startswith(_TEXT_ENCODER)}
-    changed = 0
-    for name in sorted(tensors.keys() - skipped):
-        suffix = next((end for end in _DOWN if name.endswith(end)), None)
-        if suffix is None:
-            continue
-        stem = name.removesuffix(suffix)
-        module = modules.get(_module_name(stem))
-        if module is None or getattr(module, "weight", None) is None:
-            raise ExportError(f"{lora.path} does not fit this checkpoint: its UNet has no {stem}")
-        up = tensors.get(stem + _UP[_DOWN.index(suffix)])
-        if up is None:
-            raise ExportError(f"{lora.path} is broken: {stem} has a down matrix but no up matrix")
-        delta = _delta(tensors[name].float(), up.float(), tensors.get(f"{stem}.alpha"))
-        weight = module.weight
-        if delta.numel() != weight.numel() or delta.shape[0] != weight.shape[0]:
-            raise ExportError(
-                f"{lora.path} does not fit this checkpoint: {stem} has the shape {tuple(delta.shape)} "
-                f"in the LoRA and {tuple(weight.shape)} in the UNet"
-            )
+    from export.lora_file import read_lora
+
+    modules = dict(unet.named_modules())
+    files = [(lora, read_lora(lora.path, modules)) for lora in loras]
+    for name in dict.fromkeys(name for _, file in files for name in file.parts):
+        weight = modules[name].weight
         with torch.no_grad():
-            weight += (lora.weight * delta.reshape(weight.shape)).to(weight.dtype)
-        changed += 1
-    if not changed:
+            original = weight.float()
+            change = torch.zeros_like(original)
+            for lora, file in files:
+                if (part := file.parts.get(name)) is not None:
+                    change += lora.weight * _difference(lora.path, part, original)
+            weight += change.to(weight.dtype)
+    return [Fused(str(lora.path), lora.weight, len(file.parts), file.left_out) for lora, file in files]
+
+
+def _difference(path: Path, part: Part, weight: Tensor) -> Tensor:
+    """What the part adds to its module's `weight`, with the LoRA's own weight 1."""
+    # A convolution's A is (r, in, k, k) and its B (out, r, 1, 1).
+    product = part.up.flatten(1) @ part.down.flatten(1)
+    if product.numel() != weight.numel() or product.shape[0] != weight.shape[0]:
         raise ExportError(
-            f"{lora.path} changes no UNet module: it is not a LoRA of the Stable Diffusion class"
+            f"{path} does not fit this checkpoint: {part.stem} has the shape {tuple(product.shape)} "
+            f"in the LoRA and {tuple(weight.shape)} in the UNet"
         )
-    return Fused(str(lora.path), lora.weight, changed, len(skipped))
+    changed = weight + part.scale * product.reshape(weight.shape)
+    if part.magnitude is not None or part.dora_scale is not None:
+        changed = _with_magnitude(path, part, changed)
+    return changed - weight
 
 
-def _module_name(stem: str) -> str:
-    """The module's name with underscores for dots, from either naming scheme."""
-    for prefix in _UNET:
-        stem = stem.removeprefix(prefix)
-    # Before diffusers 0.22, attention processors contained LoRAs: ….attn1.processor.to_q_lora.down.weight
-    stem = stem.replace(".processor.", ".").removesuffix("_lora")
-    return stem.replace(".to_out", ".to_out.0").replace(".to_out.0.0", ".to_out.0").replace(".", "_")
-
-
-def _delta(down: Tensor, up: Tensor, alpha: Tensor | None) -> Tensor:
-    """(α / r) · B·A; a convolution's A is (r, in, k, k) and its B (out, r, 1, 1)."""
-    rank = down.shape[0]
-    scale = alpha.item() / rank if alpha is not None else 1.0
-    return scale * (up.flatten(1) @ down.flatten(1))
+def _with_magnitude(path: Path, part: Part, changed: Tensor) -> Tensor:
+    """m · (W + ΔW) / ‖W + ΔW‖, with the norm over each output, or over each input if m is so shaped."""
+    rows, columns = changed.shape[:2]
+    others = [1] * (changed.dim() - 2)
+    if part.magnitude is not None and part.dora_scale is not None:
+        raise ExportError(f"{path} is broken: {part.stem} has two magnitudes")
+    if part.magnitude is not None:  # PEFT's is flat, and (1, out, 1, 1) for convolutions
+        magnitude, per_row = part.magnitude, part.magnitude.numel() == rows
+    else:  # kohya's has the weight's dimensions
+        assert part.dora_scale is not None
+        magnitude = part.dora_scale
+        per_row = magnitude.shape[:1] == (rows,) and magnitude.numel() == rows
+    per_column = not per_row and part.dora_scale is not None and magnitude.numel() == columns
+    if not per_row and not per_column:
+        raise ExportError(
+            f"{path} does not fit this checkpoint: the magnitude of {part.stem} has the shape "
+            f"{tuple(magnitude.shape)}, and the weight has {tuple(changed.shape)}"
+        )
+    kept = 0 if per_row else 1
+    norm = changed.norm(dim=[dim for dim in range(changed.dim()) if dim != kept], keepdim=True)
+    shape = [rows, 1, *others] if per_row else [1, columns, *others]
+    return magnitude.reshape(shape) * changed / norm.clamp_min(1e-12)

@@ -1,21 +1,23 @@
 """A checkpoint's `pipeline.json`, checked; a default if the checkpoint has none."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 from pydantic import ValidationError
 
-from export.errors import ExportError
+from export.errors import ExportError, first_line
+from export.files import read_json
 from pipeline.recipe import PipelineConfig, Recipe, explain
 
 
-def default_config(sample_size: int) -> PipelineConfig:
+def default_config(sample_size: int | Sequence[int]) -> PipelineConfig:
     """The configuration for a checkpoint without a `pipeline.json`, such as a public inpainting checkpoint.
 
-    sample_size: the UNet's, in latent pixels.
+    sample_size: the UNet's, in latent pixels; a pair is (height, width).
     """
-    resolution = (8 * sample_size, 8 * sample_size)
+    height, width = (sample_size, sample_size) if isinstance(sample_size, int) else sample_size
+    resolution = (8 * height, 8 * width)
     return PipelineConfig(
         resolution=resolution,
         conditioning="masked",
@@ -38,15 +40,19 @@ def default_config(sample_size: int) -> PipelineConfig:
     )
 
 
-def read_config(checkpoint: Path, sample_size: int) -> PipelineConfig:
+def read_config(checkpoint: Path, sample_size: int | Sequence[int]) -> PipelineConfig:
     """The checkpoint's `pipeline.json`, or the default. Raises ExportError if the file is not valid."""
     path = checkpoint / "pipeline.json"
     if not path.exists():
-        return default_config(sample_size)
+        try:
+            return default_config(sample_size)
+        except (TypeError, ValueError) as error:
+            raise ExportError(
+                f"{checkpoint}: its UNet's sample_size is {sample_size!r}, for which there is no default: "
+                "write a pipeline.json with a resolution"
+            ) from error
     try:
-        config = PipelineConfig.model_validate(json.loads(path.read_text()))
-    except json.JSONDecodeError as error:
-        raise ExportError(f"{path} is not JSON: {error}") from error
+        config = PipelineConfig.model_validate(read_json(path))
     except ValidationError as error:
         raise ExportError(f"{path}: {explain(error)}") from error
     for mode, recipe in config.modes.items():
@@ -78,7 +84,12 @@ def _scheduler_fault(recipe: Recipe) -> str | None:
     name = recipe.scheduler
     if not isinstance(getattr(diffusers, name, None), type) or not name.endswith("Scheduler"):
         return f"scheduler: diffusers has no scheduler named {name!r}"
-    returned = get_args(get_type_hints(getattr(diffusers, name).step)["return"])
+    try:
+        returned = get_args(get_type_hints(getattr(diffusers, name).step)["return"])
+    except (
+        Exception
+    ) as error:  # a stand-in for a scheduler whose library is missing, or types that are not there
+        return f"scheduler: {name} cannot be used: {first_line(error)}"
     predicts_z_0 = any("pred_original_sample" in getattr(kind, "__annotations__", {}) for kind in returned)
     if recipe.denoising_end < 1 and not predicts_z_0:
         return f"denoising_end: {name} does not return its prediction of z_0: denoising_end must be 1"

@@ -2,6 +2,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from export.checkpoint import fingerprint, load, locate
 from export.errors import ExportError
@@ -56,8 +58,8 @@ def test_a_text_to_image_checkpoint_is_refused(tmp_path):
 
 def test_missing_weights_are_reported(copy):
     (copy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    with pytest.raises(ExportError, match="does not load"):
-        load(locate(str(copy)))
+    with pytest.raises(ExportError, match=r"unet has no weights \(diffusion_pytorch_model\.safetensors or"):
+        locate(str(copy))
 
 
 def test_a_missing_configuration_is_reported(copy):
@@ -73,3 +75,172 @@ def test_the_fingerprint_is_of_names_and_contents(copy):
     renamed = fingerprint(copy)
     (copy / "pipeline.txt").write_text("{}")
     assert len({before, renamed, fingerprint(copy)}) == 3
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"_class_name": "Stable', "[]", "version https://git-lfs.github.com"]
+)
+@pytest.mark.parametrize(
+    "name",
+    ["model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json",
+     "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json", "tokenizer/tokenizer.json"],
+)  # fmt: skip
+def test_a_broken_json_is_named(copy, name, content):
+    """An interrupted download or a Git-LFS pointer ended in a JSONDecodeError without a name."""
+    (copy / name).write_text(content)
+    with pytest.raises(ExportError, match=f"{name} is ") as raised:
+        locate(str(copy))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors",
+     "text_encoder/model.safetensors"],
+)  # fmt: skip
+def test_broken_weights_are_named(copy, name):
+    path = copy / name
+    whole = path.read_bytes()
+    for content, message in (
+        (b"", "it is empty"),
+        (whole[: len(whole) // 2], "it is cut off"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git-LFS pointer.*git lfs pull"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ExportError, match=f"{name} cannot be read: .*{message}"):
+            locate(str(copy))
+
+
+@pytest.mark.parametrize("name", ["scheduler/scheduler_config.json", "tokenizer/tokenizer.json"])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(
+        ExportError, match=r"is incomplete: .*(scheduler_config\.json|vocab\.json) is missing"
+    ):
+        locate(str(copy))
+
+
+def test_weights_of_another_network_are_not_filled_with_random_numbers(copy):
+    path = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    del weights["conv_out.weight"]
+    save_file(weights, path, {"format": "pt"})
+    with pytest.raises(ExportError, match=r"lacks 1 of the weights of .*unet/config\.json.*conv_out\.weight"):
+        load(locate(str(copy)))
+
+
+@pytest.mark.parametrize("kind", ["bin", "fp16.safetensors", "fp16.bin", "sharded"])
+def test_weights_are_found_under_each_of_their_names(copy, kind):
+    expected = load(copy).unet.state_dict()
+    for part in ("unet", "vae", "text_encoder"):
+        [path] = (copy / part).glob("*.safetensors")
+        weights, stem = load_file(path), path.name.removesuffix(".safetensors")
+        path.unlink()
+        if kind.startswith("fp16"):
+            weights = {name: it.half() if it.is_floating_point() else it for name, it in weights.items()}
+        if kind.endswith("bin"):
+            stem = {"model": "pytorch_model"}.get(stem, stem)
+            torch.save(weights, path.with_name(f"{stem}.{kind}"))
+        elif kind == "sharded":
+            name = f"{stem}-00001-of-00001.safetensors"
+            save_file(weights, path.with_name(name), {"format": "pt"})
+            index = {"metadata": {}, "weight_map": dict.fromkeys(weights, name)}
+            path.with_name(f"{stem}.safetensors.index.json").write_text(json.dumps(index))
+        else:
+            save_file(weights, path.with_name(f"{stem}.{kind}"), {"format": "pt"})
+    found = load(locate(str(copy))).unet.state_dict()
+    assert all(torch.allclose(found[name], expected[name], atol=1e-3) for name in expected)
+    assert {it.dtype for it in found.values()} == {torch.float32}
+
+
+def test_a_missing_shard_is_named(copy):
+    index = {"weight_map": {"conv_in.weight": "diffusion_pytorch_model-00001-of-00002.safetensors"}}
+    (copy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    (copy / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ExportError, match=r"model-00001-of-00002\.safetensors is missing"):
+        locate(str(copy))
+
+
+@pytest.mark.parametrize("change", ["no length", "no file", "too long"])
+def test_prompts_are_as_long_as_the_text_encoder_allows(copy, change):
+    """Without a length, transformers says 10^30, and the export ended in an overflow."""
+    path = copy / "tokenizer" / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    path.unlink()
+    if change == "no length":
+        del config["model_max_length"]
+        path.write_text(json.dumps(config))
+    elif change == "too long":
+        path.write_text(json.dumps(config | {"model_max_length": 512}))
+    assert load(locate(str(copy))).tokenizer.model_max_length == 77
+
+
+def test_a_shorter_tokenizer_keeps_its_length(copy):
+    path = copy / "tokenizer" / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": 32}))
+    assert load(locate(str(copy))).tokenizer.model_max_length == 32
+
+
+def test_a_unet_may_give_its_size_as_a_pair(copy):
+    path = copy / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sample_size": [16, 8]}))
+    assert list(load(locate(str(copy))).unet.config.sample_size) == [16, 8]
+
+
+def test_an_own_scheduler_that_is_not_installed_gives_its_configuration(copy):
+    path = copy / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text()) | {"_class_name": "DPMSolverSDEScheduler", "beta_end": 0.013}
+    path.write_text(json.dumps(config))
+    assert load(locate(str(copy))).scheduler.config.beta_end == 0.013
+
+
+def test_a_folder_may_be_given_by_its_index_or_from_home(copy, monkeypatch):
+    assert locate(str(copy / "model_index.json")) == copy
+    monkeypatch.setenv("HOME", str(copy.parent))
+    assert locate("~/copy") == copy
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "./mine", "/nowhere/mine", "~/mine", "~nobody/mine", "mine", "here/mine", "else\\mine",
+     "else/mine.safetensors", "else/MINE.CKPT", "a/b/c", "two words/mine", "x" * 5000],
+)  # fmt: skip
+def test_what_looks_like_a_path_is_never_asked_of_the_hub(tmp_path, monkeypatch, path):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(hub_id):
+        raise AssertionError(f"the hub was asked for {hub_id}")
+
+    monkeypatch.setattr("export.checkpoint.download", refuse)
+    with pytest.raises(ExportError, match=r"there is no checkpoint folder|no checkpoint is given"):
+        locate(path)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "fp16.safetensors", "bin", "fp16.bin"])
+def test_one_kind_of_weights_is_downloaded(checkpoint, tmp_path, monkeypatch, kind):
+    """The hub has repositories with all kinds, and some with only one."""
+    repository = tmp_path / "hub"
+    shutil.copytree(checkpoint, repository)
+    for path in repository.glob("*/*.safetensors"):
+        stem = path.name.removesuffix(".safetensors")
+        if kind.endswith("bin"):
+            stem = {"model": "pytorch_model"}.get(stem, stem)
+        path.rename(path.with_name(f"{stem}.{kind}"))
+    got = tmp_path / "cache"
+
+    def snapshot(hub_id, allow_patterns, ignore_patterns):
+        from huggingface_hub.utils import filter_repo_objects
+
+        names = [path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()]
+        for name in filter_repo_objects(
+            names, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns
+        ):
+            (got / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(repository / name, got / name)
+        return str(got)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    monkeypatch.setattr("export.weights.check_weights", lambda path: None)  # only names are tested
+    assert locate("somebody/checkpoint") == got
+    assert len(list(got.glob("unet/*"))) == 2
