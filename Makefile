@@ -8,11 +8,12 @@ PYTHON312 ?= python3.12
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# The checkpoint that `make export` exports, and the profile and precision it exports for.
+# The checkpoint that `make export` exports, and the profile and precision it exports for. `make serve` serves what
+# was exported last; it obeys these only where they are given on its command line or in the environment.
 CHECKPOINT ?= export/checkpoints/lucy-tiny
 PROFILE ?= cpu
 PRECISION ?=
-# For profile gpu: LoRAs to fuse for keyframes (path:weight,…), engines that accept new weights in seconds
+# LoRAs to fuse for keyframes (path:weight,…). For profile gpu: engines that accept new weights in seconds
 # (REFIT=1), scratch memory, or only ONNX (ENGINES=0).
 LORAS ?=
 REFIT ?=
@@ -22,7 +23,21 @@ ENGINES ?=
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
-.PHONY: help setup export serve demo test test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean path
+# Recipes read these values from the environment, in quotes and as they were typed, since a path may contain blanks,
+# quotes, $ and &.
+EXPORT_VARIABLES := CHECKPOINT PROFILE PRECISION LORAS REFIT WORKSPACE_GB ENGINES
+$(foreach name,$(EXPORT_VARIABLES),$(eval export EXPORT_$(name) := $$(value $(name))))
+option = --$(subst _,-,$(shell echo $(1) | tr A-Z a-z))="$$EXPORT_$(1)"
+# Every option with a value, for `make export`.
+EXPORT_OPTIONS = $(foreach name,$(filter-out CHECKPOINT,$(EXPORT_VARIABLES)),$(if $(value $(name)),$(call option,$(name))))
+# Those that the user has given: on the command line also an empty one, which means the default.
+GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(firstword $(origin $(name)))),$(and $(filter environment,$(firstword $(origin $(name)))),$(value $(name)))),$(call option,$(name))))
+
+# Run a command that says in one line that Ctrl-C ended it, with status 130. `make` gets Ctrl-C, too, and ends
+# itself; this keeps it from adding a line of its own.
+run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
+
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,25 +66,29 @@ path:
 	    echo "Triton cannot serve from the folder '$$(pwd)': move it to a path of ASCII letters, digits and _ - . only" >&2; \
 	    exit 1;; esac
 
-export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION=)
-	$(BIN)/python -m export $(CHECKPOINT) --profile $(PROFILE) $(if $(PRECISION),--precision $(PRECISION)) \
-	    $(if $(LORAS),--loras $(LORAS)) $(if $(REFIT),--refit $(REFIT)) $(if $(ENGINES),--engines $(ENGINES)) \
-	    $(if $(WORKSPACE_GB),--workspace-gb $(WORKSPACE_GB))
+export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION= LORAS=)
+	$(call run,$(BIN)/python -m export $(EXPORT_OPTIONS) $(if $(value CHECKPOINT),-- "$$EXPORT_CHECKPOINT"))
 
-serve: export ## Serve it: Triton on the loopback interface, the proxy on PORT, 5000 by default
-	$(BIN)/python -m serving.doctor --profile $(PROFILE)
-	$(BIN)/python -m serving --profile $(PROFILE)
+serve: setup ## Serve what was exported last on PORT, 5000 by default: Triton on the loopback interface, the proxy before it
+	$(call run,$(BIN)/python -m export.refresh $(GIVEN_OPTIONS))
+	$(call run,$(BIN)/python -m serving.doctor)
+	$(call run,$(BIN)/python -m serving)
 
-demo: export ## Dress the sample portrait through a running stack; writes build/demo/
-	$(BIN)/python -m benchmarks.demo
+demo: setup ## Dress the sample portrait with what was exported last; writes build/demo/
+	$(call run,$(BIN)/python -m export.refresh --only-missing $(GIVEN_OPTIONS))
+	$(call run,$(BIN)/python -m benchmarks.demo)
 
-test: export ## Run all tests, the end-to-end tests with a real Triton
+# Tests and benchmarks export into build/, and never touch what the user has exported.
+test-repository: setup
+	$(call run,$(BIN)/python -m tests.repository)
+
+test: test-repository ## Run all tests, the end-to-end tests with a real Triton
 	$(BIN)/pytest
 
 test-full-size: setup ## Serve a checkpoint of SD1.5's size with random weights (14 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
 
-test-faults: export ## Kill and disconnect servers under load; needs Debian's nginx-light, redis-server, iproute2
+test-faults: test-repository ## Kill and disconnect servers under load; needs Debian's nginx-light, redis-server, iproute2
 	$(BIN)/pytest -m faults tests/faults -s
 
 # Without torch, 1 GB that behaves the same under both, and so without the tests of the modules that import it.
@@ -101,10 +120,10 @@ format: setup ## Format the code in place
 	$(BIN)/ruff check --fix .
 
 doctor: setup ## Report what would keep this machine from serving, and what to do
-	$(BIN)/python -m serving.doctor --profile $(PROFILE)
+	$(call run,$(BIN)/python -m serving.doctor $(filter --profile=%,$(GIVEN_OPTIONS)))
 
 check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
-	$(BIN)/python -m export.checks.tensorrt prepare build/check-tensorrt --checkpoint $(CHECKPOINT)
+	$(BIN)/python -m export.checks.tensorrt prepare build/check-tensorrt --checkpoint "$$EXPORT_CHECKPOINT"
 	build/venv-rtx/bin/python -m export.checks.tensorrt compile build/check-tensorrt
 ifeq ($(FULL),1)
 	$(BIN)/python -m export.checks.full_size check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
@@ -116,40 +135,39 @@ build/venv-rtx/.installed:
 	build/venv-rtx/bin/python -m pip install --quiet --disable-pip-version-check $(TENSORRT_RTX)
 	@touch $@
 
-bench: export ## Compare Lucy Serve with the old backend under every load: an hour; writes benchmarks/README.md
-	$(BIN)/python -m benchmarks.sessions full
+bench: test-repository ## Compare Lucy Serve with the old backend under every load: an hour; writes benchmarks/README.md
+	$(call run,$(BIN)/python -m benchmarks.sessions full)
 
-bench-quick: export ## The measurements that bench's verdicts need, in three minutes
-	$(BIN)/python -m benchmarks.sessions quick
+bench-quick: test-repository ## The measurements that bench's verdicts need, in three minutes
+	$(call run,$(BIN)/python -m benchmarks.sessions quick)
 
-bench-soak: export ## Run sixteen sessions for ten minutes: is every one served, does memory stay level
-	$(BIN)/python -m benchmarks.sessions soak
+bench-soak: test-repository ## Run sixteen sessions for ten minutes: is every one served, does memory stay level
+	$(call run,$(BIN)/python -m benchmarks.sessions soak)
 
-bench-hostile: export ## Hostile clients beside honest ones: what one caller can do to the others; five minutes
-	$(BIN)/python -m benchmarks.hostile
+bench-hostile: test-repository ## Hostile clients beside honest ones: what one caller can do to the others; five minutes
+	$(call run,$(BIN)/python -m benchmarks.hostile)
 
 bench-load: setup ## Measure the proxy alone: 500 sockets in front of a model that only sleeps
-	$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json
+	$(call run,$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json)
 
-perf: export ## Sweep the pipeline's models with NVIDIA's perf_analyzer
-	$(BIN)/python -m benchmarks.perf
+perf: test-repository ## Sweep the pipeline's models with NVIDIA's perf_analyzer
+	$(call run,$(BIN)/python -m benchmarks.perf)
 
-bench-capacity: export ## Simulate how many users a GPU serves, checked against this machine's stack
-	-$(BIN)/python -m benchmarks.capacity check
-	$(BIN)/python -m benchmarks.capacity table
+bench-capacity: test-repository ## Simulate how many users a GPU serves, checked against this machine's stack
+	-$(call run,$(BIN)/python -m benchmarks.capacity check)
+	$(call run,$(BIN)/python -m benchmarks.capacity table)
 
 bench-fabric: setup ## Measure the fabric scanner against ground truth and against the old scanner
-	$(BIN)/python -m benchmarks.fabric
+	$(call run,$(BIN)/python -m benchmarks.fabric)
 
-bench-picture: export ## Measure the images of generated people with known truth; contact sheets in build/
-	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 \
-	$(BIN)/python -m benchmarks.picture
+bench-picture: test-repository ## Measure the images of generated people with known truth; contact sheets in build/
+	$(call run,MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 $(BIN)/python -m benchmarks.picture)
 
 train-tiny: setup ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
-	$(BIN)/python -m training.lucy_tiny train
+	$(call run,$(BIN)/python -m training.lucy_tiny train)
 
-eval-tiny: export ## Measure the default checkpoint through the real server, on scenes that it was not trained on
-	$(BIN)/python -m benchmarks.checkpoint
+eval-tiny: test-repository ## Measure the default checkpoint through the real server, on scenes that it was not trained on
+	$(call run,$(BIN)/python -m benchmarks.checkpoint)
 
 # With a CPU build of torch, so that the lock does not contain CUDA's packages, which the CUDA build brings along.
 lock: setup ## Pin the newest versions that fit pyproject.toml, with hashes
@@ -171,5 +189,6 @@ deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml
 clean: ## Delete built files (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json} \
-	    model_repository/manifest.json model_repository/unet_fast model_repository/*/configs/gpu.pbtxt
+	    model_repository/manifest.json model_repository/unet_fast model_repository/*/configs/gpu.pbtxt \
+	    model_repository/tryon/configs
 	rm -f model_repository/tryon/1/{pipeline,scheduler_config,tokenizer}.json

@@ -1,6 +1,6 @@
 """The quality of the default checkpoint: photographed targets compared with the real server's answers.
 
-    python -m benchmarks.checkpoint                # what `make export` exported; starts the stack
+    python -m benchmarks.checkpoint                # starts the stack
     python -m benchmarks.checkpoint --scenes 16    # a quick look
 
 Writes two contact sheets (composite, 4 steps, 25 steps, photograph) and the figures to build/checkpoint/.
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -19,14 +20,15 @@ import numpy as np
 from benchmarks.portrait import encode
 from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
+from serving.command_line import run
 from serving.cpu_settings import CpuSettings
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
 from serving.stages.runtime import choose_runtime
+from tests.repository import REPOSITORY
 from tests.tryon_client import Tryon
 from training.lucy_tiny.evaluation import FIRST_SCENE, evaluate
 
-REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 CAPTURE_STEPS = 25
 
@@ -95,4 +97,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("eval-tiny", main))

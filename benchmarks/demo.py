@@ -1,6 +1,6 @@
 """`make demo`: run the sample portrait through the proxy, and show the result.
 
-    python -m benchmarks.demo                              # starts a stack of its own
+    python -m benchmarks.demo                              # starts a stack with what was exported last
     python -m benchmarks.demo --url http://localhost:5000  # uses a running one
 
 Writes a contact sheet and its pictures to build/demo/.
@@ -10,6 +10,7 @@ import argparse
 import base64
 import io
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +20,11 @@ from websockets.sync.client import connect
 
 from benchmarks import portrait
 from benchmarks.stack import ready_stack
+from serving.command_line import run
+from serving.exported import read_exported
+from tests.stack import StackEnded
 
+REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
 PANEL = 400  # pixels of each picture on the sheet
 CAPTION = 34
 
@@ -97,8 +102,13 @@ def main() -> None:
     parser.add_argument("--url", help="of a running proxy; by default a stack is started and ended")
     parser.add_argument("--output", type=Path, default=Path("build/demo"), help="default: %(default)s")
     args = parser.parse_args()
-    with ready_stack(url=args.url) as stack:
-        pictures = dress(stack.url)
+    if not args.url:
+        print(f"Dressing the sample portrait with {read_exported(REPOSITORY)}.", flush=True)
+    try:
+        with ready_stack(f"--repository={REPOSITORY}", url=args.url) as stack:
+            pictures = dress(stack.url)
+    except StackEnded as error:
+        raise SystemExit(f"demo: {error.reason}") from error
     args.output.mkdir(parents=True, exist_ok=True)
     for name, (picture, caption) in pictures.items():
         picture.save(args.output / f"{name}.png")
@@ -108,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("demo", main))

@@ -13,6 +13,7 @@ import asyncio
 import csv
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,13 @@ from benchmarks.perf_analyzer import PerfAnalyzer, Unstable, locate
 from benchmarks.sessions import report
 from benchmarks.sessions.record import Record
 from benchmarks.stack import ready_stack
+from serving.command_line import run
+from tests.repository import REPOSITORY
 from tests.tryon_client import keyframe
 
 ROOT = Path(__file__).resolve().parents[1]
-TOKENIZER = ROOT / "model_repository" / "tryon" / "1" / "tokenizer.json"
-PIPELINE = ROOT / "model_repository" / "tryon" / "1" / "pipeline.json"
+TOKENIZER = REPOSITORY / "tryon" / "1" / "tokenizer.json"
+PIPELINE = REPOSITORY / "tryon" / "1" / "pipeline.json"
 BATCHES = (1, 2, 4, 8, 16)
 TABLE = ("model", "batch", "concurrency", "inferences/s", "p50 ms", "p90 ms", "p99 ms")
 
@@ -48,6 +51,7 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         "mode": np.array([b"keyframe"], np.object_),
         "resolution": np.array(pipeline["resolution"], np.int32),
         "masked": np.array([pipeline["conditioning"] == "masked"]),
+        "earlier_laying": np.array([b""], np.object_),
         "input_ids": np.array([Tokenizer.from_file(str(TOKENIZER)).encode(prompt).ids], np.int32),
         "relight_sigma": np.array([pipeline["keyframe"]["relight_sigma"]], np.float32),
         "detail_gain": np.array([pipeline["keyframe"]["detail_gain"]], np.float32),
@@ -157,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("perf", main))

@@ -11,8 +11,14 @@ from export.engines import find_engines
 from export.errors import ExportError
 from export.exporter import STAGES, export
 from export.lora import parse_loras
+from export.request import record
+from serving.command_line import run
+from serving.errors import CannotServe
+from serving.exported import read_exported
 
 HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent / "model_repository"
+INTERRUPTED = "stopped by Ctrl-C; what was exported before is unchanged"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repository",
         type=Path,
-        default=HERE.parent / "model_repository",
+        default=REPOSITORY,
         help="the model repository (default: %(default)s)",
     )
     parser.add_argument(
@@ -51,48 +57,66 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
     try:
-        loras = parse_loras(args.loras)
-        wanted = args.profile == "gpu" and args.engines
-        engines = find_engines(args.workspace_gb, bool(args.refit)) if wanted else None
-        steps = (3 + (engines is not None)) * (len(STAGES) + bool(loras))
-        with (
-            tqdm(total=1 + steps, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
-            tqdm(bar_format="  {desc:<60.60}{bar}{n}/{total}", disable=engines is None, leave=False) as build,
-        ):
-
-            def on_progress(stage: str, doing: str) -> None:
-                bar.set_description_str(f"{stage}: {doing}")
-                bar.update()
-
-            def on_build(phase: str, done: int, steps: int) -> None:
-                build.set_description_str(phase, refresh=False)
-                build.total, build.n = steps, done
-                build.refresh()
-
-            manifest, exported = export(
-                args.checkpoint,
-                args.repository,
-                args.profile,
-                args.precision,
-                on_progress,
-                loras=loras,
-                engines=engines,
-                on_build=on_build,
-            )
-            if exported:
-                bar.set_description_str("done")
+        export_as_told(parser().parse_args(argv))
     except ExportError as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def export_as_told(args: argparse.Namespace) -> None:
+    """Export as the command line says, with a progress bar and a table of the result. Raises ExportError."""
+    loras = parse_loras(args.loras)
+    wanted = args.profile == "gpu" and args.engines
+    engines = find_engines(args.workspace_gb, bool(args.refit)) if wanted else None
+    steps = (3 + (engines is not None)) * (len(STAGES) + bool(loras))
+    with (
+        tqdm(total=1 + steps, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
+        tqdm(bar_format="  {desc:<60.60}{bar}{n}/{total}", disable=engines is None, leave=False) as build,
+    ):
+
+        def on_progress(stage: str, doing: str) -> None:
+            if bar.n == 0:
+                print(_intention(args), flush=True)
+            bar.set_description_str(f"{stage}: {doing}")
+            bar.update()
+
+        def on_build(phase: str, done: int, steps: int) -> None:
+            build.set_description_str(phase, refresh=False)
+            build.total, build.n = steps, done
+            build.refresh()
+
+        manifest, exported = export(
+            args.checkpoint,
+            args.repository,
+            args.profile,
+            args.precision,
+            on_progress,
+            loras=loras,
+            engines=engines,
+            on_build=on_build,
+            request=record(args, loras),
+        )
+        if exported:
+            bar.set_description_str("done")
     if not exported:
         print(f"{manifest['checkpoint']['name']} is already exported; nothing to do")
-        return 0
+        return
     print(_table(manifest))
     if args.profile == "gpu" and engines is None:
         print("The ONNX files are ready; build the TensorRT engines on the machine with the GPU.")
-    return 0
+
+
+def _intention(args: argparse.Namespace) -> str:
+    """What is about to happen, since it takes a minute or, for a large checkpoint, many."""
+    try:
+        before = read_exported(args.repository)
+    except CannotServe:
+        replaced = ""
+    else:
+        replaced = f", in place of the export of {before.source} of {before.exported_at}"
+    return f"Exporting {args.checkpoint} for profile {args.profile} into {args.repository}{replaced}"
 
 
 def _table(manifest: dict[str, Any]) -> str:
@@ -111,4 +135,4 @@ def _table(manifest: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("export", main, INTERRUPTED))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import errno
 import json
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export import engine_config, manifest, unet_fast
+from export import engine_config, manifest, served_config, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
 from export.engines import Engines, batch_range
 from export.errors import ExportError
@@ -45,28 +44,38 @@ def export(
     loras: Sequence[Lora] = (),
     engines: Engines | None = None,
     on_build: BuildProgress = lambda phase, done, steps: None,
+    request: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """Export `checkpoint` (a diffusers folder or a hub id) into `repository`.
 
     loras: fused into a second UNet, which keyframes then use.
     engines: builds TensorRT engines from the ONNX files; None: no engines.
+    request: export.request.record of the command line, for the manifest.
     Returns the manifest and whether anything was exported; a current export is left as it is.
     Raises ExportError, and then the old artefacts are unchanged.
     """
     precision = precision or PROFILES[profile].precision
     folder = locate(checkpoint)
     sha256 = fingerprint(folder)
-    added = [[manifest.sha256(lora.path), lora.weight] for lora in loras]
+    added = [[*map(manifest.sha256, lora.files), lora.weight] for lora in loras]
     key = recipe_key(repository, sha256, profile, precision, added, engines.key if engines else None)
     if manifest.is_current(repository, key):
         current = manifest.read(repository)
         assert current is not None
+        if request is not None and current.get("request") != request:
+            # The same artefacts, asked for in other words: of a copy of the checkpoint, for example.
+            current |= {"checkpoint": {"name": checkpoint, "sha256": sha256}, "request": dict(request)}
+            served_config.write(repository, current)
+            manifest.write(repository, current)
         return current, False
     try:
         with Staging(repository) as staging:
+            from export.dry_job import check_schedulers
+
             on_progress("checkpoint", "load")
             loaded = load(folder)
             config = with_unets(read_config(folder, loaded.unet.config.sample_size), bool(loras))
+            check_schedulers(config, loaded.scheduler.config)
             described, fused = _describe(loaded, config, loras)
             stages = {}
             for stage in described:
@@ -84,6 +93,7 @@ def export(
             written = {
                 "key": key,
                 "checkpoint": {"name": checkpoint, "sha256": sha256},
+                **({} if request is None else {"request": dict(request)}),
                 "profile": profile,
                 "precision": precision,
                 "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -96,9 +106,8 @@ def export(
         if profile == "gpu":
             for stage in described:
                 engine_config.write(repository / stage.name, stage.buckets)
-        partial = repository / "manifest.json.partial"
-        partial.write_text(json.dumps(written, indent=2) + "\n")
-        os.replace(partial, repository / "manifest.json")
+        served_config.write(repository, written)
+        manifest.write(repository, written)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

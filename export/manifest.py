@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,22 @@ def read(repository: Path) -> dict[str, Any] | None:
 def is_current(repository: Path, key: str) -> bool:
     """Whether the repository contains every artefact of an export with this key."""
     manifest = read(repository)
-    if manifest is None or manifest["key"] != key:
-        return False
+    return manifest is not None and manifest["key"] == key and is_complete(repository, manifest)
+
+
+def is_complete(repository: Path, manifest: dict[str, Any]) -> bool:
+    """Whether every artefact of the manifest is there with its size."""
     return all(
         (repository / name).exists() and (repository / name).stat().st_size == entry["bytes"]
         for name, entry in manifest["files"].items()
     )
+
+
+def write(repository: Path, manifest: dict[str, Any]) -> None:
+    """Replaces the file atomically."""
+    partial = repository / "manifest.json.partial"
+    partial.write_text(json.dumps(manifest, indent=2) + "\n")
+    os.replace(partial, repository / "manifest.json")
 
 
 def describe_files(repository: Path, files: list[Path]) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 
-from export import engine_config, unet_fast
+from export import engine_config, served_config, unet_fast
 from export.errors import ExportError
 from export.manifest import versions
 from serving.model_config import parse_model_config
@@ -56,6 +56,8 @@ def _configurations(repository: Path) -> dict[str, object]:
         name = path.relative_to(repository)
         if name.parts[0] == unet_fast.NAME or name.name == engine_config.FILE:
             continue  # written by an export
+        if name.parts[:2] == (served_config.MODEL, "configs"):
+            continue  # that, too
         try:
             found[name.as_posix()] = MessageToDict(parse_model_config(path))
         except (OSError, text_format.ParseError) as error:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from frontend_proxy.background import Background
 from frontend_proxy.jobs import ModelHealth, ModelServer
+from frontend_proxy.schemas import ServedModel
 from frontend_proxy.triton.state import read_state
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker
@@ -31,6 +32,7 @@ class HealthReport(BaseModel):
     fabric_processor_ready: bool
     device: str
     active_connections: int
+    model: ServedModel | None = None
 
 
 class Liveness(BaseModel):
@@ -85,6 +87,7 @@ class Health:
                 fabric_processor_ready=self._worker.ready,
                 device=model.device,
                 active_connections=self._active_connections(),
+                model=model.served,
             )
         )
 

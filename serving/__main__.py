@@ -2,17 +2,18 @@
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 from frontend_proxy.tracing import traces_url
+from serving.command_line import INTERRUPTED, run
 from serving.errors import CannotServe
+from serving.exported import Exported, read_exported
 from serving.paths import path_fault
 from serving.settings import ROOT, ServingSettings, load_settings
-from serving.supervisor import Stack
+from serving.supervisor import Stack, say
 from serving.triton_server import TritonServer
 
 
@@ -24,13 +25,18 @@ def main(argv: list[str] | None = None) -> int:
             triton_http_port=args.triton_http_port,
             triton_metrics_port=args.triton_metrics_port,
         )
-        triton = _triton(settings, args.profile, args.repository.resolve(), args.build.resolve())
-        _check(triton)
-        asyncio.run(_serve(Stack(triton, settings, triton.build / "logs")))
+        repository, build = args.repository.resolve(), args.build.resolve()
+        for path in (repository, build):
+            if fault := path_fault(path):
+                raise CannotServe(fault)
+        exported = read_exported(repository)
+        triton = _triton(settings, args.profile or exported.profile, repository, build)
+        _check(triton, exported)
+        stopped_by = asyncio.run(_serve(Stack(triton, settings, exported, build / "logs")))
     except CannotServe as error:
         print(f"serve: {error}", file=sys.stderr)
         return 1
-    return 0
+    return INTERRUPTED if stopped_by == signal.SIGINT else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve the exported model: Triton on the loopback interface and the proxy in front "
         "of it. Settings come from the environment or .env.",
     )
-    parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
+    parser.add_argument("--profile", choices=["cpu", "gpu"], help="default: that of the export")
     parser.add_argument(
         "--repository",
         type=Path,
@@ -69,30 +75,31 @@ def _triton(settings: ServingSettings, profile: str, repository: Path, build: Pa
     )
 
 
-async def _serve(stack: Stack) -> None:
-    """Run the stack until Ctrl-C or SIGTERM."""
+async def _serve(stack: Stack) -> signal.Signals:
+    """Run the stack until Ctrl-C or SIGTERM; returns which of them it was."""
     running = asyncio.create_task(stack.run())
+    stopped_by: list[signal.Signals] = []
+
+    def stop(by: signal.Signals) -> None:
+        if not stopped_by:  # a second Ctrl-C would interrupt the end
+            running.cancel()
+        stopped_by.append(by)
+
     loop = asyncio.get_running_loop()
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(stop, running.cancel)
+    for by in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(by, stop, by)
     try:
         await running
     except asyncio.CancelledError:
-        print("Stopped.", flush=True)
+        say("Stopped.")
+    return stopped_by[0]
 
 
-def _check(triton: TritonServer) -> None:
-    """Raises CannotServe if a path cannot be used, the profile's export is missing, or NumPy is too new."""
-    for path in (triton.repository, triton.build):
-        if fault := path_fault(path):
-            raise CannotServe(fault)
-    try:
-        exported = json.loads((triton.repository / "manifest.json").read_text())["profile"]
-    except FileNotFoundError:
-        raise CannotServe("nothing is exported yet: run `make export` first") from None
-    if exported != triton.profile:
+def _check(triton: TritonServer, exported: Exported) -> None:
+    """Raises CannotServe if the profile's export is missing, or NumPy is too new."""
+    if exported.profile != triton.profile:
         raise CannotServe(
-            f"{triton.repository} contains the export of profile {exported}: "
+            f"{triton.repository} contains the export of profile {exported.profile}: "
             f"run `make export PROFILE={triton.profile}` first"
         )
     if triton.profile == "cpu" and int(version("numpy").split(".")[0]) >= 2:
@@ -103,4 +110,4 @@ def _check(triton: TritonServer) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("serve", main))

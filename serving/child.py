@@ -75,11 +75,9 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
 
-    def log_tail(self, lines: int = 12) -> str:
-        """The last lines of its log."""
-        if self.log is None:
-            return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def log_text(self) -> str:
+        """Its log, as far as it is written."""
+        return self.log.read_text(errors="replace") if self.log else ""
 
 
 def _is_alive(pid: str) -> bool:

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from frontend_proxy.web.listen import port_fault
+from serving.command_line import run
 from serving.errors import CannotServe
+from serving.exported import read_exported
 from serving.finding import Finding, Machine, report
 from serving.gpu_checks import check_gpu
 from serving.paths import path_fault
@@ -132,9 +134,16 @@ def _ports(machine: Machine) -> Iterator[Finding]:
         yield Finding("ports", "ok", f"{', '.join(free)} free")
 
 
+def _exported_profile(repository: Path) -> str:
+    try:
+        return read_exported(repository).profile
+    except CannotServe:
+        return "cpu"
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.doctor", description=__doc__)
-    parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
+    parser.add_argument("--profile", choices=["cpu", "gpu"], help="default: that of the export, else cpu")
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     args = parser.parse_args(argv)
     try:
@@ -142,10 +151,11 @@ def main(argv: list[str] | None = None) -> int:
     except CannotServe as error:
         print(report([Finding("settings", "fail", str(error))]), file=sys.stderr)
         return 1
-    findings = list(examine(Machine(args.repository, args.profile, settings)))
+    profile = args.profile or _exported_profile(args.repository)
+    findings = list(examine(Machine(args.repository, profile, settings)))
     print(report(findings))
     return int(any(finding.state == "fail" for finding in findings))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("doctor", main))

@@ -1,7 +1,9 @@
 """Starts, watches and ends Triton and the proxy in front of it."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from frontend_proxy.triton.state import write_state
 from frontend_proxy.web.listen import port_fault
 from serving.child import Child
 from serving.errors import CannotServe
+from serving.exported import Exported
 from serving.ready import TritonReadiness, http_ready
 from serving.settings import ServingSettings
+from serving.triton_log import first_cause
 from serving.triton_server import LOOPBACK, MODELS, TritonServer
 
 _BACKOFF_S = (1, 2, 4, 8, 16, 30)  # before Triton is started again
@@ -25,8 +29,9 @@ class Stack:
     process of one of its models dies. The end of the proxy ends the stack.
     """
 
-    def __init__(self, triton: TritonServer, settings: ServingSettings, logs: Path):
+    def __init__(self, triton: TritonServer, settings: ServingSettings, exported: Exported, logs: Path):
         self._server = triton
+        self._exported = exported
         self._settings = settings
         self._state_file = triton.build / "triton.state"
         self._triton = Child("Triton", logs / "triton.log", umask=_PRIVATE)
@@ -55,14 +60,13 @@ class Stack:
         await self._triton.start(command, self._server.environment())
 
     async def _keep_triton_running(self, command: list[str]) -> None:
-        _print(f"Starting Triton ({self._server.profile} profile) on {self._server.repository}")
+        exported = self._exported
+        say(f"Serving {exported}, exported from {exported.source} at {exported.exported_at}")
+        say(f"Starting Triton on {self._server.repository}")
         if not await self._wait_until_ready(announce=True):
-            raise CannotServe(
-                f"Triton ended with status {await self._triton.wait()} before it was ready; the end of "
-                f"{self._triton.log}:\n{self._triton.log_tail()}"
-            )
+            raise CannotServe(await self._why_triton_did_not_start())
         base = self._settings.base_url
-        _print(f"Ready: {base}  {base.replace('http', 'ws', 1)}/ws  (Ctrl-C ends it)")
+        say(f"Ready: {base}  {base.replace('http', 'ws', 1)}/ws  (Ctrl-C ends it)")
         attempt = 0
         while True:
             began = asyncio.get_running_loop().time()
@@ -71,12 +75,18 @@ class Stack:
                 attempt = 0
             write_state(self._state_file, "away")
             pause = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
-            _print(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
+            say(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
             await self._triton.stop(grace_s=0)  # the rest of its process group
             await asyncio.sleep(pause)
             attempt += 1
             await self._start_triton(command)
             await self._wait_until_ready(announce=False)
+
+    async def _why_triton_did_not_start(self) -> str:
+        status = await self._triton.wait()
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        cause = first_cause(self._triton.log_text()) or f"it ended with {how} without an error in its log"
+        return f"Triton did not start: {cause} (log: {self._triton.log})"
 
     async def _wait_until_broken(self) -> str:
         """Waits until Triton or a model's process has ended, since Triton still reports that model as ready.
@@ -112,7 +122,7 @@ class Stack:
                     if await (self._proxy_ready() if name == "proxy" else triton.model(name)):
                         waiting.remove(name)
                         if announce:
-                            _print(f"  {name:<14}ready")
+                            say(f"  {name:<14}ready")
                 await asyncio.wait({ended}, timeout=0.2)
         ended.cancel()
         if not waiting:
@@ -138,5 +148,7 @@ class Stack:
         }
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)
+def say(line: str) -> None:
+    """Print a line. Where nobody reads any more (`make serve | head -1`), the server goes on."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)

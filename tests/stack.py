@@ -18,10 +18,19 @@ import psutil
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from frontend_proxy.web.listen import url_host
+from tests.repository import prepared_repository
 
 READY_WITHIN = 120  # seconds, also on a busy machine
 # Without the proxies of `http_proxy`: they cannot reach this machine's ports.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class StackEnded(RuntimeError):
+    """reason: the last line of the stack's output."""
+
+    def __init__(self, output):
+        super().__init__(f"the stack ended:\n{output}")
+        self.reason = output.strip().rpartition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Stack:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the stack ended:\n{self.log.read_text()}")
+                raise StackEnded(self.log.read_text())
             try:
                 if condition(self.health()):
                     return
@@ -87,11 +96,13 @@ def free_ports(count):
 def running_stack(folder, *options, **environment):
     """Start the stack with its own ports and build folder; end it as Ctrl-C would.
 
-    options: further options of `python -m serving`.
+    options: further options of `python -m serving`; without --repository the tests' own is served.
     environment: settings; HOST is 127.0.0.1 by default.
     """
     port, grpc_port, metrics_port = free_ports(3)
     log = folder / "serve.log"
+    if not any(option.startswith("--repository") for option in options):
+        options = (f"--repository={prepared_repository()}", *options)
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "serving", f"--build={folder}",

@@ -24,6 +24,7 @@ from benchmarks.capacity import stack as capacity_stack
 from benchmarks.capacity.load import Load, Tally, enough, percentile, simulate, users_within
 from benchmarks.capacity.machine import Configuration, Machine, Recipe, Stage
 from benchmarks.stack import ready_stack
+from serving.command_line import run
 
 RESULTS = Path(__file__).parents[1] / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("gpus.json")
@@ -188,4 +189,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("bench-capacity", main))

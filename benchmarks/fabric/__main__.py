@@ -27,6 +27,7 @@ from benchmarks.fabric.speed import serving, speed
 from benchmarks.fabric.surface import light, normals, seams
 from fabric import scan
 from fabric.sheet import contact_sheet
+from serving.command_line import run
 
 SECTIONS: tuple[Callable[[bool], Iterator[Measure]], ...] = (
     light, seams, periods, perspective, normals, robustness, speed, serving,
@@ -98,4 +99,4 @@ def _write_sheet(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("bench-fabric", main))

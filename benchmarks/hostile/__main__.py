@@ -34,6 +34,7 @@ from benchmarks.hostile.verdicts import Measured, judge
 from benchmarks.provenance import provenance
 from benchmarks.sessions.pictures import Messages, swaying
 from benchmarks.verdict import print_verdicts
+from serving import command_line
 from tests.stack import Stack, running_stack
 
 RESULTS = Path(__file__).parents[1] / "results" / "hostile.json"
@@ -175,4 +176,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line.run("bench-hostile", main))

@@ -11,6 +11,7 @@ the clients' latencies include the generator's own delays; the event loop's lag 
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from benchmarks.load_ws.cost import own_cost
 from benchmarks.load_ws.load import load
 from benchmarks.load_ws.server import serving
 from benchmarks.provenance import provenance
+from serving.command_line import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,4 +63,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("bench-load", main))

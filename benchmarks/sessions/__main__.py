@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.sessions import report, side_by_side, soak, verdicts
 from benchmarks.sessions.record import FOLDER, Record
 from benchmarks.verdict import print_verdicts
+from serving.command_line import run
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,4 +51,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("bench", main))

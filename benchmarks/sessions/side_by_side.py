@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from benchmarks.sessions.load import Load, lone, run
 from benchmarks.sessions.pictures import Messages, swaying
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, Server
+from tests.repository import copy_hand_written
 
 TURNS = 2
 FAILURES = (OSError, TimeoutError, httpx.HTTPError, WebSocketException)
@@ -152,11 +152,11 @@ def _best_threads(section: dict, folder: Path) -> int:
 
 
 def _export_time() -> float:
-    """Seconds that an export into a copy of the model repository takes."""
+    """Seconds that the first export takes."""
     print("Exporting …", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(folder, "model_repository")
-        shutil.copytree("model_repository", repository)
+        copy_hand_written(repository)
         began = time.perf_counter()
         command = [sys.executable, "-m", "export", "--repository", repository]
         subprocess.run(command, check=True, capture_output=True)

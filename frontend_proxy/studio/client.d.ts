@@ -154,6 +154,7 @@ export interface Health {
   fabric_processor_ready: boolean;
   device: string;
   active_connections: number;
+  model: { checkpoint: string; profile: string; precision: string; loras: string[] } | null;
 }
 
 export class LucyError extends Error {

@@ -11,6 +11,12 @@ const count = (value) => String(Math.round(value));
 const milliseconds = (seconds) => `${Math.round(1000 * seconds)} ms`;
 const perSecond = (value) => `${value >= 10 ? Math.round(value) : value.toFixed(1)} /s`;
 
+/** What is served, as facts of the list. */
+const served = ({ checkpoint, precision, loras }) => ({
+  Checkpoint: `${checkpoint}, ${precision}`,
+  ...(loras.length ? { LoRAs: loras.join(", ") } : {}),
+});
+
 export function mount(root, studio) {
   const server = new Server(root, studio);
   return { show: () => server.show(), hide: () => server.hide() };
@@ -101,6 +107,7 @@ class Server {
     this.#say(health.status === "healthy" ? "Healthy" : "Degraded", health.status === "healthy" ? "good" : "warn");
     const facts = {
       Model: model,
+      ...(health.model ? served(health.model) : {}),
       Profile: PROFILES[health.device] ?? health.device,
       "Fabric scanner": health.fabric_processor_ready ? "ready" : "starting",
       "Open sessions": health.active_connections,

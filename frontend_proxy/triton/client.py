@@ -22,6 +22,7 @@ from frontend_proxy.errors import (
     UndecodableImage,
 )
 from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
+from frontend_proxy.schemas import ServedModel
 from frontend_proxy.tracing import outgoing_headers
 from frontend_proxy.triton.tensors import MODEL, infer_request, read_response
 
@@ -70,6 +71,8 @@ class Triton:
         self._channel = grpc.aio.insecure_channel(url, options=CHANNEL_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._device = "unknown"
+        self._served: ServedModel | None = None
+        self._described = False
         self._model_died = False
         self._background = background or Background()
         self.problem = ""
@@ -119,7 +122,8 @@ class Triton:
             with translated_errors(logging.DEBUG):  # `Tritons` asks every second, and logs changes
                 health, self.problem = await self._health()
         except ProxyError:
-            self._model_died = False  # a server that comes back starts all its models
+            self._model_died = False  # a server that comes back starts all its models,
+            self._described = False  # perhaps those of another export
             self.problem = "it does not answer"
             health = ModelHealth(False, False, "the model server does not answer", self._device)
         return health
@@ -139,12 +143,21 @@ class Triton:
         if self._model_died:
             problem = f"the process of model {MODEL} died; restart Triton"
             return ModelHealth(False, False, problem, self._device), problem
-        if self._device == "unknown":
-            with suppress(grpc.aio.AioRpcError):  # the server does not have that model
-                request = service_pb2.ModelConfigRequest(name=DEVICE_MODEL)
-                response = await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)
-                self._device = device_of(response.config)
-        return ModelHealth(True, False, None, self._device), ""
+        if not self._described:
+            await self._describe()
+        return ModelHealth(True, False, None, self._device, self._served), ""
+
+    async def _describe(self) -> None:
+        """Ask for the device and for what is served; once for each start of the server."""
+        with suppress(grpc.aio.AioRpcError):  # the server does not have that model
+            self._device = device_of(await self._config(DEVICE_MODEL))
+        with suppress(grpc.aio.AioRpcError):
+            self._served = served_by(await self._config(MODEL))
+            self._described = True
+
+    async def _config(self, model: str) -> Any:
+        request = service_pb2.ModelConfigRequest(name=model)
+        return (await self._stub.ModelConfig(request, timeout=HEALTH_TIMEOUT_S)).config
 
     async def _repository_state(self) -> tuple[str, str]:
         """The model's state and the reason, both empty if Triton refuses: it may restrict this protocol."""
@@ -184,6 +197,16 @@ def device_of(config: Any) -> str:
     """`cuda` or `cpu`, from a model's configuration (`inference.ModelConfig`) as Triton completed it."""
     kinds = {type(group).Kind.Name(group.kind) for group in config.instance_group}
     return "cuda" if "KIND_GPU" in kinds else "cpu"
+
+
+def served_by(config: Any) -> ServedModel | None:
+    """What the export wrote into the entry's configuration; None if that is hand-written."""
+    text = config.parameters["served"].string_value if "served" in config.parameters else ""
+    try:
+        return ServedModel.model_validate_json(text) if text else None
+    except ValueError:
+        logger.warning("the parameter `served` of model %s cannot be read", MODEL)
+        return None
 
 
 @contextmanager

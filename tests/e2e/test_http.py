@@ -65,6 +65,7 @@ def test_health_says_that_the_model_is_there(client):
         "fabric_processor_ready": True,
         "device": "cpu",
         "active_connections": 0,
+        "model": {"checkpoint": "lucy-tiny", "profile": "cpu", "precision": "fp32", "loras": []},
     }
 
 

@@ -151,6 +151,7 @@ async def test_health_shows_the_model_server_s_state(client: httpx.AsyncClient, 
         "fabric_processor_ready": False,
         "device": "unknown",
         "active_connections": 0,
+        "model": None,
     }
 
 

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from serving.command_line import run
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
 WORK = ROOT / "build" / "lucy-tiny"
@@ -59,4 +61,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("train-tiny", main))

@@ -1,0 +1,80 @@
+"""`python -m export.refresh`, which `make serve` runs first: sees to it that something current is exported.
+
+What was exported last stays. It is exported again, in the same way, only if its source or the export's code
+has changed, or if this command line asks for something else. Without any export, the default checkpoint is
+exported.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from export import __main__ as command
+from export import manifest
+from export.errors import ExportError
+from export.request import DEFAULT_CHECKPOINT, command_line, recorded, same_checkpoint
+from serving.command_line import run
+from serving.exported import describe, public_name
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = vars(_parser().parse_args(argv))
+    repository, only_missing = args.pop("repository"), args.pop("only_missing")
+    for name in ("checkpoint", "profile"):
+        if args.get(name) == "":
+            del args[name]  # an empty variable of the environment: nothing was asked
+    last = manifest.read(repository)
+    complete = last is not None and manifest.is_complete(repository, last)
+    if last is not None and complete and not args and only_missing:
+        return 0
+    if last is None and not args.get("checkpoint"):
+        print(f"Nothing is exported yet: exporting {public_name(DEFAULT_CHECKPOINT)}.", flush=True)
+    wanted = _wanted(last, args)
+    if last is not None and not args and not Path(wanted["checkpoint"]).is_absolute():
+        # Whether the hub has a newer version is not asked: serving needs no network.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        exported = command.parser().parse_args([f"--repository={repository}", *command_line(wanted)])
+        command.export_as_told(exported)
+    except ExportError as error:
+        if last is None or not complete or args:
+            print(f"export: {error}", file=sys.stderr)
+            return 1
+        kept = describe(last)
+        print(
+            f"{kept.source} cannot be read again, so its export of {kept.exported_at} is served ({error})",
+            flush=True,
+        )
+    return 0
+
+
+def _wanted(last: dict[str, Any] | None, told: dict[str, str]) -> dict[str, Any]:
+    """What the last export was told, with what this command line says. Empty means the default.
+
+    LoRAs, precision and engines' options belong to a checkpoint: another one does not inherit them.
+    """
+    if last is None:
+        return dict(told)
+    before = recorded(last)
+    if told.get("checkpoint") and not same_checkpoint(told["checkpoint"], before["checkpoint"]):
+        before = {"profile": before["profile"]}
+    if told.get("profile", before["profile"]) != before["profile"]:
+        before.pop("precision", None)  # each profile has its own default
+    return before | told
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m export.refresh", description=__doc__)
+    for option in ("checkpoint", "profile", "precision", "loras", "engines", "refit", "workspace-gb"):
+        parser.add_argument(
+            f"--{option}", default=argparse.SUPPRESS, help="see `python -m export`; default: as exported last"
+        )
+    parser.add_argument("--only-missing", action="store_true", help="leave a complete export as it is")
+    parser.add_argument("--repository", type=Path, default=command.REPOSITORY, help="default: %(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run("export", main, command.INTERRUPTED))

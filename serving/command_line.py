@@ -1,0 +1,33 @@
+"""How our commands end: Ctrl-C in one line and with status 130, and a closed pipe without a word."""
+
+import os
+import sys
+from collections.abc import Callable
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_NOBODY_READS = 141  # 128 + SIGPIPE
+
+
+def run(name: str, main: Callable[[], int | None], interrupted: str = "stopped by Ctrl-C") -> int:
+    """The exit status of `main`; `name` begins the line that Ctrl-C prints.
+
+    interrupted: what Ctrl-C leaves behind, in one line.
+    """
+    try:
+        status = main() or 0
+    except KeyboardInterrupt:
+        # On a terminal ^C and perhaps a progress bar stand at the beginning of the line.
+        lead = "\n" if sys.stderr.isatty() else ""
+        print(f"{lead}{name}: {interrupted}", file=sys.stderr)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = _NOBODY_READS
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    else:
+        return status
+    # `… | head -1` has what it wanted. The interpreter flushes once more at its end, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status

@@ -1,0 +1,67 @@
+"""What the model repository contains, from the manifest that the export wrote."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.errors import CannotServe
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One export.
+
+    checkpoint: its name alone, which everybody may know; no path of this machine.
+    source: the folder or hub id that it came from.
+    loras: each as `name:weight`.
+    """
+
+    checkpoint: str
+    source: str
+    profile: str
+    precision: str
+    loras: tuple[str, ...]
+    exported_at: str
+
+    def __str__(self) -> str:
+        loras = f", LoRAs {', '.join(self.loras)}" if self.loras else ""
+        return f"{self.checkpoint} (profile {self.profile}, {self.precision}{loras})"
+
+
+def read_exported(repository: Path) -> Exported:
+    """Raises CannotServe if nothing is exported, or if the manifest is none."""
+    path = repository / "manifest.json"
+    try:
+        return describe(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise CannotServe("nothing is exported yet: run `make export` first") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
+
+
+def describe(manifest: dict[str, Any]) -> Exported:
+    """The manifest's export. Raises KeyError without a profile; other fields may be missing."""
+    checkpoint = manifest.get("checkpoint", {}).get("name", "unknown")
+    source = manifest.get("request", {}).get("checkpoint", checkpoint)
+    return Exported(
+        checkpoint=public_name(source),
+        source=source,
+        profile=manifest["profile"],
+        precision=manifest.get("precision", "unknown"),
+        loras=tuple(f"{Path(it['path']).stem}:{it['weight']:g}" for it in manifest.get("loras", [])),
+        exported_at=manifest.get("exported_at", "an unknown time"),
+    )
+
+
+def public_name(source: str) -> str:
+    """The name of a checkpoint: a hub id, or a folder's own name.
+
+    The hub's cache has folders like models--owner--name/snapshots/<hash>.
+    """
+    cached = next((part for part in Path(source).parts if part.startswith("models--")), None)
+    if cached:
+        return "/".join(cached.split("--")[1:])
+    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+        return Path(source).expanduser().resolve().name or source
+    return source

@@ -1,0 +1,56 @@
+"""The model repository of tests and benchmarks, in build/, so that they never touch what the user exported.
+
+python -m tests.repository      # brings it up to date and prints its path
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HAND_WRITTEN = ROOT / "model_repository"
+REPOSITORY = ROOT / "build" / "test-repository"
+# What exports write; the same list as in .gitignore and in `make clean`.
+_WRITTEN = shutil.ignore_patterns(
+    "model.onnx*", "model.plan*", "manifest.json*", "pipeline.json", "scheduler_config.json",
+    "tokenizer.json", "gpu.pbtxt", "unet_fast", ".staging", "__pycache__",
+)  # fmt: skip
+
+
+@cache
+def prepared_repository() -> Path:
+    """The repository with the default checkpoint, exported if it is not there or not current."""
+    REPOSITORY.parent.mkdir(exist_ok=True)
+    with (REPOSITORY.parent / "test-repository.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at the same time
+        copy_hand_written(REPOSITORY)
+        # Outside pytest's capture: the first time it takes a minute, and says so.
+        subprocess.run(
+            [sys.executable, "-m", "export", f"--repository={REPOSITORY}"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+    return REPOSITORY
+
+
+def copy_hand_written(repository: Path) -> None:
+    """Make the repository's hand-written files those of model_repository/; artefacts stay."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        written = set(_WRITTEN(folder, names))
+        return written | ({"configs"} if Path(folder).name == "tryon" else set())
+
+    for path in repository.glob("*/configs/*.pbtxt"):
+        source = HAND_WRITTEN / path.relative_to(repository)
+        if path.name != "gpu.pbtxt" and path.parts[-3] not in ("tryon", "unet_fast") and not source.exists():
+            path.unlink()
+    shutil.copytree(HAND_WRITTEN, repository, ignore=ignored, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    print(prepared_repository())
