@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from frontend_proxy.background import Background
 from frontend_proxy.jobs import ModelHealth, ModelServer
-from frontend_proxy.schemas import ServedModel
+from frontend_proxy.served_model import ServedModel
 from frontend_proxy.triton.state import read_state
 from frontend_proxy.web.shutdown import Shutdown
 from frontend_proxy.worker import Worker

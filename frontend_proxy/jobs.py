@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from frontend_proxy.schemas import Report
+from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import span
 
 
@@ -61,12 +62,17 @@ class Result:
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """The model's state, as the server reports it. `device` is `cuda`, `cpu` or `unknown`."""
+    """The model's state, as the server reports it.
+
+    device: `cuda`, `cpu` or `unknown`.
+    served: what was exported, if the server's repository says so.
+    """
 
     ready: bool
     loading: bool
     error: str | None
     device: str
+    served: ServedModel | None = None
 
 
 # A server, a model and a batch size, for which executions are counted.

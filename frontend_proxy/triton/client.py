@@ -22,7 +22,7 @@ from frontend_proxy.errors import (
     UndecodableImage,
 )
 from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
-from frontend_proxy.schemas import ServedModel
+from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import outgoing_headers
 from frontend_proxy.triton.tensors import MODEL, infer_request, read_response
 
