@@ -18,7 +18,16 @@ def _image(value: object) -> object:
 
 
 def _optional_image(value: object) -> object:
+    """None for what JavaScript makes of a picture that does not exist, such as a canvas of no size."""
+    if value == b"" or (isinstance(value, str) and _is_empty(value)):
+        return None
     return from_base64(value) if isinstance(value, str) else value
+
+
+def _is_empty(text: str) -> bool:
+    """Whether a data URI or bare base64 has no content; `data:,` is an empty canvas's."""
+    content = text[:200].partition(",")[2] if text.startswith("data:") else text[:200]
+    return content.strip().lower() in ("", "null", "undefined")
 
 
 def _image_or_unusable(value: object) -> object:
@@ -56,8 +65,24 @@ def _small(value: object) -> object:
 _IMAGE_SCHEMA = {
     "type": "string",
     "format": "image",
-    "description": "JPEG, PNG or WebP, as a data URI or in bare base64; in a form a file",
+    "description": "JPEG, PNG, WebP, AVIF or HEIC, as a data URI or in bare base64; in a form a file",
 }
+_LANDMARK_SCHEMA = {
+    "type": "object",
+    "properties": {name: {"type": ["number", "null"]} for name in ("x", "y", "z", "visibility")},
+}
+_POSE_SCHEMA = {
+    "description": "MediaPipe Pose's 33 landmarks, x and y from 0 to 1 of the frame. Other shapes, trackers "
+    "and units are understood where possible; the rest counts as no pose, and `detail` says so.",
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {"landmarks": {"type": ["array", "null"], "items": _LANDMARK_SCHEMA}},
+        },
+        {},
+    ],
+}
+AnyPose = Annotated[Any, WithJsonSchema(_POSE_SCHEMA)]
 Echoed = Annotated[Any, AfterValidator(_small)]
 Id = Annotated[str, Field(max_length=MAX_ID)]
 ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(_IMAGE_SCHEMA)]

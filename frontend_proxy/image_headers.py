@@ -10,7 +10,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+from pipeline.pictures.boxes import InvalidBoxes, boxes_format, read_boxes_size
+
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIC")
 MAX_STEPS = 1024  # a 10 MiB JPEG whose metadata fill the largest segments has 160 of them
 MAX_JUNK = 4096  # bytes between two JPEG segments that decoders skip; a scan for the next marker ends there
 
@@ -41,6 +43,8 @@ def read_image_header(data: bytes) -> ImageHeader:
             width, height = read_size(data)
         except (struct.error, IndexError):
             raise InvalidHeader(f"the {name} header is cut off") from None
+        except InvalidBoxes as error:
+            raise InvalidHeader(f"the {name} header is damaged: {error}") from error
         if width < 1 or height < 1:
             raise InvalidHeader(f"the {name} header says {width}×{height} pixels")
         return ImageHeader(name, width, height)
@@ -110,4 +114,6 @@ _READERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], tuple[int, 
     "JPEG": (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
     "PNG": (lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _png),
     "WEBP": (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+    "AVIF": (lambda data: boxes_format(data) == "AVIF", read_boxes_size),
+    "HEIC": (lambda data: boxes_format(data) == "HEIC", read_boxes_size),
 }

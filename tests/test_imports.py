@@ -18,7 +18,7 @@ OF_OURS = {
     "catalog": set(),
     "fabric": set(),
     "pipeline": set(),
-    "frontend_proxy": {"catalog", "fabric"},
+    "frontend_proxy": {"catalog", "fabric", "pipeline"},
     "serving": {"frontend_proxy", "pipeline"},
     "training": {"pipeline"},
     "export": {"serving", "pipeline", "training"},
@@ -26,8 +26,8 @@ OF_OURS = {
 # Installed packages that each may import.
 INSTALLED = {
     "catalog": "obstore pydantic",
-    "fabric": "cv2 numpy PIL scipy",
-    "pipeline": "cv2 diffusers numpy pydantic tokenizers torch",
+    "fabric": "cv2 numpy PIL pillow_heif scipy",
+    "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
     "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
     "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
     "websockets",
@@ -35,12 +35,12 @@ INSTALLED = {
     "triton_python_backend_utils",
     "training": "cv2 diffusers numpy skimage tokenizers torch tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt tensorrt_rtx "
-    "torch tqdm tritonclient",
+    "torch tqdm transformers tritonclient",
 }
 # The rooms of a package from bottom to top: a module imports only modules of its own room and of those before
 # it. `*` stands for all modules at the package's top that no other entry names.
 ROOMS = {
-    "pipeline": ["*", "garment", "light", "denoising", "tryon"],
+    "pipeline": ["*", "pictures", "garment", "light", "denoising", "tryon"],
     "frontend_proxy": [
         *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures", "pages"),
         *("app", "__main__"),

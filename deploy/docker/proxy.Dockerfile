@@ -14,6 +14,7 @@ WORKDIR /app
 COPY catalog catalog
 COPY fabric fabric
 COPY frontend_proxy frontend_proxy
+COPY pipeline pipeline
 USER lucy
 EXPOSE 5000
 CMD ["python", "-m", "frontend_proxy"]

@@ -1,15 +1,13 @@
 """The plain composite: a keyframe's answer if the model cannot give one. Runs in the worker process."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 
+from pipeline.pictures.colour import strips_of
+from pipeline.pictures.decoding import NotAPicture, decode_opaque, decode_with_alpha
+
 JPEG_QUALITY = 85
 MAX_JPEG_SIDE = 65500  # of libjpeg
-_STRIP_PIXELS = (
-    2**18
-)  # that are computed at once: a temporary copy of the whole picture would take as much again
 
 
 def composite(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
@@ -19,10 +17,11 @@ def composite(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
     Keeps whole pictures in 8 bits only: a frame and a render of 25 megapixels take 270 MiB, and a render of
     16 bits 380 MiB. Raises ValueError if the frame cannot be decoded, or is too long for a JPEG.
     """
-    render = _premultiplied(_decode(jacket_render, cv2.IMREAD_UNCHANGED)) if jacket_render else None
-    frame = _decode(camera_frame, cv2.IMREAD_COLOR)  # (H, W, 3)
-    if frame is None:
-        raise ValueError("camera_frame cannot be decoded")
+    render = _premultiplied(_render(jacket_render)) if jacket_render else None
+    try:
+        frame = decode_opaque(camera_frame)  # (H, W, 3)
+    except NotAPicture as error:
+        raise ValueError(f"camera_frame cannot be decoded: {error}") from error
     height, width = frame.shape[:2]
     if max(width, height) > MAX_JPEG_SIDE:
         raise ValueError(
@@ -42,13 +41,11 @@ def _premultiplied(render: np.ndarray | None) -> np.ndarray | None:
 
     None for a render without alpha.
     """
-    if render is None or render.ndim != 3 or render.shape[2] != 4:
+    if render is None or render.shape[2] != 4:
         return None
-    eight_bits = render if render.dtype == np.uint8 else np.empty(render.shape, np.uint8)
-    for rows in _strips(render):
-        strip = render[rows] if render.dtype == np.uint8 else (render[rows] >> 8).astype(np.uint8)
-        eight_bits[rows] = cv2.cvtColor(strip, cv2.COLOR_RGBA2mRGBA)  # BGR order is kept
-    return eight_bits
+    for rows in strips_of(render):
+        render[rows] = cv2.cvtColor(render[rows], cv2.COLOR_RGBA2mRGBA)  # BGR order is kept
+    return render
 
 
 def _stretched(render: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -60,7 +57,7 @@ def _stretched(render: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def _blend(frame: np.ndarray, render: np.ndarray) -> None:
     """Porter and Duff's *over*, written into `frame`. `render` is premultiplied and has the frame's size."""
-    for rows in _strips(frame):
+    for rows in strips_of(frame):
         strip = render[rows]
         alpha = np.ascontiguousarray(strip[:, :, 3])
         if alpha.any():
@@ -69,14 +66,8 @@ def _blend(frame: np.ndarray, render: np.ndarray) -> None:
             frame[rows] = cv2.add(behind, np.ascontiguousarray(strip[:, :, :3]))
 
 
-def _strips(image: np.ndarray) -> Iterator[slice]:
-    """Of rows."""
-    rows = max(1, _STRIP_PIXELS // image.shape[1])
-    return (slice(top, top + rows) for top in range(0, image.shape[0], rows))
-
-
-def _decode(data: bytes, flags: int) -> np.ndarray | None:
+def _render(jacket_render: bytes) -> np.ndarray | None:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
+        return decode_with_alpha(jacket_render)
+    except NotAPicture:
         return None

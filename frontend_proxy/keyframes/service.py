@@ -29,6 +29,7 @@ from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
 from frontend_proxy.settings import Settings
 from frontend_proxy.worker import Worker
+from pipeline.pictures.metadata import read_metadata
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ class KeyframeService:
         detail: str | None = None,
     ) -> KeyframeResult:
         image = arrival.keyframe.camera_frame
-        if jacket_render is not None or frame_format != "JPEG":
+        if jacket_render is not None or frame_format != "JPEG" or not read_metadata(image).plain:
             time_left = arrival.at + self._settings.keyframe_timeout_s - time.monotonic()
             try:
                 async with asyncio.timeout(time_left if frame_format == "JPEG" else None):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.pictures.decoding import decode_small, decode_with_alpha
+
 GRID = (32, 18)  # width and height in cells; a cell is 40×40 pixels of a 1280×720 frame
 
 
@@ -29,27 +31,16 @@ def frame_thumbnail(camera_frame: bytes) -> np.ndarray:
 
     The mean over a cell removes a webcam's noise, but not a shift of an edge by one or two pixels.
     """
-    return _cells(_decode(camera_frame, cv2.IMREAD_REDUCED_COLOR_8))
+    return _cells(decode_small(camera_frame))
 
 
 def render_thumbnail(jacket_render: bytes) -> np.ndarray:
     """`Thumbnails.render`. Raises ValueError if the render cannot be decoded."""
-    render = _decode(jacket_render, cv2.IMREAD_UNCHANGED)
-    if render.dtype == np.uint16:
-        render = (render >> 8).astype(np.uint8)
-    if render.ndim == 2:
-        render = cv2.cvtColor(render, cv2.COLOR_GRAY2BGRA)
-    elif render.shape[2] == 3:
+    render = decode_with_alpha(jacket_render)
+    if render.shape[2] == 3:
         render = cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)
     return _cells(cv2.cvtColor(render, cv2.COLOR_RGBA2mRGBA))  # premultiplied; BGR order is kept
 
 
 def _cells(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, GRID, interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
-def _decode(data: bytes, flags: int) -> np.ndarray:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if picture is None:
-        raise ValueError("no thumbnail: the picture cannot be decoded")
-    return picture

@@ -1,9 +1,12 @@
-"""Decodes compressed pictures to arrays."""
+"""A try-on's pictures: decoded, with errors that name them, and cut out by a mask."""
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from pipeline.errors import InvalidInput
+from pipeline.pictures.decoding import NotAPicture, decode_grey, decode_opaque, decode_with_alpha
 from pipeline.resize import size_of
 
 # In pixels. OpenCV's warps take sides below 32,768, and a crop may be a little longer than its frame.
@@ -11,32 +14,25 @@ LONGEST_SIDE = 16_384
 
 
 class NotAnImage(ValueError):
-    """OpenCV cannot decode the bytes."""
+    """The bytes cannot be decoded."""
 
 
 def decode_frame(data: np.ndarray) -> np.ndarray:
-    """Decodes a camera frame: (N,) uint8 → (H, W, 3) BGR uint8, rotated as its EXIF says.
+    """Decodes a camera frame: (N,) uint8 → (H, W, 3) BGR uint8, over white where it is transparent.
 
     Like the other two decoders it raises NotAnImage, and InvalidInput for a side over `LONGEST_SIDE`.
     """
-    return _decode(data, cv2.IMREAD_COLOR, "camera_frame")
+    return _decode(data, decode_opaque, "camera_frame")
 
 
 def decode_render(data: np.ndarray) -> np.ndarray:
     """Decodes a render: (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
-    render = _decode(data, cv2.IMREAD_UNCHANGED, "jacket_render")
-    if render.dtype == np.uint16:
-        render = np.right_shift(render, 8, out=np.empty(render.shape, np.uint8), casting="unsafe")
-    if render.ndim == 2:
-        render = cv2.cvtColor(render, cv2.COLOR_GRAY2BGR)
-    if render.dtype != np.uint8 or render.shape[2] not in (3, 4):
-        raise NotAnImage("jacket_render is not a picture of 8 or 16 bits: send JPEG, PNG or WebP")
-    return render
+    return _decode(data, decode_with_alpha, "jacket_render")
 
 
 def decode_mask(data: np.ndarray) -> np.ndarray:
     """Decodes a client's mask: (N,) uint8 → (h, w) uint8, white where the garment is."""
-    return _decode(data, cv2.IMREAD_GRAYSCALE, "client_mask")
+    return _decode(data, decode_grey, "client_mask")
 
 
 def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -55,13 +51,11 @@ def largest_channel(picture: np.ndarray) -> np.ndarray:
     return cv2.max(cv2.max(blue, green), red)
 
 
-def _decode(data: np.ndarray, flags: int, name: str) -> np.ndarray:
+def _decode(data: np.ndarray, decode: Callable[[bytes], np.ndarray], name: str) -> np.ndarray:
     try:
-        picture = cv2.imdecode(data, flags) if data.size else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise NotAnImage(f"{name} is not an image: send JPEG, PNG or WebP")
+        picture = decode(data.tobytes())
+    except NotAPicture as error:
+        raise NotAnImage(f"{name} is not an image that can be read: {error}") from error
     width, height = size_of(picture)
     if max(width, height) > LONGEST_SIDE:
         raise InvalidInput(

@@ -4,6 +4,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from frontend_proxy.image_headers import MAX_STEPS, ImageHeader, InvalidHeader, read_image_header
 
+TRIALS = Path(__file__).parents[1] / "data" / "trials"
 SIDES = st.integers(1, 400)
 TAGS = Image.Exif()
 TAGS[270] = 3000 * "x"  # ImageDescription
@@ -55,6 +57,55 @@ def test_it_reads_what_pillow_reads(
     assert read_image_header(picture) == ImageHeader(name, *pillow.size) == ImageHeader(name, width, height)
 
 
+@pytest.mark.parametrize("name", ["AVIF", "HEIC"])
+def test_the_size_of_a_phone_s_format_is_read_from_its_boxes(name: str) -> None:
+    picture = (TRIALS / f"person.{name.lower()}").read_bytes()
+    assert read_image_header(picture) == ImageHeader(name, 640, 480)
+    assert read_image_header(picture[:2000]) == ImageHeader(name, 640, 480)
+    with pytest.raises(InvalidHeader):
+        read_image_header(picture[:100])
+
+
+def box(kind: bytes, content: bytes, size: int | None = None) -> bytes:
+    return struct.pack(">I", len(content) + 8 if size is None else size) + kind + content
+
+
+FTYP = box(b"ftyp", b"mif1\0\0\0\0mif1heic")
+
+
+def meta(*properties: bytes) -> bytes:
+    return box(b"meta", bytes(4) + box(b"iprp", box(b"ipco", b"".join(properties))))
+
+
+def ispe(width: int, height: int) -> bytes:
+    return box(b"ispe", bytes(4) + struct.pack(">II", width, height))
+
+
+def test_a_photo_in_tiles_has_the_size_of_the_whole() -> None:
+    tiled = FTYP + meta(ispe(512, 512), ispe(4032, 3024), ispe(320, 240))
+    assert read_image_header(tiled) == ImageHeader("HEIC", 4032, 3024)
+    assert read_image_header(FTYP + meta(ispe(2**32 - 1, 2**32 - 1))).width == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        b"",
+        meta(),
+        meta(ispe(0, 5)),
+        meta(box(b"ispe", bytes(5))),
+        meta(box(b"ispe", bytes(12), 4000)),
+        box(b"meta", bytes(4) + box(b"iprp", b"", 4)),
+        box(b"free", b"", 1) + bytes(8),
+        box(b"free", b"") * 10_000 + meta(ispe(3, 3)),
+        meta(*[box(b"free", b"") for _ in range(10_000)], ispe(3, 3)),
+    ],
+)
+def test_boxes_without_a_size_or_without_end_are_refused(boxes: bytes) -> None:
+    with pytest.raises(InvalidHeader):
+        read_image_header(FTYP + boxes)
+
+
 @pytest.mark.parametrize("name", ["PNG", "WEBP"])
 def test_an_animation_has_the_size_of_its_canvas(name: str) -> None:
     buffer = io.BytesIO()
@@ -77,6 +128,7 @@ def test_a_header_that_is_cut_off_is_refused_and_never_another_size(
 
 MAGIC = [
     *(b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+    *(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x14ftypavif\0\0\0\0avif\0\0\0\x40meta\0\0\0\0"),
     *(b"RIFF\0\0\0\0WEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8L", b"RIFF\0\0\0\0WEBPVP8X"),
 ]
 

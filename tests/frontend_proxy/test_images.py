@@ -62,7 +62,7 @@ def test_a_side_that_opencv_cannot_warp_is_refused(size: tuple[int, int]) -> Non
     assert read_header(encoded("PNG", (MAX_SIDE, 1)), "frame", 10_000, 25_000_000).width == MAX_SIDE
 
 
-@pytest.mark.parametrize("image_format", ["GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("image_format", ["GIF", "BMP", "TIFF"])
 def test_other_formats_are_refused_and_named(image_format: str) -> None:
-    with pytest.raises(UndecodableImage, match="JPEG, PNG, WEBP"):
+    with pytest.raises(UndecodableImage, match="JPEG, PNG, WEBP, AVIF, HEIC"):
         read_header(encoded(image_format), "frame", 100_000, 10_000)

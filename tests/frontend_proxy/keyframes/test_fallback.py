@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from frontend_proxy.keyframes.fallback import MAX_JPEG_SIDE, composite
 
+TRIALS = Path(__file__).parents[2] / "data" / "trials"
 GREY, RED = (128, 128, 128), (0, 0, 255)  # BGR
 
 
@@ -65,6 +66,31 @@ def test_the_render_s_edge_has_no_dark_rim() -> None:
 )
 def test_without_alpha_the_frame_is_the_answer(jacket: bytes | None) -> None:
     assert np.abs(decoded(composite(png(frame()), jacket)).astype(int) - GREY).max() < 4
+
+
+@pytest.mark.parametrize("name", ["person.heic", "person.avif"])
+def test_a_phone_s_formats_are_drawn(name: str) -> None:
+    answer = decoded(composite((TRIALS / name).read_bytes(), (TRIALS / "jacket.png").read_bytes()))
+    plain = decoded(composite((TRIALS / "person.jpg").read_bytes(), (TRIALS / "jacket.png").read_bytes()))
+    assert np.median(np.abs(answer.astype(int) - plain)) < 6
+
+
+def test_colour_profiles_of_frame_and_render_are_applied() -> None:
+    swapped = (TRIALS / "profile_swaps_red_and_blue.jpg").read_bytes()
+    numbers = decoded(swapped).astype(int)
+    assert np.median(np.abs(decoded(composite(swapped, None)) - numbers[:, :, ::-1])) < 6
+    grey = png(frame(640, 480))
+    one, other = (
+        decoded(composite(grey, (TRIALS / name).read_bytes())).astype(int)
+        for name in ("jacket.png", "jacket_profile_swaps_red_and_blue.png")
+    )
+    assert np.abs(one - other[:, :, ::-1]).mean() < 3
+
+
+def test_hidden_colour_of_a_frame_stays_hidden() -> None:
+    answer = decoded(composite((TRIALS / "cut_out.png").read_bytes(), None)).astype(int)
+    green = (answer[:, :, 1] > 60 + answer[:, :, 2]) & (answer[:, :, 1] > 60 + answer[:, :, 0])
+    assert green.mean() < 0.01
 
 
 def test_a_broken_frame_is_an_error() -> None:

@@ -7,6 +7,7 @@ import pytest
 from frontend_proxy.keyframes.thumbnails import GRID, Thumbnails, frame_thumbnail, render_thumbnail
 
 KEYFRAMES = Path(__file__).parents[2] / "data" / "keyframes"
+TRIALS = Path(__file__).parents[2] / "data" / "trials"
 JPEG = cv2.imencode(".jpg", np.zeros((72, 128, 3), np.uint8))[1].tobytes()
 
 
@@ -46,6 +47,17 @@ def test_colour_counts_by_its_alpha_and_keeps_its_order() -> None:
     assert np.abs(render_thumbnail(png(render)) - (40, 20, 10, 51)).max() < 1
 
 
+@pytest.mark.parametrize("name", ["person.heic", "person.avif"])
+def test_a_phone_s_formats_have_thumbnails_too(name: str) -> None:
+    photo = frame_thumbnail((TRIALS / "person.jpg").read_bytes())
+    assert np.abs(frame_thumbnail((TRIALS / name).read_bytes()) - photo).mean() < 5
+
+
+def test_hidden_colour_of_a_frame_does_not_count() -> None:
+    found = frame_thumbnail(png(np.full((72, 128, 4), (0, 255, 0, 0), np.uint8)))
+    np.testing.assert_array_equal(found, np.full_like(found, 255))
+
+
 def test_the_garment_of_a_real_keyframe() -> None:
     folder = KEYFRAMES / "transparent_off_body"
     found = thumbnails(
@@ -58,5 +70,5 @@ def test_the_garment_of_a_real_keyframe() -> None:
     ("frame", "render"), [(b"", JPEG), (JPEG, b""), (JPEG, b"\x89PNG"), (b"\xff\xd8", JPEG)]
 )
 def test_what_is_no_picture_is_an_error(frame: bytes, render: bytes) -> None:
-    with pytest.raises(ValueError, match="thumbnail"):
+    with pytest.raises(ValueError, match="JPEG, PNG, WebP"):
         thumbnails(frame, render)
