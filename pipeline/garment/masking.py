@@ -1,14 +1,15 @@
 """Finds the garment: how much it covers each pixel of the camera frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from pipeline.garment.difference import WORK_AT, difference_mask
 from pipeline.garment.hands import hand_pixels
+from pipeline.garment.laying import Laying
 from pipeline.garment.patch import Box, Patch, window, with_room
-from pipeline.garment.placement import Silhouettes, best_fit, near_body
+from pipeline.garment.placement import Silhouettes, best_fit, move_of, moved, near_body
 from pipeline.garment.pose import Pose
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
@@ -34,6 +35,7 @@ class Garment:
     colour: (H, W, 3) BGR uint8, premultiplied by the render's own alpha.
     source: where the mask comes from: `alpha` or `difference`; None if there is none.
     reason: why there is no garment: `no_garment` or `unusable_render`; None if there is one.
+    laying: how the garment was laid, for the session's next keyframe; None if there is no garment.
     """
 
     mask: np.ndarray
@@ -41,29 +43,52 @@ class Garment:
     source: str | None
     registration: Registration
     reason: str | None = None
+    laying: Laying | None = None
 
 
-def find_garment(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str = "auto") -> Garment:
+def find_garment(
+    render: np.ndarray,
+    frame: np.ndarray,
+    pose: Pose,
+    render_fit: str = "auto",
+    earlier: Laying | None = None,
+) -> Garment:
     """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR, without head and hands.
 
     render_fit: one of RENDER_FITS. `auto` detects how the canvas lies on the frame, and corrects a garment
     that lies slightly off the body; `stretch`, `contain` and `cover` name the fit; `body` moves the garment
     onto the body from wherever the client drew it. Without a pose `body` means `auto`.
+    earlier: how the session's last canvas was laid. It counts while the person is not tracked.
     """
-    if render.shape[2] == 4:
-        alpha = cv2.extractChannel(render, 3)
-        if cv2.minMaxLoc(alpha)[0] < 250:  # a canvas with a transparent background
-            return _without_head_and_hands(
-                _transparent(render, alpha, size_of(frame), pose, render_fit), frame, pose
-            )
-        render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)
-    return _without_head_and_hands(_opaque(render, frame, pose, render_fit), frame, pose)
+    sizes = size_of(render), size_of(frame)
+    last = None
+    if earlier is not None and not pose.tracked and earlier.still_valid(render_fit, *sizes):
+        last = earlier.registration
+    alpha = _transparency(render)
+    if alpha is not None:
+        registration = last or _lay(alpha, size_of(frame), pose, render_fit)
+        garment = _transparent(render, alpha, size_of(frame), registration)
+    else:
+        if render.shape[2] == 4:
+            render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)  # under the same name, which frees the canvas
+        garment = _opaque(render, frame, pose, render_fit, last)
+    garment = _without_head_and_hands(garment, frame, pose)
+    if garment.reason:
+        return garment
+    return replace(garment, laying=Laying(garment.registration, render_fit, *sizes))
+
+
+def _transparency(render: np.ndarray) -> np.ndarray | None:
+    """The alpha of a canvas with a transparent background; None for an opaque one."""
+    if render.shape[2] != 4:
+        return None
+    alpha = cv2.extractChannel(render, 3)
+    return alpha if cv2.minMaxLoc(alpha)[0] < 250 else None
 
 
 def _transparent(
-    render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str
+    render: np.ndarray, alpha: np.ndarray, size: tuple[int, int], registration: Registration
 ) -> Garment:
-    registration = _lay(alpha, size, pose, render_fit)
     mask, colour = np.zeros(size[::-1], np.uint8), np.zeros((*size[::-1], 3), np.uint8)
     drawn = cv2.boundingRect(alpha)
     box = registration.rows_reached(drawn, size)
@@ -91,13 +116,15 @@ def _lay(alpha: np.ndarray, size: tuple[int, int], pose: Pose, render_fit: str) 
         return candidates[0]
     laid, silhouettes = best_fit(candidates, alpha, pose, size)
     if render_fit == "body":
-        return silhouettes.onto_body().after(laid, size[0], "body")
+        return moved(laid, silhouettes.onto_body().matrix(size[0]), "body")
     if render_fit == "auto" and (correction := silhouettes.correction()):
-        return correction.after(laid, size[0], f"{laid.fit}, corrected")
+        return moved(laid, correction.matrix(size[0]), f"{laid.fit}, corrected")
     return laid
 
 
-def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) -> Garment:
+def _opaque(
+    render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str, last: Registration | None
+) -> Garment:
     size = size_of(frame)
     explicit = render_fit in ("stretch", "contain", "cover")
     copies = small_render, small_frame = shrink_within(render, WORK_AT), shrink_within(frame, WORK_AT)
@@ -111,10 +138,10 @@ def _opaque(render: np.ndarray, frame: np.ndarray, pose: Pose, render_fit: str) 
     if pose.tracked:
         mask = near_body(mask, pose)
     mask = cv2.resize(mask, size)
-    if render_fit == "body" and pose.tracked:
-        move = Silhouettes(mask, pose).onto_body()
-        video = move.after(video, size[0], "body")
-        mask = cv2.warpAffine(mask, move.matrix(size[0]), size)
+    if render_fit == "body" and (pose.tracked or (last and last.fit == "body")):
+        move = move_of(last, video) if last else Silhouettes(mask, pose).onto_body().matrix(size[0])
+        video = moved(video, move, "body")
+        mask = cv2.warpAffine(mask, move, size)
     return Garment(mask, _laid(render, video, mask), "difference", video)
 
 

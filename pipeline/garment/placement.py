@@ -55,9 +55,15 @@ class Placement:
         x, y = (width * (self.values[:2] + (1 - scale) * np.array(self.centre))).tolist()
         return np.array([[scale, 0, x], [0, scale, y]])
 
-    def after(self, registration: Registration, width: int, fit: str) -> Registration:
-        """A registration that applies `registration` and then this placement. fit: its name."""
-        return Registration(fit, self.matrix(width) @ np.vstack([registration.matrix, (0, 0, 1)]))
+
+def moved(registration: Registration, move: np.ndarray, fit: str) -> Registration:
+    """A registration that applies `registration` and then `move`, (2, 3), in the frame. fit: its name."""
+    return Registration(fit, move @ np.vstack([registration.matrix, (0, 0, 1)]))
+
+
+def move_of(after: Registration, before: Registration) -> np.ndarray:
+    """The move, (2, 3), that makes `after` from `before`."""
+    return np.asarray(after.matrix @ np.linalg.inv(np.vstack([before.matrix, (0, 0, 1)])))
 
 
 class Silhouettes:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.errors import InvalidInput
 from pipeline.garment.crop import around, latent_mask, pixels
+from pipeline.garment.laying import Laying
 from pipeline.garment.masking import RENDER_FITS, composite, find_garment, torso_overlap
 from pipeline.garment.pictures import cut_out, decode_frame, decode_mask, decode_render
 from pipeline.garment.pose import Pose
@@ -20,6 +21,7 @@ def prepare(
     render_fit: str,
     resolution: tuple[int, int],
     masked: bool,
+    earlier_laying: str = "",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
 
@@ -27,6 +29,7 @@ def prepare(
     pose: (33, 4) float32. render_fit: one of RENDER_FITS.
     resolution: (height, width) of the networks.
     masked: whether the masked region is removed from the conditioning image.
+    earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
     model_repository/README.md describes the tensors. Raises InvalidInput and NotAnImage.
     """
     if render_fit not in RENDER_FITS:
@@ -35,7 +38,13 @@ def prepare(
     frame = decode_frame(camera_frame)
     landmarks = Pose(pose, size_of(frame))
     # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
-    garment = find_garment(_canvas(jacket_render, client_mask), frame, landmarks, render_fit)
+    garment = find_garment(
+        _canvas(jacket_render, client_mask),
+        frame,
+        landmarks,
+        render_fit,
+        Laying.from_json(earlier_laying),
+    )
     crop = around(garment.mask, resolution)
     painted = latent_mask(crop, garment.mask, resolution)
     drawn = composite(garment, frame)
@@ -46,6 +55,7 @@ def prepare(
             "fit": garment.registration.fit,
             "score": torso_overlap(garment.mask, landmarks),
         },
+        "laying": garment.laying.to_json() if garment.laying else None,
     }
     tensors = {
         "composite": drawn,

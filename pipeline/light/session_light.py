@@ -11,7 +11,6 @@ answer on, the error is never larger than s, and a lamp that is switched on is v
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -20,14 +19,13 @@ import numpy as np
 
 from pipeline.garment.pose import SHOULDERS
 from pipeline.light.relighting import NO_LIGHT
+from pipeline.session_cache import SessionCache
 
 # s for a person who does not move. It is in logarithms: 3 % of brightness. While a person sways, the lights
 # of lucy-tiny's keyframes differ by 0.5 % on average, and by 2.3 % at the 99th percentile.
 SLACK = 0.03
 # In shoulder widths: the light of a person who has moved this far is not kept.
 JUMP = 0.5
-# Seconds after which a session is over; a client sends a keyframe every 2 s.
-MAX_AGE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -55,25 +53,20 @@ class View:
 
 
 class SessionLights:
-    """The last light of each session: an LRU cache whose entries expire.
-
-    max_sessions: its size.
-    """
+    """The last light of each of `max_sessions` sessions."""
 
     def __init__(self, max_sessions: int, clock: Callable[[], float] = time.monotonic):
-        self._max_sessions = max_sessions
-        self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, View, np.ndarray]] = OrderedDict()  # the latest last
+        self._kept: SessionCache[tuple[View, np.ndarray]] = SessionCache(max_sessions, clock)
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def earlier(self, session: str | None, view: View) -> np.ndarray:
         """`earlier_light` for a keyframe with this view, (H, W, 4): E and s; NO_LIGHT if none is valid."""
-        self._evict()
-        if session is None or session not in self._kept:
+        kept = self._kept.get(session)
+        if kept is None:
             return NO_LIGHT
-        _, before, light = self._kept[session]
+        before, light = kept
         if (before.choices, before.size) != (view.choices, view.size):
             return NO_LIGHT
         if before.shoulders is None or view.shoulders is None:
@@ -85,17 +78,7 @@ class SessionLights:
 
     def keep(self, session: str, view: View, light: np.ndarray) -> None:
         """light: (H, W, 3) float32, which `postprocess` applied to the garment."""
-        self._kept[session] = self._clock(), view, light
-        self._kept.move_to_end(session)
-        self._evict()
-
-    def _evict(self) -> None:
-        oldest = self._clock() - MAX_AGE_S
-        while self._kept:
-            at, *_ = next(iter(self._kept.values()))
-            if at >= oldest and len(self._kept) <= self._max_sessions:
-                return
-            self._kept.popitem(last=False)
+        self._kept.keep(session, (view, light))
 
 
 def motion(before: np.ndarray, now: np.ndarray) -> float:

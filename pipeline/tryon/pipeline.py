@@ -24,6 +24,7 @@ from pipeline.denoising.stepper import Cancelled, Stepper
 from pipeline.light.relighting import NO_LIGHT
 from pipeline.light.session_light import SessionLights, View
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.session_cache import SessionCache
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
 from pipeline.tryon.prompts import Prompts
@@ -41,7 +42,7 @@ class Limits:
     max_rows: rows of the UNet's largest batch.
     capture_interval: while there are keyframes, captures advance once in this many ticks.
     max_encoding: jobs in `encode` at the same time.
-    max_sessions: sessions whose last light is kept.
+    max_sessions: sessions whose last light and laying are kept.
     """
 
     max_rows: int
@@ -68,6 +69,7 @@ class Pipeline:
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
         self._lights = SessionLights(limits.max_sessions)
+        self._layings: SessionCache[tuple[str, str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, self._predict)
 
@@ -85,9 +87,11 @@ class Pipeline:
                 if client.cancelled():
                     raise Cancelled
                 began = time.perf_counter()
-                encoded = await self._encode(request, pictures, client.request_id)
+                earlier_laying = self._earlier_laying(request)
+                encoded = await self._encode(request, pictures, earlier_laying, client.request_id)
             encoded_at = time.perf_counter()
             report = json.loads(encoded["report"].as_numpy()[0])
+            self._keep_laying(request, report.pop("laying", None) or earlier_laying)
             report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": request.recipe.steps}
 
             if report["mode_reason"] is None:
@@ -110,13 +114,14 @@ class Pipeline:
             return {**encoded, **decoded, "report": _string(json.dumps(report))}
 
     async def _encode(
-        self, request: TryonRequest, pictures: Mapping[str, Any], request_id: str
+        self, request: TryonRequest, pictures: Mapping[str, Any], earlier_laying: str, request_id: str
     ) -> dict[str, Tensor]:
         inputs = {
             **pictures,
             "render_fit": _string(request.render_fit),
             "resolution": np.array(request.recipe.resolution, np.int32),
             "masked": self._masked,
+            "earlier_laying": _string(earlier_laying),
         }
         input_ids = {"input_ids": self._prompts.input_ids(request)}
         encoded, embedded = await asyncio.gather(
@@ -124,6 +129,15 @@ class Pipeline:
             self._models("text_encoder", input_ids, ["prompt_embeds"], request_id),
         )
         return encoded | embedded
+
+    def _earlier_laying(self, request: TryonRequest) -> str:
+        """How the session's last keyframe with this fabric was laid; empty if that is unknown."""
+        fabric, laying = self._layings.get(request.session) or (None, "")
+        return laying if fabric == request.fabric else ""
+
+    def _keep_laying(self, request: TryonRequest, laying: str) -> None:
+        if request.session is not None and laying:
+            self._layings.keep(request.session, (request.fabric, laying))
 
     async def _denoise(
         self, request: TryonRequest, encoded: Mapping[str, Tensor], client: Client

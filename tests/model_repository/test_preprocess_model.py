@@ -19,6 +19,7 @@ def inputs(**changed):
         "render_fit": "auto",
         "resolution": np.array([64, 64], np.int32),
         "masked": np.array([True]),
+        "earlier_laying": "",
         **changed,
     }
 

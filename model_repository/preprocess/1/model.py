@@ -23,6 +23,7 @@ def _prepare(inputs):
             "render_fit": inputs["render_fit"][0].decode(),
             "resolution": tuple(inputs["resolution"].tolist()),
             "masked": bool(inputs["masked"][0]),
+            "earlier_laying": inputs["earlier_laying"][0].decode(),
         }
     )
     return tensors | {"report": json.dumps(report)}

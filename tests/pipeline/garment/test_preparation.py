@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from tests.pipeline.garment.scenes import (
 )
 
 NO_POSE = np.zeros((33, 4), np.float32)
+TRIALS = Path(__file__).parents[2] / "data" / "trials"
 NO_MASK = np.zeros(1, np.uint8)
 
 
@@ -125,3 +129,61 @@ def test_a_render_that_shows_neither_jacket_nor_video_cannot_be_used(run, frame)
 def test_a_wrong_input_is_named(run, wrong, error, says):
     with pytest.raises(error, match=says):
         run(**wrong)
+
+
+def standing():
+    """A portrait of a person, the jacket on a landscape canvas, and the pose: the fits differ widely."""
+    marks = json.loads((TRIALS / "portrait_pose.json").read_text())["landmarks"]
+    points = [[mark[name] for name in ("x", "y", "z", "visibility")] for mark in marks]
+    canvas = cv2.imread(str(TRIALS / "portrait_canvas.png"), cv2.IMREAD_UNCHANGED)
+    return np.fromfile(TRIALS / "portrait.jpg", np.uint8), canvas, np.float32(points)
+
+
+@pytest.mark.parametrize("render_fit", ["auto", "body"])
+def test_a_lost_pose_moves_nothing(run, render_fit):
+    """A transparent canvas was squeezed to a third of its width for one keyframe."""
+    frame, canvas, body = standing()
+
+    def lay(pose, earlier):
+        return run(canvas, camera_frame=frame, pose=pose, render_fit=render_fit, earlier_laying=earlier)
+
+    tracked, first = lay(body, "")
+    lost, second = lay(NO_POSE, first["laying"])
+    lost_again, third = lay(NO_POSE, second["laying"])
+    assert first["alignment"]["fit"] != "stretch"
+    assert {report["alignment"]["fit"] for report in (second, third)} == {first["alignment"]["fit"]}
+    assert np.array_equal(lost["mask"], lost_again["mask"])
+    assert iou(lost["mask"] > 127, tracked["mask"] > 127) > 0.95
+
+
+def test_a_garment_that_was_corrected_stays_so(run):
+    shifted = np.roll(transparent_render(), 24, axis=1)
+    _, first = run(shifted, pose=landmarks())
+    _, second = run(shifted, earlier_laying=first["laying"])
+    assert "corrected" in first["alignment"]["fit"], "the scene needs a correction"
+    assert second["alignment"]["fit"] == first["alignment"]["fit"]
+
+
+def test_an_opaque_canvas_stays_on_the_body(run, frame):
+    canvas = opaque_render(frame, (960, 540))
+    tracked, first = run(canvas, pose=landmarks(), render_fit="body")
+    lost, second = run(canvas, render_fit="body", earlier_laying=first["laying"])
+    assert second["alignment"]["fit"] == "body"
+    assert iou(lost["mask"] > 127, tracked["mask"] > 127) > 0.9
+
+
+def test_another_size_another_fit_and_a_pose_forget_the_earlier_laying(run):
+    frame, canvas, body = standing()
+    _, first = run(canvas, camera_frame=frame, pose=body)
+    for changed in (
+        {"render": np.ascontiguousarray(canvas[::2, ::2]), "camera_frame": frame},
+        {"render": canvas},
+        {"render": canvas, "camera_frame": frame, "render_fit": "contain"},
+    ):
+        alone = run(**changed)[0]["mask"]
+        assert np.array_equal(run(**changed, earlier_laying=first["laying"])[0]["mask"], alone)
+
+
+def test_an_empty_canvas_has_no_laying(run):
+    _, report = run(np.zeros((90, 160, 4), np.uint8))
+    assert report["laying"] is None

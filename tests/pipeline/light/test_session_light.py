@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from pipeline.light.session_light import (
     JUMP,
-    MAX_AGE_S,
     NO_LIGHT,
     SLACK,
     SessionLights,
@@ -16,6 +15,7 @@ from pipeline.light.session_light import (
     moved,
     similarity,
 )
+from pipeline.session_cache import MAX_AGE_S
 
 SIZE = (1280, 720)
 

@@ -81,6 +81,7 @@ class Models:
         mask = np.zeros((48, 80), np.uint8)
         mask[10:40, 20:60] = 255
         report = {"mask_source": "alpha", "mode_reason": self.reason, "alignment": {"fit": "stretch"}}
+        report["laying"] = None if self.reason else f"laid {len(self.inputs_of('encode'))}"
         small = (1, 4, SIDE // 8, SIDE // 8)
         return outputs(
             composite=np.full((48, 80, 3), 9, np.uint8),

@@ -248,3 +248,35 @@ async def test_a_sessions_light_is_given_to_its_next_keyframe_only(start):
     assert [light.shape for light in others] == [(1, 1, 4)] * 3
     assert np.allclose(again[:, :, :3], 0.25)
     assert (again[:, :, 3] > 0).all()
+
+
+async def test_a_session_is_laid_as_it_last_was(start):
+    models = Models()
+    run = start(models)
+    answers = [
+        await run(session=session, fabric=fabric)
+        for session, fabric in (("a", "red"), ("b", "red"), (None, "red"), ("a", "red"), ("a", "silk"))
+    ]
+    asked = [inputs["earlier_laying"].tolist() for inputs in models.inputs_of("encode")]
+    assert asked == [[""], [""], [""], ["laid 1"], [""]]
+    assert all("laying" not in report_of(answer) for answer in answers), "it is the pipeline's own"
+
+
+async def test_a_keyframe_without_a_garment_keeps_the_laying(start):
+    models = Models()
+    run = start(models)
+    await run(session="a")
+    models.reason = "no_garment"
+    await run(session="a")
+    models.reason = None
+    await run(session="a")
+    asked = [inputs["earlier_laying"].tolist() for inputs in models.inputs_of("encode")]
+    assert asked == [[""], ["laid 1"], ["laid 1"]]
+
+
+async def test_a_captures_laying_is_not_kept(start):
+    models = Models()
+    run = start(models)
+    await run("capture", session="a")
+    await run(session="a")
+    assert [inputs["earlier_laying"].tolist() for inputs in models.inputs_of("encode")] == [[""], [""]]
