@@ -153,6 +153,8 @@ def _difference(path: Path, part: Part, weight: Tensor) -> Tensor:
 
 def _with_magnitude(path: Path, part: Part, changed: Tensor) -> Tensor:
     """m · (W + ΔW) / ‖W + ΔW‖, with the norm over each output, or over each input if m is so shaped."""
+    import torch
+
     rows, columns = changed.shape[:2]
     others = [1] * (changed.dim() - 2)
     if part.magnitude is not None and part.dora_scale is not None:
@@ -170,6 +172,7 @@ def _with_magnitude(path: Path, part: Part, changed: Tensor) -> Tensor:
             f"{tuple(magnitude.shape)}, and the weight has {tuple(changed.shape)}"
         )
     kept = 0 if per_row else 1
-    norm = changed.norm(dim=[dim for dim in range(changed.dim()) if dim != kept], keepdim=True)
+    over = [dim for dim in range(changed.dim()) if dim != kept]
+    norm = torch.linalg.vector_norm(changed, dim=over, keepdim=True)
     shape = [rows, 1, *others] if per_row else [1, columns, *others]
     return magnitude.reshape(shape) * changed / norm.clamp_min(1e-12)

@@ -113,11 +113,9 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _part(path: Path, stem: str, name: str, group: Mapping[str, Tensor], strength: Strength) -> Part:
-    for kind, other in (("down", "up"), ("up", "down")):
-        if kind in group and other not in group:
-            raise ExportError(f"{path} is broken: {stem} has a {kind} matrix but no {other} matrix")
-    if "down" not in group:
-        raise ExportError(f"{path} is broken: {stem} has {' and '.join(group)} but no matrices")
+    for kind in ("down", "up"):
+        if kind not in group:
+            raise ExportError(f"{path} is broken: {stem} has {' and '.join(group)}, but has no {kind} matrix")
     down, up = group["down"], group["up"]
     if down.dim() < 2 or up.dim() < 2 or up.flatten(1).shape[1] != down.shape[0]:
         raise ExportError(
