@@ -97,8 +97,8 @@ class Catalog:
     def add(self, details: FabricDetails, maps: Maps) -> Fabric:
         """Add an own fabric; its id comes from its name.
 
-        maps: role (`diffuse`, `normal`, `roughness_map`, `thumbnail`; optional `ao`, `height`, `orm`)
-            to (compressed bytes, media type).
+        maps: role (`diffuse`, `normal`, `roughness_map`, `thumbnail`; optional `ao`, `height`, `orm`,
+            `alpha`) to (compressed bytes, media type).
         Raises CatalogError: INVALID_INPUT for missing or unknown maps, READ_ONLY without an own folder,
         STORAGE.
         """

@@ -1,11 +1,11 @@
 """A fabric of the catalog, and what its owner may write about it."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
-Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail"]
+Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "alpha", "thumbnail"]
 MAX_TAG = 40  # characters
 # Text is stripped before it is checked. The published JSON schema cannot say that; with this pattern it
 # still refuses blank text.
@@ -16,7 +16,7 @@ Tag = Annotated[
 ]
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "ao", "height", "orm", "thumbnail")
+ROLES: tuple[Role, ...] = get_args(Role)
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 # Without these a client cannot show the fabric.
 REQUIRED_ROLES: tuple[Role, ...] = ("diffuse", "normal", "roughness_map", "thumbnail")
@@ -110,6 +110,11 @@ class Fabric(FabricDetails):
     @property
     def ormUrl(self) -> str | None:
         return self._url("orm")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def alphaUrl(self) -> str | None:
+        return self._url("alpha")
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -10,6 +10,7 @@ from fabric.repeat import Repeat
 OVERLAP = 1 / 8  # of the tile's side; the seam's path runs within it
 _SEARCH = 1 / 16  # of the side: how far the far border may be moved to match the near border
 _COARSE = 256
+_ROUND = 0.05  # of the ratio of the tile's sides: a deviation that the eye does not see as a stretched motif
 _NO_BANDS = 1.25  # photo pixels per tile pixel above which bilinear interpolation shows no bands
 
 
@@ -29,11 +30,17 @@ class Frame:
         """The rotation of the cloth in the photo, in degrees, clockwise positive."""
         return float(np.degrees(np.arctan2(self.across[1], self.across[0])))
 
+    @property
+    def aspect(self) -> float:
+        """The tile's width by its height on the cloth. Both are `size` pixels in a map."""
+        return float(np.linalg.norm(self.across) / np.linalg.norm(self.down))
+
 
 def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None]) -> Frame:
     """The largest tile of whole repeats that fits into `grey` (N, N) uint8 together with its overlap.
 
-    Along an axis without a repeat, the side's length is the one at which far and near border match best.
+    Its sides are as equal as whole repeats allow, since maps are square and would stretch the cloth. Along an
+    axis without a repeat, the side's length is the one at which far and near border match best.
     """
     side = len(grey)
     room = side / (1 + OVERLAP) * 0.995
@@ -41,10 +48,11 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
     turn = np.array([np.cos(angle), np.sin(angle)])
     # The rotated square must fit with its overlap: rotation enlarges its extent by |cos| + |sin|.
     length = room / (abs(turn[0]) + abs(turn[1]))
-    straight = (length * (1 - _SEARCH)) * turn, (length * (1 - _SEARCH)) * np.array([-turn[1], turn[0]])
+    axes = turn, np.array([-turn[1], turn[0]])
+    lengths = _lengths(repeats, length)
     sides = [
-        _whole(repeat, length) if repeat else fallback
-        for repeat, fallback in zip(repeats, straight, strict=True)
+        np.array(repeat.vector) * (wanted / repeat.period) if repeat else wanted * axis
+        for repeat, axis, wanted in zip(repeats, axes, lengths, strict=True)
     ]
     frame = _centred(side, *sides)
     margin = int(side * _SEARCH / 2)
@@ -86,9 +94,22 @@ def _rotation(repeats: tuple[Repeat | None, Repeat | None]) -> float:
     return float(sum(turn * weight for turn, weight in turns) / total) if turns else 0.0
 
 
-def _whole(repeat: Repeat, length: float) -> np.ndarray:
-    """The vector of as many repeats as fit into `length`."""
-    return np.array(repeat.vector) * max(1, int(length / repeat.period))
+def _lengths(repeats: tuple[Repeat | None, Repeat | None], longest: float) -> tuple[float, float]:
+    """Lengths of the tile's sides: whole repeats, as large and as equal as possible."""
+    free = longest * (1 - _SEARCH)
+    # All lengths that are possible for each side.
+    across, down = (
+        repeat.period * np.arange(1, max(1, int(longest / repeat.period)) + 1) if repeat else None
+        for repeat in repeats
+    )
+    if across is None or down is None:
+        x = free if across is None else float(across[-1])
+        y = free if down is None else float(down[-1])
+        return (min(x, y), y) if across is None else (x, min(x, y))
+    uneven = np.abs(np.log(np.divide.outer(across, down)))
+    score = np.log(np.multiply.outer(across, down)) - (uneven / _ROUND) ** 2
+    i, j = np.unravel_index(score.argmax(), score.shape)
+    return float(across[i]), float(down[j])
 
 
 def _centred(side: int, across: np.ndarray, down: np.ndarray) -> Frame:

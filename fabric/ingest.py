@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageCms
 
 from fabric.errors import FabricError, is_out_of_memory, out_of_memory
 from fabric.formats import Container, damaged, find_orientation, read_container
 
 MAX_PIXELS = 40_000_000
-MIN_SIDE = 64
-MAX_ASPECT = 20  # longer by shorter side; beyond it there is no usable square of cloth
+MIN_SIDE = 64  # a smaller photo is enlarged to it
+MAX_ASPECT = 20  # longer by shorter side; what is beyond it is cut off
 WHOLE_PIXELS = 12_500_000  # photos up to this size are reduced by the scan's own, better filters
 MAX_JPEG_BYTES = 400_000_000  # of coefficients and pixels together
-MAX_AVIF_BYTES = 380_000_000  # of the picture in its own colours and in RGB
+MAX_BOXED_BYTES = 380_000_000  # of an AVIF's or HEIC's picture in its own colours and in RGB
 
 _LIMIT = f"{MAX_PIXELS // 1_000_000} megapixels"
 _STRIP_PIXELS = 1 << 20
@@ -52,16 +53,16 @@ class _Picture:
 
 
 def decode(photo: bytes, side: int) -> np.ndarray:
-    """The photo upright, in sRGB, without transparency: (H, W, 3) uint8 RGB.
+    """The photo upright, in sRGB: (H, W, 3) uint8 RGB, or (H, W, 4) where some of it is transparent.
 
     A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 or 1/8 of its size (scaled DCT, as libjpeg
     offers) that keeps its shorter side at or above `side` pixels. Other formats are reduced by the same
     rule, after decoding and only above `WHOLE_PIXELS`. A photo of `MAX_PIXELS` needs
-    at most 400 MB.
+    at most 400 MB. One with less than `MIN_SIDE` pixels is enlarged, and of a strip longer than
+    `MAX_ASPECT` its middle is taken.
 
     Raises FabricError: IMAGE_DECODE for other formats and damaged files, TOO_LARGE above `MAX_PIXELS`
-    (by the header, before any pixel is decoded) and where memory does not suffice, INVALID_INPUT below
-    `MIN_SIDE` pixels or above `MAX_ASPECT`.
+    (by the header, before any pixel is decoded) and where memory does not suffice.
     """
     try:
         with warnings.catch_warnings():
@@ -69,7 +70,7 @@ def decode(photo: bytes, side: int) -> np.ndarray:
             picture = _open(read_container(photo), side)
             large = picture.width * picture.height > WHOLE_PIXELS
             factor = _power(min(picture.width, picture.height) / side) if large else 1
-            pixels, orientation = _rgb(picture, factor), picture.orientation
+            pixels, orientation = _usable(_rgb(picture, factor)), picture.orientation
             del picture  # before the turned copy is made
             return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
     except FabricError:
@@ -84,13 +85,11 @@ def _open(container: Container, side: int) -> _Picture:
     """Decode the pixels. Raises FabricError for sizes that are refused, and whatever decoders raise."""
     if container.size:
         return _open_webp(container, container.size)
+    if container.format == "HEIF":
+        return _open_heic(container)
     image = Image.open(io.BytesIO(container.data), formats=[container.format])
     _check_size(*image.size)
-    if container.memory * image.width * image.height > MAX_AVIF_BYTES:
-        limit = MAX_AVIF_BYTES / container.memory / 1e6
-        raise FabricError(
-            "TOO_LARGE", f"an AVIF with this depth and colours may have {limit:.0f} megapixels; send a JPEG"
-        )
+    _check_memory(container, *image.size)
     if image.format == "JPEG":
         shrink = max(min(image.size) / side, _affordable(image, container.scans))
         if shrink >= 2:
@@ -103,6 +102,22 @@ def _open(container: Container, side: int) -> _Picture:
         image.__dict__.pop("_decoder", None)  # it keeps the picture in its own colours
     width, height = image.size
     return _Picture(width, height, lambda top, end: image.crop((0, top, width, end)), profile, orientation)
+
+
+def _open_heic(container: Container) -> _Picture:
+    """By libheif, which also turns the picture upright, as the file's boxes say."""
+    file = pillow_heif.open_heif(io.BytesIO(container.data))
+    image = file[file.primary_index]
+    _check_size(*image.size)
+    _check_memory(container, *image.size)
+    data, (width, height), mode, stride = image.data, image.size, image.mode, image.stride
+
+    def rows(top: int, end: int) -> Image.Image:
+        strip = data[top * stride : end * stride]
+        return Image.frombuffer(mode, (width, end - top), strip, "raw", mode, stride, 1)
+
+    profile = image.info.get("icc_profile")
+    return _Picture(width, height, rows, profile if isinstance(profile, bytes) else None, 1)
 
 
 def _open_webp(container: Container, size: tuple[int, int]) -> _Picture:
@@ -137,16 +152,14 @@ def _check_size(width: int, height: int) -> None:
         raise FabricError(
             "TOO_LARGE", f"the photo has {width * height / 1e6:.0f} megapixels; send at most {_LIMIT}"
         )
-    if min(width, height) < MIN_SIDE:
-        raise FabricError(
-            "INVALID_INPUT", f"the photo is {width}×{height} pixels; send at least {MIN_SIDE} on each side"
-        )
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise FabricError(
-            "INVALID_INPUT",
-            f"the photo is {width}×{height} pixels, which is too narrow; its longer side may be at most "
-            f"{MAX_ASPECT} times the shorter",
-        )
+
+
+def _check_memory(container: Container, width: int, height: int) -> None:
+    if container.memory * width * height > MAX_BOXED_BYTES:
+        limit = MAX_BOXED_BYTES / container.memory / 1e6
+        name = "HEIC" if container.format == "HEIF" else container.format
+        message = f"{name} files with this depth and colours may have {limit:.0f} megapixels; send a JPEG"
+        raise FabricError("TOO_LARGE", message)
 
 
 def _power(ratio: float) -> int:
@@ -154,24 +167,45 @@ def _power(ratio: float) -> int:
     return 1 << max(0, int(ratio).bit_length() - 1)
 
 
+def _usable(pixels: np.ndarray) -> np.ndarray:
+    """The middle of a strip that is too long, and at least `MIN_SIDE` pixels on each side."""
+    height, width = pixels.shape[:2]
+    longest = MAX_ASPECT * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    pixels = pixels[top : top + longest, left : left + longest]
+    height, width = pixels.shape[:2]
+    factor = MIN_SIDE / min(height, width)
+    if factor <= 1:
+        return pixels
+    size = (round(width * factor), round(height * factor))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+
+
 def _rgb(picture: _Picture, factor: int) -> np.ndarray:
-    """The picture as opaque sRGB at 1/`factor` of its size, in uint8 from beginning to end."""
-    width, height = picture.width // factor, picture.height // factor
-    pixels = np.empty((height, width, 3), np.uint8)
+    """The picture as sRGB at 1/`factor` of its size, in uint8 from beginning to end."""
+    width, height = max(1, picture.width // factor), max(1, picture.height // factor)
+    bands = 4 if _is_transparent(picture.rows(0, 1)) else 3
+    pixels = np.empty((height, width, bands), np.uint8)
     to_srgb = _Colours(picture.profile)
     step = max(1, _STRIP_PIXELS // (picture.width * factor))
     for top in range(0, height, step):
         end = min(height, top + step)
-        strip = np.asarray(to_srgb(picture.rows(top * factor, end * factor)))[:, : width * factor]
+        strip = to_srgb(picture.rows(top * factor, end * factor))[:, : width * factor]
         if factor > 1:
             cv2.resize(strip, (width, end - top), dst=pixels[top:end], interpolation=cv2.INTER_AREA)
         else:
             pixels[top:end] = strip
+    if bands == 4 and pixels[..., 3].min() == 255:
+        return np.ascontiguousarray(pixels[..., :3])
     return pixels
 
 
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+
+
 class _Colours:
-    """Any mode of Pillow's to opaque sRGB.
+    """Any mode of Pillow's to sRGB, with its transparency if it has one: (H, W, 3 or 4) uint8.
 
     Phones write Display P3, whose numbers look dull when they are taken for sRGB.
     """
@@ -180,13 +214,16 @@ class _Colours:
         self._profile = profile
         self._transform: ImageCms.ImageCmsTransform | None = None
 
-    def __call__(self, image: Image.Image) -> Image.Image:
+    def __call__(self, image: Image.Image) -> np.ndarray:
         if image.mode.startswith("I;16"):  # Pillow would clip it at 255 instead of scaling it
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            image = image.convert("RGBA")
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image).convert("RGB")
+        if not _is_transparent(image):
+            return np.asarray(self._srgb(image))
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+        return np.dstack([np.asarray(self._srgb(image.convert("RGB"))), alpha])
+
+    def _srgb(self, image: Image.Image) -> Image.Image:
         if self._profile and image.mode in ("RGB", "L", "CMYK"):
             try:
                 self._transform = self._transform or ImageCms.buildTransform(

@@ -8,6 +8,10 @@ Estevez & Kulla, "Production Friendly Microfacet Sheen BRDF" (2017), as in KHR_m
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
+MAX_STRETCH = 0.01  # of the tile; nobody sees less
+
 
 @dataclass(frozen=True)
 class FabricClass:
@@ -51,15 +55,21 @@ FABRIC_CLASSES = MappingProxyType(
 
 
 def mesh_physical_material(
-    cloth: FabricClass, colour: tuple[float, float, float], roughness: float
+    cloth: FabricClass,
+    colour: tuple[float, float, float],
+    roughness: float,
+    aspect: float = 1.0,
+    opacity: np.ndarray | None = None,
 ) -> dict[str, object]:
     """The parameters of Three.js `MeshPhysicalMaterial` for this cloth.
 
     colour: its mean albedo, linear RGB from 0 to 1. roughness: the factor that multiplies the map.
-    `color` is left out, because it would multiply the diffuse map a second time.
+    aspect: the tile's width by its height on the cloth. opacity: the alpha map, uint8.
+    `color` is left out, because it would multiply the diffuse map a second time. `repeat` is that of the
+    textures, for which the tile's width is 1: a motif that is round on the cloth is round in the picture.
     """
     tint = [round(1 - cloth.sheen_tint * (1 - c), 4) for c in colour]
-    return {
+    material: dict[str, object] = {
         "roughness": round(roughness, 4),
         "metalness": 0.0,
         "normalScale": [1.0, 1.0],
@@ -69,3 +79,14 @@ def mesh_physical_material(
         "sheenRoughness": cloth.sheen_roughness,
         "sheenColor": tint,
     }
+    if abs(aspect - 1) > MAX_STRETCH:
+        material["repeat"] = [1.0, round(aspect, 4)]
+    if opacity is not None:
+        material |= {"transparent": True} if _is_veil(opacity) else {"alphaTest": 0.5}
+    return material
+
+
+def _is_veil(opacity: np.ndarray) -> bool:
+    """Whether one sees through the cloth itself, as through chiffon, and not only through its holes."""
+    half = np.count_nonzero((opacity > 30) & (opacity < 225))
+    return half > 0.5 * opacity.size

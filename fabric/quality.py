@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fabric.errors import FabricError
 from fabric.shrink import shrink
 
 MIN_CONTRAST = 0.004  # of sRGB's range; below it there is only sensor noise
+BLACK = 0.03  # of sRGB's range
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,26 @@ class PhotoQuality:
     clipped: float
     evenness: float
 
+    @property
+    def relief(self) -> float:
+        """The share of the relief that the photo tells: 0 if there is only noise, 1 if a weave is visible."""
+        return float(np.clip(self.contrast / MIN_CONTRAST - 1, 0, 1))
+
 
 def judge(photo: np.ndarray, grey: np.ndarray) -> PhotoQuality:
-    """Measure a photo (H, W, 3) uint8 RGB; `grey` is its luminance (H, W).
-
-    Raises FabricError INVALID_INPUT if it has no texture at all.
-    """
+    """Measure a photo (H, W, 3) uint8 RGB; `grey` is its luminance (H, W)."""
     small = shrink(grey, grey.shape[1] // 4, grey.shape[0] // 4)
     brightness = float(np.median(small)) / 255
     fine = _deviation(grey, cv2.GaussianBlur(grey, (5, 5), 0))
     coarse = cv2.GaussianBlur(small, (0, 0), 1.5)  # a sigma of 6 in the photo's pixels
     coarse = cv2.resize(coarse, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = _deviation(grey, coarse)
-    if contrast < MIN_CONTRAST:
-        if brightness < 0.03:
-            raise FabricError("INVALID_INPUT", "the photo is black; take it again with more light")
-        raise FabricError(
-            "INVALID_INPUT", "the photo is one flat colour; move closer, so that the weave is visible"
-        )
     detail = shrink(cv2.absdiff(grey, coarse), 6, 6).astype(np.float32)
     colour = cv2.cvtColor(shrink(photo, 6, 6), cv2.COLOR_RGB2LAB)
     chroma = colour[..., 1:].astype(np.float32).std(axis=(0, 1)).sum() / 20
-    spread = float(detail.std() / detail.mean())
+    spread = float(detail.std() / max(detail.mean(), 1.0))
     return PhotoQuality(
-        sharpness=min(1.0, fine / contrast),
+        sharpness=min(1.0, fine / max(contrast, 1e-6)),
         contrast=contrast,
         brightness=brightness,
         clipped=float(np.count_nonzero(grey >= 254) / grey.size),
@@ -78,16 +74,26 @@ def _step(one: np.ndarray, other: np.ndarray) -> float:
     return cv2.norm(one, other, cv2.NORM_L1) / one.size
 
 
-def advice(photo: PhotoQuality, flatness: float, repeats: list[int], scale: float) -> list[str]:
+def advice(
+    photo: PhotoQuality, flatness: float, repeats: list[int], scale: float, covered: bool = False
+) -> list[str]:
     """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
-    that has a repeat. scale: photo pixels per tile pixel.
+    that has a repeat. scale: photo pixels per tile pixel. covered: something lies on the cloth.
     """
     sentences = []
-    if photo.sharpness < 0.15:
+    if covered:
+        sentences.append(
+            "something lies on the cloth and was left out: take it away, so that all of the photo is cloth"
+        )
+    if photo.relief == 0 and photo.brightness < BLACK:
+        sentences.append("the photo is black: take it again with more light")
+    elif photo.relief == 0:
+        sentences.append("the photo is one flat colour: move closer, so that the weave is visible")
+    elif photo.sharpness < 0.15:
         sentences.append("the photo is blurred: hold the camera still, tap to focus, or move a little away")
-    if photo.brightness < 0.08:
+    if BLACK <= photo.brightness < 0.08 or (photo.relief > 0 and photo.brightness < BLACK):
         sentences.append("the photo is too dark: use more light")
     if photo.clipped > 0.05:
         sentences.append("parts of the photo are overexposed: lower the exposure, or avoid reflections")

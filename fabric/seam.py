@@ -14,9 +14,9 @@ _COARSE = 16  # pixels across the overlap when only tone is blended
 
 
 def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The tile (size, size, 3), and the mask of the pixels that touch a cut (size, size) bool.
+    """The tile (size, size, C), and the mask of the pixels that touch a cut (size, size) bool.
 
-    image: (size + b, size + b, 3) float32, whose last b rows and columns overlap the first b.
+    image: (size + b, size + b, C) float32, whose last b rows and columns overlap the first b.
     """
     overlap = len(image) - size
     strip, cut_x = _merge(image[:, :overlap], image[:, size:], closed=False)
@@ -25,7 +25,7 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
         for rows in (slice(overlap), slice(size, None))
     )
     band, cut_y = _merge(upper, lower, closed=True)
-    tile = np.empty((size, size, 3), np.float32)
+    tile = np.empty((size, size, image.shape[2]), np.float32)
     tile[:overlap] = cv2.transpose(band)
     tile[overlap:, :overlap] = strip[overlap:size]
     tile[overlap:, overlap:] = image[overlap:size, overlap:size]
@@ -42,7 +42,8 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
     A seamless tile may begin anywhere. But JPEG and mipmaps treat its border as an edge, and a border in the
     gap between two threads, where steps are largest, would show their errors most.
     """
-    code = np.sqrt(np.maximum(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), 0))  # roughly the perceived brightness
+    luminance = cv2.cvtColor(np.ascontiguousarray(tile[..., :3]), cv2.COLOR_RGB2GRAY)
+    code = np.sqrt(np.maximum(luminance, 0))  # roughly the perceived brightness
     begin = []
     for axis, (one, other) in enumerate(((code[1:], code[:-1]), (code[:, 1:], code[:, :-1]))):
         inside = cv2.absdiff(one, other).mean(axis=1 - axis)
@@ -81,10 +82,10 @@ def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:
 
 
 def _merge(left: np.ndarray, right: np.ndarray, closed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A strip (H, b, 3): `right` to the left of the cheapest cut, `left` to its right; and the cut (H, b)."""
-    height, overlap = left.shape[:2]
+    """A strip (H, b, C): `right` to the left of the cheapest cut, `left` to its right; and the cut (H, b)."""
+    height, overlap, bands = left.shape
     difference = left - right
-    cost = cv2.GaussianBlur(cv2.transform(difference * difference, np.ones((1, 3))), (0, 0), 1.0)
+    cost = cv2.GaussianBlur(cv2.transform(difference * difference, np.ones((1, bands))), (0, 0), 1.0)
     path = boundary_cut(cost, closed)
     columns = np.arange(overlap, dtype=np.float32)
     distance = columns - path[:, None].astype(np.float32) + 0.5  # positive to the right of the cut
@@ -98,7 +99,6 @@ def _merge(left: np.ndarray, right: np.ndarray, closed: bool) -> tuple[np.ndarra
     coarse = cv2.GaussianBlur(coarse, (0, 0), _COARSE / 8)
     tone = cv2.resize(coarse, (overlap, height), interpolation=cv2.INTER_LINEAR)
     ramp = np.linspace(0, 1, overlap, dtype=np.float32) - weight
-    merged = (
-        right + cv2.multiply(difference, cv2.merge([weight] * 3)) + cv2.multiply(tone, cv2.merge([ramp] * 3))
-    )
+    weights, ramps = cv2.merge([weight] * bands), cv2.merge([ramp] * bands)
+    merged = right + cv2.multiply(difference, weights) + cv2.multiply(tone, ramps)
     return merged, np.abs(distance) < 1

@@ -38,6 +38,7 @@ URL_FIELDS = {
     "ao": "aoUrl",
     "height": "heightUrl",
     "orm": "ormUrl",
+    "alpha": "alphaUrl",
     "thumbnail": "thumbnail",
 }
 MAX_DETAILS_BYTES = 2**16

@@ -1,0 +1,131 @@
+"""Where in a photo there is only cloth: beside a card, a tag or a hand that lies on it.
+
+The cloth is what most of the photo looks like, in colour and in texture. What is far from that is an object
+if there is only a little of it: a print's motifs are many, stripes run across the photo, and a shadow changes
+neither the colour nor the texture.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fabric.holes import surroundings
+from fabric.shrink import shrink
+
+PREVIEW = 512  # pixels of the longer side
+MAX_OBJECTS = 3
+MAX_COVERED = 0.6  # of the photo
+MIN_FREE = 0.2  # of the shorter side; a smaller piece of cloth shows too little of the weave
+_CELL = 8  # preview pixels
+_SMALLEST = 0.002  # of the photo
+_FAR = 4.0  # standard deviations of the cloth
+_FLOORS = np.array([4.0, 2.5, 2.5, 0.25], np.float32)  # of these deviations: L, a, b, log of the texture
+_EVEN = np.array([12.0, 8.0, 8.0, 1.0], np.float32)  # larger deviations are no single cloth
+_COLOUR, _TEXTURE = 7.0, 0.7  # a shadow differs by less
+
+
+@dataclass(frozen=True)
+class Region:
+    """The largest square of cloth, in pixels. covered: something lies on the rest of it."""
+
+    top: int
+    left: int
+    side: int
+    covered: bool = False
+
+    def of(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
+
+
+def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
+    """The square of a photo (H, W, 3) uint8 that shows only cloth; the middle of it if all of it does."""
+    height, width = colour.shape[:2]
+    whole = Region((height - min(height, width)) // 2, (width - min(height, width)) // 2, min(height, width))
+    cells = find_objects(colour)
+    covered = bool(cells.any())
+    blocked = cells.astype(np.uint8)
+    if alpha is not None:
+        blocked |= surroundings(shrink(alpha, blocked.shape[1], blocked.shape[0])).astype(np.uint8)
+    if not blocked.any():
+        return whole
+    free = cv2.erode(1 - blocked, np.ones((3, 3), np.uint8))  # an object's edge and its shadow
+    # The chessboard distance to what is blocked or outside is half the side of a square.
+    distance = cv2.distanceTransform(np.pad(free, 1), cv2.DIST_C, 3)[1:-1, 1:-1]
+    row, column = np.unravel_index(distance.argmax(), distance.shape)
+    reach = float(distance[row, column]) - 0.5
+    scale = width / blocked.shape[1], height / blocked.shape[0]
+    side = int(2 * reach * min(scale))
+    if side < MIN_FREE * min(height, width):
+        return Region(whole.top, whole.left, whole.side, covered)
+    top = int(np.clip((row + 0.5) * scale[1] - side / 2, 0, height - side))
+    left = int(np.clip((column + 0.5) * scale[0] - side / 2, 0, width - side))
+    return Region(top, left, side, covered)
+
+
+def find_objects(colour: np.ndarray) -> np.ndarray:
+    """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
+    features = _features(colour)
+    flat = features.reshape(-1, 4)
+    cloth = np.median(flat, axis=0)
+    spread = 1.4826 * np.median(np.abs(flat - cloth), axis=0)
+    nothing = np.zeros(features.shape[:2], bool)
+    if (spread > _EVEN).any():
+        return nothing
+    away = features - cloth
+    far = (np.abs(away) / np.maximum(spread, _FLOORS)).max(axis=2) > _FAR
+    mask = cv2.morphologyEx(far.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    objects = [
+        labels == number
+        for number in range(1, count)
+        if stats[number, cv2.CC_STAT_AREA] >= max(3, _SMALLEST * mask.size)
+    ]
+    found = np.logical_or.reduce([nothing, *objects])
+    if not objects or len(objects) > MAX_OBJECTS or found.mean() > MAX_COVERED:
+        return nothing
+    if not all(_is_object(np.median(away[one], axis=0), one) for one in objects):
+        return nothing
+    return found
+
+
+def is_card(colour: np.ndarray, corners: np.ndarray) -> bool:
+    """Whether a quadrilateral lies on the cloth instead of being it: smooth, and surrounded by texture."""
+    texture = _features(colour)[..., 3]
+    rows, columns = texture.shape
+    scale = np.array([columns, rows]) / colour.shape[1::-1]
+    mask = np.zeros(texture.shape, np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(corners * scale - 0.5).astype(np.int32), 1)
+    inside = cv2.erode(mask, np.ones((3, 3), np.uint8)) == 1
+    outside = cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0
+    if not inside.any() or not outside.any() or mask.mean() > 0.5:
+        return False
+    around = float(np.median(texture[outside]))
+    return around > np.log2(1 + 2.5) and around - float(np.median(texture[inside])) > 1.5
+
+
+def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
+    """away: its colour and texture relative to the cloth's."""
+    coloured, textured = float(np.hypot(away[1], away[2])), abs(float(away[3]))
+    lit = away[0] > 12  # brighter than the cloth: no shadow
+    across = cells[:, 0].any() and cells[:, -1].any()
+    down = cells[0].any() and cells[-1].any()
+    if across or down:  # a stripe has the cloth's texture
+        return textured > 2 * _TEXTURE
+    return bool(coloured > _COLOUR or textured > _TEXTURE or lit)
+
+
+def _features(colour: np.ndarray) -> np.ndarray:
+    """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
+    scale = min(1.0, PREVIEW / max(colour.shape[:2]))
+    height, width = (max(_CELL, round(side * scale)) for side in colour.shape[:2])
+    lab = cv2.cvtColor(shrink(colour, width, height).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    detail = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 4))
+    all_four = np.dstack([lab, detail])
+    cells = cv2.resize(
+        all_four, (max(1, width // _CELL), max(1, height // _CELL)), interpolation=cv2.INTER_AREA
+    )
+    cells = cv2.medianBlur(cells, 3) if min(cells.shape[:2]) >= 3 else cells
+    # Relative to the brightness: a shadow dims the detail, too.
+    cells[..., 3] = np.log2(1 + 50 * cells[..., 3] / np.maximum(cells[..., 0], 10))
+    return cells
