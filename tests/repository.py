@@ -4,7 +4,6 @@ python -m tests.repository      # brings it up to date and prints its path
 """
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -32,7 +31,6 @@ def prepared_repository() -> Path:
         subprocess.run(
             [sys.executable, "-m", "export", f"--repository={REPOSITORY}"],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=True,
         )
     return REPOSITORY

@@ -20,7 +20,7 @@ OF_OURS = {
     "pipeline": set(),
     "frontend_proxy": {"catalog", "fabric", "pipeline"},
     "serving": {"frontend_proxy", "pipeline"},
-    "training": {"pipeline"},
+    "training": {"pipeline", "serving"},
     "export": {"serving", "pipeline", "training"},
 }
 # Installed packages that each may import.
@@ -147,11 +147,18 @@ def parents(module):
     return {".".join(parts[:count]) for count in range(1, len(parts))}
 
 
-def test_only_one_module_of_the_export_needs_training():
-    for path in modules("export").values():
-        names = {name for name in imported(path) if name.startswith("training")}
-        assert not names or path.name == "overflow.py", path
-        assert all(name.startswith("training.lucy_tiny") for name in names)
+@pytest.mark.parametrize(
+    ("package", "of", "importer", "only"),
+    [
+        ("export", "training", "overflow.py", "training.lucy_tiny"),  # its scenes, to look for overflows
+        ("training", "serving", "__main__.py", "serving.command_line"),  # how a command ends
+    ],
+)
+def test_one_module_only_needs_another_package_for_one_thing_only(package, of, importer, only):
+    for path in modules(package).values():
+        names = {name for name in imported(path) if name.split(".")[0] == of}
+        assert not names or path.name == importer, path
+        assert all(name.startswith(only) for name in names)
 
 
 @pytest.mark.parametrize(
