@@ -3,7 +3,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3.11
+# Python 3.11, or 3.12 where that is missing.
+runs = $(if $(shell $(1) --version 2>/dev/null),$(1))
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(or $(call runs,python3.11),$(call runs,python3.12),python3.11)
+endif
 PYTHON312 ?= python3.12
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -51,10 +55,20 @@ $(shell rm -f $(VENV)/.installed)
 endif
 endif
 
+PYTHON_ADVICE := install Python 3.11 or 3.12 (Debian: python3.11, python3.11-venv and libpython3.11; elsewhere \
+    PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.11), and name it: make setup PYTHON=python3.11
+check_python = version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+    case "$$version" in \
+        3.11|3.12) ;; \
+        "") echo "$(PYTHON) does not run on this machine: $(PYTHON_ADVICE)" >&2; exit 1;; \
+        *) echo "$(PYTHON) is Python $$version, and the packages are locked for 3.11 and 3.12: $(PYTHON_ADVICE)" >&2; exit 1;; \
+    esac
+
 setup: path $(VENV)/.installed ## Make .venv with the packages of requirements.lock
 
 $(VENV)/.installed: requirements.lock requirements-torch.lock requirements-assets.lock pyproject.toml | path
-	@$(USABLE) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(USABLE) 2>/dev/null || { $(check_python) && \
+	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 2 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-assets.lock --editable .

@@ -1,8 +1,11 @@
 """`make setup` with a stand-in for Python: broken environments are made again, unusable folders refused."""
 
 import itertools
+import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,11 @@ from serving.paths import path_fault
 from tests.import_closure import find
 
 ROOT = Path(__file__).resolve().parents[2]
+EXPORT_VARIABLES = ("CHECKPOINT", "PROFILE", "PRECISION", "LORAS", "REFIT", "WORKSPACE_GB", "ENGINES")
 # Makes a "virtual environment" whose Python does what the file `behaviour` says, and logs its arguments.
 PYTHON = """#!/bin/sh
+if [ "$1" = --version ]; then echo "Python 3"; exit; fi
+if [ "$1" = -c ]; then cat version 2>/dev/null || echo 3.11; exit; fi
 echo "made $*" >> log
 for folder; do :; done
 rm -rf "$folder" && mkdir -p "$folder/bin"
@@ -21,6 +27,7 @@ cat > "$folder/bin/python" <<'END'
 case "$*" in
     *"import os, pip"*) exec test -e usable ;;
     *"pip install"*) echo "pip" >> log; touch usable; exec test ! -e no-network ;;
+    "-m export"* | "-m serving"* | "-m tests"*) for argument; do echo "[$argument]" >> ran; done ;;
 esac
 END
 chmod +x "$folder/bin/python"
@@ -38,9 +45,22 @@ def checkout(tmp_path):
     return folder
 
 
-def make(folder, *arguments):
+def make(folder, *arguments, **environment):
     command = ["make", "PYTHON=./python", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    inherited = {name: value for name, value in os.environ.items() if name not in EXPORT_VARIABLES}
+    return subprocess.run(
+        command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def ran(folder, *arguments, **environment):
+    """The arguments of every command that a target runs, but for those of the set-up."""
+    done = make(folder, *arguments, **environment)
+    assert done.returncode == 0, done.stderr
+    path = folder / "ran"
+    lines = [line[1:-1] for line in path.read_text().splitlines()]
+    path.unlink()
+    return lines
 
 
 def log(folder):
@@ -93,6 +113,89 @@ def test_a_failed_installation_leaves_no_stamp(checkout):
     (checkout / "no-network").unlink()
     assert make(checkout, "setup").returncode == 0
     assert (checkout / ".venv" / ".installed").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("3.13", "is Python 3.13"), ("3.10", "is Python 3.10"), ("", "not run")]
+)
+def test_another_python_is_refused_in_one_sentence_with_the_way_out(checkout, version, said):
+    (checkout / "version").write_text(version)
+    done = make(checkout, "setup")
+    assert done.returncode != 0
+    sentence, *rest = done.stderr.splitlines()
+    assert said in sentence
+    assert "make setup PYTHON=python3.11" in sentence
+    assert all(line.startswith("make:") for line in rest)
+    assert log(checkout) == []
+
+
+def test_python_3_12_serves_where_3_11_is_missing(checkout, tmp_path):
+    (checkout / "version").write_text("3.12")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("awk", "bash", "cat", "chmod", "echo", "mkdir", "rm", "sh", "test", "touch", "tr"):
+        (programs / name).symlink_to(shutil.which(name))
+    (checkout / "python").rename(programs / "python3.12")
+    done = subprocess.run(
+        [shutil.which("make"), "setup"],
+        cwd=checkout,
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert log(checkout) == MADE
+
+
+def test_serve_and_demo_keep_the_last_export_unless_they_are_told_otherwise(checkout):
+    assert ran(checkout, "serve") == [
+        "-m", "export.refresh", "-m", "serving.doctor", "-m", "serving",
+    ]  # fmt: skip
+    assert ran(checkout, "serve", "PROFILE=gpu", LORAS="a b.safetensors:1", PRECISION="")[:4] == [
+        "-m", "export.refresh", "--profile=gpu", "--loras=a b.safetensors:1",
+    ]  # fmt: skip
+    assert ran(checkout, "demo")[:3] == ["-m", "export.refresh", "--only-missing"]
+    assert "--loras=" in ran(checkout, "serve", "LORAS=")
+
+
+@pytest.mark.parametrize(
+    "target", ["test", "bench", "bench-quick", "bench-hostile", "perf", "eval-tiny", "bench-picture"]
+)
+def test_tests_and_benchmarks_export_into_a_repository_of_their_own(checkout, target):
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    shown = make(checkout, "--dry-run", target, "CHECKPOINT=mine").stdout
+    assert "tests.repository" in shown
+    assert "-m export" not in shown
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/tmp/my ckpt", "it's", "a&b;c", "a$HOME`id`", 'say "x"', "add detail (v1.5), x", "style:v2", "#1", "ü"],
+)
+def test_blanks_and_signs_in_paths_reach_the_export_as_they_were_typed(checkout, path):
+    given = ran(checkout, "export", f"CHECKPOINT={path}", f"LORAS={path}:0.8")
+    assert given == ["-m", "export", "--profile=cpu", f"--loras={path}:0.8", "--", path]
+    assert f"--checkpoint={path}" in ran(checkout, "serve", CHECKPOINT=path)
+
+
+def test_ctrl_c_is_one_line(checkout):
+    make(checkout, "setup")
+    (checkout / ".venv" / "bin" / "python").write_text(
+        "#!/bin/bash\ncase \"$*\" in *'import os, pip'*) exit 0;; esac\n"
+        "trap 'echo export: stopped >&2; exit 130' INT\ntouch started\nwhile :; do sleep 0.1; done\n"
+    )
+    process = subprocess.Popen(
+        ["make", "PYTHON=./python", "export"],
+        cwd=checkout,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (checkout / "started").exists():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=20)[1].splitlines() == ["export: stopped"]
+    assert process.returncode == -signal.SIGINT, "a shell shows this as status 130"
 
 
 @pytest.mark.parametrize("character", " ()[]'\"$;&|ü")
