@@ -27,7 +27,7 @@ _CAPTURE = operation(
         ),
     ),
     body={JSON: {"schema": reference(Capture)}, FORM: form(Capture, "user_image", "jacket_render")},
-    errors=(400, 401, 408, 409, 413, 422, 429, 502, 503, 504, 507),
+    errors=(400, 401, 408, 409, 413, 415, 422, 429, 502, 503, 504, 507),
     answers={
         "200": {
             "description": "The result; with `Accept: text/event-stream` the events `progress` and then "

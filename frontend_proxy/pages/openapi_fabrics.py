@@ -41,7 +41,7 @@ PATHS: Json = {
                 JSON: {"schema": reference(ScanRequest)},
                 FORM: form(ScanRequest, "image"),
             },
-            errors=(400, 401, 408, 413, 429, 503, 507),
+            errors=(400, 401, 408, 413, 415, 429, 503, 507),
         )
     },
     "/api/fabric/catalog": {
@@ -65,7 +65,7 @@ PATHS: Json = {
             "Replace the details of a fabric; its id and textures stay",
             FabricAnswer,
             body=content(FabricDetails),
-            errors=(400, 401, 403, 404, 413, 429, 503, 507),
+            errors=(400, 401, 403, 404, 413, 415, 429, 503, 507),
         ),
         "delete": operation(
             "fabrics", "Delete a saved fabric", FabricDeleted, errors=(401, 403, 404, 429, 503, 507)

@@ -19,6 +19,8 @@ from frontend_proxy.errors import (
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import CAPTURE, FRAME, PNG, RENDER, Serve, encoded, until
 
+IMAGES = {"user_image": FRAME, "jacket_render": RENDER}
+
 
 @pytest.mark.parametrize("path", ["/virtual-tryon", "/api/virtual-tryon"])
 async def test_a_capture_returns_the_model_s_image(
@@ -117,6 +119,55 @@ async def test_disconnecting_cancels_the_job(serve: Serve, server: FakeServer) -
 
 
 # Forms, samples, formats
+
+
+OPTIONAL = (
+    *("pose", "fabric_id", "render_fit", "seed", "steps", "strength", "guidance_scale", "num_samples"),
+    *("output_format", "webhook_url"),
+)
+
+
+@pytest.mark.parametrize("text", ["null", "undefined", "", "None"])
+async def test_a_form_s_words_for_nothing_are_fields_left_out(client: httpx.AsyncClient, text: str) -> None:
+    """The first click on "Try it out" of Swagger UI was refused: `seed: Input should be a valid integer`."""
+    files = {name: base64.b64decode(uri.partition(",")[2]) for name, uri in IMAGES.items()}
+    response = await client.post("/virtual-tryon", files=files, data=dict.fromkeys(OPTIONAL, text))
+    assert response.status_code == 200, response.text
+    assert response.json()["result_image"].startswith(PNG)
+
+
+async def test_json_s_nulls_are_fields_left_out(client: httpx.AsyncClient) -> None:
+    response = await client.post("/virtual-tryon", json=IMAGES | dict.fromkeys(OPTIONAL))
+    assert response.status_code == 200, response.text
+
+
+async def test_a_form_s_image_may_be_a_large_data_uri(client: httpx.AsyncClient, server: FakeServer) -> None:
+    """As large as in JSON; a text field of a form ended at 1 MiB."""
+    padded = base64.b64decode(encoded("RGB", "JPEG")) + bytes(2 * 2**20)
+    uri = "data:image/jpeg;base64," + base64.b64encode(padded).decode()
+    for sent in (
+        {"files": {"user_image": (None, uri), "jacket_render": (None, RENDER)}},
+        {"data": {"user_image": uri, "jacket_render": RENDER}},  # URL-encoded
+    ):
+        response = await client.post("/virtual-tryon", **sent)  # type: ignore[arg-type]
+        assert response.status_code == 200, response.text
+        assert server.finished.pop().camera_frame == padded
+
+
+async def test_a_form_s_image_has_the_limit_of_json(client: httpx.AsyncClient) -> None:
+    uri = base64.b64encode(b"\xff\xd8" + bytes(10 * 2**20)).decode()
+    response = await client.post(
+        "/virtual-tryon", files={"user_image": (None, uri), "jacket_render": (None, RENDER)}
+    )
+    assert (response.status_code, response.json()["code"]) == (413, "IMAGE_DECODE")
+
+
+async def test_an_address_in_place_of_an_image_is_named(client: httpx.AsyncClient) -> None:
+    response = await client.post(
+        "/virtual-tryon", json={**CAPTURE, "user_image": "blob:https://shop.example/1"}
+    )
+    assert (response.status_code, response.json()["code"]) == (400, "INVALID_INPUT")
+    assert response.json()["detail"].startswith("user_image: this is a blob: address")
 
 
 async def test_a_form_equals_json(client: httpx.AsyncClient, server: FakeServer) -> None:
