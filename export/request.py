@@ -13,7 +13,7 @@ DEFAULT_CHECKPOINT = "./export/checkpoints/lucy-tiny"  # in this checkout
 def record(args: Namespace, loras: list[Lora]) -> dict[str, Any]:
     """The command line of `python -m export` as the manifest keeps it, from any working directory."""
     return {
-        "checkpoint": _lasting(args.checkpoint) if Path(args.checkpoint).is_dir() else args.checkpoint,
+        "checkpoint": _lasting(args.checkpoint) if Path(args.checkpoint).exists() else args.checkpoint,
         "profile": args.profile,
         "precision": args.precision,
         "loras": [[_lasting(lora.path), lora.weight] for lora in loras],
@@ -29,7 +29,7 @@ def recorded(manifest: dict[str, Any]) -> dict[str, Any]:
         return dict(manifest["request"])
     name = manifest["checkpoint"]["name"]
     return {
-        "checkpoint": _lasting(name) if (ROOT / name).is_dir() else name,
+        "checkpoint": _lasting(name) if (ROOT / name).exists() else name,
         "profile": manifest["profile"],
         "precision": manifest.get("precision"),
         "loras": [[it["path"], it["weight"]] for it in manifest.get("loras", [])],

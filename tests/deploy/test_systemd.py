@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from frontend_proxy.settings import Settings
+from tests.repository import prepared_repository
 from tests.stack import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +138,7 @@ def under_systemd(folder):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(address))
         process = subprocess.Popen(
-            [sys.executable, "deploy/systemd/triton_service.py", "--repository", "model_repository",
+            [sys.executable, "deploy/systemd/triton_service.py", "--repository", prepared_repository(),
              "--profile", "cpu", "--build", folder / "build",
              "--grpc-port", str(grpc_port), "--metrics-port", str(metrics_port)],
             cwd=ROOT,

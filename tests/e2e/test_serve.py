@@ -17,6 +17,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from serving.__main__ import main
+from tests.repository import prepared_repository
 from tests.stack import DIRECT, free_ports, running_stack
 
 PIXEL = (
@@ -36,6 +37,8 @@ def own_stack(tmp_path):
 def run_to_its_end(folder, port, *options):
     """Run the command on free ports, for stacks that cannot start."""
     grpc_port, metrics_port = free_ports(2)
+    if not options:
+        options = (f"--repository={prepared_repository()}",)
     return subprocess.run(
         [sys.executable, "-m", "serving", f"--build={folder}", f"--triton-grpc-port={grpc_port}",
          f"--triton-metrics-port={metrics_port}", *options],
@@ -74,18 +77,22 @@ def shared_memory(stack):
     return list(Path("/dev/shm").glob(f"lucy-{stack.triton_grpc.rpartition(':')[2]}-*"))
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop):
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop, status):
     processes = descendants(own_stack.process.pid)
     assert len(processes) > 8, "Triton, a Python process for each model, the proxy and its worker"
     assert shared_memory(own_stack)
     own_stack.process.send_signal(stop)
-    assert own_stack.process.wait(30) == 0
+    time.sleep(0.1)
+    own_stack.process.send_signal(stop)  # an impatient second time, which must not interrupt the end
+    assert own_stack.process.wait(30) == status
     assert all_gone(processes)
     assert not shared_memory(own_stack)
     log = own_stack.log.read_text()
-    for line in ("tryon         ready", "Ready: http://", "Stopped."):
+    serving = "Serving lucy-tiny (profile cpu, fp32), exported from ./export/checkpoints/lucy-tiny at "
+    for line in (serving, "tryon         ready", "Ready: http://", "Stopped."):
         assert line in log
+    assert "Traceback" not in log
 
 
 def test_a_triton_that_dies_is_started_again_and_meanwhile_the_proxy_answers_503(own_stack):
@@ -194,7 +201,7 @@ def test_without_an_export_the_error_names_the_command_to_run(tmp_path, capsys):
 
 def test_an_export_of_another_profile_is_not_served(tmp_path, capsys):
     (tmp_path / "manifest.json").write_text('{"profile": "gpu"}')
-    assert main(["--repository", str(tmp_path)]) == 1
+    assert main(["--repository", str(tmp_path), "--profile", "cpu"]) == 1
     assert "make export PROFILE=cpu" in capsys.readouterr().err
 
 
@@ -205,13 +212,23 @@ def test_numpy_2_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     assert "empty tensors" in capsys.readouterr().err
 
 
-def test_a_model_that_does_not_load_ends_the_stack_with_the_end_of_tritons_log(tmp_path):
+@pytest.mark.parametrize(
+    ("config", "model", "cause"),
+    [
+        ("", "raise ImportError('broken on purpose')", "ImportError: broken on purpose (at "),
+        ("", "import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        (" wrong_field: 3", "", 'no field named "wrong_field"'),
+    ],
+)
+def test_a_triton_that_does_not_start_is_explained_by_its_first_error(tmp_path, config, model, cause):
     (tmp_path / "models" / "tryon" / "1").mkdir(parents=True)
-    (tmp_path / "models" / "tryon" / "config.pbtxt").write_text('name: "tryon" backend: "python"')
-    (tmp_path / "models" / "tryon" / "1" / "model.py").write_text("raise ImportError('broken on purpose')")
+    (tmp_path / "models" / "tryon" / "config.pbtxt").write_text(f'name: "tryon" backend: "python"{config}')
+    (tmp_path / "models" / "tryon" / "1" / "model.py").write_text(model)
     (tmp_path / "models" / "manifest.json").write_text('{"profile": "cpu"}')
     (port,) = free_ports(1)
     ended = run_to_its_end(tmp_path, port, f"--repository={tmp_path / 'models'}")
     assert ended.returncode == 1
-    assert "Triton ended with status" in ended.stderr
-    assert "before it was ready" in ended.stderr
+    (line,) = (line for line in ended.stderr.splitlines() if line.startswith("serve: "))
+    assert line.startswith("serve: Triton did not start: ")
+    assert cause in line
+    assert line.endswith(f"(log: {tmp_path}/logs/triton.log)")
