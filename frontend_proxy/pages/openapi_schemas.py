@@ -54,6 +54,7 @@ class Index(BaseModel):
     endpoints: dict[str, str]
 
 
+_EMPTY = ""  # in a form, the text of a field that is left out
 REQUESTS = (Capture, ScanRequest, FabricDetails)
 ANSWERS = (
     *(
@@ -98,8 +99,12 @@ def with_forms(found: Json, *models: type[BaseModel]) -> Json:
 
 def _without_null(field: Json) -> Json:
     found = {name: value for name, value in field.items() if (name, value) != ("default", None)}
+    if len(found) < len(field):
+        found["example"] = _EMPTY  # pages fill in a made-up value otherwise
     if "anyOf" in found:
         found["anyOf"] = [kind for kind in found["anyOf"] if kind != {"type": "null"}]
+        if found["anyOf"][0].get("type") == "array":
+            found["example"] = "[]"
     if "enum" in found:
         found["enum"] = [value for value in found["enum"] if value is not None]
     return found
