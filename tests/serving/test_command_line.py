@@ -1,5 +1,6 @@
 """Ctrl-C and closed pipes end our commands without a traceback."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def start(*arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
     )
 
 
