@@ -9,6 +9,8 @@ only the shape.
 import cv2
 import numpy as np
 
+from fabric.pigment import without_print
+
 # Octaves of relief; the finest spans σ 0.45 to 1 pixels at a size of 1024. More weight on the coarse
 # octaves moves the normals away from the measured ones of fabric_weave and felt.
 BANDS = 5
@@ -26,6 +28,7 @@ def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
     gets less. strength scales it; 0 is flat.
     """
     luminance = np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
+    luminance = without_print(linear, luminance)
     scale = len(linear) / 1024
     finest = _blur(luminance, _FINEST * scale)
     contrast = float(cv2.meanStdDev(finest)[1][0, 0])
