@@ -10,8 +10,9 @@ from typing import Any
 
 from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
+from frontend_proxy.image_headers import InvalidHeader, read_image_header
 from frontend_proxy.jobs import Job
-from frontend_proxy.pose import pose_tensor, pose_warning
+from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn
 from frontend_proxy.settings import Settings
@@ -51,7 +52,11 @@ class JobFactory:
             seed=seed,
             mask=keyframe.mask,
             session=f"{connection}/{keyframe.session_id}/{keyframe.fabric_id}",
-            **await self._options(keyframe, STEPS.get(keyframe.quality, self._settings.fast_inference_steps)),
+            **await self._options(
+                keyframe,
+                keyframe.camera_frame,
+                STEPS.get(keyframe.quality, self._settings.fast_inference_steps),
+            ),
         )
 
     async def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
@@ -62,18 +67,18 @@ class JobFactory:
             jacket_render=capture.jacket_render,
             output_format=capture.output_format,
             seed=random_seed() if capture.seed is None else capture.seed,
-            **await self._options(capture, self._settings.quality_inference_steps),
+            **await self._options(capture, capture.user_image, self._settings.quality_inference_steps),
             preview_interval=preview_interval,
         )
 
-    async def _options(self, request: TryOn, default_steps: int | None) -> dict[str, Any]:
+    async def _options(self, request: TryOn, frame: bytes, default_steps: int | None) -> dict[str, Any]:
         if request.steps is not None and request.steps > self._settings.max_steps:
             raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {request.steps}")
-        points = request.pose.points() if request.pose else None
+        pose, detail = read_pose(request.pose, lambda: _size(frame))
         return {
             "request_id": current_request_id(),
-            "pose": pose_tensor(points),
-            "detail": pose_warning(points),
+            "pose": pose,
+            "detail": detail,
             "fabric": await self._name(request.fabric_id) if request.fabric_id else None,
             "render_fit": request.render_fit,
             "steps": request.steps or default_steps,
@@ -99,6 +104,15 @@ def samples(job: Job, count: int) -> list[Job]:
         for number in range(1, count)
     )
     return [job, *more]
+
+
+def _size(frame: bytes) -> tuple[int, int] | None:
+    """(width, height) of a compressed image; None if its header does not tell it."""
+    try:
+        header = read_image_header(frame)
+    except InvalidHeader:
+        return None
+    return header.width, header.height
 
 
 def random_seed() -> int:

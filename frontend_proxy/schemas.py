@@ -1,7 +1,7 @@
 """The wire contract as pydantic models: what clients may send, and what they get.
 
 Unknown fields are ignored, so that newer clients work. Everything that existing clients send is accepted:
-null poses and landmarks, NaN, images with or without the `data:` prefix, unknown fabric ids.
+poses of any shape, NaN, images with or without the `data:` prefix, unknown fabric ids.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +12,7 @@ from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES
 from frontend_proxy.errors import ErrorBody, InvalidInput
 from frontend_proxy.field_types import (
+    AnyPose,
     Echoed,
     FromJson,
     Id,
@@ -25,33 +26,12 @@ from frontend_proxy.parsing import parse_json
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
 
 
-class Landmark(BaseModel):
-    """A MediaPipe Pose landmark. JavaScript sends NaN as null."""
-
-    x: float | None = None
-    y: float | None = None
-    z: float | None = 0.0
-    visibility: float | None = 1.0
-
-
-class Pose(BaseModel):
-    """`rotation` and `shoulderWidth` are ignored: clients disagree about their units."""
-
-    landmarks: list[Landmark | None] | None = None
-
-    def points(self) -> list[tuple[float | None, ...]] | None:
-        """(x, y, z, visibility) of each landmark; None when tracking is lost."""
-        if self.landmarks is None:
-            return None
-        return [(p.x, p.y, p.z, p.visibility) if p else (None,) * 4 for p in self.landmarks]
-
-
 class TryOn(BaseModel):
     """The fields that keyframes and captures share."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
-    pose: Pose | None = None
+    pose: AnyPose = None
     fabric_id: Id | None = None
     render_fit: Literal["auto", "stretch", "contain", "cover", "body"] | None = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
@@ -82,7 +62,6 @@ class Capture(TryOn):
     The samples' seeds count up from `seed`. `webhook_url` is notified when an asynchronous capture ends.
     """
 
-    pose: Annotated[Pose | None, FromJson] = None
     user_image: ImageBytes
     jacket_render: ImageBytes
     num_samples: int = Field(1, ge=1, le=4)
@@ -108,7 +87,11 @@ class ScanRequest(BaseModel):
 
 
 class ScanResult(BaseModel):
-    """The answer to a scan. The URLs are data URIs, or catalog URLs if the scan was saved."""
+    """The answer to a scan. The URLs are data URIs, or catalog URLs if the scan was saved.
+
+    alphaUrl: opacity, only of cloth with holes. tile_aspect: the tile's width by its height on the cloth.
+    detail: how to get a better result.
+    """
 
     success: Literal[True] = True
     fabric_id: str
@@ -119,11 +102,14 @@ class ScanResult(BaseModel):
     aoUrl: str
     heightUrl: str
     ormUrl: str
+    alphaUrl: str | None = None
     thumbnail: str
     roughness: float
     metalness: float
+    tile_aspect: float
     material: dict[str, Any]
     quality: dict[str, Any]
+    detail: str | None = None
 
 
 class Report(BaseModel):
@@ -241,10 +227,16 @@ def parse_object(text: str | bytes | bytearray) -> dict[str, Any]:
     return value
 
 
+def _has_default(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and not field.is_required() and field.default is not None
+
+
 def validate(model: type[Model], fields: dict[str, Any]) -> Model:
-    """Raises InvalidInput that names the first three wrong fields and says what is wrong with them."""
+    """Null means the default. Raises InvalidInput that names the first three wrong fields and says why."""
+    kept = {name: it for name, it in fields.items() if it is not None or not _has_default(model, name)}
     try:
-        return model.model_validate(fields)
+        return model.model_validate(kept)
     except ValidationError as error:
         wrong = [
             f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"

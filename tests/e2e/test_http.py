@@ -110,7 +110,7 @@ def test_strength_changes_the_picture(client):
     [
         ({"user_image": None}, 400, "INVALID_INPUT"),
         ({"user_image": base64.b64encode(b"no image").decode()}, 400, "IMAGE_DECODE"),
-        ({"pose": {"landmarks": "lost"}}, 400, "INVALID_INPUT"),
+        ({"steps": 0}, 400, "INVALID_INPUT"),
     ],
 )
 def test_bad_input_is_refused(client, fields, status, code):

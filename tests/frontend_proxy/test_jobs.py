@@ -39,7 +39,11 @@ async def test_the_model_s_own_detail_is_kept_if_the_job_has_none() -> None:
     [
         ([GOOD] * 33, True, None),
         ([WITHOUT_X] * 33, False, "landmarks.0: x); the picture was made without a pose"),
-        ([GOOD, WITHOUT_X] * 16, True, "16 of 32 landmarks lack a finite number (landmarks.1: x); these"),
+        (
+            [*[GOOD, WITHOUT_X] * 16, GOOD],
+            True,
+            "16 of 33 landmarks lack a finite number (landmarks.1: x); these",
+        ),
         (None, False, None),
     ],
     ids=["good", "none", "some", "lost"],

@@ -1,6 +1,5 @@
 import contextlib
 import json
-import math
 
 import pytest
 from hypothesis import given
@@ -32,20 +31,9 @@ def keyframe(**fields: object) -> Keyframe:
     return validate(Keyframe, {"camera_frame": "Zm9v", **fields})
 
 
-@pytest.mark.parametrize("pose", [None, {}, {"landmarks": None}, {"landmarks": [], "rotation": None}])
-def test_lost_tracking_in_each_of_its_shapes(pose: object) -> None:
-    parsed = keyframe(pose=pose).pose
-    assert not (parsed and parsed.points())
-
-
-def test_landmarks_with_gaps() -> None:
-    """JavaScript sends NaN as null, Python as NaN; some trackers leave visibility out."""
-    message = parse_object('{"landmarks": [{"x": 1, "y": null, "z": 0}, null, {"x": NaN, "y": 0.5}]}')
-    first, second, third = keyframe(pose=message).pose.points()
-    assert first == (1.0, None, 0.0, 1.0)
-    assert second == (None, None, None, None)
-    assert math.isnan(third[0])
-    assert third[1:] == (0.5, 0.0, 1.0)
+@pytest.mark.parametrize("pose", [None, {"landmarks": None}, [[0.5, 0.3]], "standing", False, 3])
+def test_a_pose_of_any_shape_is_accepted(pose: object) -> None:
+    assert keyframe(pose=pose).pose == pose
 
 
 def test_images_with_and_without_prefix() -> None:
@@ -70,8 +58,6 @@ def test_unknown_fields_and_fabrics_are_accepted() -> None:
         ({"camera_frame": None}, "camera_frame"),
         ({"camera_frame": "?"}, "camera_frame"),
         ({"camera_frame": 5}, "camera_frame"),
-        ({"pose": "standing"}, "pose"),
-        ({"pose": {"landmarks": [{"x": "left"}]}}, "pose.landmarks.0.x"),
         ({"seed": -1}, "seed"),
         ({"steps": 0}, "steps"),
         ({"strength": 1.5}, "strength"),
@@ -85,9 +71,8 @@ def test_an_error_names_the_field(fields: dict[str, object], named: str) -> None
 
 
 def test_a_long_list_of_errors_is_cut() -> None:
-    with pytest.raises(InvalidInput, match=r"\(and 197 more\)") as raised:
-        keyframe(pose={"landmarks": ["?"] * 200})
-    assert len(str(raised.value)) < 1000
+    with pytest.raises(InvalidInput, match=r"\(and 1 more\)"):
+        keyframe(seed=-1, steps=0, strength=2, guidance_scale=-1)
 
 
 def test_a_capture_needs_both_images() -> None:
