@@ -81,6 +81,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.statistics_calls = 0
         self.index = [("tryon", "READY", "")]
         self.instance_kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
+        self.served = ""
 
     async def ModelStreamInfer(
         self, requests: AsyncIterator[service_pb2.ModelInferRequest], context: grpc.aio.ServicerContext
@@ -129,6 +130,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
         response.config.instance_group.add(kind=self.instance_kind)
+        if request.name == "tryon" and self.served:
+            response.config.parameters["served"].string_value = self.served
         return response
 
 

@@ -18,6 +18,7 @@ from frontend_proxy.errors import (
     UndecodableImage,
 )
 from frontend_proxy.jobs import Job, ModelHealth, Progress, Result, run_to_result
+from frontend_proxy.served_model import ServedModel
 from frontend_proxy.triton.client import Triton, translate
 from tests.fakes import FakeTriton
 
@@ -264,6 +265,12 @@ async def test_a_proxy_of_the_environment_is_not_used(
 async def test_health_of_a_ready_model(triton: Triton, fake: FakeTriton) -> None:
     fake.instance_kind = model_config_pb2.ModelInstanceGroup.KIND_GPU
     assert await triton.health() == ModelHealth(True, False, None, "cuda")
+
+
+async def test_health_names_what_is_served(triton: Triton, fake: FakeTriton) -> None:
+    served = ServedModel(checkpoint="mine", profile="cpu", precision="fp32", loras=["detail:0.5"])
+    fake.served = served.model_dump_json()
+    assert (await triton.health()).served == served
 
 
 async def test_health_tells_loading_from_failed(triton: Triton, fake: FakeTriton) -> None:

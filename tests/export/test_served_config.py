@@ -1,0 +1,53 @@
+"""The entry's written configuration is its hand-written one and says what is served."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export import served_config
+from export.recipe_key import recipe_key
+from frontend_proxy.served_model import ServedModel
+from frontend_proxy.triton.client import served_by
+from serving.model_config import read_model_config
+
+HAND_WRITTEN = Path(__file__).resolve().parents[2] / "model_repository" / "tryon" / "config.pbtxt"
+MANIFEST = {
+    "profile": "gpu",
+    "precision": "fp16",
+    "request": {"checkpoint": "/home/jo/größe 1"},
+    "loras": [{"path": "/home/jo/detail.safetensors", "weight": 0.5}],
+}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / "tryon").mkdir()
+    shutil.copy(HAND_WRITTEN, tmp_path / "tryon")
+    return tmp_path
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu", "onnx"])
+def test_a_proxy_reads_from_triton_what_is_served(repository, profile):
+    served_config.write(repository, MANIFEST)
+    config = read_model_config(repository / "tryon", profile)
+    assert served_by(config) == ServedModel(
+        checkpoint="größe 1", profile="gpu", precision="fp16", loras=["detail:0.5"]
+    )
+    assert "/home/jo" not in str(config), "everybody may read /health"
+    del config.parameters["served"]
+    assert config == read_model_config(repository / "tryon"), "the rest is as it was written"
+
+
+def test_a_hand_written_configuration_says_nothing(repository):
+    config = read_model_config(repository / "tryon")
+    assert served_by(config) is None
+    config.parameters["served"].string_value = json.dumps({"wrong": 1})
+    assert served_by(config) is None
+
+
+def test_the_written_files_do_not_ask_for_another_export(repository):
+    before = recipe_key(repository, "sha", "cpu", "fp32")
+    served_config.write(repository, MANIFEST)
+    assert recipe_key(repository, "sha", "cpu", "fp32") == before
