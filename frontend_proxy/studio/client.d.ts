@@ -114,6 +114,7 @@ export interface Fabric {
   aoUrl?: string;
   heightUrl?: string;
   ormUrl?: string;
+  alphaUrl?: string;
   thumbnail: string;
   roughness: number;
   metalness: number;
@@ -135,6 +136,8 @@ export interface ScanOptions {
 
 export interface ScanResult extends Omit<Fabric, "id" | "description" | "tags" | "tile_width_mm"> {
   fabric_id: string;
+  tile_aspect: number;
+  detail?: string | null;
   material: Record<string, unknown>;
   quality: Record<string, unknown>;
 }

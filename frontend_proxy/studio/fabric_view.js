@@ -10,6 +10,7 @@ const MAPS = {
   aoUrl: "Occlusion",
   heightUrl: "Height",
   ormUrl: "ORM (glTF)",
+  alphaUrl: "Opacity",
 };
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 

@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from frontend_proxy.settings import Settings
 from tests.frontend_proxy.conftest import Serve, encoded
 
 SCAN = "/api/fabric/scan"
+TRIALS = Path(__file__).parents[2] / "data" / "trials"
 CORNERS = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
 
 
@@ -184,3 +186,24 @@ async def test_a_photo_of_too_many_bytes(client: httpx.AsyncClient) -> None:
     for size, code in [(10 * 2**20 + 1, "IMAGE_DECODE"), (28 * 2**20, "OVERLOADED")]:
         response = await client.post(SCAN, files={"image": b"\xff" * size})
         assert (response.status_code, response.json()["code"]) == (413, code)
+
+
+async def test_a_net_keeps_its_holes_in_the_catalog(scanner: httpx.AsyncClient) -> None:
+    files = {"image": ("net.png", (TRIALS / "net.png").read_bytes(), "image/png")}
+    body = (await scanner.post(SCAN, files=files, data={"size": "256", "save": "true"})).json()
+    entry = (await scanner.get(f"/api/fabric/{body['fabric_id']}")).json()["fabric"]
+    assert entry["alphaUrl"] == body["alphaUrl"]
+    assert entry["material"]["alphaTest"] == body["material"]["alphaTest"] == 0.5
+    holes = Image.open(io.BytesIO((await scanner.get(entry["alphaUrl"])).content))
+    assert holes.size == (256, 256)
+
+
+async def test_advice_is_also_the_detail(scanner: httpx.AsyncClient) -> None:
+    """A flat colour is what the frontend's own test script sends."""
+    flat = {"image": encoded("RGB", "JPEG", size=(800, 800)), "size": 256}
+    body = (await scanner.post(SCAN, json=flat)).json()
+    assert body["success"]
+    assert body["fabric_id"]
+    assert body["detail"] == "; ".join(body["quality"]["advice"])
+    assert "flat colour" in body["detail"] or "black" in body["detail"]
+    assert body["tile_aspect"] == pytest.approx(1, abs=0.1)
