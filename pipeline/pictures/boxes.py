@@ -41,6 +41,18 @@ def read_boxes_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
+def read_colour_points(data: bytes) -> tuple[int, int] | None:
+    """H.273's code points of the primaries and the transfer, from the first `colr` box that has them.
+
+    Raises InvalidBoxes.
+    """
+    for kind, start, end in _walk(data):
+        if kind == b"colr" and data[start : start + 4] == b"nclx" and end - start >= 8:
+            primaries, transfer = struct.unpack_from(">HH", data, start + 4)
+            return primaries, transfer
+    return None
+
+
 def without_metadata(data: bytes) -> bytes:
     """The file with its EXIF and XMP hidden: decoders fail on odd ones, and the boxes say the orientation.
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.pictures.boxes import InvalidBoxes, without_metadata
-from pipeline.pictures.colour import convert_to_srgb, strips_of, transform_to_srgb
+from pipeline.pictures.boxes import InvalidBoxes, read_colour_points, without_metadata
+from pipeline.pictures.colour import cicp_profile, convert_to_srgb, strips_of, transform_to_srgb
 from pipeline.pictures.metadata import Metadata, read_metadata
 from pipeline.pictures.orientation import upright
 
@@ -120,13 +120,13 @@ def _boxed(data: bytes, name: str) -> np.ndarray:
     if name == "HEIC" and not _can_read_heic():
         raise NotAPicture(NO_HEIC)
     try:
-        data = without_metadata(data)
+        data, points = without_metadata(data), read_colour_points(data)
     except InvalidBoxes as error:
         raise NotAPicture(str(error)) from error
     image = _pillow(data, "HEIF" if name == "HEIC" else name)
     metadata = Metadata(
         name,
-        profile=image.info.get("icc_profile"),
+        profile=image.info.get("icc_profile") or (cicp_profile(*points) if points else None),
         mode="L" if image.mode in ("L", "LA") else "RGB",
         orientation=Image.Exif.get(image.getexif(), 0x0112, 1),
     )

@@ -125,6 +125,18 @@ def test_what_chunks_of_a_png_say_about_its_colours(kind, content, wanted):
     assert np.abs(rgb(decode_opaque(png_with(kind, content))) - wanted).max() < 4
 
 
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "wanted"),
+    [(12, 13, (217, 42, 23)), (1, 13, COLOUR), (2, 2, COLOUR)],
+)
+def test_code_points_in_the_boxes_of_a_picture(kind, primaries, transfer, wanted):
+    data = encoded(flat(), kind)
+    place = data.index(b"nclx") + 4
+    data = data[:place] + bytes([0, primaries, 0, transfer]) + data[place + 4 :]
+    assert np.abs(rgb(decode_opaque(data)) - wanted).max() < 8
+
+
 def half_hidden(mode):
     """The left half transparent, with a colour under it that nobody is to see; the right half opaque."""
     picture = flat("RGBA", (*COLOUR, 255))
