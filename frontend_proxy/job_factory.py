@@ -16,6 +16,7 @@ from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn
 from frontend_proxy.settings import Settings
+from pipeline.pictures.metadata import read_metadata
 
 # Denoising steps of a keyframe whose quality is not the default.
 STEPS = {"low": 2, "high": 8}
@@ -107,12 +108,13 @@ def samples(job: Job, count: int) -> list[Job]:
 
 
 def _size(frame: bytes) -> tuple[int, int] | None:
-    """(width, height) of a compressed image; None if its header does not tell it."""
+    """(width, height) of a compressed image as it is seen; None if its header does not tell it."""
     try:
         header = read_image_header(frame)
     except InvalidHeader:
         return None
-    return header.width, header.height
+    on_its_side = read_metadata(frame).orientation >= 5  # EXIF's 5 to 8 turn it by 90°
+    return (header.height, header.width) if on_its_side else (header.width, header.height)
 
 
 def random_seed() -> int:

@@ -1,9 +1,12 @@
 import asyncio
+import base64
 import errno
+import io
 import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from catalog import Catalog, Fabric, FabricDetails
 from catalog.schema import REQUIRED_ROLES
@@ -136,3 +139,32 @@ async def test_a_session_belongs_to_one_connection_one_client_session_and_one_fa
     assert len(others) == 4
     assert one not in others
     assert (await factory().capture(validate(Capture, FIELDS))).session is None
+
+
+def jpeg(width: int, height: int, orientation: int) -> str:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.new("RGB", (width, height)).save(file, "JPEG", exif=exif)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (640, 480)), (3, (640, 480)), (6, (480, 640))])
+async def test_pixels_of_a_pose_are_those_of_the_frame_as_it_is_seen(
+    orientation: int, size: tuple[int, int]
+) -> None:
+    frame = jpeg(640, 480, orientation)
+    points = [{"x": 0.25 * size[0], "y": 0.75 * size[1]}] * 33
+    fields = {**FIELDS, "camera_frame": frame, "user_image": frame, "pose": points}
+    capture = await factory().capture(validate(Capture, fields))
+    keyframe = await factory().keyframe(validate(Keyframe, fields), b"bar", "connection", 1)
+    for job in (capture, keyframe):
+        assert job.pose is not None
+        assert job.pose[0, :2].tolist() == [0.25, 0.75]
+
+
+async def test_a_pose_that_is_none_is_told_and_costs_nothing() -> None:
+    job = await factory().capture(validate(Capture, {**FIELDS, "pose": "standing"}))
+    assert job.pose is None
+    assert job.detail is not None
+    assert job.detail.startswith("pose: ")
