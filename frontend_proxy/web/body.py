@@ -91,9 +91,10 @@ def _is_picture(data: bytearray) -> bool:
 
 
 def _unsupported(kind: str, images: int) -> UnsupportedMediaType:
-    picture = ", or the picture itself as image/jpeg" if images == 1 else f"; it has {images} pictures"
+    more = ", or the picture itself as image/jpeg" if images == 1 else f" with all {images} pictures"
+    kind = kind[:100] or "a picture alone"
     return UnsupportedMediaType(
-        f"send {JSON}, {MULTIPART} or {URL_ENCODED}{picture}, not {kind[:100] or 'a picture alone'}"
+        f"{kind} cannot be read here; send {JSON}, {MULTIPART} or {URL_ENCODED}{more}"
     )
 
 
