@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from frontend_proxy.parsing import parse_json
@@ -31,6 +32,7 @@ _FLAT_WIDTHS = {
 }
 _DEPTH = 8  # of lists and objects around the points
 _MAX_NUMBER_TEXT = 40
+_MAX_KEY = 60  # characters; longer keys mean nothing here
 _NO_TEXTS = ("", "null", "undefined")
 
 
@@ -72,7 +74,12 @@ def _is_empty(pose: object) -> bool:
 
 def compact(key: object) -> str:
     """`poseLandmarks`, `pose_landmarks` and `Pose Landmarks` are the same key."""
-    return re.sub(r"[\W_]", "", str(key)).lower()
+    return _compact(str(key)[:_MAX_KEY])
+
+
+@lru_cache(1024)  # the same few keys come with every point of every keyframe
+def _compact(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
 
 
 def _find(value: object, depth: int) -> list[Mark] | None:
@@ -136,6 +143,8 @@ def _find_in_list(value: Sequence[Any], depth: int) -> list[Mark] | None:
 
 def _numbered(value: Mapping[Any, Any]) -> list[Any] | None:
     """The list that an object with numbers for keys stands for; None for other objects."""
+    if "x" in value:
+        return None
     keys = [str(key) for key in value]
     if not keys or not all(key.isascii() and key.isdigit() and len(key) <= 3 for key in keys):
         return None
@@ -146,6 +155,8 @@ def _numbered(value: Mapping[Any, Any]) -> list[Any] | None:
 def _is_point(value: object, alone: bool = True) -> bool:
     """alone: whether it may hold its coordinates in an object of their own, such as `position`."""
     if isinstance(value, Mapping):
+        if "x" in value:  # most are so
+            return True
         fields = {compact(key): item for key, item in value.items()}
         if fields.keys() & {"x", "y"}:
             return True
@@ -202,13 +213,13 @@ def _is_number(value: object) -> bool:
 
 
 def _number(value: object) -> float | None:
-    """None for what is no number. Text is one too, also with a decimal comma."""
+    """None for what is no number. Text is one too, also with a decimal comma or a per cent sign."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and len(value) > _MAX_NUMBER_TEXT:
         return None
     try:
-        return float(value.strip().replace(",", ".") if isinstance(value, str) else value)
+        return float(value.strip().rstrip("%").replace(",", ".") if isinstance(value, str) else value)
     except ValueError:
         return None
     except OverflowError:  # an integer of more than 308 digits

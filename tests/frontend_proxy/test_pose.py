@@ -120,6 +120,14 @@ def test_pixels_and_per_cent_become_shares(unit: tuple[int, int]) -> None:
     assert detail is None
 
 
+def test_per_cent_as_text_with_its_sign() -> None:
+    pose, _ = read_pose(
+        [{"x": f"{p['x']:.1%}", "y": f"{p['y']:.1%}".replace(".", ",")} for p in marks()], size
+    )
+    assert pose is not None
+    np.testing.assert_allclose(pose[11, :2], (0.662, 0.415), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("unit", "frame"), [((1920, 1080), (640, 480)), ((100, 100), (150, 150)), ((640, 480), None)]
 )
