@@ -5,11 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from export.engines import find_engines
 from export.errors import ExportError
-from export.exporter import STAGES, export
+from export.interrupt import delayed_interrupt, plain_interrupt
 from export.lora import parse_loras
 from export.request import record
 from serving.command_line import run
@@ -62,11 +59,27 @@ def main(argv: list[str] | None = None) -> int:
     except ExportError as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a file that may not be read, a name that is too long
+        print(f"export: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def export_as_told(args: argparse.Namespace) -> None:
     """Export as the command line says, with a progress bar and a table of the result. Raises ExportError."""
+    with plain_interrupt():
+        _export(args)
+
+
+def _export(args: argparse.Namespace) -> None:
+    with delayed_interrupt():  # for a second
+        from tqdm import tqdm
+
+        from export.engines import find_engines
+        from export.exporter import STAGES, export
+
     loras = parse_loras(args.loras)
     wanted = args.profile == "gpu" and args.engines
     engines = find_engines(args.workspace_gb, bool(args.refit)) if wanted else None

@@ -16,6 +16,7 @@ from export import engine_config, manifest, served_config, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
 from export.engines import Engines, batch_range
 from export.errors import ExportError
+from export.interrupt import delayed_interrupt, uninterrupted
 from export.lora import Lora
 from export.pipeline_config import read_config, with_unets
 from export.profiles import PROFILES
@@ -68,10 +69,11 @@ def export(
             served_config.write(repository, current)
             manifest.write(repository, current)
         return current, False
+    with delayed_interrupt():  # for some seconds: torch
+        from export.dry_job import check_schedulers
+
     try:
         with Staging(repository) as staging:
-            from export.dry_job import check_schedulers
-
             on_progress("checkpoint", "load")
             loaded = load(folder)
             config = with_unets(read_config(folder, loaded.unet.config.sample_size), bool(loras))
@@ -90,24 +92,25 @@ def export(
                         on_build,
                     )
             _write_pipeline(loaded, config, profile, staging.folder("tryon"))
-            written = {
-                "key": key,
-                "checkpoint": {"name": checkpoint, "sha256": sha256},
-                **({} if request is None else {"request": dict(request)}),
-                "profile": profile,
-                "precision": precision,
-                "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "versions": manifest.versions(),
-                "loras": [asdict(lora) for lora in fused],
-                "stages": stages,
-                "files": manifest.describe_files(repository, staging.publish()),
-            }
-        (unet_fast.write if loras else unet_fast.remove)(repository)
-        if profile == "gpu":
-            for stage in described:
-                engine_config.write(repository / stage.name, stage.buckets)
-        served_config.write(repository, written)
-        manifest.write(repository, written)
+            with uninterrupted():
+                written = {
+                    "key": key,
+                    "checkpoint": {"name": checkpoint, "sha256": sha256},
+                    **({} if request is None else {"request": dict(request)}),
+                    "profile": profile,
+                    "precision": precision,
+                    "exported_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "versions": manifest.versions(),
+                    "loras": [asdict(lora) for lora in fused],
+                    "stages": stages,
+                    "files": manifest.describe_files(repository, staging.publish()),
+                }
+                (unet_fast.write if loras else unet_fast.remove)(repository)
+                if profile == "gpu":
+                    for stage in described:
+                        engine_config.write(repository / stage.name, stage.buckets)
+                served_config.write(repository, written)
+                manifest.write(repository, written)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
