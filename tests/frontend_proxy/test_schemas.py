@@ -146,3 +146,15 @@ def test_a_field_that_is_sent_back_has_a_limit(field: str, value: object) -> Non
 @pytest.mark.parametrize("value", [None, 0, "x" * MAX_ECHO, {"s": [1, 2.5, None, "x"]}, 2**70, [[[[]]]]])
 def test_every_usual_timestamp_is_sent_back(value: object) -> None:
     assert keyframe(timestamp=value).timestamp == value
+
+
+def test_null_means_the_default_also_where_the_default_is_not_null() -> None:
+    assert keyframe(quality=None).quality == "medium"
+    capture = validate(Capture, {"user_image": "Zm9v", "jacket_render": "Zm9v", "num_samples": None})
+    assert capture.num_samples == 1
+
+
+@pytest.mark.parametrize("text", ['"{\\"a\\": 1}"', '\ufeff{"a": 1}', '{"a": 1}\0'])
+def test_an_object_that_was_encoded_twice_or_marked_is_read(text: str) -> None:
+    assert parse_object(text) == {"a": 1}
+    assert parse_object(text.encode()) == {"a": 1}
