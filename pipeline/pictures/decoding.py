@@ -24,7 +24,7 @@ NO_HEIC = (
 
 
 class NotAPicture(ValueError):
-    """The bytes cannot be decoded; the message goes on after "the picture cannot be decoded: "."""
+    """The bytes cannot be decoded; the message says why, or what to send."""
 
 
 def decode_opaque(data: bytes) -> np.ndarray:

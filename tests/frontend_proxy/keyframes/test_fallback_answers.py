@@ -1,15 +1,22 @@
 """What a keyframe gets when the model cannot answer, through the socket."""
 
+import base64
+import io
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from websockets.asyncio.client import connect
 
 from frontend_proxy.errors import DeadlineExceeded, ModelUnavailable, Overloaded, ProxyError
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, Serve, encoded
 from tests.frontend_proxy.keyframes.messages import answer, image_of, keyframe, started
+
+TRIALS = Path(__file__).parents[2] / "data" / "trials"
 
 
 def asleep(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
@@ -28,6 +35,19 @@ async def test_without_a_usable_render_the_frame_is_the_answer(
     assert message["image"] == FRAME
     assert bool(message["detail"]) == (render is not None)
     assert not server.started
+
+
+async def test_a_frame_with_a_profile_is_answered_in_srgb(serve: Serve) -> None:
+    """The frame's own bytes went back; clients that draw them without the profile showed other colours."""
+    file = (TRIALS / "profile_swaps_red_and_blue.jpg").read_bytes()
+    frame = f"data:image/jpeg;base64,{base64.b64encode(file).decode()}"
+    async with serve(workers=True, keyframe_timeout_s=30) as address, connect(f"ws://{address}/ws") as socket:
+        await socket.send(keyframe(camera_frame=frame, jacket_render=None))
+        found = image_of(await answer(socket))
+    with Image.open(io.BytesIO(file)) as sent:
+        numbers = np.asarray(sent).astype(int)
+    assert "icc_profile" not in found.info
+    assert np.median(np.abs(np.asarray(found) - numbers[:, :, ::-1])) < 6
 
 
 @pytest.mark.parametrize(
