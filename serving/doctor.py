@@ -125,8 +125,9 @@ def _ports(machine: Machine) -> Iterator[Finding]:
     free = []
     for setting, port in machine.settings.ports.items():
         host = machine.settings.host if setting == "PORT" else LOOPBACK
+        change = "change HOST, " if setting == "PORT" else ""
         if fault := port_fault(host, port):
-            text = f"{port} of {host} cannot be used ({fault}): stop what listens there, or set {setting}"
+            text = f"{port} of {host} cannot be used ({fault}): stop what listens there, {change}or set {setting}"
             yield Finding("ports", "fail", text)
         else:
             free.append(str(port))

@@ -136,9 +136,10 @@ class Stack:
     def _check_ports(self) -> None:
         for setting, port in self._settings.ports.items():
             host = self._settings.host if setting == "PORT" else LOOPBACK
+            change = "change HOST, " if setting == "PORT" else ""
             if fault := port_fault(host, port):
                 use = f"port {port} of {host} cannot be used ({fault})"
-                raise CannotServe(f"{use}: stop what listens there, or set {setting}")
+                raise CannotServe(f"{use}: stop what listens there, {change}or set {setting}")
 
     def _proxy_environment(self) -> dict[str, str]:
         return {
