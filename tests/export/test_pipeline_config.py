@@ -87,3 +87,14 @@ def test_a_mode_has_the_files_resolution_or_its_own(tmp_path):
     config = read_config(tmp_path, 64)
     assert (config.keyframe.resolution, config.capture.resolution) == ((512, 512), (768, 1024))
     assert config.resolutions == [(512, 512), (768, 1024)]
+
+
+@pytest.mark.parametrize("size", [[96, 64], (96, 64)])
+def test_a_pair_is_height_and_width(tmp_path, size):
+    assert read_config(tmp_path, size).resolution == (768, 512)
+
+
+@pytest.mark.parametrize("size", [4, [1, 2, 3], "large", None])
+def test_a_size_without_a_default_is_named(tmp_path, size):
+    with pytest.raises(ExportError, match=r"its UNet's sample_size is .*write a pipeline\.json"):
+        read_config(tmp_path, size)
