@@ -127,8 +127,9 @@ def _ports(machine: Machine) -> Iterator[Finding]:
         host = machine.settings.host if setting == "PORT" else LOOPBACK
         change = "change HOST, " if setting == "PORT" else ""
         if fault := port_fault(host, port):
-            text = f"{port} of {host} cannot be used ({fault}): stop what listens there, {change}or set {setting}"
-            yield Finding("ports", "fail", text)
+            text = f"{port} of {host} cannot be used ({fault})"
+            remedy = f"stop what listens there, {change}or set {setting}"
+            yield Finding("ports", "fail", f"{text}: {remedy}")
         else:
             free.append(str(port))
     if free:
