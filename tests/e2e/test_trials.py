@@ -9,4 +9,5 @@ from tests.trials.registry import TRIALS
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.name)
 async def test_trial(stack, trial):
-    await trial.run(Server(stack.url))
+    async with Server(stack.url) as server:
+        await trial.run(server)

@@ -11,17 +11,18 @@ from tests.trials.registry import TRIALS
 
 async def run_all(url: str, only: str) -> int:
     """The number of trials that failed."""
-    server, failed = Server(url), 0
-    for one in TRIALS:
-        if not one.kind.startswith(only):
-            continue
-        try:
-            await one.run(server)
-            outcome = "ok"
-        except Exception as error:
-            failed += 1
-            outcome = f"FAILED  {type(error).__name__}: {str(error)[:200]}"
-        print(f"{one.kind:<4}{one.what[:72]:<74}{outcome}", flush=True)
+    failed = 0
+    async with Server(url) as server:
+        for one in TRIALS:
+            if not one.kind.startswith(only):
+                continue
+            try:
+                await one.run(server)
+                outcome = "ok"
+            except Exception as error:
+                failed += 1
+                outcome = f"FAILED  {type(error).__name__}: {str(error)[:200]}"
+            print(f"{one.kind:<4}{one.what[:72]:<74}{outcome}", flush=True)
     return failed
 
 

@@ -63,11 +63,17 @@ def hands(off):
 
 
 class Server:
-    """A running server at `url`."""
+    """A running server at `url`. Use it as an async context manager."""
 
     def __init__(self, url):
         self.url = url.rstrip("/")
         self.http = httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        await self.http.aclose()
 
     async def keyframes(self, poses, frame="person.jpg", render="jacket.png", path="/ws", **fields):
         """The answers to one keyframe for each pose, sent one after another on one socket."""
