@@ -1,8 +1,13 @@
 """What tests of several folders share: one real stack, and one tiny checkpoint."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.stack import running_stack
+
+# A busy machine is no fault of the code.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")

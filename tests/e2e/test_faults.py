@@ -225,6 +225,7 @@ async def test_broken_pictures_at_once_do_not_kill_triton(stack):
 
 
 FUZZ_SOCKETS, FUZZ_MESSAGES = 8, 10_000
+PACE_S = 1 / 50  # below what closes a connection (frontend_proxy/web/frame_limits.py)
 
 
 async def fuzz(stack, seed, messages):
@@ -248,6 +249,7 @@ async def fuzz(stack, seed, messages):
                     answers.append(decode(await asyncio.wait_for(socket.recv(), 60)))
 
             for index in range(messages // FUZZ_SOCKETS):
+                await asyncio.sleep(PACE_S)
                 await socket.send(source.frame(index))
                 if index % 125 == 124:
                     await socket.send(source.sound(f"sound {index}"))

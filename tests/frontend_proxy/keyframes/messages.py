@@ -19,7 +19,8 @@ def keyframe(timestamp: object = 1, **fields: object) -> str:
 
 
 async def answer(socket: ClientConnection) -> dict[str, Any]:
-    return json.loads(await asyncio.wait_for(socket.recv(), 10))
+    async with asyncio.timeout(10):  # `wait_for` loses a cancel that comes with the message (Python 3.11)
+        return json.loads(await socket.recv())
 
 
 def image_of(message: dict[str, Any]) -> Image.Image:
