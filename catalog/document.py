@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 Maps = Mapping[str, tuple[bytes, str]]
 
 RESERVED = frozenset({"catalog", "scan"})  # paths beside `/api/fabric/{id}`, which would hide the fabric
+TEXTURE_NAME = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join(EXTENSIONS.values())})")
 MAX_DOCUMENT_BYTES = 2**20  # the proxy accepts 64 KiB of details
 _MAX_QUOTED = 80  # characters of a client's text in an error
 
@@ -34,11 +35,14 @@ class Contents:
     unreadable: frozenset[str] = frozenset()
 
     def unused(self, filenames: set[str]) -> set[str]:
-        """Those textures that no fabric has. None while a document is missing: it may name any of them."""
+        """Those textures that no fabric has. None while a document is missing: it may name any of them.
+
+        Files whose names are not those of textures belong to somebody else.
+        """
         if self.damaged or self.unreadable:
             return set()
         used = {texture.filename for fabric in self.fabrics.values() for texture in fabric.textures.values()}
-        return filenames - used
+        return {name for name in filenames - used if TEXTURE_NAME.fullmatch(name)}
 
 
 def compose(fabric_id: str, details: FabricDetails, textures: Mapping[Role, Texture]) -> Fabric:
