@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.stack import running_stack
 
-# A busy machine is no fault of the code. A thread that spins at a barrier takes the core of the thread it waits
-# for, and a training step five times as long; torch reads this when it is imported.
+# A busy machine is no fault of the code. A thread that spins at a barrier takes the core of the thread it
+# waits for, and a training step five times as long; torch reads this when it is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
