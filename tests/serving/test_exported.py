@@ -16,7 +16,10 @@ from serving.exported import describe, public_name, read_exported
         ("export/checkpoints/lucy-tiny", "lucy-tiny"),
         ("/home/jo/ckpt/", "ckpt"),
         ("someone/inpainting", "someone/inpainting"),
-        ("/home/lucy/.cache/huggingface/hub/models--someone--inpainting/snapshots/0a1b2c", "someone/inpainting"),
+        (
+            "/home/lucy/.cache/huggingface/hub/models--someone--inpainting/snapshots/0a1b2c",
+            "someone/inpainting",
+        ),
         ("/data/single.safetensors", "single.safetensors"),
     ],
 )
