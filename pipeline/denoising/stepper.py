@@ -100,8 +100,9 @@ class Stepper(Generic[JobT]):
     async def _wait(self, seconds: float) -> None:
         """Wait for `seconds`, or until a live job is added or the last live request ends."""
         self._wake.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        with suppress(TimeoutError):  # `wait_for` loses a cancel that comes with the event (Python 3.11)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     def _drop_ended(self) -> bool:
         """Drop the jobs that are done, cancelled or failed. Returns whether any job is left."""
