@@ -9,6 +9,7 @@ from typing import Any
 from export.errors import ExportError, first_line
 from export.files import check_text, read_json
 from export.hub import download
+from export.network import load_network
 from export.single_file import SUFFIXES, check_single_file, load_single_file
 from export.weights import find_weights
 
@@ -165,9 +166,9 @@ def _load_folder(folder: Path) -> Any:
     import diffusers
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    unet = _load_network(diffusers.UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False)
-    vae = _load_network(diffusers.AutoencoderKL, folder, "vae", low_cpu_mem_usage=False)
-    text_encoder = _load_network(CLIPTextModel, folder, "text_encoder")
+    unet = load_network(diffusers.UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False)
+    vae = load_network(diffusers.AutoencoderKL, folder, "vae", low_cpu_mem_usage=False)
+    text_encoder = load_network(CLIPTextModel, folder, "text_encoder")
     # The pipeline mends outdated configurations, and cannot compare a pair with a number.
     size = unet.config.sample_size
     if not isinstance(size, int):
@@ -191,34 +192,6 @@ def _load_folder(folder: Path) -> Any:
     if not isinstance(size, int) and size:
         unet.register_to_config(sample_size=size)
     return pipeline
-
-
-def _load_network(kind: Any, folder: Path, part: str, **options: Any) -> Any:
-    """The network in single precision. Raises ExportError if its file does not have all its weights."""
-    import torch
-
-    weights = find_weights(folder, part)
-    try:
-        network, report = kind.from_pretrained(
-            folder / part,
-            torch_dtype=torch.float32,
-            variant=weights.variant,
-            use_safetensors=weights.safetensors,
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
-    except Exception as error:  # four libraries raise their own errors for a broken file
-        raise ExportError(
-            f"{weights.files[0]} does not load as the {kind.__name__} of {folder / part / 'config.json'}: "
-            f"{first_line(error)}"
-        ) from error
-    if missing := sorted(report["missing_keys"]):
-        raise ExportError(
-            f"{weights.files[0]} lacks {len(missing)} of the weights of {folder / part / 'config.json'}, "
-            f"such as {missing[0]}"
-        )
-    return network.float()
 
 
 def _load_scheduler(folder: Path) -> Any:

@@ -7,12 +7,11 @@ from pathlib import Path
 from export.errors import ExportError
 from export.files import check_weights, read_json
 
-# How the files of each network begin, by their format.
-PARTS = {
-    "text_encoder": {"safetensors": "model", "bin": "pytorch_model"},
-    "unet": dict.fromkeys(("safetensors", "bin"), "diffusion_pytorch_model"),
-    "vae": dict.fromkeys(("safetensors", "bin"), "diffusion_pytorch_model"),
-}
+# How the files of a network begin, by their format: those of transformers, and those of diffusers.
+_TRANSFORMERS = {"safetensors": "model", "bin": "pytorch_model"}
+_DIFFUSERS = dict.fromkeys(("safetensors", "bin"), "diffusion_pytorch_model")
+_OF_TRANSFORMERS = ("text_encoder", "text_encoder_2", "image_encoder")
+PARTS = ("text_encoder", "unet", "vae")
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,11 @@ class Weights:
     safetensors: bool
 
 
+def stems(part: str) -> dict[str, str]:
+    """How the files of this network begin, by their format."""
+    return _TRANSFORMERS if part in _OF_TRANSFORMERS else _DIFFUSERS
+
+
 def has_weights(checkpoint: Path, part: str) -> bool:
     return _find(checkpoint, part) is not None
 
@@ -34,11 +38,12 @@ def has_weights(checkpoint: Path, part: str) -> bool:
 def find_weights(checkpoint: Path, part: str) -> Weights:
     """The best that there are: single precision before `fp16`, safetensors before pickles.
 
+    part: its folder; "" where the checkpoint is one network.
     Raises ExportError, which names the file, if there are none or one is missing or broken.
     """
     found = _find(checkpoint, part)
     if found is None:
-        names = " or ".join(f"{stem}.{kind}" for kind, stem in PARTS[part].items())
+        names = " or ".join(f"{stem}.{kind}" for kind, stem in stems(part).items())
         raise ExportError(f"{checkpoint} is incomplete: {checkpoint / part} has no weights ({names})")
     for path in found.files:
         if not path.is_file():
@@ -51,7 +56,7 @@ def _find(checkpoint: Path, part: str) -> Weights | None:
     folder = checkpoint / part
     names = {path.name for path in folder.glob("*") if path.is_file()}
     for variant in (None, *_variants(part, names)):
-        for kind, stem in PARTS[part].items():
+        for kind, stem in stems(part).items():
             single = f"{stem}.{variant}.{kind}" if variant else f"{stem}.{kind}"
             if single in names:
                 return Weights((folder / single,), variant, kind == "safetensors")
@@ -64,7 +69,7 @@ def _find(checkpoint: Path, part: str) -> Weights | None:
 def _variants(part: str, names: set[str]) -> list[str]:
     """The variants that the names show, `fp32` first and `fp16` before others."""
     found = set()
-    for kind, stem in PARTS[part].items():
+    for kind, stem in stems(part).items():
         pattern = rf"{stem}\.(\w+)\.{kind}|{stem}\.{kind}\.index\.(\w+)\.json"
         found |= {match[1] or match[2] for name in names if (match := re.fullmatch(pattern, name))}
     return sorted(found, key=lambda variant: (variant != "fp32", variant != "fp16", variant))
