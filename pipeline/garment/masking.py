@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from pipeline.garment.difference import WORK_AT, difference_mask
-from pipeline.garment.hands import hand_pixels
 from pipeline.garment.laying import Laying
-from pipeline.garment.patch import Box, Patch, window, with_room
+from pipeline.garment.patch import Box, window
 from pipeline.garment.placement import Silhouettes, best_fit, move_of, moved, near_body
 from pipeline.garment.pose import Pose
+from pipeline.garment.protection import protect_head_and_hands
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
 from pipeline.resize import shrink_within, size_of
@@ -23,8 +23,6 @@ RENDER_FITS = ("auto", "stretch", "contain", "cover", "body")
 _LEAST_GARMENT = 0.002
 # Long side, in pixels, at which the garment is compared with the torso.
 _COMPARE_AT = 224
-# Half the width of the soft edge beside a head or a hand, as a share of the frame's height.
-_SOFT_EDGE = 0.004
 
 
 @dataclass(frozen=True)
@@ -194,6 +192,11 @@ def torso_overlap(mask: np.ndarray, pose: Pose) -> float | None:
     return round(np.count_nonzero(torso & (small > 127)) / pixels, 3) if pixels else None
 
 
+def covers_enough(mask: np.ndarray) -> bool:
+    """Whether there is a garment to paint: `mask`, (H, W) uint8, covers more than a few pixels."""
+    return np.count_nonzero(mask > 127) >= _LEAST_GARMENT * mask.size
+
+
 def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
     """`picture` (H, W, 3) uint8 times `share` / 255, (H, W) uint8."""
     return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
@@ -204,22 +207,7 @@ def _without_head_and_hands(garment: Garment, frame: np.ndarray, pose: Pose) -> 
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    for patch in (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands)):
-        _cut(patch, mask, colour)
-    if np.count_nonzero(mask > 127) < _LEAST_GARMENT * mask.size:
+    protect_head_and_hands(frame, pose, mask, colour)
+    if not covers_enough(mask):
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration)
-
-
-def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray) -> None:
-    """Remove `patch` from the garment, in place. The new edge is as soft as edges in a camera's picture."""
-    margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
-    box = with_room(patch.box, 2 * margin, size_of(mask))
-    if not box[2] * box[3]:
-        return
-    side = 2 * margin + 1
-    around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
-    share = 255 - cv2.blur(around, (side, side))
-    part = window(box)
-    mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
-    colour[part] = _times(colour[part], share)

@@ -20,7 +20,7 @@ class NotAnImage(ValueError):
 def decode_frame(data: np.ndarray) -> np.ndarray:
     """Decodes a camera frame: (N,) uint8 → (H, W, 3) BGR uint8, over white where it is transparent.
 
-    Like the other two decoders it raises NotAnImage, and InvalidInput for a side over `LONGEST_SIDE`.
+    Like the other decoders it raises NotAnImage, and InvalidInput for a side over `LONGEST_SIDE`.
     """
     return _decode(data, decode_opaque, "camera_frame")
 
@@ -28,6 +28,11 @@ def decode_frame(data: np.ndarray) -> np.ndarray:
 def decode_render(data: np.ndarray) -> np.ndarray:
     """Decodes a render: (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
     return _decode(data, decode_with_alpha, "jacket_render")
+
+
+def decode_garment(data: np.ndarray) -> np.ndarray:
+    """Decodes a catalog photo of the garment: (N,) uint8 → as `decode_render`."""
+    return _decode(data, decode_with_alpha, "garment_image")
 
 
 def decode_mask(data: np.ndarray) -> np.ndarray:

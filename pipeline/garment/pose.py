@@ -50,12 +50,19 @@ class Pose:
         self.seen = within & (landmarks[:, 3] > 0.5)
         self.points = np.where(finite[:, None], landmarks[:, :2], 0) * size  # (33, 2) pixels
         self._finite = finite
+        # What the tracker says anything about, also outside the frame and with little confidence.
+        self.known = finite & landmarks.any(axis=1)
         self._size = size
         self._extent = max(size)
 
     def at(self, size: tuple[int, int]) -> "Pose":
         """The same landmarks on a copy of the frame of `size` (width, height)."""
         return Pose(self._landmarks, size)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the frame in pixels."""
+        return self._size
 
     @property
     def tracked(self) -> bool:

@@ -6,10 +6,13 @@ import numpy as np
 
 from pipeline.errors import InvalidInput
 from pipeline.garment.crop import around, latent_mask, pixels
+from pipeline.garment.garment_picture import is_given
 from pipeline.garment.laying import Laying
 from pipeline.garment.masking import RENDER_FITS, composite, find_garment, torso_overlap
+from pipeline.garment.painting import find_painting
 from pipeline.garment.pictures import cut_out, decode_frame, decode_mask, decode_render
 from pipeline.garment.pose import Pose
+from pipeline.garment.region import CATEGORIES, resolved
 from pipeline.resize import size_of
 
 
@@ -21,45 +24,41 @@ def prepare(
     render_fit: str,
     resolution: tuple[int, int],
     masked: bool,
+    category: str = "",
     earlier_laying: str = "",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
 
-    camera_frame, jacket_render, client_mask: compressed bytes, (N,) uint8; one byte means no mask.
+    camera_frame, jacket_render, client_mask: compressed bytes, (N,) uint8; one byte means none.
     pose: (33, 4) float32. render_fit: one of RENDER_FITS.
     resolution: (height, width) of the networks.
     masked: whether the masked region is removed from the conditioning image.
+    category: of the garment, one of CATEGORIES; empty where the checkpoint takes no picture of it, so that
+        it needs a render.
     earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
     model_repository/README.md describes the tensors. Raises InvalidInput and NotAnImage.
     """
     if render_fit not in RENDER_FITS:
         raise InvalidInput(f"render_fit is {render_fit!r}; it must be one of {', '.join(RENDER_FITS)}")
-    has_client_mask = client_mask.size > 1
+    if category and category not in CATEGORIES:
+        raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")
     frame = decode_frame(camera_frame)
     landmarks = Pose(pose, size_of(frame))
-    # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
-    garment = find_garment(
-        _canvas(jacket_render, client_mask),
-        frame,
-        landmarks,
-        render_fit,
-        Laying.from_json(earlier_laying),
-    )
-    crop = around(garment.mask, resolution)
-    painted = latent_mask(crop, garment.mask, resolution)
-    drawn = composite(garment, frame)
-    report = {
-        "mask_source": "client" if has_client_mask and garment.source == "alpha" else garment.source,
-        "mode_reason": garment.reason,
-        "alignment": {
-            "fit": garment.registration.fit,
-            "score": torso_overlap(garment.mask, landmarks),
-        },
-        "laying": garment.laying.to_json() if garment.laying else None,
-    }
+    if is_given(jacket_render):
+        mask, drawn, report = _rendered(
+            frame, jacket_render, client_mask, landmarks, render_fit, Laying.from_json(earlier_laying)
+        )
+    else:
+        mask, report = find_painting(frame, landmarks, category, client_mask)
+        drawn = frame
+    if category:
+        report["category"] = resolved(category, mask, landmarks)
+    crop = around(mask, resolution)
+    painted = latent_mask(crop, mask, resolution)
+    report["alignment"]["score"] = torso_overlap(mask, landmarks)
     tensors = {
         "composite": drawn,
-        "mask": garment.mask,
+        "mask": mask,
         "crop": np.array([crop.x, crop.y, crop.width, crop.height], np.int32),
         "pixels": pixels(crop, drawn, painted, resolution, masked),
         "latent_mask": painted,
@@ -67,7 +66,28 @@ def prepare(
     return tensors, report
 
 
+def _rendered(
+    frame: np.ndarray,
+    jacket_render: np.ndarray,
+    client_mask: np.ndarray,
+    landmarks: Pose,
+    render_fit: str,
+    earlier: Laying | None,
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """The garment's mask, the composite, and the report."""
+    # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
+    garment = find_garment(_canvas(jacket_render, client_mask), frame, landmarks, render_fit, earlier)
+    by_client = is_given(client_mask) and garment.source == "alpha"
+    report = {
+        "mask_source": "client" if by_client else garment.source,
+        "mode_reason": garment.reason,
+        "alignment": {"fit": garment.registration.fit},
+        "laying": garment.laying.to_json() if garment.laying else None,
+    }
+    return garment.mask, composite(garment, frame), report
+
+
 def _canvas(jacket_render: np.ndarray, client_mask: np.ndarray) -> np.ndarray:
     """The decoded render, cut out by the client's mask where there is one."""
     render = decode_render(jacket_render)
-    return render if client_mask.size <= 1 else cut_out(render, decode_mask(client_mask))
+    return cut_out(render, decode_mask(client_mask)) if is_given(client_mask) else render
