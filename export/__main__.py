@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError
-from export.interrupt import delayed_interrupt, plain_interrupt
+from export.interrupt import exit_on_interrupt
 from export.lora import parse_loras
 from export.request import record
 from serving.command_line import run
@@ -42,13 +42,16 @@ def parser() -> argparse.ArgumentParser:
     )
     engines = parser.add_argument_group("TensorRT engines, which profile gpu builds if there is a GPU")
     engines.add_argument(
-        "--engines", type=int, choices=[0, 1], default=1, help="0: only ONNX (default: %(default)s)"
+        "--engines",
+        type=int,
+        choices=[0, 1],
+        help="0: only ONNX; 1: an error if this machine cannot build them (default: build them if it can)",
     )
     engines.add_argument(
         "--refit", type=int, choices=[0, 1], default=0, help="1: engines that accept new weights in seconds"
     )
     engines.add_argument(
-        "--workspace-gb", type=float, help="GPU memory that kernels may use as scratch (default: all)"
+        "--workspace-gb", type=float, help="GPU memory that kernels may use as scratch (default, or 0: all)"
     )
     return parser
 
@@ -69,20 +72,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def export_as_told(args: argparse.Namespace) -> None:
     """Export as the command line says, with a progress bar and a table of the result. Raises ExportError."""
-    with plain_interrupt():
+    with exit_on_interrupt("export", INTERRUPTED):
         _export(args)
 
 
 def _export(args: argparse.Namespace) -> None:
-    with delayed_interrupt():  # for a second
-        from tqdm import tqdm
+    from tqdm import tqdm
 
-        from export.engines import find_engines
-        from export.exporter import STAGES, export
+    from export.engines import find_engines
+    from export.exporter import STAGES, export
 
     loras = parse_loras(args.loras)
-    wanted = args.profile == "gpu" and args.engines
-    engines = find_engines(args.workspace_gb, bool(args.refit)) if wanted else None
+    wanted = args.profile == "gpu" and args.engines != 0
+    engines = find_engines(args.workspace_gb, bool(args.refit), bool(args.engines)) if wanted else None
     steps = (3 + (engines is not None)) * (len(STAGES) + bool(loras))
     with (
         tqdm(total=1 + steps, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,

@@ -16,7 +16,7 @@ from export import engine_config, manifest, served_config, unet_fast
 from export.checkpoint import Checkpoint, fingerprint, load, locate
 from export.engines import Engines, batch_range
 from export.errors import ExportError
-from export.interrupt import delayed_interrupt, uninterrupted
+from export.interrupt import cleaned, uninterrupted
 from export.lora import Lora
 from export.pipeline_config import read_config, with_unets
 from export.profiles import PROFILES
@@ -69,11 +69,10 @@ def export(
             served_config.write(repository, current)
             manifest.write(repository, current)
         return current, False
-    with delayed_interrupt():  # for some seconds: torch
-        from export.dry_job import check_schedulers
+    from export.dry_job import check_schedulers  # imports torch
 
     try:
-        with Staging(repository) as staging:
+        with Staging(repository) as staging, cleaned(staging.remove):
             on_progress("checkpoint", "load")
             loaded = load(folder)
             config = with_unets(read_config(folder, loaded.unet.config.sample_size), bool(loras))

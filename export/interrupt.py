@@ -1,37 +1,56 @@
 """Ctrl-C during an export."""
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+from serving.command_line import INTERRUPTED, interrupted_line
+
+_cleanups: list[Callable[[], None]] = []
 
 
 @contextmanager
-def plain_interrupt() -> Iterator[None]:
-    """Within it Ctrl-C always ends in KeyboardInterrupt.
+def exit_on_interrupt(name: str, left: str) -> Iterator[None]:
+    """Within it Ctrl-C cleans up, says one line and ends the process at once, with status 130.
 
-    Extensions that are interrupted while they are imported, such as numpy, raise errors of their own instead.
+    It raises no KeyboardInterrupt: one that arises in torch while it imports or traces has ended in a
+    segmentation fault, in an error of another type, and in a process that killed itself by SIGINT.
+
+    name, left: begin and end of the line, as in `serving.command_line.run`.
     """
     if threading.current_thread() is not threading.main_thread():  # it gets no signals
         yield
         return
-    pressed = False
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        signal.default_int_handler(number, frame)
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for clean in reversed(_cleanups):
+            with suppress(Exception):  # the next one shall clean, too
+                clean()
+        with suppress(Exception):  # the interrupted code may be within this very buffer
+            sys.stdout.flush()
+        os.write(sys.stderr.fileno(), interrupted_line(name, left).encode())
+        os._exit(INTERRUPTED)
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = signal.signal(signal.SIGINT, end)
     try:
         yield
-    except Exception as error:
-        if pressed:
-            raise KeyboardInterrupt from error
-        raise
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def cleaned(clean: Callable[[], None]) -> Iterator[None]:
+    """Within it a Ctrl-C calls `clean` before the process ends."""
+    _cleanups.append(clean)
+    try:
+        yield
+    finally:
+        _cleanups.remove(clean)
 
 
 @contextmanager
@@ -45,19 +64,3 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def delayed_interrupt() -> Iterator[None]:
-    """Within it Ctrl-C waits for the end: an interrupted import may print a traceback."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt

@@ -29,8 +29,8 @@ class Staging:
         if model not in self._folders:
             path = self._repository / model / STAGING
             shutil.rmtree(path, ignore_errors=True)
-            path.mkdir(parents=True)
             self._folders[model] = path
+            path.mkdir(parents=True)
         return self._folders[model]
 
     def publish(self) -> list[Path]:
@@ -56,10 +56,14 @@ class Staging:
                 published.append(place / path.name)
         return published
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for path in self._folders.values():
+    def remove(self) -> None:
+        """Remove what is staged and not published."""
+        for path in list(self._folders.values()):
             shutil.rmtree(path, ignore_errors=True)
             with suppress(OSError):  # a model that only this failed export would have added
                 path.parent.rmdir()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()

@@ -16,9 +16,7 @@ def run(name: str, main: Callable[[], int | None], interrupted: str = "stopped b
     try:
         status = main() or 0
     except KeyboardInterrupt:
-        # On a terminal ^C and perhaps a progress bar stand at the beginning of the line.
-        lead = "\n" if sys.stderr.isatty() else ""
-        print(f"{lead}{name}: {interrupted}", file=sys.stderr)
+        sys.stderr.write(interrupted_line(name, interrupted))
         status = INTERRUPTED
     except BrokenPipeError:
         status = _NOBODY_READS
@@ -31,3 +29,9 @@ def run(name: str, main: Callable[[], int | None], interrupted: str = "stopped b
     # `… | head -1` has what it wanted. The interpreter flushes once more at its end, and would complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
+
+
+def interrupted_line(name: str, left: str) -> str:
+    # On a terminal ^C and perhaps a progress bar stand at the beginning of the line.
+    lead = "\n" if sys.stderr.isatty() else ""
+    return f"{lead}{name}: {left}\n"

@@ -157,7 +157,7 @@ class KeyframeService:
             except (ProxyError, TimeoutError) as error:
                 if frame_format != "JPEG":
                     raise
-                logger.warning("no composite (%s); the answer is the frame itself", error or "too slow")
+                logger.warning("no composite (%s); the answer is the frame itself", str(error) or "too slow")
         logger.info("fallback: %s", reason)
         return _result(arrival, Report(mode="fallback", mode_reason=reason, detail=detail), image)
 

@@ -36,6 +36,17 @@ def decode_opaque(data: bytes) -> np.ndarray:
     return picture if picture.shape[2] == 3 else _over(picture, 255)
 
 
+def is_srgb_jpeg(data: bytes) -> bool:
+    """Whether it is a JPEG that every viewer shows as its numbers are: upright and in sRGB.
+
+    Browsers' canvases write sRGB's profile into their JPEGs.
+    """
+    metadata = read_metadata(data)
+    if metadata.format != "JPEG" or metadata.mode == "CMYK" or metadata.orientation != 1:
+        return False
+    return metadata.profile is None or transform_to_srgb(metadata.profile, metadata.mode) is None
+
+
 def decode_small(data: bytes) -> np.ndarray:
     """`decode_opaque`, at an eighth of the size where that saves decoding the rest. Raises NotAPicture."""
     metadata = read_metadata(data)

@@ -14,7 +14,11 @@ from serving.paths import path_fault
 from tests.import_closure import find
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPORT_VARIABLES = ("CHECKPOINT", "PROFILE", "PRECISION", "LORAS", "REFIT", "WORKSPACE_GB", "ENGINES")
+# Not set by a user, but perhaps here: under `make test` every `make` of this test would be an inner one.
+NOT_INHERITED = (
+    "CHECKPOINT", "PROFILE", "PRECISION", "LORAS", "REFIT", "WORKSPACE_GB", "ENGINES",
+    "MAKELEVEL", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES",
+)  # fmt: skip
 # Makes a "virtual environment" whose Python does what the file `behaviour` says, and logs its arguments.
 PYTHON = """#!/bin/sh
 if [ "$1" = --version ]; then echo "Python 3"; exit; fi
@@ -47,7 +51,7 @@ def checkout(tmp_path):
 
 def make(folder, *arguments, **environment):
     command = ["make", "PYTHON=./python", *arguments]
-    inherited = {name: value for name, value in os.environ.items() if name not in EXPORT_VARIABLES}
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.run(
         command, cwd=folder, env=inherited | environment, capture_output=True, text=True, timeout=60
     )

@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export.profiles import GRAPH_BATCHES, PROFILES
+from tests.repository import prepared_repository
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 MODELS = sorted(path.parent.name for path in REPOSITORY.glob("*/config.pbtxt"))
@@ -96,7 +97,7 @@ def test_every_tensor_of_an_ensemble_fits_the_models_that_use_it(ensemble):
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_onnx_graph_has_the_tensors_of_the_configuration(stage):
     config = read(stage)
-    graph = onnx.load(REPOSITORY / stage / "1" / "model.onnx", load_external_data=False).graph
+    graph = onnx.load(prepared_repository() / stage / "1" / "model.onnx", load_external_data=False).graph
     types = {onnx.TensorProto.FLOAT: "TYPE_FP32", onnx.TensorProto.INT32: "TYPE_INT32"}
     for ours, theirs in ((config.input, graph.input), (config.output, graph.output)):
         assert [tensor.name for tensor in ours] == [value.name for value in theirs]

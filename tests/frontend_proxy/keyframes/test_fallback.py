@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 import tracemalloc
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from PIL import Image, ImageCms
 
 from frontend_proxy.keyframes.fallback import MAX_JPEG_SIDE, composite
 
@@ -85,6 +87,24 @@ def test_colour_profiles_of_frame_and_render_are_applied() -> None:
         for name in ("jacket.png", "jacket_profile_swaps_red_and_blue.png")
     )
     assert np.abs(one - other[:, :, ::-1]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}]
+)
+def test_a_frame_alone_that_is_shown_as_its_numbers_are_keeps_its_bytes(options) -> None:
+    """Chromium's canvas writes sRGB's profile; to encode its JPEG once more would only lose detail."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame()).save(buffer, "JPEG", **options)
+    assert composite(buffer.getvalue(), None) == buffer.getvalue()
+
+
+def test_a_frame_alone_that_lies_on_its_side_is_turned() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(frame(64, 48)).save(buffer, "JPEG", exif=exif)
+    assert decoded(composite(buffer.getvalue(), None)).shape == (64, 48, 3)
 
 
 def test_hidden_colour_of_a_frame_stays_hidden() -> None:
