@@ -6,10 +6,12 @@ feather), so that the garment keeps the render's clean outline.
 """
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from pipeline.light.light_map import encode_light
 from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, steadied, with_detail
 from pipeline.resize import shrink_to, size_of
 from pipeline.strips import strips
@@ -42,10 +44,14 @@ def finish(
 
     pixels: (3, h, w) float32, RGB in −1…1, the model's picture of the crop.
     relight_sigma: in pixels of the picture; 0 uses the picture itself.
-    output_format: `jpeg` or `png`.
+    output_format: `jpeg`, `png`, or `light`: the bytes are the light's map (light_map.py), and nothing is
+        drawn on the frame. It needs a relight_sigma.
     The others are as in `relit`.
     """
     picture = to_bgr(pixels)
+    if output_format == "light":
+        found = found_light(picture, composite, mask, crop, relight_sigma, earlier_light)
+        return encode_light(found.light, found.coverage), found.light
     if relight_sigma > 0:
         answer, light = relit(picture, composite, mask, crop, relight_sigma, earlier_light, detail_gain)
     else:
@@ -120,18 +126,48 @@ def relit(
     detail_gain: for the render's folds, see relighting.with_detail.
     The others are as in `paste`.
     """
-    result, light = composite.copy(), np.zeros(picture.shape, np.float32)
+    result = composite.copy()
     inside, seen = _overlap(crop, mask.shape, picture.shape)
-    start, coverage, part = composite[inside], mask[inside], picture[seen]
-    if not coverage.any():
-        return result, light
+    found = found_light(picture, composite, mask, crop, sigma, earlier_light)
+    if found.coverage.any():
+        lit = with_detail(found.light[seen], found.composite, found.coverage[seen], sigma, detail_gain)
+        relight(composite[inside], lit, mask[inside], result[inside])
+    return result, found.light
+
+
+@dataclass(frozen=True)
+class FoundLight:
+    """
+    light: (h, w, 3) float32 over the crop, 0 beyond the frame.
+    coverage: (h, w) float32 in 0…1, the garment's over the crop.
+    composite: (…, …, 3) uint8, the part of the crop that lies inside the frame, at the light's resolution.
+    """
+
+    light: np.ndarray
+    coverage: np.ndarray
+    composite: np.ndarray
+
+
+def found_light(
+    picture: np.ndarray,
+    composite: np.ndarray,
+    mask: np.ndarray,
+    crop: np.ndarray,
+    sigma: float,
+    earlier_light: np.ndarray = NO_LIGHT,
+) -> FoundLight:
+    """The light of the model's picture. The arguments are as in `relit`."""
+    light, coverage = np.zeros(picture.shape, np.float32), np.zeros(picture.shape[:2], np.float32)
+    inside, seen = _overlap(crop, mask.shape, picture.shape)
+    start, part, there = composite[inside], picture[seen], mask[inside]
+    if not there.any():
+        return FoundLight(light, coverage, part)
     size = size_of(part)
-    small, share = shrink_to(start, size), shrink_to(coverage, size).astype(np.float32) / 255
+    small = shrink_to(start, size)
+    coverage[seen] = shrink_to(there, size).astype(np.float32) / 255
     known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[seen]
-    light[seen] = steadied(light_ratio(part, small, share, sigma), known)
-    lit = with_detail(light[seen], small, share, sigma, detail_gain)
-    relight(start, lit, coverage, result[inside])
-    return result, light
+    light[seen] = steadied(light_ratio(part, small, coverage[seen], sigma), known)
+    return FoundLight(light, coverage, small)
 
 
 def _overlap(crop: np.ndarray, frame: tuple[int, ...], picture: tuple[int, ...]) -> tuple[Slices, Slices]:

@@ -24,7 +24,7 @@ from pipeline.resize import size_of
 from pipeline.strips import strips
 
 # Added to values in 0…1 before a division, since values below it are only noise.
-_FLOOR = 0.04
+FLOOR = 0.04
 # Folds are finer than this many σ.
 _FOLDS = 3
 # Detail weaker than this share of the brightness is noise of the codec, and is not amplified.
@@ -53,7 +53,7 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     """
     weight = mask + np.float32(_OUTSIDE_WEIGHT)
     weights = cv2.merge([weight * np.float32(1 / 255)] * 3)
-    floor = cv2.merge([_FLOOR * _coarser(weight, sigma)] * 3)
+    floor = cv2.merge([FLOOR * _coarser(weight, sigma)] * 3)
     light, start = (_coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite))
     ratio = cv2.log(light / start * _shift(picture, composite, mask))
     return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), size_of(mask))
@@ -69,7 +69,7 @@ def with_detail(
     if gain == 1:
         return ratio
     weight, grey = mask + np.float32(_OUTSIDE_WEIGHT), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
-    grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(_FLOOR)
+    grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(FLOOR)
     mean = _coarser(grey * weight, _FOLDS * sigma) / _coarser(weight, _FOLDS * sigma)
     detail = cv2.log(grey / cv2.resize(mean, size_of(mask)))
     energy = detail * detail
@@ -92,7 +92,7 @@ def _shift(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray) -> np.n
     if len(some) < 0.02 / 32 * mask.size:
         return np.ones(3, np.float32)
     colours = np.hstack([p.reshape(-1, 3)[some] for p in (composite, picture)])
-    before, after = np.split(np.median(colours, axis=0).astype(np.float32) / 255 + _FLOOR, 2)
+    before, after = np.split(np.median(colours, axis=0).astype(np.float32) / 255 + FLOOR, 2)
     return before / after
 
 
@@ -123,7 +123,7 @@ def relight(
     for rows in strips(y, y + height):
         part = np.s_[rows, x : x + width]
         start = composite[part].astype(np.float32)
-        lit = start + np.float32(255 * _FLOOR)
+        lit = start + np.float32(255 * FLOOR)
         lit *= cv2.merge([mask[part]] * 3).astype(np.float32)
         lit *= change[part].astype(np.float32)
         lit = cv2.scaleAdd(lit, 1 / 255 / _ONE, start)
