@@ -1,39 +1,40 @@
 """Downloads a checkpoint from the Hugging Face hub, or finds it in the hub's cache."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from export.errors import ExportError, first_line
 from export.weights import PARTS, has_weights
 
-_CONFIGURATION = ["model_index.json", "pipeline.json", "scheduler/*", "tokenizer/*"]
+CONFIGURATION = ["model_index.json", "pipeline.json", "scheduler/*", "tokenizer/*"]
 
 
-def download(hub_id: str) -> Path:
+def download(hub_id: str, parts: Sequence[str] = PARTS, configuration: Sequence[str] = CONFIGURATION) -> Path:
     """The folder of the checkpoint. Raises ExportError.
 
     Of the weights it gets one kind: most repositories have the same weights in several files, of gigabytes.
+    parts: the networks' folders; "" for a checkpoint that is one network.
+    configuration: patterns of further files.
     """
-    folder = _snapshot(
-        hub_id, [*_CONFIGURATION, *_weights(PARTS, "safetensors")], ["*.fp16.*", "*.non_ema.*"]
-    )
+    folder = snapshot(hub_id, [*configuration, *_weights(parts, "safetensors")], ["*.fp16.*", "*.non_ema.*"])
     for kind, ignored in (("bin", ["*.fp16.*", "*.non_ema.*"]), ("safetensors", []), ("bin", [])):
-        missing = [part for part in PARTS if not has_weights(folder, part)]
+        missing = [part for part in parts if not has_weights(folder, part)]
         if not missing:
             break
-        folder = _snapshot(hub_id, _weights(missing, kind), ignored)
+        folder = snapshot(hub_id, _weights(missing, kind), ignored)
     return folder
 
 
 def _weights(parts: Iterable[str], kind: str) -> list[str]:
-    return [f"{part}/*.{end}" for part in parts for end in ("json", kind)]
+    return [f"{part}/*.{end}".lstrip("/") for part in parts for end in ("json", kind)]
 
 
-def _snapshot(hub_id: str, allowed: list[str], ignored: list[str]) -> Path:
+def snapshot(hub_id: str, allowed: list[str], ignored: Sequence[str] = ()) -> Path:
+    """The folder with those files of the repository whose paths match a pattern. Raises ExportError."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=allowed, ignore_patterns=ignored))
+        return Path(snapshot_download(hub_id, allow_patterns=allowed, ignore_patterns=list(ignored)))
     except Exception as error:  # the hub's client raises many kinds of errors, from five libraries
         raise ExportError(
             f"there is no folder {hub_id} here, and the export cannot download the checkpoint {hub_id} from "
