@@ -27,6 +27,7 @@ from serving.engine_stamp import Stamp
 from serving.errors import CannotServe
 from serving.gpu import Gpu, query_gpus
 from serving.model_config import read_model_config
+from serving.tensorrt_package import import_tensorrt
 
 logger = logging.getLogger(__name__)
 
@@ -106,21 +107,40 @@ class Engines:
         )
 
 
-def find_engines(workspace_gb: float | None = None, refittable: bool = False) -> Engines | None:
-    """The builder of engines; None without a GPU. Raises ExportError if the tensorrt package is missing."""
+def find_engines(
+    workspace_gb: float | None = None, refittable: bool = False, required: bool = False
+) -> Engines | None:
+    """The builder of engines; None if this machine cannot build any and none are `required`.
+
+    Raises ExportError if they are required, and says what is missing.
+    """
+    found = _find()
+    if isinstance(found, str):
+        if required:
+            raise ExportError(found)
+        logger.warning("no TensorRT engines: %s", found)
+        return None
+    trt, gpu = found
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"
+    workspace = int(workspace_gb * 2**30) if workspace_gb else None
+    return Engines(trt, gpu, cache, workspace, refittable)
+
+
+def _find() -> tuple[Any, Gpu] | str:
+    """TensorRT and the GPU to build on, or the reason why there are none."""
     gpus = query_gpus()
     if not gpus:
-        return None
+        return (
+            "nvidia-smi finds no GPU to build them on: install the driver, give the container the GPU, or "
+            "give ENGINES=0 for only ONNX"
+        )
     try:
-        import tensorrt
+        return import_tensorrt(), gpus[0]
     except ImportError as error:
-        raise ExportError(
+        return (
             f"this machine has a GPU ({gpus[0].name}) but no tensorrt package ({error}): export inside the "
             "image that serves (`docker compose run export-gpu`), or give ENGINES=0 for only ONNX"
-        ) from error
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"
-    workspace = None if workspace_gb is None else int(workspace_gb * 2**30)
-    return Engines(tensorrt, gpus[0], cache, workspace, refittable)
+        )
 
 
 def batch_range(repository: Path, stage: str) -> BatchRange:

@@ -1,5 +1,6 @@
 """The GPUs of this machine, as `nvidia-smi` lists them."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ class Gpu:
     """One GPU.
 
     compute_capability: like "8.6".
-    memory_total, memory_free: in MiB.
+    memory_total, memory_free: in MiB. A GPU that shares the processor's memory has no own, and nvidia-smi
+        tells none: then it is the machine's.
     """
 
     index: int
@@ -33,12 +35,22 @@ def query_gpus() -> list[Gpu]:
 
 
 def parse(output: str) -> list[Gpu]:
-    """The GPUs in `nvidia-smi`'s output, without lines that lack a value."""
+    """The GPUs in `nvidia-smi`'s output, without lines that are no GPU's."""
     gpus = []
     for line in output.splitlines():
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) != len(_QUERY) or not all(fields[i].isdigit() for i in (0, 4, 5)):
+        if len(fields) != len(_QUERY) or not fields[0].isdigit() or not _is_version(fields[2]):
             continue
         index, name, capability, driver, total, free = fields
-        gpus.append(Gpu(int(index), name, capability, driver, int(total), int(free)))
+        memory_total = int(total) if total.isdigit() else _mebibytes("SC_PHYS_PAGES")
+        memory_free = int(free) if free.isdigit() else _mebibytes("SC_AVPHYS_PAGES")
+        gpus.append(Gpu(int(index), name, capability, driver, memory_total, memory_free))
     return gpus
+
+
+def _is_version(text: str) -> bool:
+    return all(part.isdigit() for part in text.split("."))
+
+
+def _mebibytes(pages: str) -> int:
+    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE") >> 20

@@ -1,6 +1,5 @@
 """The doctor's checks of profile gpu: the GPU, its driver, the Triton binary and the TensorRT engines."""
 
-import importlib.util
 import shutil
 from collections.abc import Iterator
 
@@ -8,6 +7,7 @@ from serving import engine_stamp
 from serving.errors import CannotServe
 from serving.finding import Finding, Machine
 from serving.gpu import Gpu, query_gpus
+from serving.tensorrt_package import tensorrt_version
 
 # The image has CUDA 13, which needs driver 580 or newer.
 MINIMUM_DRIVER = 580
@@ -31,7 +31,7 @@ def check_gpu(machine: Machine) -> Iterator[Finding]:
 
 
 def _engines(machine: Machine, gpu: Gpu) -> Iterator[Finding]:
-    tensorrt = _tensorrt_version()
+    tensorrt = tensorrt_version()
     usable = 0
     for folder in sorted(machine.repository.glob("*/1")):
         if not (folder / "model.onnx").exists():
@@ -57,11 +57,3 @@ def _engines(machine: Machine, gpu: Gpu) -> Iterator[Finding]:
     if usable:
         text = f"{usable} for this GPU and TensorRT {tensorrt or '(version unknown)'}"
         yield Finding("engines", "ok", text)
-
-
-def _tensorrt_version() -> str | None:
-    if importlib.util.find_spec("tensorrt") is None:
-        return None
-    import tensorrt
-
-    return str(tensorrt.__version__)

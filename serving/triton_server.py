@@ -29,6 +29,8 @@ LOOPBACK = "127.0.0.1"
 # write files. Releases before 25.08 have published flaws in the shared-memory one.
 RESTRICTED_PROTOCOLS = "shared-memory,model-repository,trace,logging"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Calls of other models by all Python models, at the same time: `tryon` makes some for each job.
+_BLS_THREADS = 64
 _SHM_BYTES = 32 << 20  # of each Python model's region, which images and tensors pass through
 
 
@@ -80,7 +82,9 @@ class TritonServer:
             f"--metrics-port={self.metrics_port}",
             # A random token that nobody keeps. Users of this machine can read it in the process list.
             f"--grpc-restricted-protocol={RESTRICTED_PROTOCOLS}:token={secrets.token_hex(32)}",
-            "--cache-config=local,size=16777216",  # prompt embeddings, a few hundred kilobytes each
+            # Auto-complete would add a `dynamic_batching` that changes which batches have CUDA graphs.
+            "--disable-auto-complete-config",
+            f"--backend-config=python,thread-pool-size={_BLS_THREADS}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--backend-config=python,shm-default-byte-size={_SHM_BYTES}",
             f"--backend-config=python,shm-growth-byte-size={_SHM_BYTES}",
@@ -157,7 +161,6 @@ class TritonServer:
         wheel = Path(spec.submodule_search_locations[0], "tritonserver")
         return wheel / "bin" / "tritonserver", [
             f"--backend-directory={self._assemble_backends(wheel)}",
-            f"--cache-directory={wheel / 'caches'}",
             "--model-config-name=cpu",
         ]
 
@@ -179,7 +182,11 @@ class TritonServer:
                 "`docker compose --profile gpu up`, or PROFILE=cpu"
             )
         # The configurations that the export wrote. VAE and UNet never run together (unet/config.pbtxt).
-        return Path(binary), ["--model-config-name=gpu", "--rate-limit=execution_count"]
+        return Path(binary), [
+            "--model-config-name=gpu",
+            "--rate-limit=execution_count",
+            "--cuda-memory-pool-byte-size=0:536870912",
+        ]
 
 
 def _loads(library: str) -> bool:

@@ -7,5 +7,12 @@ if [ "${1:-}" = tritonserver ]; then
     token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
     exec "$@" "--grpc-restricted-protocol=shared-memory,model-repository,trace,logging:token=$token"
 fi
+if [ "${TRITON_CONFIG:-}" = onnx ]; then
+    set -- "$@" --engines=0    # ONNX Runtime reads none
+fi
+# Several Pods share the volume: one exports, and the others wait and then find nothing to do. `exec` keeps the lock
+# until the export has ended.
+exec 9> /models/.export.lock
+flock 9
 cp -R /app/model_repository/. /models/    # the hand-written configurations of this image's version
 exec python3 -m export "$@" --repository /models

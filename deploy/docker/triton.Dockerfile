@@ -10,6 +10,8 @@
 #   5875, which names r26.07 as its fix.
 # By tag: its digest could not be looked up (docs/gpu.md says how).
 ARG TRITON=nvcr.io/nvidia/tritonserver:26.07-py3
+# The TensorRT in that image. Empty: an image for profile cpu alone.
+ARG TENSORRT=11.1.0.106
 
 FROM ${TRITON} AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*
@@ -20,12 +22,11 @@ RUN --mount=type=cache,target=/var/cache/pip \
     sed '/^nvidia-pytriton==/,/[^\\]$/d' /tmp/requirements.lock > /tmp/packages.txt && \
     /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/packages.txt && \
     /opt/venv/bin/pip install --cache-dir /var/cache/pip -r /tmp/requirements-torch.lock
-# Only the Python side of TensorRT: its libraries are those of the image. The check compares the versions.
-ARG TENSORRT=11.1.0.106
+# Only the Python side of TensorRT: its libraries are those of the image.
+ARG TENSORRT
 RUN --mount=type=cache,target=/var/cache/pip \
-    /opt/venv/bin/pip install --cache-dir /var/cache/pip --no-deps --extra-index-url https://pypi.nvidia.com tensorrt_cu13_bindings==${TENSORRT}
-COPY deploy/docker/check_tensorrt_version.py /tmp/
-RUN /opt/venv/bin/python /tmp/check_tensorrt_version.py ${TENSORRT}
+    [ -z "${TENSORRT}" ] || \
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip --no-deps tensorrt_cu13_bindings==${TENSORRT}
 
 FROM ${TRITON}
 RUN useradd --uid 10001 --create-home lucy && mkdir -p /models /hub && chown lucy /models /hub
@@ -43,6 +44,9 @@ COPY training training
 COPY export export
 COPY model_repository model_repository
 RUN pip install --no-deps --no-cache-dir --editable .
+ARG TENSORRT
+COPY deploy/docker/check_tensorrt.py /tmp/
+RUN [ -z "${TENSORRT}" ] || python /tmp/check_tensorrt.py
 COPY --chmod=755 deploy/docker/entrypoint.sh /usr/local/bin/lucy-entrypoint
 USER lucy
 ENTRYPOINT ["lucy-entrypoint"]

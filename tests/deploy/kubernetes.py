@@ -51,7 +51,8 @@ def pods(documents):
     for service in of_kind(documents, "InferenceService"):
         predictor = service["spec"]["predictor"]
         runtime = named(documents, "ServingRuntime", predictor["model"]["runtime"])["spec"]
-        yield service["metadata"]["name"], predictor["labels"], {**runtime, **predictor}
+        volumes = [*runtime.get("volumes", []), *predictor.get("volumes", [])]  # merged by name
+        yield service["metadata"]["name"], predictor["labels"], {**runtime, **predictor, "volumes": volumes}
 
 
 def containers(pod):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from export.__main__ import parser as export_parser
+from export.profiles import PROFILES
 from frontend_proxy.settings import Settings
 from serving.settings import ServingSettings
 from serving.triton_server import TritonServer
@@ -91,6 +92,45 @@ def test_the_export_accepts_its_arguments_and_the_checkpoint_is_mounted(name):
     assert (ROOT / args.checkpoint.replace(inside, host, 1) / "model_index.json").exists()
 
 
+def exported(name, **environment):
+    words = [filled(word, environment) for word in SERVICES[name]["command"]]
+    return export_parser().parse_args(words)
+
+
+def test_the_exports_variables_reach_it():
+    """WORKSPACE_GB, ENGINES and PRECISION of the shell or .env once stayed outside of the container."""
+    given = exported(
+        "export-gpu",
+        PRECISION="fp32",
+        LORAS="a:1",
+        ENGINES="0",
+        REFIT="1",
+        WORKSPACE_GB="2.5",
+        CHECKPOINT="x",
+    )
+    assert (given.precision, given.loras, given.engines, given.refit) == ("fp32", "a:1", 0, 1)
+    assert (given.workspace_gb, given.checkpoint) == (2.5, "x")
+    assert exported("export", PRECISION="fp16").precision == "fp16"
+
+
+def test_without_variables_the_export_does_what_make_export_does():
+    for name in ("export", "export-gpu"):
+        ours = exported(name)
+        default = PROFILES[ours.profile]
+        assert (ours.precision, ours.loras, ours.refit) == (default.precision, "", 0)
+        assert not ours.workspace_gb, "0 is all of the GPU's memory"
+    assert exported("export-gpu").engines == 1, "an image with TensorRT on a GPU must build engines"
+
+
+def test_the_export_knows_with_which_configuration_triton_will_run():
+    """TRITON_CONFIG=onnx needs no engines; the image's entry point then leaves them out."""
+    for config in ("gpu", "onnx"):
+        environment = {"TRITON_CONFIG": config}
+        options = [filled(word, environment) for word in SERVICES["triton-gpu"]["command"]]
+        assert f"--model-config-name={config}" in options
+        assert container_environment("export-gpu", environment)["TRITON_CONFIG"] == config
+
+
 @pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("export")])
 def test_the_exports_caches_are_in_a_volume(name):
     """Its home folder is read-only, so downloads from the hub and TensorRT's timings need another place."""
@@ -109,7 +149,7 @@ def test_triton_knows_every_option_and_has_no_http(name):
     assert program == "tritonserver"
     assert "--allow-http=false" in options
     for option in options:
-        assert f"{option.split('=')[0]} <" in help_text.stdout + help_text.stderr, option
+        assert re.search(rf"{option.split('=')[0]}( <|$)", help_text.stdout + help_text.stderr, re.M), option
     assert SERVICES[name]["healthcheck"]["test"][1:] == ["python3", "-m", "serving.ready", "8001"]
 
 
@@ -199,7 +239,7 @@ def test_the_supervisor_and_compose_give_triton_the_same_limits(server):
     """Two places start Triton; a region of shared memory that is too small stalls only in one of them."""
     ours = set(server.command())
     for option in SERVICES["triton"]["command"]:
-        if option.startswith(("--cache-config", "--backend-config", "--allow-http")):
+        if option.startswith(("--disable", "--backend-config", "--allow-http")):
             assert option in ours
 
 

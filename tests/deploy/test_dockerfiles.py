@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from export.__main__ import parser as export_parser
 from serving.triton_server import RESTRICTED_PROTOCOLS
 from tests.deploy.dockerfiles import DOCKERFILES, ROOT, instructions
 from tests.import_closure import closure, find
@@ -106,28 +107,36 @@ def test_the_proxys_image_starts_the_proxy():
 
 @pytest.fixture
 def entrypoint(tmp_path):
-    """Runs the entry point with stand-ins for Triton and Python, which print their arguments and umask."""
-    for name in ("tritonserver", "python3"):
-        (tmp_path / name).write_text('#!/bin/sh\necho "$(basename "$0")" "$@"\numask\n')
+    """Starts the entry point with stand-ins for Triton and Python, which print their arguments and umask."""
+    script = (ROOT / "deploy" / "docker" / "entrypoint.sh").read_text()
+    (tmp_path / "entrypoint.sh").write_text(script.replace("/models", str(tmp_path)).replace("/app", "app"))
+    export = (
+        '#!/bin/sh\necho "$(basename "$0")" "$@"\numask\necho begins >> log\nsleep 0.3\necho ends >> log\n'
+    )
+    for name, text in (("tritonserver", export), ("python3", export), ("cp", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "cp").write_text("#!/bin/sh\n")
-    (tmp_path / "cp").chmod(0o755)
 
-    def run(*arguments):
-        script = ROOT / "deploy" / "docker" / "entrypoint.sh"
-        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-        done = subprocess.run(
-            ["sh", script, *arguments], env=environment, capture_output=True, text=True, check=True
+    def start(*arguments, **environment):
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        command = ["sh", "entrypoint.sh", *arguments]
+        return subprocess.Popen(
+            command, env=environment | path, cwd=tmp_path, stdout=subprocess.PIPE, text=True
         )
-        return done.stdout.splitlines()
 
-    return run
+    return start
+
+
+def output(process):
+    lines = process.communicate(timeout=20)[0].splitlines()
+    assert process.returncode == 0
+    return lines
 
 
 def test_the_image_restricts_tritons_protocols_with_a_random_token(entrypoint):
-    first, second = (entrypoint("tritonserver", "--model-repository=/models") for _ in range(2))
+    first, second = (output(entrypoint("tritonserver", "--allow-http=false")) for _ in range(2))
     pattern = (
-        f"tritonserver --model-repository=/models "
+        f"tritonserver --allow-http=false "
         f"--grpc-restricted-protocol={RESTRICTED_PROTOCOLS}:token=[0-9a-f]{{64}}"
     )
     assert re.fullmatch(pattern, first[0])
@@ -135,7 +144,34 @@ def test_the_image_restricts_tritons_protocols_with_a_random_token(entrypoint):
     assert first[1] == "0077"
 
 
-def test_other_arguments_of_the_image_are_the_exports(entrypoint):
-    assert entrypoint("/checkpoints/x", "--profile", "cpu")[0] == (
-        "python3 -m export /checkpoints/x --profile cpu --repository /models"
+def test_other_arguments_of_the_image_are_the_exports(entrypoint, tmp_path):
+    assert output(entrypoint("/checkpoints/x", "--profile", "cpu"))[0] == (
+        f"python3 -m export /checkpoints/x --profile cpu --repository {tmp_path}"
     )
+
+
+def test_onnx_runtime_needs_no_engines(entrypoint):
+    """They were built although TRITON_CONFIG=onnx reads none, and without TensorRT the export failed."""
+    (words, *_) = output(entrypoint("x", "--engines=1", TRITON_CONFIG="onnx"))
+    assert export_parser().parse_args(words.split()[3:]).engines == 0
+    (words, *_) = output(entrypoint("x", "--engines=1", TRITON_CONFIG="gpu"))
+    assert export_parser().parse_args(words.split()[3:]).engines == 1
+
+
+def test_pods_that_share_a_volume_export_one_after_the_other(entrypoint, tmp_path):
+    for process in [entrypoint("x") for _ in range(3)]:
+        output(process)
+    assert (tmp_path / "log").read_text().split() == ["begins", "ends"] * 3
+
+
+def test_a_local_export_stays_out_of_the_images():
+    """A local unet_fast, gpu.pbtxt or pipeline.json would be copied onto the volume of models."""
+    written = [
+        line.strip("/")
+        for line in (ROOT / ".gitignore").read_text().splitlines()
+        if "model_repository" in line
+    ]
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    after = lines[lines.index("!model_repository") + 1 :]  # the last rule that matches decides
+    assert len(written) > 10
+    assert [line for line in written if line not in after] == []

@@ -1,11 +1,11 @@
 """The Tritons and exports of deploy/kubernetes: options, probes, time to end, and engines."""
 
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 
 import grpc
-import pytest
 
 from export.__main__ import parser as export_parser
 from serving.model_config import read_model_config
@@ -15,6 +15,7 @@ from tests.deploy.kubernetes import (
     ROOT,
     build,
     inside,
+    named,
     needs_kubectl,
     of_kind,
     pods,
@@ -52,7 +53,8 @@ def test_triton_knows_every_option():
         program, *words = pod["containers"][0]["args"]
         assert program == "tritonserver"
         for word in words:
-            assert f"{word.split('=')[0]} <" in help_text.stdout + help_text.stderr, (name, word)
+            known = re.search(rf"{word.split('=')[0]}( <|$)", help_text.stdout + help_text.stderr, re.M)
+            assert known, (name, word)
 
 
 def test_triton_has_composes_options_and_time_to_end():
@@ -64,7 +66,7 @@ def test_triton_has_composes_options_and_time_to_end():
         assert {
             o
             for o in compose
-            if o.startswith(("--cache-c", "--backend-c", "--rate", "--pinned", "--allow-http"))
+            if o.startswith(("--disable", "--backend-c", "--rate", "--pinned", "--cuda", "--allow-http"))
         } <= ours
         hook = next(inside(pod, "preStop"), {"sleep": {"seconds": 0}})
         seconds = hook["sleep"]["seconds"] + int(given["--exit-timeout-secs"])
@@ -83,22 +85,58 @@ def test_the_liveness_probe_counts_the_processes_that_run(stack):
     assert len(stubs) == python_instances("cpu")
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_export_fills_the_volume_that_its_tritons_read(overlay):
-    documents = build(overlay)
-    readers = {}
-    for name, labels, pod in pods(documents):
-        if labels["app.kubernetes.io/name"] == "triton":
-            claim = next(inside(pod.get("volumes", []), "claimName"), None)
-            readers[claim or pod["model"]["storageUri"].removeprefix("pvc://")] = (name, pod)
-    for job in of_kind(documents, "Job"):
-        pod = job["spec"]["template"]["spec"]
-        args = export_parser().parse_args(pod["containers"][0]["args"])
+def exports():
+    """(name, pod, its init container that exports) of each Triton."""
+    for name, pod in tritons():
+        [container] = pod["initContainers"]
+        yield name, pod, container
+
+
+def test_a_tritons_own_init_container_exports_what_it_serves():
+    """With one GPU, a Job that builds engines waits for the GPU that the waiting Triton has reserved."""
+    for overlay in OVERLAYS:
+        assert not of_kind(build(overlay), "Job")
+    for name, pod, container in exports():
+        args = export_parser().parse_args(container["args"])
         assert (ROOT / args.checkpoint.replace("/app", ".", 1) / "model_index.json").exists()
-        name, reader = readers.pop(next(inside(pod["volumes"], "claimName")))
-        assert options(reader)["--model-config-name"] == args.profile, name
-        assert pod.get("nodeSelector") == reader.get("nodeSelector"), "engines fit the GPUs they are built on"
-    assert not readers
+        assert options(pod)["--model-config-name"] == args.profile, name
+        if args.profile == "gpu":
+            assert args.engines == 1, "without engines this Triton would not start"
+            assert container["resources"]["limits"]["nvidia.com/gpu"] == 1, name
+
+
+def test_the_export_writes_the_volume_that_triton_reads():
+    for name, pod, container in exports():
+        written = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        claims = {volume["name"]: next(inside(volume, "claimName"), None) for volume in pod["volumes"]}
+        if "model" in pod:  # KServe mounts the volume itself
+            read = pod["model"]["storageUri"].removeprefix("pvc://")
+        else:
+            mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+            assert mounts["/models"]["readOnly"]
+            read = claims[mounts["/models"]["name"]]
+        assert claims[written["/models"]] == read, name
+        variables = {it["name"]: it.get("value") for it in container["env"]}
+        for cache in ("HF_HOME", "XDG_CACHE_HOME"):
+            claim = claims[written[variables[cache]]]
+            assert claim, f"{name}: an emptyDir would lose downloads and timings"
+
+
+def test_volumes_that_several_nodes_write_are_shared():
+    for overlay in OVERLAYS:
+        documents = build(overlay)
+        for _, _, pod in pods(documents):
+            for claim in inside(pod.get("volumes", []), "claimName"):
+                assert named(documents, "PersistentVolumeClaim", claim)["spec"]["accessModes"] == [
+                    "ReadWriteMany"
+                ]
+
+
+def test_a_node_of_four_virtual_cores_has_room():
+    """Such a node, g6.xlarge for instance, leaves 3.92 to its Pods. Init containers run before the others."""
+    for name, pod in tritons():
+        for together in (pod["containers"], *([it] for it in pod["initContainers"])):
+            assert sum(float(it["resources"]["requests"]["cpu"]) for it in together) <= 3.5, name
 
 
 def test_probes_use_grpc_since_there_is_no_http():

@@ -109,7 +109,9 @@ def test_the_container_has_the_options_of_compose():
         re.sub(r"\$\{\w+:-(\w+)\}", r"\1", word) for word in compose["services"]["triton-gpu"]["command"]
     ]
     assert sorted(ours) == sorted(theirs)
-    assert "lucy-models:/models:ro" in words
+    [volume] = [volume for volume in compose["volumes"].values() if volume]
+    assert f"{volume['name']}:/models:ro" in words, "Compose would call it after the folder of the checkout"
+    assert compose["services"]["export-gpu"]["volumes"][0] == "models:/models"
 
 
 def test_each_gpu_has_a_triton_and_the_proxy_uses_the_first():

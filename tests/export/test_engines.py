@@ -1,9 +1,11 @@
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from export import engines
+from export.__main__ import main
 from export.engines import Engines, batch_range, find_engines
 from export.errors import ExportError
 from export.tensorrt_engine import BatchRange
@@ -76,16 +78,45 @@ def test_an_engine_of_which_nothing_is_known_is_built_anew(maker, calls, tmp_pat
     assert make(maker, tmp_path / "second", tmp_path / "first")[0] == "built"
 
 
-def test_without_a_gpu_there_are_no_engines(monkeypatch):
+def test_without_a_gpu_there_are_no_engines_and_it_is_said(monkeypatch, caplog):
     monkeypatch.setattr(engines, "query_gpus", list)
     assert find_engines() is None
+    assert "no TensorRT engines: nvidia-smi finds no GPU" in caplog.text
+    with pytest.raises(ExportError, match=r"no GPU.*ENGINES=0"):
+        find_engines(required=True)
 
 
 def test_a_gpu_without_tensorrt_is_reported(monkeypatch):
     monkeypatch.setattr(engines, "query_gpus", lambda: [A10G])
-    monkeypatch.setitem(__import__("sys").modules, "tensorrt", None)
+    for name in ("tensorrt", "tensorrt_bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert find_engines() is None
     with pytest.raises(ExportError, match=r"NVIDIA A10G.*no tensorrt.*docker compose"):
-        find_engines()
+        find_engines(required=True)
+
+
+def test_the_images_package_has_another_name(monkeypatch):
+    """The wheel in the image contains `tensorrt_bindings` and no `tensorrt`: the export ended there."""
+    bindings = SimpleNamespace(__version__="11.1.0.106")
+    monkeypatch.setattr(engines, "query_gpus", lambda: [A10G])
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt_bindings", bindings)
+    found = find_engines()
+    assert found is not None
+    assert found.trt is bindings
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--engines=1"], 1), (["--engines=0"], 0), ([], 0)])
+def test_engines_that_are_asked_for_and_cannot_be_built_are_an_error(
+    monkeypatch, words, status, tmp_path, capsys
+):
+    """It once ended with status 0 and ONNX alone."""
+    monkeypatch.setattr(engines, "query_gpus", list)
+    monkeypatch.setattr(
+        "export.exporter.export", lambda *args, **options: ({"checkpoint": {"name": "x"}}, False)
+    )
+    assert main([*words, "--profile=gpu", f"--repository={tmp_path}"]) == status
+    assert ("finds no GPU" in capsys.readouterr().err) == bool(status)
 
 
 def test_a_configuration_without_a_batch_or_no_configuration_is_reported(tmp_path):

@@ -53,7 +53,7 @@ def cpu(tmp_path):
 def gpu(tmp_path, monkeypatch):
     """A machine with an A10G on which nothing is wrong."""
     monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [A10G])
-    monkeypatch.setattr(gpu_checks, "_tensorrt_version", lambda: "11.1.0.106")
+    monkeypatch.setattr(gpu_checks, "tensorrt_version", lambda: "11.1.0.106")
     monkeypatch.setattr(gpu_checks.shutil, "which", lambda name, path=None: f"/opt/{name}")
     return Machine(write_repository(tmp_path / "gpu", "gpu", STAGES), "gpu", settings())
 
@@ -110,7 +110,7 @@ def test_an_engine_for_another_gpu(gpu, monkeypatch):
 
 
 def test_an_engine_of_another_tensorrt(gpu, monkeypatch):
-    monkeypatch.setattr(gpu_checks, "_tensorrt_version", lambda: "11.4.0.106")
+    monkeypatch.setattr(gpu_checks, "tensorrt_version", lambda: "11.4.0.106")
     expected = "with TensorRT 11.1.0.106, and this machine has 11.4.0.106"
     assert all(expected in text for _, text in faults(gpu))
 
