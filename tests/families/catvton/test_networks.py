@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+
+from export.onnx_export import export_stage
+from families.catvton.stages import UNET
+from serving.stages.onnx_runtime import OnnxStage
+from tests.families.catvton.vectors import load
+
+
+def test_the_unet_computes_what_upstream_computes(stages):
+    """Each block's second norm is part of it, though the attention behind it is not: h + LN2(h)."""
+    vector = load("unet_forward")
+    with torch.no_grad():
+        found = stages[UNET].module(
+            torch.from_numpy(vector["sample"]), torch.from_numpy(vector["timestep"]).float()
+        )
+    assert np.abs(found.numpy() - vector["output"]).max() < 1e-4
+
+
+def test_the_dead_weights_of_cross_attention_are_not_exported(stages):
+    names = [name for name, _ in stages[UNET].module.named_parameters()]
+    assert not [name for name in names if ".attn2." in name]
+    assert [name for name in names if ".norm2." in name]
+
+
+@pytest.mark.timeout(400)
+def test_the_exported_unet_computes_the_same(stages, tmp_path):
+    parity = export_stage(stages[UNET], "fp32", tmp_path)
+    assert parity.error < 1e-4
+    vector = load("unet_forward")
+    found = OnnxStage(tmp_path / "model.onnx").run(
+        {"sample": vector["sample"], "timestep": vector["timestep"].astype(np.float32)}
+    )
+    assert np.abs(found["model_output"] - vector["output"]).max() < 1e-4
