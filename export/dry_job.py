@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from export.errors import ExportError, first_line
-from pipeline.denoising.sampling import Denoising, Schedulers
+from pipeline.denoising.noise import Noise
+from pipeline.denoising.sampling import Conditions, Denoising
+from pipeline.denoising.schedule import OWN, Schedulers
 from pipeline.recipe import PipelineConfig, Recipe
 
 # Root mean square error of the result; the clean latents' is 1. Good schedulers stay below 0.13: a few keep
@@ -30,6 +32,8 @@ def check_schedulers(config: PipelineConfig, scheduler_config: Mapping[str, Any]
     # As the server reads it.
     kept = json.loads(json.dumps(dict(scheduler_config)))
     for mode, recipe in config.modes.items():
+        if recipe.scheduler in OWN:
+            continue  # it denoises what it was written for
         if fault := scheduler_fault(recipe, kept):
             raise ExportError(
                 f"{mode}.scheduler: {recipe.scheduler} cannot serve this checkpoint: {fault}; choose another "
@@ -83,31 +87,24 @@ class PerfectUNet:
             "v_prediction": alpha.sqrt() * noise - (1 - alpha).sqrt() * self.clean,
             "sample": self.clean,
         }[self._kind]
-        return prediction.expand(job.rows, -1, -1, -1)
+        return prediction.expand(job.rows_now, -1, -1, -1)
 
     def noise(self, job: Denoising) -> Tensor:
         """ε = (z_t − √ᾱ_t · z_0) / √(1 − ᾱ_t), where z_t is what the UNet sees."""
         alpha = self._alpha(job)
-        return (job.sample[:1, :4] - alpha.sqrt() * self.clean) / (1 - alpha).sqrt()
+        return (job.inputs()["sample"][:1, :4] - alpha.sqrt() * self.clean) / (1 - alpha).sqrt()
 
     def _alpha(self, job: Denoising) -> Tensor:
         """ᾱ at a timestep that may lie between two of the training's."""
         last = len(self._alphas) - 1
-        timestep = min(max(float(job.timestep[0]), 0.0), float(last))
+        timestep = min(max(float(job.inputs()["timestep"][0]), 0.0), float(last))
         before = int(timestep)
         after = min(before + 1, last)
         return torch.lerp(self._alphas[before], self._alphas[after], timestep - before).float()
 
 
 def _begin(schedulers: Schedulers, recipe: Recipe, perfect: PerfectUNet) -> Denoising:
-    clean = perfect.clean
-    mask, prompt_embeds = torch.ones(1, 1, *clean.shape[2:]), torch.zeros(2, 1, 1)
-    return Denoising(
-        schedulers.fresh(recipe.scheduler),
-        recipe,
-        clean,
-        torch.zeros_like(clean),
-        mask,
-        prompt_embeds,
-        seed=0,
-    )
+    schedule, noise = schedulers.schedule(recipe), Noise(0)
+    drawn = noise.draw(perfect.clean.shape)
+    latents = schedule.noised(perfect.clean, drawn) if recipe.strength < 1 else schedule.pure(drawn)
+    return Denoising(schedule, Conditions(2 if recipe.guided else 1), latents, noise)

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-# (height, width) in pixels
-Resolution = tuple[Annotated[int, Field(ge=64, multiple_of=8)], Annotated[int, Field(ge=64, multiple_of=8)]]
+# (height, width) in pixels. Each family allows the multiples of a number of its own.
+Resolution = tuple[Annotated[int, Field(ge=64, multiple_of=4)], Annotated[int, Field(ge=64, multiple_of=4)]]
 # Several resolutions share one graph, whose height and width are then dynamic. Public UNets halve their
 # latents three times, so the steps are 8 latents, or 64 pixels.
 RESOLUTION_STEP = 64
@@ -20,7 +20,9 @@ class _Strict(BaseModel):
 class Recipe(_Strict):
     """The denoising of one mode."""
 
-    scheduler: str = Field(description="class name of a diffusers scheduler")
+    scheduler: str = Field(
+        description="class name of a diffusers scheduler, or of one in pipeline.denoising.schedule.OWN"
+    )
     steps: int = Field(ge=1, le=100, description="executed steps")
     strength: float = Field(
         gt=0,
@@ -40,13 +42,20 @@ class Recipe(_Strict):
         le=4,
         description="of the render's folds, details finer than 3 relight_sigma; 1 keeps them",
     )
-    unet: Literal["unet", "unet_fast"] = Field(
+    unet: str = Field(
         "unet",
-        description="Triton model that predicts; unet_fast has the export's LoRAs and, if there are any, is "
-        "the default of keyframes",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Triton model that predicts; one that ends in _fast has the export's LoRAs and, if there "
+        "are any, is the default of keyframes",
     )
     denoising_end: float = Field(
         1, gt=0, le=1, description="share of the schedule after which the predicted z_0 is used"
+    )
+    eta: float = Field(
+        0, ge=0, le=1, description="noise that DDIM adds in each step; 0: none, 1: as much as DDPM"
+    )
+    unguided_last_steps: int = Field(
+        0, ge=0, le=100, description="steps at the end of a schedule that are done without guidance"
     )
 
     @model_validator(mode="after")
@@ -90,12 +99,17 @@ class PipelineConfig(_Strict):
 
     resolution: (height, width) in pixels that the networks work at, unless a mode has its own.
     conditioning: `masked`: the conditioning image has the masked region removed, as public inpainting
-        checkpoints expect; `composite`: it is the render drawn on the frame.
+        checkpoints expect; `composite`: it is the render drawn on the frame; `person`: nothing is drawn, and
+        the region is removed from the frame itself, since the garment has a picture of its own.
+    framing: the part of the frame that the networks see. `garment`: the garment and some room around it;
+        `cover`: as much of the frame as the resolution's aspect allows; `contain`: the whole frame, with
+        black beside it.
     prompt: `{fabric}` is replaced by the fabric's name.
     """
 
     resolution: Resolution
-    conditioning: Literal["masked", "composite"]
+    conditioning: Literal["masked", "composite", "person"]
+    framing: Literal["garment", "cover", "contain"] = "garment"
     prompt: str
     negative_prompt: str = ""
     keyframe: Recipe
@@ -138,10 +152,14 @@ class PipelineConfig(_Strict):
 class ServedConfig(PipelineConfig):
     """The exported `pipeline.json`, which `tryon` reads: the export adds values that depend on the profile.
 
+    family: the folder in families/ that conditions its jobs.
+    settings: of the family, which validates them.
     batch_sizes: the rows of a UNet call are padded to one of these, which have CUDA graphs; empty on a CPU.
     max_live: keyframes that are processed at the same time; others wait in a queue.
     """
 
+    family: str = "sd_inpainting"
+    settings: dict[str, Any] = Field(default_factory=dict)
     batch_sizes: tuple[int, ...] = ()
     max_live: int = Field(ge=1)
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STDLIB = set(sys.stdlib_module_names)
-SHIPPED = ("catalog", "export", "fabric", "frontend_proxy", "pipeline", "serving", "training")
+SHIPPED = ("catalog", "export", "fabric", "families", "frontend_proxy", "pipeline", "serving", "training")
 OURS = {*SHIPPED, "benchmarks", "tests", "deploy"}
 
 # Our own packages that each shipped package may import. None may import `benchmarks` or `tests`, which may
@@ -21,12 +21,14 @@ OF_OURS = {
     "frontend_proxy": {"catalog", "fabric", "pipeline"},
     "serving": {"frontend_proxy", "pipeline"},
     "training": {"pipeline", "serving"},
-    "export": {"serving", "pipeline", "training"},
+    "families": {"export", "pipeline"},
+    "export": {"families", "serving", "pipeline", "training"},
 }
 # Installed packages that each may import.
 INSTALLED = {
     "catalog": "obstore pydantic",
     "fabric": "cv2 numpy PIL pillow_heif scipy",
+    "families": "cv2 diffusers numpy PIL safetensors torch transformers",
     "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
     "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
     "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
@@ -177,7 +179,27 @@ def test_a_model_is_a_thin_adapter(path):
     """Triton's stub sees installed packages and the model's own folder only."""
     assert path.name == "model.py", "the computation is in an installed package"
     assert len(path.read_text().splitlines()) < LONGEST_MODEL
-    assert packages(imported(path)) & OURS <= {"pipeline", "serving"}
+    ours = packages(imported(path)) & OURS
+    # Which family's conditioner is needed only the registry knows.
+    assert ours <= {"families", "pipeline", "serving"}
+    assert all(name.startswith("families.registry") for name in imported(path) if name.startswith("families"))
+
+
+def test_only_the_registry_knows_the_families():
+    """A family is one folder and one line."""
+    of_one_family = {f"families.{path.parent.name}" for path in (ROOT / "families").glob("*/__init__.py")}
+    for package in {*SHIPPED} - {"families"}:
+        for module, path in modules(package).items():
+            for name in imported(path):
+                family = ".".join(name.split(".")[:2])
+                assert family not in of_one_family, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("families/*/conditioner.py")), ids=lambda p: p.parts[-2])
+def test_a_conditioner_needs_neither_the_export_nor_networks(path):
+    """It runs in the process that steps every job."""
+    names = packages(imported(path))
+    assert not names & {"diffusers", "export", "serving", "transformers", "triton_python_backend_utils"}
 
 
 def test_only_the_triton_room_speaks_to_triton():

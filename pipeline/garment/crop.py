@@ -76,6 +76,29 @@ def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
     )
 
 
+def place(framing: str, mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
+    """The window that the networks see.
+
+    framing: `garment`: the window around it. `cover`: the largest window inside the frame, with the garment
+        as near to its middle as the frame allows. `contain`: the smallest window around the whole frame.
+    """
+    if framing == "garment":
+        return around(mask, resolution)
+    frame_height, frame_width = mask.shape
+    aspect = resolution[1] / resolution[0]
+    if (frame_width > frame_height * aspect) == (framing == "cover"):
+        crop_width, crop_height = round(frame_height * aspect), frame_height
+    else:
+        crop_width, crop_height = frame_width, round(frame_width / aspect)
+    x, y, width, height = cv2.boundingRect(mask)
+    return Crop(
+        _place(x + width / 2, max(1, crop_width), frame_width),
+        _place(y + height / 2, max(1, crop_height), frame_height),
+        max(1, crop_width),
+        max(1, crop_height),
+    )
+
+
 def _place(centre: float, length: int, frame: int) -> int:
     if length >= frame:
         return (frame - length) // 2
@@ -96,11 +119,33 @@ def pixels(
     """The VAE encoder's input, (N, 3, H, W) float32, RGB in −1…1: the composite, and if `masked` the
     conditioning image, which is the composite with 0 where `painted` is 1."""
     # The frame's edge is repeated beyond the frame: a mirrored edge could show a second head there.
-    picture = crop.of(composite, resolution, cv2.BORDER_REPLICATE)
-    rgb = np.stack(cv2.split(picture)[::-1])[None].astype(np.float32)
-    rgb /= 127.5
-    rgb -= 1
+    rgb = _network_input(crop.of(composite, resolution, cv2.BORDER_REPLICATE))
     if not masked:
         return rgb
     blank = painted.repeat(_LATENT, axis=2).repeat(_LATENT, axis=3)
     return np.concatenate([rgb, rgb * (1 - blank)])
+
+
+def person(
+    crop: Crop, frame: np.ndarray, mask: np.ndarray, resolution: tuple[int, int], black_beside: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """For networks that get the garment as a picture of its own: (2, 3, H, W) float32, RGB in −1…1, the frame
+    and the frame with 0 where it is painted anew; and (1, 1, H/8, W/8) float32, 1 for the latents there.
+
+    mask: a pixel is painted anew from half its coverage on, and a latent as its first pixel is: so the public
+        try-on networks were trained.
+    black_beside: what lies beyond the frame is black; otherwise the frame's edge is repeated.
+    """
+    beyond = cv2.BORDER_CONSTANT if black_beside else cv2.BORDER_REPLICATE
+    rgb = _network_input(crop.of(frame, resolution, beyond))
+    painted = (crop.of(mask, resolution, cv2.BORDER_CONSTANT) > 127).astype(np.float32)
+    latents = painted[::_LATENT, ::_LATENT][None, None].copy()
+    return np.concatenate([rgb, rgb * (1 - painted)]), latents
+
+
+def _network_input(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) BGR uint8 → (1, 3, H, W) float32, RGB in −1…1."""
+    rgb = np.stack(cv2.split(picture)[::-1])[None].astype(np.float32)
+    rgb /= 127.5
+    rgb -= 1
+    return rgb

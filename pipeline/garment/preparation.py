@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InvalidInput
-from pipeline.garment.crop import around, latent_mask, pixels
+from pipeline.garment.crop import latent_mask, person, pixels, place
 from pipeline.garment.garment_picture import is_given
 from pipeline.garment.laying import Laying
 from pipeline.garment.masking import RENDER_FITS, composite, find_garment, torso_overlap
@@ -23,16 +23,19 @@ def prepare(
     client_mask: np.ndarray,
     render_fit: str,
     resolution: tuple[int, int],
-    masked: bool,
+    conditioning: str,
+    framing: str = "garment",
     category: str = "",
     earlier_laying: str = "",
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
 
+    For the conditioning `person` also `drawn`, the frame with the render where there is one.
+
     camera_frame, jacket_render, client_mask: compressed bytes, (N,) uint8; one byte means none.
     pose: (33, 4) float32. render_fit: one of RENDER_FITS.
     resolution: (height, width) of the networks.
-    masked: whether the masked region is removed from the conditioning image.
+    conditioning, framing: of the checkpoint, as pipeline.recipe describes them.
     category: of the garment, one of CATEGORIES; empty where the checkpoint takes no picture of it, so that
         it needs a render.
     earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
@@ -53,16 +56,22 @@ def prepare(
         drawn = frame
     if category:
         report["category"] = resolved(category, mask, landmarks)
-    crop = around(mask, resolution)
-    painted = latent_mask(crop, mask, resolution)
+    crop = place(framing, mask, resolution)
+    if conditioning == "person":
+        seen, painted = person(crop, frame, mask, resolution, black_beside=framing == "contain")
+    else:
+        painted = latent_mask(crop, mask, resolution)
+        seen = pixels(crop, drawn, painted, resolution, masked=conditioning == "masked")
     report["alignment"]["score"] = torso_overlap(mask, landmarks)
     tensors = {
-        "composite": drawn,
+        "composite": frame if conditioning == "person" else drawn,
         "mask": mask,
         "crop": np.array([crop.x, crop.y, crop.width, crop.height], np.int32),
-        "pixels": pixels(crop, drawn, painted, resolution, masked),
+        "pixels": seen,
         "latent_mask": painted,
     }
+    if conditioning == "person":  # the render only tells where the garment is, and what it looks like
+        tensors["drawn"] = drawn
     return tensors, report
 
 

@@ -1,7 +1,7 @@
 """The stages of a request in their order.
 
-First `encode` and `text_encoder` at the same time, then the UNet's steps together with all other jobs, then
-`decode`.
+First the family's conditioner, which runs `preprocess` and the encoders; then the denoiser's steps together
+with all other jobs; then `decode`, or `postprocess` alone.
 """
 
 import asyncio
@@ -16,32 +16,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.denoising.batching import group_compatible, stack
+from pipeline.denoising.batching import Step, group_compatible, stack
+from pipeline.denoising.noise import Noise
 from pipeline.denoising.previews import Previews, shrink
-from pipeline.denoising.sampling import Denoising, Schedulers
+from pipeline.denoising.sampling import Denoising
+from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
 from pipeline.light.relighting import NO_LIGHT
 from pipeline.light.session_light import SessionLights, View
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.session_cache import SessionCache
+from pipeline.tryon.conditioner import Conditioner, Decoding, Task
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
-from pipeline.tryon.prompts import Prompts
 from pipeline.tryon.request import TryonRequest
 
 logger = logging.getLogger(__name__)
 
 _FRAME = ("composite", "mask", "crop")
-_ENCODED = (*_FRAME, "latent_mask", "report", "latent_mean", "latent_std")
 
 
 @dataclass(frozen=True)
 class Limits:
     """
-    max_rows: rows of the UNet's largest batch.
+    max_rows: rows of the denoiser's largest batch.
     capture_interval: while there are keyframes, captures advance once in this many ticks.
-    max_encoding: jobs in `encode` at the same time.
+    max_encoding: jobs in the stages before the first step at the same time.
     max_sessions: sessions whose last light and laying are kept.
     """
 
@@ -54,16 +55,25 @@ class Limits:
 class Pipeline:
     """Takes requests through the models, and batches their denoising steps. Use it from one event loop.
 
+    conditioner: of the checkpoint's family.
     models: calls a model of the repository.
     """
 
     def __init__(
-        self, config: ServedConfig, schedulers: Schedulers, prompts: Prompts, models: Models, limits: Limits
+        self,
+        config: ServedConfig,
+        schedulers: Schedulers,
+        conditioner: Conditioner,
+        models: Models,
+        limits: Limits,
     ):
         self._schedulers = schedulers
-        self._prompts = prompts
+        self._conditioner = conditioner
         self._models = models
-        self._masked = np.array([config.conditioning == "masked"])
+        self._choices = {
+            "conditioning": _string(config.conditioning),
+            "framing": _string(config.framing),
+        }
         self._batch_sizes = config.batch_sizes
         # First come, first served. A request that waits in Triton's own queue could not be cancelled.
         self._live = asyncio.Semaphore(config.max_live)
@@ -73,10 +83,17 @@ class Pipeline:
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, self._predict)
 
-    async def run(self, request: TryonRequest, pictures: Mapping[str, Any], client: Client) -> dict[str, Any]:
+    async def run(
+        self,
+        request: TryonRequest,
+        pictures: Mapping[str, Any],
+        client: Client,
+        recorded: torch.Tensor | None = None,
+    ) -> dict[str, Any]:
         """The answer's tensors by name (model_repository/README.md), and those of the earlier stages.
 
-        pictures: `camera_frame`, `jacket_render`, `pose` and `client_mask`.
+        pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose` and `client_mask`.
+        recorded: values that take the place of random numbers, or None.
         Raises Cancelled if the client has gone away, otherwise the exceptions of `models`.
         """
         async with AsyncExitStack() as slot:
@@ -88,16 +105,25 @@ class Pipeline:
                     raise Cancelled
                 began = time.perf_counter()
                 earlier_laying = self._earlier_laying(request)
-                encoded = await self._encode(request, pictures, earlier_laying, client.request_id)
+                task = self._task(request, pictures, earlier_laying, client.request_id, recorded)
+                conditioned = await self._conditioner.condition(task)
             encoded_at = time.perf_counter()
+            encoded = conditioned.tensors
             report = json.loads(encoded["report"].as_numpy()[0])
             self._keep_laying(request, report.pop("laying", None) or earlier_laying)
             report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": request.recipe.steps}
+            report |= conditioned.report
 
-            if report["mode_reason"] is None:
-                latents = await self._denoise(request, encoded, client)
+            if conditioned.start is not None:
+                start = conditioned.start
+                denoising = Denoising(task.schedule, start.conditions, start.latents, task.noise)
+                previews = self._previews(request, encoded, start.decoding, client.request_id)
+                await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
                 denoised_at = time.perf_counter()
-                decoded = await self._decode(request, pictures["pose"], encoded, latents, client.request_id)
+                painted = start.decoding.inputs(denoising.latents)
+                decoded = await self._decode(
+                    request, pictures["pose"], encoded, start.decoding.model, painted, client.request_id
+                )
             else:  # nothing to paint: the composite is the answer
                 report |= {"mode": "fallback", "steps": 0}
                 denoised_at = time.perf_counter()
@@ -113,22 +139,31 @@ class Pipeline:
             }
             return {**encoded, **decoded, "report": _string(json.dumps(report))}
 
-    async def _encode(
-        self, request: TryonRequest, pictures: Mapping[str, Any], earlier_laying: str, request_id: str
-    ) -> dict[str, Tensor]:
+    def _task(
+        self,
+        request: TryonRequest,
+        pictures: Mapping[str, Any],
+        earlier_laying: str,
+        request_id: str,
+        recorded: torch.Tensor | None,
+    ) -> Task:
         inputs = {
-            **pictures,
+            **{name: it for name, it in pictures.items() if name != "garment_image"},
             "render_fit": _string(request.render_fit),
+            "category": _string(request.category),
             "resolution": np.array(request.recipe.resolution, np.int32),
-            "masked": self._masked,
+            **self._choices,
             "earlier_laying": _string(earlier_laying),
         }
-        input_ids = {"input_ids": self._prompts.input_ids(request)}
-        encoded, embedded = await asyncio.gather(
-            self._models("encode", inputs, _ENCODED, request_id),
-            self._models("text_encoder", input_ids, ["prompt_embeds"], request_id),
-        )
-        return encoded | embedded
+
+        async def models(
+            model: str, inputs: Mapping[str, Any], outputs: Sequence[str], request_id: str = request_id
+        ) -> dict[str, Tensor]:
+            return await self._models(model, inputs, outputs, request_id)
+
+        schedule = self._schedulers.schedule(request.recipe)
+        noise = Noise(request.seed, recorded)
+        return Task(request, inputs, pictures["garment_image"], models, schedule, noise)
 
     def _earlier_laying(self, request: TryonRequest) -> str:
         """How the session's last keyframe with this fabric was laid; empty if that is unknown."""
@@ -139,59 +174,52 @@ class Pipeline:
         if request.session is not None and laying:
             self._layings.keep(request.session, (request.fabric, laying))
 
-    async def _denoise(
-        self, request: TryonRequest, encoded: Mapping[str, Tensor], client: Client
-    ) -> torch.Tensor:
-        denoising = Denoising(
-            self._schedulers.fresh(request.recipe.scheduler),
-            request.recipe,
-            latent_mean=torch.from_dlpack(encoded["latent_mean"]),
-            latent_std=torch.from_dlpack(encoded["latent_std"]),
-            mask=torch.from_dlpack(encoded["latent_mask"]),
-            prompt_embeds=torch.from_dlpack(encoded["prompt_embeds"]),
-            seed=request.seed,
-        )
-        previews = self._previews(request, encoded, client.request_id)
-        await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
-        return denoising.latents
-
     async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor]:
-        """Every job's prediction for its next step; jobs of the same UNet and resolution share a call."""
-        rows = [job.denoising for job in jobs]
+        """Every job's prediction for its next step; jobs of the same model and shapes share a call."""
+        denoisings = [job.denoising for job in jobs]
+        await asyncio.gather(*(it.prepare() for it in denoisings if it.needs_preparation))
+        steps = [Step(it.model, it.inputs()) for it in denoisings]
         predictions: dict[int, torch.Tensor] = {}
 
         async def call(positions: list[int]) -> None:
-            batch = stack([rows[position] for position in positions], self._batch_sizes)
-            outputs = await self._models(rows[positions[0]].unet, batch.inputs, ["model_output"])
+            batch = stack([steps[position] for position in positions], self._batch_sizes)
+            outputs = await self._models(steps[positions[0]].model, batch.inputs, ["model_output"])
             parts = batch.split(torch.from_dlpack(outputs["model_output"]))
             predictions.update(zip(positions, parts, strict=True))
 
-        await asyncio.gather(*(call(positions) for positions in group_compatible(rows)))
-        return [predictions[position] for position in range(len(rows))]
+        await asyncio.gather(*(call(positions) for positions in group_compatible(steps)))
+        return [predictions[position] for position in range(len(steps))]
 
     async def _decode(
         self,
         request: TryonRequest,
         pose: Any,
         encoded: Mapping[str, Tensor],
-        latents: torch.Tensor,
+        model: str,
+        painted: Mapping[str, torch.Tensor],
         request_id: str,
-    ) -> dict[str, Tensor]:
-        """The answer's picture. In a session, its light follows that of the last keyframe."""
+    ) -> dict[str, Any]:
+        """The answer's picture. In a session, its light follows that of the last keyframe.
+
+        model, painted: of `Decoding`.
+        """
         view = _view(request, pose, encoded)
         earlier_light = self._lights.earlier(request.session, view)
-        inputs = {"latents": latents} | _paste_inputs(
-            encoded, request.recipe, request.output_format, earlier_light
-        )
-        decoded = await self._models("decode", inputs, ["image", "pixels", "light"], request_id)
+        inputs = {
+            **painted,
+            **_paste_inputs(encoded, request.recipe, request.output_format, earlier_light),
+        }
+        # What `decode` makes of latents; without a VAE the pixels are there already.
+        outputs = [name for name in ("image", "pixels", "light") if name not in painted]
+        decoded = await self._models(model, inputs, outputs, request_id)
         if request.session is not None:
             self._lights.keep(request.session, view, decoded["light"].as_numpy().copy())
-        return decoded
+        return {**{name: it for name, it in painted.items() if name == "pixels"}, **decoded}
 
     def _previews(
-        self, request: TryonRequest, encoded: Mapping[str, Tensor], request_id: str
+        self, request: TryonRequest, encoded: Mapping[str, Tensor], decoding: Decoding, request_id: str
     ) -> Previews | None:
-        """Makes previews by `decode` on a small copy of the frame; None if the request wants none."""
+        """Makes previews on a small copy of the frame; None if the request wants none."""
         if request.preview_interval is None:
             return None
         composite, mask, crop = (encoded[name].as_numpy() for name in _FRAME)
@@ -199,11 +227,11 @@ class Pipeline:
         paste_inputs = _paste_inputs(small, request.recipe, "jpeg")
 
         async def make(latents: torch.Tensor) -> np.ndarray | None:
+            painted = decoding.inputs(latents)
+            # Asked for "image" alone, Triton 2.51 reports a deadlock of the ensemble.
+            outputs = [name for name in ("image", "pixels") if name not in painted]
             try:
-                # Asked for "image" alone, Triton 2.51 reports a deadlock of the ensemble.
-                decoded = await self._models(
-                    "decode", {"latents": latents} | paste_inputs, ["image", "pixels"], request_id
-                )
+                decoded = await self._models(decoding.model, painted | paste_inputs, outputs, request_id)
             except Exception as error:  # the answer does not need the preview
                 logger.warning("%s: no preview: %r", request_id, error)
                 return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import InvalidInput
+from pipeline.garment.region import CATEGORIES
 from pipeline.recipe import Recipe
 
 # The default of each mode.
@@ -15,6 +16,7 @@ OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png"}
 class TryonRequest:
     """
     live: whether it is a keyframe, for which somebody waits in real time.
+    category: of the garment, one of pipeline.garment.region.CATEGORIES.
     session: keyframes with the same session name share their light.
     preview_interval: a capture's steps from one preview to the next; None means no previews.
     """
@@ -23,6 +25,7 @@ class TryonRequest:
     live: bool
     session: str | None
     render_fit: str
+    category: str
     fabric: str
     prompt: str | None
     seed: int
@@ -47,6 +50,9 @@ class TryonRequest:
         output_format = value("output_format") or OUTPUT_FORMATS[mode]
         if output_format not in OUTPUT_FORMATS.values():
             raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg or png")
+        category = value("category") or "auto"
+        if category not in CATEGORIES:
+            raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")
         preview_interval = value("preview_interval")
         if preview_interval is not None and preview_interval < 1:
             raise InvalidInput(
@@ -58,6 +64,7 @@ class TryonRequest:
             live=live,
             session=value("session") if live else None,
             render_fit=value("render_fit") or "auto",
+            category=category,
             fabric=value("fabric") or "",
             prompt=value("prompt"),
             seed=value("seed") or 0,

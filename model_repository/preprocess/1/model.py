@@ -7,6 +7,8 @@ import cv2
 from pipeline.garment.preparation import prepare
 from serving.python_backend import respond
 
+_TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
+
 
 class TritonPythonModel:
     def initialize(self, args):
@@ -19,11 +21,7 @@ class TritonPythonModel:
 def _prepare(inputs):
     tensors, report = prepare(
         **inputs
-        | {
-            "render_fit": inputs["render_fit"][0].decode(),
-            "resolution": tuple(inputs["resolution"].tolist()),
-            "masked": bool(inputs["masked"][0]),
-            "earlier_laying": inputs["earlier_laying"][0].decode(),
-        }
+        | {name: inputs[name][0].decode() for name in _TEXTS if name in inputs}
+        | {"resolution": tuple(inputs["resolution"].tolist())}
     )
     return tensors | {"report": json.dumps(report)}

@@ -8,16 +8,21 @@ import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
 
-from pipeline.denoising.sampling import Schedulers
+from families.registry import make_conditioner
+from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
+from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.pipeline import Limits, Pipeline
-from pipeline.tryon.prompts import Prompts
 from pipeline.tryon.request import TryonRequest
 from serving.python_backend import StreamClient, call, failure, response, value
 
 # The values of optional inputs that a request leaves out.
-_DEFAULTS = {"pose": np.zeros((33, 4), np.float32), "client_mask": np.zeros(1, np.uint8)}
+_NONE = np.zeros(1, np.uint8)
+_DEFAULTS = {
+    "pose": np.zeros((33, 4), np.float32),
+    **dict.fromkeys(("jacket_render", "garment_image", "client_mask"), _NONE),
+}
 
 
 class TritonPythonModel:
@@ -27,6 +32,7 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"])["parameters"]
         names = ("max_rows", "capture_interval", "max_encoding", "max_sessions")
         limits = Limits(**{name: int(parameters[name]["string_value"]) for name in names})
+        cache = GarmentCache(int(parameters["garment_cache_mb"]["string_value"]) << 20)
         try:
             config = ServedConfig.model_validate_json((folder / "pipeline.json").read_text())
             schedulers = Schedulers(json.loads((folder / "scheduler_config.json").read_text()))
@@ -35,9 +41,9 @@ class TritonPythonModel:
                 f"{error.filename} is missing: run `make export` first"
             ) from error
         schedulers.warm_up(config.modes.values())
-        prompts = Prompts(folder / "tokenizer.json", config.prompt, config.negative_prompt)
         self._modes = config.modes
-        self._pipeline = Pipeline(config, schedulers, prompts, call, limits)
+        conditioner = make_conditioner(config, folder, cache)
+        self._pipeline = Pipeline(config, schedulers, conditioner, call, limits)
 
     async def execute(self, requests):
         await asyncio.gather(*(self._serve(request) for request in requests), return_exceptions=True)
@@ -60,8 +66,9 @@ class TritonPythonModel:
     async def _answer(self, request, client):
         inputs = {tensor.name(): tensor for tensor in request.inputs()}
         options = TryonRequest.read(lambda name: value(inputs.get(name)), self._modes)
-        pictures = {name: inputs[name] for name in ("camera_frame", "jacket_render")}
+        pictures = {"camera_frame": inputs["camera_frame"]}
         pictures |= {name: inputs.get(name, default) for name, default in _DEFAULTS.items()}
-        outputs = await self._pipeline.run(options, pictures, client)
+        recorded = torch.from_numpy(inputs["noise"].as_numpy().copy()) if "noise" in inputs else None
+        outputs = await self._pipeline.run(options, pictures, client, recorded)
         wanted = set(request.requested_output_names()) - {"progress", "preview"}
         return response({name: outputs[name] for name in wanted if name in outputs})

@@ -1,19 +1,16 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from pipeline.denoising.batching import group_compatible, padded_size, stack
+from pipeline.denoising.batching import Step, group_compatible, padded_size, stack
 
 
-def job(rows, value, unet="unet", side=2):
-    return SimpleNamespace(
-        rows=rows,
-        unet=unet,
-        sample=torch.full((rows, 9, 2, side), value),
-        timestep=torch.full((rows,), 10 * value),
-        prompt_embeds=torch.full((rows, 3, 4), 100 * value),
-    )
+def job(rows, value, unet="unet", side=2, further=()):
+    inputs = {
+        "sample": torch.full((rows, 9, 2, side), value),
+        "timestep": torch.full((rows, 1), 10 * value),
+        "prompt_embeds": torch.full((rows, 3, 4), 100 * value),
+    }
+    return Step(unet, inputs | {name: torch.zeros(rows, 1) for name in further})
 
 
 @pytest.mark.parametrize(
@@ -41,6 +38,12 @@ def test_without_sizes_nothing_is_padded():
 def test_jobs_of_two_unets_or_two_resolutions_do_not_share_a_batch():
     jobs = [job(1, 1.0, "unet_fast"), job(2, 2.0), job(1, 3.0, "unet_fast"), job(1, 4.0, side=3)]
     assert group_compatible(jobs) == [[0, 2], [1], [3]]
+
+
+def test_a_job_with_further_inputs_shares_no_batch_with_one_that_lacks_them():
+    jobs = [job(1, 1.0), job(1, 2.0, further=["garment"]), job(2, 3.0, further=["garment"])]
+    assert group_compatible(jobs) == [[0], [1, 2]]
+    assert len(stack(jobs[1:], ()).inputs["garment"]) == 3
 
 
 @pytest.mark.parametrize("rows", [0, 2, 3, 5])

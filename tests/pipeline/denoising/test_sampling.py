@@ -1,260 +1,107 @@
-import functools
+"""Jobs on samplers that remember what they are given, without networks."""
 
 import diffusers
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from export.checkpoint import Checkpoint
-from export.stages import UNet, VaeDecoder, VaeEncoder
-from pipeline.denoising.sampling import Denoising, Schedulers
+from pipeline.denoising.noise import Noise
+from pipeline.denoising.sampling import Conditions, Denoising
+from pipeline.denoising.schedule import Schedule, Schedulers
+from pipeline.errors import InvalidInput
 from pipeline.recipe import Recipe
-from tests import tiny_checkpoint
-
-RECIPE = Recipe(scheduler="DDIMScheduler", steps=4, strength=0.6, guidance_scale=1.0)
-SCHEDULERS = [
-    "DDIMScheduler",
-    "DPMSolverMultistepScheduler",
-    "EulerAncestralDiscreteScheduler",  # draws noise at every step, scales the model's input
-    "HeunDiscreteScheduler",  # two calls of the network for one step
-    "LCMScheduler",
-    "UniPCMultistepScheduler",
-]
 
 
-@pytest.fixture(scope="module")
-def pipeline():
-    return tiny_checkpoint.build()
+class Recording:
+    """A sampler that remembers what it is given."""
+
+    order, init_noise_sigma = 1, 1.0
+
+    def set_timesteps(self, count):
+        self.timesteps, self.given = torch.arange(count, 0, -1.0), []
+
+    def scale_model_input(self, latents, timestep):
+        return latents
+
+    def step(self, prediction, timestep, latents, eta=0.0, variance_noise=None, generator=None):
+        self.given.append((prediction, eta, variance_noise))
+        return diffusers.schedulers.scheduling_utils.SchedulerOutput(prev_sample=latents)
 
 
-@pytest.fixture(scope="module")
-def scene():
-    """A composite and a mask of whole latents: (64, 64, 3) uint8 and (64, 64) 0 or 1."""
-    random = np.random.default_rng(0)
-    composite = random.integers(0, 256, (64, 64, 3), np.uint8)
-    mask = np.zeros((64, 64), np.float32)
-    mask[16:48, 8:40] = 1
-    return composite, mask
-
-
-def ours(pipeline, recipe, scene, conditioning, seed=7):
-    """The picture that our stages and sampling make, (64, 64, 3) in 0…1."""
-    composite, mask = scene
-    pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
-    images = [pixels] if conditioning == "composite" else [pixels, pixels * torch.from_numpy(1 - mask)]
-    checkpoint = Checkpoint(None, None, None, pipeline.unet, pipeline.vae, pipeline.scheduler)
-    with torch.no_grad():
-        mean, std = VaeEncoder(checkpoint.vae)(torch.cat(images))
-        embeds, negative = pipeline.encode_prompt("a denim jacket", "cpu", 1, True, "bad")
-        denoising = Denoising(
-            Schedulers(pipeline.scheduler.config).fresh(recipe.scheduler),
-            recipe,
-            mean,
-            std,
-            torch.from_numpy(mask[::8, ::8].copy())[None, None],
-            torch.cat([negative, embeds]),
-            seed,
-        )
-        unet = UNet(checkpoint.unet)
-        while not denoising.done:
-            denoising.advance(unet(denoising.sample, denoising.timestep, denoising.prompt_embeds))
-        picture = VaeDecoder(checkpoint.vae)(denoising.latents)[0]
-    return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
-
-
-def diffusers_own(pipeline, recipe, scene, conditioning, seed=7):
-    """The same by StableDiffusionInpaintPipeline, untouched."""
-    composite, mask = scene
-    pixels = torch.from_numpy(composite).permute(2, 0, 1)[None].float() / 127.5 - 1
-    kept = pipeline.scheduler
-    pipeline.scheduler = getattr(diffusers, recipe.scheduler).from_config(kept.config)
-    try:
-        return pipeline(
-            "a denim jacket",
-            image=Image.fromarray(composite),
-            mask_image=Image.fromarray((mask * 255).astype(np.uint8)),
-            masked_image_latents=pixels if conditioning == "composite" else None,
-            height=64,
-            width=64,
-            negative_prompt="bad",
-            num_inference_steps=recipe.schedule_steps,
-            strength=recipe.strength,
-            guidance_scale=recipe.guidance_scale,
-            generator=torch.Generator().manual_seed(seed),
-            output_type="np",
-        ).images[0]
-    finally:
-        pipeline.scheduler = kept
-
-
-@pytest.mark.parametrize("conditioning", ["composite", "masked"])
-@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
-@pytest.mark.parametrize("strength", [0.6, 1.0])
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_the_same_seed_gives_diffusers_picture(
-    pipeline, scene, scheduler, strength, guidance_scale, conditioning
-):
-    recipe = Recipe(scheduler=scheduler, steps=4, strength=strength, guidance_scale=guidance_scale)
-    difference = np.abs(
-        ours(pipeline, recipe, scene, conditioning) - diffusers_own(pipeline, recipe, scene, conditioning)
+def conditioned(recipe, recorded=None, **more):
+    """A job with two rows whose unconditional row has zeros."""
+    sampler = Recording()
+    schedule, noise = Schedule(sampler, recipe), Noise(0, recorded)
+    rows = torch.tensor([0.0, 1.0])
+    conditions = Conditions(
+        2, rows[:, None, None, None].expand(2, 3, 8, 8), {"garment": rows[:, None]}, **more
     )
-    assert difference.max() < 2e-3
+    return Denoising(schedule, conditions, torch.zeros(1, 4, 8, 8), noise), sampler
 
 
-@pytest.mark.parametrize("strength", [0.6, 1.0])
-@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
-def test_an_early_end_returns_the_z_0_that_diffusers_predicts_there(
-    pipeline, scene, scheduler, strength, monkeypatch
-):
-    recipe = Recipe(scheduler=scheduler, steps=4, strength=strength, guidance_scale=1.0, denoising_end=0.5)
-    kind, calls = getattr(diffusers, scheduler), []
-    step = kind.step
-
-    @functools.wraps(step)  # callers look at its signature
-    def telling(self, *args, **kwargs):
-        result = step(self, *args, **kwargs)
-        calls.append(result[1])  # pred_original_sample
-        return result
-
-    monkeypatch.setattr(kind, "step", telling)
-    diffusers_own(pipeline, recipe, scene, "composite")
-    assert len(calls) >= 2 * recipe.steps - 1, "half of the steps are left out"
-    with torch.no_grad():
-        expected = VaeDecoder(pipeline.vae)(calls[recipe.steps - 1])[0]
-    expected = (expected / 2 + 0.5).clamp(0, 1).permute(1, 2, 0).numpy()
-    calls.clear()
-    assert np.abs(ours(pipeline, recipe, scene, "composite") - expected).max() < 2e-3
-    assert len(calls) == recipe.steps
+GUIDED = Recipe(scheduler="DDIMScheduler", steps=4, strength=1, guidance_scale=3.0)
 
 
-@pytest.mark.parametrize(("strength", "end"), [(1.0, 0.5), (0.6, 0.75), (0.25, 0.43), (0.33, 1.0)])
-@pytest.mark.parametrize("steps", [1, 4, 25, 100])
-def test_the_requested_number_of_steps_is_executed(strength, end, steps):
-    recipe = Recipe(
-        scheduler="DDIMScheduler", steps=steps, strength=strength, guidance_scale=1.0, denoising_end=end
-    )
-    latents, embeds = torch.zeros(1, 4, 8, 8), torch.zeros(1, 77, 8)
-    scheduler = diffusers.DDIMScheduler(num_train_timesteps=10000)
-    job = Denoising(scheduler, recipe, latents, latents, torch.ones(1, 1, 8, 8), embeds, 0)
-    assert job.steps == steps
+def test_the_two_rows_of_a_guided_job_have_conditions_of_their_own():
+    job, sampler = conditioned(GUIDED)
+    inputs = job.inputs()
+    assert inputs["sample"].shape == (2, 7, 8, 8)
+    assert inputs["sample"][:, 4:].flatten(1).unique(dim=1).tolist() == [[0], [1]]
+    assert inputs["garment"].tolist() == [[0], [1]]
+    job.advance(torch.tensor([1.0, 2.0])[:, None, None, None].expand(2, 4, 8, 8))
+    assert sampler.given[0][0].unique().item() == 1 + 3 * (2 - 1), "the unconditional row is the first"
 
 
-@pytest.mark.parametrize("strength", [1e-300, 1e-9, 0.02])
-def test_a_schedule_that_no_network_has_is_refused_at_once(strength):
-    """Counting up to it would keep everybody waiting."""
-    with pytest.raises(ValueError, match="fewer steps or a higher strength"):
-        RECIPE.override(steps=25, strength=strength)
-    assert RECIPE.override(steps=25, strength=0.026).schedule_steps <= 1000
+def test_the_last_steps_may_do_without_guidance_and_then_have_the_conditional_row_alone():
+    job, _ = conditioned(GUIDED.model_copy(update={"unguided_last_steps": 2}))
+    counts = []
+    while not job.done:
+        inputs = job.inputs()
+        counts.append({len(tensor) for tensor in inputs.values()})
+        assert inputs["garment"][-1].item() == 1
+        job.advance(torch.ones(len(inputs["sample"]), 4, 8, 8))
+    assert counts == [{2}, {2}, {1}, {1}]
+    assert job.rows == 2, "the scheduler keeps room for the first steps"
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_concurrent_jobs_do_not_share_a_schedulers_state(scheduler):
-    """Schedulers are copies of one: what a job leaves in it would be another's first step."""
-    schedulers = Schedulers({})
-    recipe = RECIPE.override(scheduler=scheduler)
-    mean, mask, embeds = torch.full((1, 4, 8, 8), 0.5), torch.ones(1, 1, 8, 8), torch.zeros(1, 77, 8)
+async def test_inputs_that_depend_on_the_timestep_are_asked_for_before_each_step():
+    asked = []
 
-    def begin(seed, steps):
-        fresh = schedulers.fresh(scheduler)
-        return Denoising(fresh, recipe.override(steps=steps), mean, mean, mask, embeds, seed)
+    async def at_step(step):
+        asked.append(step)
+        return {"features": torch.full((2, 1), float(step))}
 
-    def step(job):
-        job.advance(job.sample[:, :4] * 0.1 + job.timestep.mean() / 1000)
+    job, _ = conditioned(GUIDED, at_step=at_step)
+    assert job.needs_preparation
+    while not job.done:
+        await job.prepare()
+        assert job.inputs()["features"].unique().item() == job.step
+        job.advance(torch.ones(2, 4, 8, 8))
+    assert asked == [0, 1, 2, 3]
 
-    def lone():
-        job = begin(1, 4)
+
+def test_eta_reaches_the_sampler_and_changes_its_steps():
+    recipe = GUIDED.model_copy(update={"guidance_scale": 1.0})
+
+    def latents(eta):
+        schedule = Schedulers({}).schedule(recipe.model_copy(update={"eta": eta}))
+        job = Denoising(schedule, Conditions(1), torch.ones(1, 4, 8, 8), Noise(1))
         while not job.done:
-            step(job)
+            job.advance(job.inputs()["sample"] * 0.5)
         return job.latents
 
-    expected = lone()
-    beside = begin(2, 7)
-    step(beside)
-    job = begin(1, 4)
+    assert not torch.allclose(latents(0.0), latents(1.0))
+
+
+def test_recorded_noise_takes_the_place_of_draws_in_their_order():
+    values = torch.arange(2.0 * 4 * 64 + 3)
+    job, sampler = conditioned(GUIDED, values)
+    first = job._noise.draw((1, 3))
+    assert first.tolist() == [[0, 1, 2]]
     while not job.done:
-        step(job)
-        step(beside)
-    assert torch.equal(job.latents, expected)
-    assert torch.equal(lone(), expected)
-    assert expected.std() > 0.01, "a flat picture proves nothing"
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"steps": 7},
-        {"strength": 0.3},
-        {"guidance_scale": 6.0},
-        {"scheduler": "LCMScheduler"},
-        {"denoising_end": 0.5},
-    ],
-)
-def test_every_option_changes_the_latents(pipeline, scene, changed):
-    recipe = RECIPE.override(**changed)
-    plain, turned = (ours(pipeline, r, scene, "composite") for r in (RECIPE, recipe))
-    assert np.abs(plain - turned).max() > 1e-3
-
-
-def test_the_seed_decides_the_noise(pipeline, scene):
-    one, same, other = (ours(pipeline, RECIPE, scene, "composite", seed) for seed in (1, 1, 2))
-    assert np.array_equal(one, same)
-    assert not np.allclose(one, other)
-
-
-@pytest.mark.parametrize("steps", [1, 4, 25, 29])
-@pytest.mark.parametrize("strength", [0.05, 0.29, 0.3, 0.6, 0.7, 0.9, 1.0])
-def test_an_override_of_steps_is_executed_exactly(steps, strength):
-    """int(100 · 0.29) is 28: a count worked out by division alone loses a step."""
-    recipe = RECIPE.override(steps=steps, strength=strength)
-    latents = torch.zeros(1, 4, 8, 8)
-    denoising = Denoising(
-        Schedulers({}).fresh("DDIMScheduler"),
-        recipe,
-        latents,
-        latents,
-        latents[:, :1],
-        torch.zeros(1, 77, 8),
-        seed=0,
-    )
-    assert denoising.steps == steps
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"steps": 0}, {"steps": 101}, {"strength": 0.0}, {"strength": 1.5}, {"strength": float("nan")},
-     {"guidance_scale": -1.0}, {"guidance_scale": float("nan")}],
-)  # fmt: skip
-def test_an_invalid_override_is_refused_with_its_name(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        RECIPE.override(**wrong)
-
-
-@pytest.mark.parametrize(
-    "scheduler",
-    [
-        "DDIMScheduler",
-        "DPMSolverMultistepScheduler",
-        "EulerDiscreteScheduler",
-        "LCMScheduler",
-        "UniPCMultistepScheduler",
-    ],
-)
-def test_tensors_of_the_vae_stay_on_their_device(pipeline, scheduler):
-    """A tensor left on the CPU fails every job, on machines with a GPU only. The `meta` device refuses to
-    mix with the CPU just as a GPU does."""
-    config = pipeline.scheduler.config
-    latents = torch.empty(1, 4, 8, 8, device="meta")
-    denoising = Denoising(
-        Schedulers(config).fresh(scheduler),
-        Recipe(scheduler=scheduler, steps=4, strength=0.6, guidance_scale=1.0),
-        latents,
-        latents,
-        torch.zeros(1, 1, 8, 8),
-        torch.zeros(1, 77, 32),
-        seed=0,
-    )
-    while not denoising.done:
-        assert denoising.sample.device.type == "meta"
-        denoising.advance(torch.empty(1, 4, 8, 8, device="meta"))
-    assert denoising.latents.device.type == "meta"
+        job.advance(torch.ones(2, 4, 8, 8))
+    noises = [noise for *_, noise in sampler.given]
+    assert torch.equal(noises[0].flatten(), values[3 : 3 + 256])
+    assert torch.equal(noises[1].flatten(), values[259:])
+    assert noises[2:] == [None, None], "a sampler that is told nothing draws by itself"
+    with pytest.raises(InvalidInput, match="noise has 515 values"):
+        job._noise.draw((1,))

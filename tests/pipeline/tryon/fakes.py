@@ -8,7 +8,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from pipeline.denoising.sampling import Schedulers
+from families.sd_inpainting.conditioner import SdInpainting
+from pipeline.denoising.schedule import Schedulers
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.prompts import Prompts
@@ -31,6 +32,7 @@ PICTURES = {
     "jacket_render": np.zeros(9, np.uint8),
     "pose": np.zeros((33, 4), np.float32),
     "client_mask": np.zeros(1, np.uint8),
+    "garment_image": np.zeros(1, np.uint8),
 }
 
 
@@ -135,4 +137,4 @@ def make_pipeline(folder, models, limits=LIMITS, **config):
     """The pipeline of CONFIG with the changes in `config`, and its recipes by mode."""
     served = ServedConfig.model_validate(CONFIG | config)
     prompts = Prompts(write_tokenizer(folder / "tokenizer.json"), served.prompt, served.negative_prompt)
-    return Pipeline(served, Schedulers({}), prompts, models, limits), served.modes
+    return Pipeline(served, Schedulers({}), SdInpainting(prompts), models, limits), served.modes

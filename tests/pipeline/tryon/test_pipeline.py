@@ -63,7 +63,7 @@ async def test_each_stage_gets_the_requests_options(start):
     [encode] = models.inputs_of("encode")
     assert encode["render_fit"].tolist() == ["cover"]
     assert encode["resolution"].tolist() == [64, 64]
-    assert encode["masked"].tolist() == [True]
+    assert encode["conditioning"].tolist() == ["masked"]
     assert encode["camera_frame"] is PICTURES["camera_frame"], "a picture is not copied"
     [decode] = models.inputs_of("decode")
     assert decode["relight_sigma"].tolist() == [3.0]
@@ -193,7 +193,7 @@ async def test_a_prediction_of_a_wrong_shape_is_an_error_and_no_picture(start, s
         def _unet(self, inputs):
             return {"model_output": np.zeros(shape, np.float32)}
 
-    with pytest.raises(ValueError, match="UNet"):
+    with pytest.raises(ValueError, match=r"prediction has shape|network returned"):
         await start(Wrong())()
 
 

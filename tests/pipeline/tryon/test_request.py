@@ -23,6 +23,7 @@ def test_a_mode_has_its_defaults(mode, live, output_format):
         live=live,
         session=None,
         render_fit="auto",
+        category="auto",
         fabric="",
         prompt=None,
         seed=0,

@@ -1,0 +1,99 @@
+"""From a request to the inputs of Stable Diffusion's inpainting UNet.
+
+It computes what diffusers' `StableDiffusionInpaintPipeline` computes and draws random numbers in the same
+order, so that the same seed gives the same picture.
+
+    z_T   noisy latents                            (1, 4, H/8, W/8)
+    m     mask: 1 where the garment is painted     (1, 1, H/8, W/8)
+    c     latents of the conditioning image        (1, 4, H/8, W/8)
+    e     prompt embeddings                        (rows, tokens, width)
+"""
+
+import asyncio
+from pathlib import Path
+
+import torch
+
+from pipeline.denoising.noise import Noise
+from pipeline.denoising.sampling import Conditions
+from pipeline.denoising.schedule import Schedule
+from pipeline.errors import InvalidInput
+from pipeline.garment.garment_picture import is_given
+from pipeline.garment_cache import GarmentCache
+from pipeline.recipe import ServedConfig
+from pipeline.tryon.conditioner import Conditioned, Start, Task, compressed, has_nothing_to_paint
+from pipeline.tryon.prompts import Prompts
+
+_ENCODE_INPUTS = (
+    *("camera_frame", "jacket_render", "pose", "client_mask", "render_fit"),
+    *("resolution", "conditioning", "earlier_laying"),
+)
+_ENCODED = ("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std")
+
+
+class SdInpainting:
+    """The conditioner of this family."""
+
+    def __init__(self, prompts: Prompts):
+        self._prompts = prompts
+
+    async def condition(self, task: Task) -> Conditioned:
+        if not is_given(compressed(task.inputs["jacket_render"])):
+            raise InvalidInput(
+                "jacket_render is missing: this checkpoint paints a render of the garment, and cannot put on "
+                "one that it only has a photo of"
+            )
+        inputs = {name: task.inputs[name] for name in _ENCODE_INPUTS}
+        encoded, embedded = await asyncio.gather(
+            task.models("encode", inputs, _ENCODED),
+            task.models(
+                "text_encoder", {"input_ids": self._prompts.input_ids(task.request)}, ["prompt_embeds"]
+            ),
+        )
+        tensors = encoded | embedded
+        if has_nothing_to_paint(tensors):
+            return Conditioned(tensors, None)
+        latents, conditions = start(
+            task.schedule,
+            task.noise,
+            *(
+                torch.from_dlpack(tensors[name])
+                for name in ("latent_mean", "latent_std", "latent_mask", "prompt_embeds")
+            ),
+        )
+        return Conditioned(tensors, Start(latents, conditions))
+
+
+def start(
+    schedule: Schedule,
+    noise: Noise,
+    latent_mean: torch.Tensor,
+    latent_std: torch.Tensor,
+    mask: torch.Tensor,
+    prompt_embeds: torch.Tensor,
+) -> tuple[torch.Tensor, Conditions]:
+    """The latents before the first step, and the conditions of every step.
+
+    latent_mean, latent_std: the VAE encoder's output, (N, 4, H/8, W/8). The first row is the composite's, the
+        last the conditioning image's; they are the same row if N is 1. All computation is on their device.
+    prompt_embeds: with guidance (2, tokens, width), the negative prompt first.
+    """
+    device = latent_mean.device
+    rows = 2 if schedule.recipe.guided else 1
+
+    def draw() -> torch.Tensor:
+        return noise.draw(latent_mean[:1].shape, device)
+
+    if schedule.recipe.strength < 1:
+        composite = latent_mean[:1] + latent_std[:1] * draw()
+        latents = schedule.noised(composite, draw())
+    else:
+        latents = schedule.pure(draw())
+    conditioning = latent_mean[-1:] + latent_std[-1:] * draw()
+    channels = torch.cat([mask.to(device), conditioning], dim=1).expand(rows, -1, -1, -1)
+    return latents, Conditions(rows, channels, {"prompt_embeds": prompt_embeds[-rows:]})
+
+
+def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> SdInpainting:
+    """folder: of `tryon`, with the checkpoint's tokenizer. Nothing depends on a garment alone here."""
+    return SdInpainting(Prompts(folder / "tokenizer.json", config.prompt, config.negative_prompt))

@@ -1,0 +1,95 @@
+"""A job's sampler and its timesteps.
+
+A sampler turns the network's prediction into the next latents. Most are diffusers' schedulers; our own have
+the same interface: `set_timesteps`, `timesteps`, `order`, `init_noise_sigma`, `scale_model_input`,
+`add_noise` and `step`.
+"""
+
+import copy
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import diffusers
+import torch
+from torch import Tensor
+
+from pipeline.recipe import Recipe
+
+# Samplers that diffusers does not have: the module of each, by the class's name in `pipeline.json`.
+OWN: Mapping[str, str] = {"ShiftedFlowMatching": "pipeline.denoising.flow_matching"}
+
+
+def sampler_class(name: str) -> Any:
+    """The class of that name, our own or diffusers'; None if there is none."""
+    if name in OWN:
+        return getattr(importlib.import_module(OWN[name]), name)
+    return getattr(diffusers, name, None)
+
+
+class Schedule:
+    """The timesteps that a recipe runs on a sampler.
+
+    sampler: a new one for this job, since samplers keep state.
+    timesteps: (steps,), the first one first.
+    """
+
+    def __init__(self, sampler: Any, recipe: Recipe):
+        self.sampler = sampler
+        self.recipe = recipe
+        count = recipe.schedule_steps
+        sampler.set_timesteps(count)
+        start = sampler.order * (count - int(count * recipe.strength))
+        self.timesteps: Tensor = sampler.timesteps[start:]
+        if recipe.denoising_end < 1:
+            self.timesteps = self.timesteps[: sampler.order * recipe.steps]
+        if hasattr(sampler, "set_begin_index"):
+            sampler.set_begin_index(start)
+
+    def __len__(self) -> int:
+        return len(self.timesteps)
+
+    def noised(self, clean: Tensor, noise: Tensor) -> Tensor:
+        """Clean latents at the first timestep: z_T = sqrt(ᾱ)·z_0 + sqrt(1 − ᾱ)·ε."""
+        latents: Tensor = self.sampler.add_noise(clean, noise, self.timesteps[:1])
+        return latents
+
+    def pure(self, noise: Tensor) -> Tensor:
+        """The beginning at full strength: noise alone, in the sampler's scale."""
+        latents: Tensor = noise * self.sampler.init_noise_sigma
+        return latents
+
+    def scaled(self, latents: Tensor, step: int) -> Tensor:
+        """What the network is shown of the latents."""
+        shown: Tensor = self.sampler.scale_model_input(latents, self.timesteps[step])
+        return shown
+
+    def timestep(self, step: int, rows: int) -> Tensor:
+        """(rows, 1) float32"""
+        return self.timesteps[step].to(torch.float32).expand(rows, 1)
+
+
+class Schedulers:
+    """Makes new samplers with the checkpoint's configuration.
+
+    Each is a copy of one that has taken no step; making it from the configuration takes six times as long.
+    """
+
+    def __init__(self, config: dict[str, Any]):
+        self._config = config
+        self._unused: dict[str, Any] = {}
+
+    def warm_up(self, recipes: Iterable[Recipe]) -> None:
+        """Trigger diffusers' lazy imports before the first request."""
+        for recipe in recipes:
+            self.fresh(recipe.scheduler).set_timesteps(recipe.steps)
+
+    def fresh(self, name: str) -> Any:
+        """A new sampler of the class `name`."""
+        if name not in self._unused:
+            self._unused[name] = sampler_class(name).from_config(self._config)
+        return copy.deepcopy(self._unused[name])
+
+    def schedule(self, recipe: Recipe) -> Schedule:
+        """A new schedule for one job."""
+        return Schedule(self.fresh(recipe.scheduler), recipe)
