@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from export.onnx_export import export_stage
+from families.fashn_vton.networks import MMDiT
+from families.fashn_vton.sizes import Sizes
+from families.fashn_vton.stages import NAME, describe_stages
+from serving.stages.onnx_runtime import OnnxStage
+
+# One block of each kind: what an export of many blocks would repeat.
+SIZES = Sizes(
+    width=64, heads=2, mlp=256, patch=12, patch_mixer_blocks=1, double_blocks=1, single_blocks=1,
+    categories=3, axes=(4, 14, 14), theta=10_000.0, picture=(96, 72),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage():
+    torch.manual_seed(0)
+    [stage] = describe_stages(MMDiT(SIZES).eval(), [(96, 72), (48, 36)])
+    return stage
+
+
+def test_the_stage_has_the_pipelines_names(stage):
+    assert stage.name == NAME
+    assert list(stage.example) == ["sample", "timestep", "garment", "category"]
+    assert stage.outputs == ("model_output",)
+
+
+def test_one_graph_is_right_at_every_resolution_and_batch(stage, tmp_path):
+    parity = export_stage(stage, "fp32", tmp_path)
+    assert parity.error < 1e-4
+    onnx = OnnxStage(tmp_path / "model.onnx")
+    onnx.warm_up()
+    for height, width in ((96, 72), (48, 36)):
+        inputs = {
+            "sample": np.zeros((3, 7, height, width), np.float32),
+            "timestep": np.zeros(3, np.float32),
+            "garment": np.zeros((3, 4, height, width), np.float32),
+            "category": np.zeros(3, np.int32),
+        }
+        assert onnx.run(inputs)["model_output"].shape == (3, 3, height, width)

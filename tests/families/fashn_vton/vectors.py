@@ -1,0 +1,33 @@
+"""What the upstream code computed from the small checkpoint of random weights (tests/data/fashn_vton).
+
+`forward` is one call of the network, `run_*` are whole jobs with their noise, `pose_*` are drawings,
+`schedules` the timesteps, and the pictures show resizing. All were computed on a CPU in float32.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "fashn_vton"
+CHECKPOINT = DATA / "checkpoint"
+RESOLUTION = (108, 72)  # height, width
+
+
+def load(name):
+    with np.load(DATA / f"{name}.npz") as file:
+        return dict(file)
+
+
+def tensors(name):
+    return {key: torch.from_numpy(array) for key, array in load(name).items()}
+
+
+def picture(name):
+    return np.asarray(Image.open(DATA / name))
+
+
+def psnr(found, expected):
+    error = np.mean((np.float64(found) - expected) ** 2)
+    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
