@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 LAYERS = "model.plan.layers.json"
 # The batch size that TensorRT tunes an engine for: rows of several users share a UNet call.
 BEST_BATCH = {"unet": 4, "unet_fast": 4}
+# An engine that is tuned for many rows is tuned for few, too: one user's keyframe has 1 row, or 2 with guidance.
+FEW_ROWS = BatchRange(1, 1, 2)
+# The share of the GPU's memory that the weights of one engine may take for that.
+PLAN_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ class Engines:
         Raises ExportError.
         """
         began = time.perf_counter()
-        wanted = stamp_of(self.trt.__version__, self.gpu, onnx, batch, buckets, self.refittable)
+        batches = tuned_ranges(batch)
+        if len(batches) > 1 and not self._has_room(onnx, len(batches) * len(buckets)):
+            batches = [batch]
+        wanted = stamp_of(self.trt.__version__, self.gpu, onnx, batches, buckets, self.refittable)
         old = _old_stamp(served)
         if old is not None and old.fits(wanted):
             how, kept = "kept", old
@@ -82,11 +89,19 @@ class Engines:
             if old is not None and old.can_be_refitted(wanted):
                 how, plan = "refitted", self._refit(served / "model.plan", onnx)
             if plan is None:
-                how, plan = "built", build_engine(self.trt, onnx, batch, buckets, self._options(on_progress))
+                how, plan = (
+                    "built",
+                    build_engine(self.trt, onnx, batches, buckets, self._options(on_progress)),
+                )
             onnx.with_name("model.plan").write_bytes(plan)
             onnx.with_name(LAYERS).write_text(describe_layers(self.trt, plan))
         kept.write(onnx.parent)
         return {"how": how, "seconds": round(time.perf_counter() - began, 1), **asdict(kept)}
+
+    def _has_room(self, onnx: Path, profiles: int) -> bool:
+        """Whether that many profiles fit, if the kernels of each want the weights in a layout of their own."""
+        weights = sum(path.stat().st_size for path in onnx.parent.glob(f"{onnx.name}*"))
+        return profiles * weights <= self.gpu.memory_total * 2**20 * PLAN_SHARE
 
     def _refit(self, plan: Path, onnx: Path) -> bytes | None:
         """The refitted engine; None if TensorRT refuses."""
@@ -154,6 +169,11 @@ def batch_range(repository: Path, stage: str) -> BatchRange:
     if most < 1:
         raise ExportError(f"{model / 'config.pbtxt'} has no max_batch_size, which the engine needs")
     return BatchRange(1, min(BEST_BATCH.get(stage, 1), most), most)
+
+
+def tuned_ranges(batch: BatchRange) -> list[BatchRange]:
+    """The batches that an engine is tuned for. Triton chooses the range whose best size is nearest."""
+    return [FEW_ROWS, batch] if batch.best > FEW_ROWS.most else [batch]
 
 
 def _old_stamp(served: Path) -> Stamp | None:

@@ -13,9 +13,14 @@ from serving.gpu import Gpu
 
 
 def stamp_of(
-    tensorrt: str, gpu: Gpu, onnx: Path, batch: BatchRange, buckets: Sequence[Shapes], refittable: bool
+    tensorrt: str,
+    gpu: Gpu,
+    onnx: Path,
+    batches: Sequence[BatchRange],
+    buckets: Sequence[Shapes],
+    refittable: bool,
 ) -> Stamp:
-    """buckets: the inputs' shapes without the batch, for each optimization profile."""
+    """buckets: the inputs' shapes without the batch, for each resolution."""
     return Stamp(
         tensorrt=tensorrt,
         gpu=gpu.name,
@@ -23,7 +28,7 @@ def stamp_of(
         driver=gpu.driver,
         onnx_sha256=onnx_sha256(onnx),
         graph_sha256=graph_sha256(onnx),
-        batch=(batch.least, batch.best, batch.most),
+        batches=[[batch.least, batch.best, batch.most] for batch in batches],
         buckets=[{name: list(shape) for name, shape in bucket.items()} for bucket in buckets],
         refittable=refittable,
     )

@@ -8,6 +8,7 @@ standard library.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,15 @@ class BuildOptions:
 def build_engine(
     trt: Any,
     onnx: Path,
-    batch: BatchRange,
+    batches: Sequence[BatchRange],
     buckets: Sequence[Shapes],
     options: BuildOptions = BuildOptions(),
 ) -> bytes:
     """The serialized engine for `onnx`, whose every first dimension is the batch.
 
     trt: the module `tensorrt`, or `tensorrt_rtx`.
-    buckets: the inputs' shapes, once for each resolution. Each becomes an optimization profile in which only
-        the batch varies, so that TensorRT tunes for fixed heights and widths.
+    buckets: the inputs' shapes, once for each resolution. Each becomes an optimization profile for each of
+        `batches`, in which only the batch varies, so that TensorRT tunes for fixed heights and widths.
     Raises ExportError, for instance for a graph that TensorRT does not parse, a shape that does not fit the
     batch range, or too little GPU memory.
     """
@@ -79,7 +80,7 @@ def build_engine(
         raise ExportError(f"{onnx}: TensorRT does not accept the node {where}: {first.desc()}")
 
     config = builder.create_builder_config()
-    for bucket in buckets:
+    for bucket, batch in product(buckets, batches):
         profile = builder.create_optimization_profile()
         for name, shape in _inputs(network).items():
             _check_shape(onnx, name, shape, bucket)

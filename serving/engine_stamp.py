@@ -20,8 +20,9 @@ class Stamp:
 
     onnx_sha256: of model.onnx and model.onnx.data.
     graph_sha256: of the graph without its weights; an engine can be refitted to an equal graph.
-    batch: the batch sizes of the optimization profiles: smallest, best, largest.
-    buckets: the inputs' shapes without the batch, for each optimization profile.
+    batches: batch sizes: smallest, best, largest.
+    buckets: the inputs' shapes without the batch, for each resolution. Each resolution has an optimization
+        profile for each of `batches`.
     """
 
     tensorrt: str
@@ -30,7 +31,7 @@ class Stamp:
     driver: str
     onnx_sha256: str
     graph_sha256: str
-    batch: tuple[int, int, int]
+    batches: list[list[int]]
     buckets: list[dict[str, list[int]]]
     refittable: bool
 
@@ -47,7 +48,7 @@ class Stamp:
 
     def _without_weights(self) -> tuple[object, ...]:
         built = self.tensorrt, self.compute_capability, self.refittable
-        return *built, self.graph_sha256, self.batch, self.buckets
+        return *built, self.graph_sha256, self.batches, self.buckets
 
     def fault(self, tensorrt: str | None, gpu: Gpu | None) -> str | None:
         """Why this machine cannot run the engine, or None. An argument that is None is not checked."""
@@ -69,7 +70,6 @@ def read(folder: Path) -> Stamp | None:
     if not (folder / "model.plan").exists():
         return None
     try:
-        fields = json.loads((folder / NAME).read_text())
-        return Stamp(**fields | {"batch": tuple(fields["batch"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return Stamp(**json.loads((folder / NAME).read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise CannotServe(f"{folder / NAME} is missing or broken ({error}); export again") from error

@@ -63,11 +63,14 @@ def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
 
 
 def write_batch_ranges(folder: Path) -> None:
-    """Write the batch range of each stage, since TensorRT-RTX's environment cannot read config.pbtxt."""
-    from export.engines import batch_range
+    """Write the batch ranges of each stage, since TensorRT-RTX's environment cannot read config.pbtxt."""
+    from export.engines import batch_range, tuned_ranges
     from export.exporter import STAGES
 
-    ranges = {stage: asdict(batch_range(ROOT / "model_repository", stage)) for stage in STAGES}
+    ranges = {
+        stage: [asdict(batch) for batch in tuned_ranges(batch_range(ROOT / "model_repository", stage))]
+        for stage in STAGES
+    }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BATCH_RANGES).write_text(json.dumps(ranges))
 
@@ -140,7 +143,7 @@ def compile_all(folder: Path) -> int:
     wrong = 0
     ranges = json.loads((folder / BATCH_RANGES).read_text())
     for graph in graphs:
-        batch = BatchRange(**ranges[graph.stage])
+        batches = [BatchRange(**batch) for batch in ranges[graph.stage]]
         for capability in CAPABILITIES:
             began = time.perf_counter()
             options = BuildOptions(
@@ -148,7 +151,7 @@ def compile_all(folder: Path) -> int:
             )
             try:
                 # Only the size is kept: an engine takes gigabytes.
-                size = len(build_engine(trt, graph.onnx, batch, graph.buckets, options))
+                size = len(build_engine(trt, graph.onnx, batches, graph.buckets, options))
                 failed = False
                 result = f"compiled, {size / 1e6:.1f} MB, {time.perf_counter() - began:.1f} s"
             except ExportError as error:

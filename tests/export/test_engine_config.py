@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 
 from export import engine_config
+from export.stamps import stamp_of
+from export.tensorrt_engine import BatchRange
 from serving.model_config import read_model_config
+from tests.serving.test_engine_stamp import A10G, write_onnx
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 UNET = {"sample": (9, 64, 64), "timestep": (), "prompt_embeds": (77, 768)}
@@ -39,6 +42,20 @@ def test_a_warm_up_is_a_request_that_the_model_takes(stage):
             assert given.data_type == tensor.data_type
             assert len(given.dims) == len(tensor.dims)
             assert all(want in (-1, got) for want, got in zip(tensor.dims, given.dims, strict=True))
+
+
+def test_an_engine_that_is_tuned_twice_has_a_profile_and_a_warm_up_for_each(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "config.pbtxt").write_text((REPOSITORY / "unet" / "config.pbtxt").read_text())
+    (tmp_path / "1" / "model.plan").touch()
+    batches = [BatchRange(1, 1, 2), BatchRange(1, 4, 16)]
+    onnx = write_onnx(tmp_path / "model.onnx")
+    stamp_of("11.1.0.106", A10G, onnx, batches, [UNET, WIDE], False).write(tmp_path / "1")
+    engine_config.write(tmp_path, [UNET, WIDE])
+    config = read_model_config(tmp_path, "gpu")
+    assert list(config.instance_group[0].profile) == ["0", "1", "2", "3"]
+    asked = [(it.batch_size, tuple(it.inputs["sample"].dims)) for it in config.model_warmup]
+    assert asked == [(1, (9, 64, 64)), (4, (9, 64, 64)), (1, (9, 96, 128)), (4, (9, 96, 128))]
 
 
 def test_an_export_for_a_gpu_writes_it_beside_the_hand_written_ones(tmp_path):

@@ -78,6 +78,23 @@ def test_an_engine_of_which_nothing_is_known_is_built_anew(maker, calls, tmp_pat
     assert make(maker, tmp_path / "second", tmp_path / "first")[0] == "built"
 
 
+@pytest.mark.parametrize(
+    ("memory", "best", "ranges"),
+    [
+        (1000, 4, [[1, 1, 2], [1, 4, 16]]),
+        (0, 4, [[1, 4, 16]]),  # the plan with both might be twice as large as the weights
+        (1000, 1, [[1, 1, 16]]),  # TensorRT tunes it for few rows anyway
+    ],
+)
+def test_an_engine_is_tuned_for_few_rows_too_if_the_gpu_has_room(
+    maker, calls, tmp_path, memory, best, ranges
+):
+    small = replace(maker, gpu=replace(A10G, memory_total=memory))
+    onnx = write_onnx(tmp_path / "model.onnx")
+    entry = small.make(onnx, tmp_path / "none", BatchRange(1, best, 16), BUCKETS, lambda *_: None)
+    assert entry["batches"] == ranges
+
+
 def test_without_a_gpu_there_are_no_engines_and_it_is_said(monkeypatch, caplog):
     monkeypatch.setattr(engines, "query_gpus", list)
     assert find_engines() is None

@@ -87,14 +87,22 @@ BUCKETS = [{"sample": (9, 8, 8)}]
 
 def test_a_profile_has_the_batches_and_the_buckets_shape():
     trt = FakeTensorRT()
-    assert build_engine(trt, ONNX, BATCH, BUCKETS) == b"plan"
+    assert build_engine(trt, ONNX, [BATCH], BUCKETS) == b"plan"
     assert trt.told == {"profiles": [{"sample": ((1, 9, 8, 8), (4, 9, 8, 8), (16, 9, 8, 8))}]}
 
 
 def test_every_resolution_has_a_profile_with_static_sides():
     trt = FakeTensorRT(shape=(-1, 9, -1, 8))
-    build_engine(trt, ONNX, BATCH, [{"sample": (9, 8, 8)}, {"sample": (9, 12, 8)}])
+    build_engine(trt, ONNX, [BATCH], [{"sample": (9, 8, 8)}, {"sample": (9, 12, 8)}])
     assert [profile["sample"][2] for profile in trt.told["profiles"]] == [(16, 9, 8, 8), (16, 9, 12, 8)]
+
+
+def test_an_engine_is_tuned_for_few_rows_beside_many():
+    trt = FakeTensorRT()
+    build_engine(trt, ONNX, [BatchRange(1, 1, 2), BATCH], BUCKETS)
+    assert [[shape[0] for shape in profile["sample"]] for profile in trt.told["profiles"]] == [
+        [1, 1, 2], [1, 4, 16],
+    ]  # fmt: skip
 
 
 def test_every_option_reaches_tensorrt(tmp_path):
@@ -103,7 +111,7 @@ def test_every_option_reaches_tensorrt(tmp_path):
     options = BuildOptions("SM86", 1 << 30, True, cache, lambda *step: seen.append(step))
     for known in (b"", b"timings"):
         trt = FakeTensorRT()
-        build_engine(trt, ONNX, BATCH, BUCKETS, options)
+        build_engine(trt, ONNX, [BATCH], BUCKETS, options)
         assert trt.told.pop("profiles")
         assert trt.told == {
             "workspace": 1 << 30, "refit": True, "capability": "sm86", "known timings": known,
@@ -131,7 +139,7 @@ def test_every_option_reaches_tensorrt(tmp_path):
 )
 def test_a_graph_that_cannot_be_built_is_reported_in_one_sentence(fake, message):
     with pytest.raises(ExportError, match=f"^unet/model.onnx: .*{message}") as error:
-        build_engine(fake, ONNX, BATCH, BUCKETS)
+        build_engine(fake, ONNX, [BATCH], BUCKETS)
     assert "\n" not in str(error.value)
 
 
@@ -139,21 +147,21 @@ def test_an_engine_is_built_even_if_its_timings_cannot_be_written(tmp_path, capl
     """The image's file system is read-only: a home folder is no place for them."""
     (tmp_path / "file").touch()
     options = BuildOptions(timing_cache=tmp_path / "file" / "timings")
-    assert build_engine(FakeTensorRT(), ONNX, BATCH, BUCKETS, options) == b"plan"
+    assert build_engine(FakeTensorRT(), ONNX, [BATCH], BUCKETS, options) == b"plan"
     assert "timings could not be written" in caplog.text
 
 
 def test_broken_timings_are_measured_anew(tmp_path):
     (tmp_path / "timings").write_bytes(b"broken")
     trt = FakeTensorRT()
-    build_engine(trt, ONNX, BATCH, BUCKETS, BuildOptions(timing_cache=tmp_path / "timings"))
+    build_engine(trt, ONNX, [BATCH], BUCKETS, BuildOptions(timing_cache=tmp_path / "timings"))
     assert trt.told["known timings"] == b""
 
 
 def test_a_failed_build_leaves_the_timings_alone(tmp_path):
     with pytest.raises(ExportError):
         build_engine(
-            FakeTensorRT(fails_with="x"), ONNX, BATCH, BUCKETS, BuildOptions(timing_cache=tmp_path / "t")
+            FakeTensorRT(fails_with="x"), ONNX, [BATCH], BUCKETS, BuildOptions(timing_cache=tmp_path / "t")
         )
     assert not (tmp_path / "t").exists()
 

@@ -10,7 +10,7 @@ from serving import doctor, gpu_checks
 from serving.doctor import examine, main
 from serving.finding import Machine, report
 from serving.settings import ServingSettings
-from tests.serving.test_engine_stamp import A10G, BATCH, BUCKETS, write_onnx
+from tests.serving.test_engine_stamp import A10G, BATCHES, BUCKETS, write_onnx
 from tests.stack import free_ports
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
@@ -32,7 +32,7 @@ def write_repository(folder, profile, engines=()):
         files[f"{stage}/1/model.onnx"] = {"bytes": onnx.stat().st_size}
         if stage in engines:
             (folder / stage / "1" / "model.plan").write_bytes(b"plan")
-            stamp_of("11.1.0.106", A10G, onnx, BATCH, BUCKETS, False).write(folder / stage / "1")
+            stamp_of("11.1.0.106", A10G, onnx, BATCHES, BUCKETS, False).write(folder / stage / "1")
     manifest = {
         "profile": profile,
         "precision": "fp16",

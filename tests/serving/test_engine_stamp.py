@@ -12,7 +12,7 @@ from serving.errors import CannotServe
 from serving.gpu import Gpu
 
 A10G = Gpu(0, "NVIDIA A10G", "8.6", "590.48.01", 23028, 22500)
-BATCH = BatchRange(1, 4, 16)
+BATCHES = [BatchRange(1, 4, 16)]
 BUCKETS = [{"x": (4,)}]
 
 
@@ -26,17 +26,17 @@ def write_onnx(path, weights=1.0, operator="Mul"):
 
 @pytest.fixture
 def old(tmp_path):
-    return stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx"), BATCH, BUCKETS, True)
+    return stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx"), BATCHES, BUCKETS, True)
 
 
 def test_the_same_export_fits_whatever_the_driver(tmp_path, old):
     other = replace(A10G, driver="600.1", name="NVIDIA A40")
-    wanted = stamp_of("11.1.0.106", other, tmp_path / "model.onnx", BATCH, BUCKETS, True)
+    wanted = stamp_of("11.1.0.106", other, tmp_path / "model.onnx", BATCHES, BUCKETS, True)
     assert old.fits(wanted)
 
 
 def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_path, old):
-    wanted = stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCH, BUCKETS, True)
+    wanted = stamp_of("11.1.0.106", A10G, write_onnx(tmp_path / "model.onnx", 2.0), BATCHES, BUCKETS, True)
     assert not old.fits(wanted)
     assert old.can_be_refitted(wanted)
     assert not replace(old, refittable=False).can_be_refitted(wanted)
@@ -47,7 +47,8 @@ def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_
     [
         {"tensorrt": "10.14.1.48"},
         {"gpu": replace(A10G, compute_capability="8.9")},
-        {"batch": BatchRange(1, 1, 8)},
+        {"batches": [BatchRange(1, 1, 8)]},
+        {"batches": [BatchRange(1, 1, 2), BatchRange(1, 4, 16)]},
         {"buckets": [{"x": (4,)}, {"x": (6,)}]},
         {"refittable": False},
         {"operator": "Add"},
@@ -55,7 +56,7 @@ def test_new_weights_in_the_same_graph_are_refitted_where_the_engine_allows(tmp_
 )
 def test_anything_else_is_built_anew(tmp_path, old, change):
     path = write_onnx(tmp_path / "model.onnx", 2.0, change.pop("operator", "Mul"))
-    options = {"tensorrt": "11.1.0.106", "gpu": A10G, "onnx": path, "batch": BATCH, "buckets": BUCKETS}
+    options = {"tensorrt": "11.1.0.106", "gpu": A10G, "onnx": path, "batches": BATCHES, "buckets": BUCKETS}
     wanted = stamp_of(**options | {"refittable": True} | change)
     assert not old.fits(wanted)
     assert not old.can_be_refitted(wanted)

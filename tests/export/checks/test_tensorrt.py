@@ -57,4 +57,4 @@ def test_the_second_step_runs_where_only_tensorrt_rtx_is_installed():
 def test_the_first_step_writes_the_batch_ranges_for_the_second(tmp_path):
     write_batch_ranges(tmp_path)
     ranges = json.loads((tmp_path / "batch_ranges.json").read_text())
-    assert ranges["unet"] == {"least": 1, "best": 4, "most": 16}
+    assert [list(batch.values()) for batch in ranges["unet"]] == [[1, 1, 2], [1, 4, 16]]
