@@ -24,11 +24,11 @@ from pipeline.recipe import ServedConfig
 from pipeline.tryon.conditioner import Conditioned, Start, Task, compressed, has_nothing_to_paint
 from pipeline.tryon.prompts import Prompts
 
-_ENCODE_INPUTS = (
+ENCODE_INPUTS = (
     *("camera_frame", "jacket_render", "pose", "client_mask", "render_fit"),
     *("resolution", "conditioning", "earlier_laying"),
 )
-_ENCODED = ("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std")
+ENCODED = ("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std")
 
 
 class SdInpainting:
@@ -38,14 +38,10 @@ class SdInpainting:
         self._prompts = prompts
 
     async def condition(self, task: Task) -> Conditioned:
-        if not is_given(compressed(task.inputs["jacket_render"])):
-            raise InvalidInput(
-                "jacket_render is missing: this checkpoint paints a render of the garment, and cannot put on "
-                "one that it only has a photo of"
-            )
-        inputs = {name: task.inputs[name] for name in _ENCODE_INPUTS}
+        check_render(task)
+        inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
         encoded, embedded = await asyncio.gather(
-            task.models("encode", inputs, _ENCODED),
+            task.models("encode", inputs, ENCODED),
             task.models(
                 "text_encoder", {"input_ids": self._prompts.input_ids(task.request)}, ["prompt_embeds"]
             ),
@@ -62,6 +58,15 @@ class SdInpainting:
             ),
         )
         return Conditioned(tensors, Start(latents, conditions))
+
+
+def check_render(task: Task) -> None:
+    """Raises InvalidInput if the request has no render, which this class of checkpoints paints."""
+    if not is_given(compressed(task.inputs["jacket_render"])):
+        raise InvalidInput(
+            "jacket_render is missing: this checkpoint paints a render of the garment, and cannot put on one "
+            "that it only has a photo of"
+        )
 
 
 def start(
