@@ -11,13 +11,13 @@ MAX_ID = 128  # characters of a string that becomes a key or part of a log line
 MAX_ECHO = 4096  # characters and values of a field that is sent back as it came
 
 
-def _image(value: object) -> object:
+def read_image(value: object) -> object:
     if value is None:
         raise ValueError("an image is needed here (a data URI or base64), not null")
     return from_base64(value) if isinstance(value, str) else value
 
 
-def _optional_image(value: object) -> object:
+def read_optional_image(value: object) -> object:
     """None for what JavaScript makes of a picture that does not exist, such as a canvas of no size."""
     if value == b"" or (isinstance(value, str) and _is_empty(value)):
         return None
@@ -82,15 +82,18 @@ _POSE_SCHEMA = {
         {},
     ],
 }
+_OPTIONAL_IMAGE_SCHEMA = {**_IMAGE_SCHEMA, "type": ["string", "null"]}
 AnyPose = Annotated[Any, WithJsonSchema(_POSE_SCHEMA)]
 Echoed = Annotated[Any, AfterValidator(_small)]
 Id = Annotated[str, Field(max_length=MAX_ID)]
-ImageBytes = Annotated[bytes, BeforeValidator(_image), WithJsonSchema(_IMAGE_SCHEMA)]
+ImageBytes = Annotated[bytes, BeforeValidator(read_image), WithJsonSchema(_IMAGE_SCHEMA)]
 JpegDataUri = Annotated[
     bytes,
     PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
 ]
-OptionalImageBytes = Annotated[bytes | None, BeforeValidator(_optional_image)]
+OptionalImageBytes = Annotated[
+    bytes | None, BeforeValidator(read_optional_image), WithJsonSchema(_OPTIONAL_IMAGE_SCHEMA)
+]
 RenderBytes = Annotated[bytes | None, BeforeValidator(_image_or_unusable)]
 FromJson = BeforeValidator(_json)

@@ -34,10 +34,11 @@ class JobFactory:
         self._look_ups = ThreadPoolExecutor(LOOK_UP_THREADS, "fabric-look-up")
 
     async def keyframe(
-        self, keyframe: Keyframe, jacket_render: bytes, connection: str, connection_seed: int
+        self, keyframe: Keyframe, jacket_render: bytes | None, connection: str, connection_seed: int
     ) -> Job:
         """The job of one keyframe.
 
+        jacket_render: the keyframe's, if it can be used.
         connection: the connection's secret name. Keyframes are stabilised over time only within one
             connection, one session of the client and one fabric (known here or not).
         connection_seed: the seed if the keyframe has neither a seed nor a session.
@@ -51,7 +52,6 @@ class JobFactory:
             jacket_render=jacket_render,
             output_format="jpeg",
             seed=seed,
-            mask=keyframe.mask,
             session=f"{connection}/{keyframe.session_id}/{keyframe.fabric_id}",
             **await self._options(
                 keyframe,
@@ -80,6 +80,9 @@ class JobFactory:
             "request_id": current_request_id(),
             "pose": pose,
             "detail": detail,
+            "garment_image": request.garment_image,
+            "category": request.category,
+            "mask": request.mask,
             "fabric": await self._name(request.fabric_id) if request.fabric_id else None,
             "render_fit": request.render_fit,
             "steps": request.steps or default_steps,

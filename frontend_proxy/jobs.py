@@ -16,9 +16,12 @@ class Job:
     """One try-on. Images are compressed bytes; the model chooses a value for every option that is None.
 
     request_id: the id in the client's answer, in the logs and in Triton's trace.
+    jacket_render: None if there is a garment_image instead.
+    garment_image: a photo of the garment. category: what the garment is; None: the model decides.
     pose: float32 (33, 4), x, y, z, visibility of MediaPipe's landmarks.
     fabric: the fabric's name, for the prompt.
-    mask: an image with the size of the render's canvas, white where the garment is; None: the model finds it.
+    mask: an image that is stretched over the render's canvas, or over the frame without a render; white where
+        the garment is. None: the model finds it.
     render_fit: how the render's canvas lies on the frame; None: the model finds it.
     preview_interval: a capture's steps from one preview to the next; None for no previews.
     session: keyframes with the same name belong to one user and are stabilised over time. It must be secret.
@@ -28,12 +31,14 @@ class Job:
     request_id: str
     mode: Literal["keyframe", "capture"]
     camera_frame: bytes
-    jacket_render: bytes
+    jacket_render: bytes | None
     output_format: Literal["jpeg", "png"]
     seed: int
     pose: np.ndarray | None = None
     fabric: str | None = None
     mask: bytes | None = None
+    garment_image: bytes | None = None
+    category: str | None = None
     render_fit: str | None = None
     steps: int | None = None
     strength: float | None = None
@@ -110,7 +115,7 @@ async def run_to_result(
     timeout_s: float,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
-    """The job's result, with the job's `detail` in its report. Cancelling this cancels the job.
+    """The job's result, with the job's `detail` added to its report's. Cancelling this cancels the job.
 
     Raises what `ModelServer.run` raises.
     """
@@ -129,7 +134,8 @@ async def run_to_result(
 def _with_detail(result: Result, detail: str | None) -> Result:
     if detail is None:
         return result
-    return Result(result.image, result.report.model_copy(update={"detail": detail}))
+    both = "; ".join(filter(None, (result.report.detail, detail)))
+    return Result(result.image, result.report.model_copy(update={"detail": both}))
 
 
 def latency_ms(stages: dict[str, float], total_s: float) -> dict[str, float]:

@@ -6,7 +6,15 @@ poses of any shape, NaN, images with or without the `data:` prefix, unknown fabr
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES
@@ -20,16 +28,29 @@ from frontend_proxy.field_types import (
     JpegDataUri,
     OptionalImageBytes,
     RenderBytes,
+    read_image,
+    read_optional_image,
 )
 from frontend_proxy.parsing import parse_json
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
 
 
+Category = Literal["tops", "bottoms", "one-pieces", "auto"]
+
+
 class TryOn(BaseModel):
-    """The fields that keyframes and captures share."""
+    """The fields that keyframes and captures share.
+
+    `garment_image` is a photo of the garment, flat or worn, for checkpoints that take one; it may stand in
+    for the render. `mask` is white where the garment is; it covers the render's canvas, or else the frame.
+    """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    garment_image: OptionalImageBytes = None
+    category: Category | None = None
+    mask: OptionalImageBytes = None
 
     pose: AnyPose = None
     fabric_id: Id | None = None
@@ -52,21 +73,47 @@ class Keyframe(TryOn):
     session_id: Id | None = None
     camera_frame: ImageBytes
     jacket_render: RenderBytes = None
-    mask: OptionalImageBytes = None
     quality: Literal["low", "medium", "high"] = "medium"
+
+
+def _one_garment(schema: dict[str, Any]) -> None:
+    """Says which pictures a capture needs: a render or a photo of the garment."""
+    garments = ("jacket_render", "garment_image")
+    schema["required"] = [name for name in schema["required"] if name not in garments]
+    schema["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "string", "format": "image"}}} for name in garments
+    ]
 
 
 class Capture(TryOn):
     """The body of `POST /virtual-tryon`, as JSON or as a form.
 
-    The samples' seeds count up from `seed`. `webhook_url` is notified when an asynchronous capture ends.
+    It has a `jacket_render` or a `garment_image`. The samples' seeds count up from `seed`. `webhook_url` is
+    notified when an asynchronous capture ends.
     """
 
+    model_config = ConfigDict(json_schema_extra=_one_garment)
+
     user_image: ImageBytes
-    jacket_render: ImageBytes
+    jacket_render: OptionalImageBytes
     num_samples: int = Field(1, ge=1, le=4)
     output_format: Literal["png", "jpeg"] = "png"
     webhook_url: str | None = Field(None, max_length=2048)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_render(cls, fields: Any) -> Any:
+        """Beside a `garment_image`, a missing render is none."""
+        if fields.get("garment_image") is None:
+            return fields
+        return {"jacket_render": None, **fields}
+
+    @field_validator("jacket_render", mode="before")
+    @classmethod
+    def _read_render(cls, value: object, checked: ValidationInfo) -> object:
+        """Without a `garment_image` it is needed. One that is no image has an error of its own."""
+        needed = checked.data.get("garment_image", b"") is None
+        return read_image(value) if needed else read_optional_image(value)
 
 
 class ScanRequest(BaseModel):
@@ -114,7 +161,8 @@ class ScanResult(BaseModel):
 
 class Report(BaseModel):
     """How the model made an answer. `latency_ms` has the stages; `detail` explains in a sentence what the
-    other fields leave open: why a fallback was used, or which part of the request was ignored."""
+    other fields leave open: why a fallback was used, or which part of the request was ignored. `category` is
+    what the garment counted as, for checkpoints that take a photo of it."""
 
     mode: Literal["ai_enhanced", "fallback"]
     mode_reason: str | None = None
@@ -122,6 +170,7 @@ class Report(BaseModel):
     seed: int | None = None
     steps: int | None = None
     mask_source: str | None = None
+    category: str | None = None
     alignment: Any = None
     latency_ms: dict[str, float] = {}
 

@@ -211,5 +211,5 @@ class Settings(BaseSettings):
 
     @property
     def max_message_bytes(self) -> int:
-        """Bytes of one JSON body or WebSocket message: two images in base64 (4/3) and 1 MiB for the rest."""
-        return 2 * (self.max_image_bytes * 4 // 3) + 2**20
+        """Bytes of one JSON body or WebSocket message: three images in base64 (4/3), and 1 MiB besides."""
+        return 3 * (self.max_image_bytes * 4 // 3) + 2**20

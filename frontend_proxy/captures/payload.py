@@ -2,7 +2,9 @@
 
 Proxies of different versions share the queue during an upgrade. A writer leaves out fields that have their
 default. A reader uses the default for missing fields and ignores unknown ones. A change that an older proxy
-must not ignore raises `VERSION`: the queue then leaves the capture to a newer proxy.
+must not ignore raises `VERSION`: the queue then leaves captures that need it to a newer proxy.
+
+Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`.
 """
 
 import dataclasses
@@ -13,7 +15,7 @@ import numpy as np
 
 from frontend_proxy.jobs import Job
 
-VERSION = 1
+VERSION = 2  # the newest that this module reads
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
 _DEFAULTS = {
@@ -25,6 +27,12 @@ _DEFAULTS = {
 
 class UnreadablePayload(Exception):
     """The bytes are no jobs that this version understands; the message says why."""
+
+
+def version_of(jobs: list[Job]) -> int:
+    """The oldest version that can make these jobs."""
+    job = jobs[0]
+    return 1 if job.jacket_render is not None and job.garment_image is job.category is None else 2
 
 
 def pack(jobs: list[Job]) -> bytes:

@@ -5,7 +5,7 @@ acknowledges the entry when the result is stored. If the proxy dies, its lease e
 another one resumes the capture (XAUTOCLAIM). After `MAX_DELIVERIES` crashed attempts the capture is
 dead-lettered.
 
-    {lucy}:queue         stream: captures that have not ended; `version` is `payload.VERSION` of the jobs
+    {lucy}:queue         stream: captures that have not ended; `version` is `payload.version_of` the jobs
     {lucy}:dead          stream: dead letters with their reason, for operators
     {lucy}:jobs:ID       a capture's jobs with the client's images, until it has ended
     {lucy}:key:NAME      an Idempotency-Key's `Claim`
@@ -92,7 +92,7 @@ class CaptureQueue:
             self._max_captures,
             claim.model_dump_json(),
             key_of("record", ""),
-            payload.VERSION,
+            payload.version_of(jobs),
         ]
         with redis_errors():
             outcome = await self._create(keys=keys, args=arguments)

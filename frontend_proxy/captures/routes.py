@@ -25,6 +25,7 @@ from frontend_proxy.web.body import read_model
 from frontend_proxy.web.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events
 
 PREVIEW_INTERVAL = 5  # steps
+OPTIONAL_IMAGES = ("jacket_render", "garment_image", "mask")
 _IMAGE_NAME = re.compile(IMAGE_NAME)
 
 
@@ -119,7 +120,9 @@ class CaptureRoutes:
         capture = await read_model(request, Capture, self._settings.max_message_bytes)
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         read_header(capture.user_image, "user_image", *limits)
-        read_header(capture.jacket_render, "jacket_render", *limits)
+        for name in OPTIONAL_IMAGES:
+            if (image := getattr(capture, name)) is not None:
+                read_header(image, name, *limits)
         if capture.num_samples > self._settings.max_captures:
             raise InvalidInput(
                 f"num_samples: this server makes at most {self._settings.max_captures} at a time"
@@ -197,14 +200,20 @@ async def _idempotency_key(request: Request, capture: Capture) -> IdempotencyKey
     key = request.headers.get(HEADER)
     if key is None:
         return None
-    fingerprint = await asyncio.to_thread(_fingerprint, capture)
-    return IdempotencyKey.of(key, client_of(request), fingerprint)
+    return IdempotencyKey.of(key, client_of(request), await asyncio.to_thread(fingerprint, capture))
 
 
-def _fingerprint(capture: Capture) -> str:
-    """A digest of the values, not of the body: the boundary of a form differs each time."""
-    fields = capture.model_dump_json(exclude={"user_image", "jacket_render"}).encode()
-    parts = (capture.user_image, capture.jacket_render, fields)
+def fingerprint(capture: Capture) -> str:
+    """A digest of the values, not of the body: the boundary of a form differs each time.
+
+    That of a request without the newer fields is as older proxies have made and kept it.
+    """
+    newer = {name: getattr(capture, name) for name in ("garment_image", "mask", "category")}
+    fields = capture.model_dump_json(exclude={"user_image", "jacket_render", *newer}).encode()
+    parts = [capture.user_image, capture.jacket_render or b"", fields]
+    for name, value in newer.items():
+        if value is not None:
+            parts += [name.encode(), value if isinstance(value, bytes) else value.encode()]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Answer a keyframe: with the model's picture if it is ready in time, else with the plain composite."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from frontend_proxy.keyframes.connection_state import ConnectionState
 from frontend_proxy.keyframes.degradation import fewer_steps
 from frontend_proxy.keyframes.fallback import composite
 from frontend_proxy.keyframes.similar_frames import Scene
-from frontend_proxy.keyframes.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
+from frontend_proxy.keyframes.thumbnails import NO_RENDER, Thumbnails, frame_thumbnail, render_thumbnail
+from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
 from frontend_proxy.settings import Settings
@@ -77,24 +79,27 @@ class KeyframeService:
         keyframe = arrival.keyframe
         limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
         frame_format = read_header(keyframe.camera_frame, "camera_frame", *limits).format
-        if keyframe.jacket_render is None:
-            return await self._fall_back(arrival, frame_format, None, "no_garment")
+        render, problem = keyframe.jacket_render, None
         try:
-            read_header(keyframe.jacket_render, "jacket_render", *limits)
+            if render is not None:
+                read_header(render, "jacket_render", *limits)
         except (UndecodableImage, ImageTooLarge) as error:
-            return await self._fall_back(arrival, frame_format, None, "no_garment", str(error))
+            render, problem = None, str(error)
+        if render is None and keyframe.garment_image is None:
+            return await self._fall_back(arrival, frame_format, None, "no_garment", problem)
+        for name in ("mask", "garment_image"):
+            if (image := getattr(keyframe, name)) is not None:
+                read_header(image, name, *limits)
 
-        if keyframe.mask is not None:
-            read_header(keyframe.mask, "mask", *limits)
-
-        job = await self._jobs.keyframe(keyframe, keyframe.jacket_render, state.name, state.seed)
-        scene = _scene(job, keyframe.fabric_id)
+        job = await self._jobs.keyframe(keyframe, render, state.name, state.seed)
+        size = len(job.mask or b"") + len(job.garment_image or b"")
+        scene = await run_in_thread_if_large(size, _scene, job, keyframe.fabric_id)
         frame = await self._thumbnail(frame_thumbnail, job.camera_frame, state.cache.may_match(scene))
         # The render's thumbnail takes long. If the frame has changed, the model is asked in the meantime.
-        render = asyncio.create_task(self._thumbnail(render_thumbnail, job.jacket_render, frame is not None))
+        drawn = asyncio.create_task(self._render_thumbnail(render, frame is not None))
         try:
             if frame is not None and state.cache.frame_matches(frame):
-                scene = _with_thumbnails(scene, frame, await render)
+                scene = _with_thumbnails(scene, frame, await drawn)
                 if cached := state.cache.get(scene, time.monotonic()):
                     return _result(
                         arrival, cached.model_copy(update={"latency_ms": {}}), cached.image, reused=True
@@ -102,13 +107,13 @@ class KeyframeService:
             report, image = await self._ask_model(job, arrival, state.caller)
             answer = _result(arrival, report, image)
             if report.mode == "ai_enhanced" and report.mode_reason is None:
-                state.cache.put(_with_thumbnails(scene, frame, await render), answer, time.monotonic())
+                state.cache.put(_with_thumbnails(scene, frame, await drawn), answer, time.monotonic())
             return answer
         except tuple(FALLBACK_REASONS) as error:
             reason = FALLBACK_REASONS[type(error)]
-            return await self._fall_back(arrival, frame_format, keyframe.jacket_render, reason, str(error))
+            return await self._fall_back(arrival, frame_format, render, reason, str(error))
         finally:
-            render.cancel()
+            drawn.cancel()
 
     async def _ask_model(self, job: Job, arrival: Arrival, caller: str) -> tuple[Report, bytes]:
         """The model's answer; under load with fewer steps, which the report says."""
@@ -138,6 +143,9 @@ class KeyframeService:
         except (TimeoutError, ValueError, ProxyError):
             return None
 
+    async def _render_thumbnail(self, render: bytes | None, wanted: bool) -> np.ndarray | None:
+        return NO_RENDER if render is None else await self._thumbnail(render_thumbnail, render, wanted)
+
     async def _fall_back(
         self,
         arrival: Arrival,
@@ -163,8 +171,9 @@ class KeyframeService:
 
 
 def _scene(job: Job, fabric_id: str | None) -> Scene:
-    """The scene without its thumbnails."""
-    choices = tuple(getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS)
+    """The scene without its thumbnails. It is kept, so it holds digests of pictures instead of them."""
+    values = (getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS)
+    choices = (hashlib.blake2b(value).digest() if isinstance(value, bytes) else value for value in values)
     return Scene((fabric_id, *choices), job.pose)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from pipeline.pictures.decoding import decode_small, decode_with_alpha
 
 GRID = (32, 18)  # width and height in cells; a cell is 40×40 pixels of a 1280×720 frame
+# Stands for the render where there is none. It is opaque: only the model knows where it paints.
+NO_RENDER = np.full((*GRID[::-1], 4), (0, 0, 0, 255), np.float32)
 
 
 @dataclass(frozen=True)

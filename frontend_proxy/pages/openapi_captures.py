@@ -14,6 +14,7 @@ from frontend_proxy.pages.openapi_operation import (
 )
 from frontend_proxy.schemas import Capture, CaptureDeleted, CaptureResult, CaptureStatus
 
+_IMAGES = ("user_image", "jacket_render", "garment_image", "mask")
 _CAPTURE = operation(
     "try-on",
     "A premium capture",
@@ -26,7 +27,10 @@ _CAPTURE = operation(
             pattern="^[!-~]{1,255}$",
         ),
     ),
-    body={JSON: {"schema": reference(Capture)}, FORM: form(Capture, "user_image", "jacket_render")},
+    body={
+        JSON: {"schema": reference(Capture)},
+        FORM: form(Capture, *_IMAGES),
+    },
     errors=(400, 401, 408, 409, 413, 415, 422, 429, 502, 503, 504, 507),
     answers={
         "200": {

@@ -58,6 +58,8 @@ def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:
     yield "mode", _text(job.mode)
     yield "pose", job.pose
     yield "client_mask", job.mask
+    yield "garment_image", job.garment_image
+    yield "category", _text(job.category)
     yield "render_fit", _text(job.render_fit)
     yield "fabric", _text(job.fabric)
     yield "steps", _number(job.steps, np.int32)

@@ -91,7 +91,7 @@ def _is_picture(data: bytearray) -> bool:
 
 
 def _unsupported(kind: str, images: int) -> UnsupportedMediaType:
-    more = ", or the picture itself as image/jpeg" if images == 1 else f" with all {images} pictures"
+    more = ", or the picture itself as image/jpeg" if images == 1 else " with its pictures"
     kind = kind[:100] or "a picture alone"
     return UnsupportedMediaType(
         f"{kind} cannot be read here; send {JSON}, {MULTIPART} or {URL_ENCODED}{more}"

@@ -32,6 +32,8 @@ async def test_the_model_s_own_detail_is_kept_if_the_job_has_none() -> None:
             yield Result(b"", Report(mode="ai_enhanced", detail="the model's"))
 
     assert (await run_to_result(Server(), job(), 5)).report.detail == "the model's"
+    both = (await run_to_result(Server(), job(detail="pose: ignored"), 5)).report.detail
+    assert both == "the model's; pose: ignored"
 
 
 @pytest.mark.parametrize(

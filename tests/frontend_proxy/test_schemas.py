@@ -23,7 +23,20 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = st.sampled_from(
-    ["camera_frame", "jacket_render", "pose", "fabric_id", "seed", "steps", "strength", "quality", "frame_id"]
+    [
+        "camera_frame",
+        "jacket_render",
+        "garment_image",
+        "category",
+        "mask",
+        "pose",
+        "fabric_id",
+        "seed",
+        "steps",
+        "strength",
+        "quality",
+        "frame_id",
+    ]
 )
 
 
@@ -78,6 +91,34 @@ def test_a_long_list_of_errors_is_cut() -> None:
 def test_a_capture_needs_both_images() -> None:
     with pytest.raises(InvalidInput, match=r"user_image: .*; jacket_render: .*not null"):
         validate(Capture, {"jacket_render": None})
+
+
+def test_a_photo_of_the_garment_stands_in_for_the_render() -> None:
+    for render in ({}, {"jacket_render": None}, {"jacket_render": "data:,"}):
+        capture = validate(Capture, {"user_image": "Zm9v", "garment_image": "YmFy", **render})
+        assert (capture.jacket_render, capture.garment_image) == (None, b"bar")
+    both = validate(Capture, {"user_image": "Zm9v", "garment_image": "YmFy", "jacket_render": "Zm9v"})
+    assert both.jacket_render == b"foo"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "^jacket_render: Field required$"),
+        ({"garment_image": None}, "^jacket_render: Field required$"),
+        ({"garment_image": "data:,"}, "^jacket_render: an image is needed here"),
+        ({"garment_image": ""}, "^jacket_render: an image is needed here"),
+        ({"garment_image": "?"}, "^garment_image: [^;]*$"),
+        ({"garment_image": 5, "jacket_render": "Zm9v"}, "^garment_image: [^;]*$"),
+        (
+            {"jacket_render": "Zm9v", "category": "shoes"},
+            "^category: .*'tops', 'bottoms', 'one-pieces' or 'auto'",
+        ),
+    ],
+)
+def test_what_a_capture_lacks_is_named(fields: dict[str, object], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        validate(Capture, {"user_image": "Zm9v", **fields})
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,6 @@ def test_a_wrong_value_is_refused_at_start(monkeypatch: pytest.MonkeyPatch, name
         Settings()
 
 
-def test_two_images_of_the_allowed_size_fit_into_a_message() -> None:
+def test_three_images_of_the_allowed_size_fit_into_a_message() -> None:
     settings = Settings(max_image_bytes=3_000_000)
-    assert settings.max_message_bytes >= 2 * 4_000_000 + 10_000
+    assert settings.max_message_bytes >= 3 * 4_000_000 + 10_000

@@ -19,7 +19,7 @@ from frontend_proxy.jobs import Job
 from tests.frontend_proxy.captures.redis_proxies import Proxy
 from tests.frontend_proxy.captures.test_local_captures import ASYNC, ended
 from tests.frontend_proxy.captures.test_results import record
-from tests.frontend_proxy.conftest import CAPTURE
+from tests.frontend_proxy.conftest import CAPTURE, RENDER
 from tests.redis_server import RedisServer
 
 JOB = Job(request_id="r", mode="capture", camera_frame=b"a", jacket_render=b"b", output_format="png", seed=1)
@@ -151,9 +151,10 @@ async def test_a_capture_that_no_newer_proxy_takes_fails(
 async def test_an_entry_names_its_version(proxies: list[Proxy], redis: Redis) -> None:
     for proxy in proxies:
         proxy.server.delay_s = 60
-    await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
-    ((_, fields),) = await redis.xrange("{lucy}:queue")
-    assert int(fields[b"version"]) == payload.VERSION
+    for more in ({}, {"garment_image": RENDER}):
+        await proxies[0].client.post("/virtual-tryon", json={**CAPTURE, **more}, headers=ASYNC)
+    entries = await redis.xrange("{lucy}:queue")
+    assert [int(fields[b"version"]) for _, fields in entries] == [1, payload.VERSION]
 
 
 # What happens between the commands of one `take`

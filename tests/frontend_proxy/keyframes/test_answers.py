@@ -81,6 +81,60 @@ async def test_messagepack_carries_images_as_they_are(serve: Serve, server: Fake
     assert server.started[0].jacket_render == render
 
 
+async def test_a_photo_of_the_garment_stands_in_for_the_render(serve: Serve, server: FakeServer) -> None:
+    frame, garment = (base64.b64decode(image.split(",")[1]) for image in (FRAME, RENDER))
+    async with serve() as address:
+        async with connect(f"ws://{address}/ws") as socket:
+            for render in (None, "data:,", "Zm9v"):
+                sent = keyframe(jacket_render=render, garment_image=RENDER, category="bottoms")
+                await socket.send(sent)
+                assert (await answer(socket))["mode"] == "ai_enhanced"
+        async with connect(f"ws://{address}/ws", subprotocols=["lucy.msgpack.v1"]) as socket:
+            message = {"type": "keyframe", "camera_frame": frame, "garment_image": garment}
+            await socket.send(msgpack.packb({**message, "category": "bottoms"}))
+            assert msgpack.unpackb(await socket.recv())["mode"] == "ai_enhanced"
+    assert len(server.started) == 4
+    for job in server.started:
+        assert (job.jacket_render, job.garment_image, job.category) == (None, garment, "bottoms")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"garment_image": "no base64!"}, "INVALID_INPUT"),
+        ({"garment_image": encoded("RGB", "GIF")}, "IMAGE_DECODE"),
+        ({"garment_image": encoded("RGB", "PNG", size=(6000, 6000))}, "IMAGE_DECODE"),
+        ({"category": "shoes"}, "INVALID_INPUT"),
+    ],
+)
+async def test_a_garment_that_cannot_be_read_is_named(
+    serve: Serve, fields: dict[str, str], code: str
+) -> None:
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        await socket.send(keyframe(**fields))
+        message = await answer(socket)
+    assert (message["type"], message["code"]) == ("error", code)
+    assert next(iter(fields)) in message["error"]
+
+
+async def test_another_garment_is_another_scene(serve: Serve, server: FakeServer) -> None:
+    other = encoded("RGB", "PNG", colour="olive")
+    async with serve(workers=True) as address, connect(f"ws://{address}/ws") as socket:
+
+        async def reused(**fields: str) -> bool:
+            await socket.send(keyframe(jacket_render=None, **fields))
+            return bool((await answer(socket))["reused"])
+
+        async with asyncio.timeout(30):  # nothing is compared while the worker process starts
+            while not await reused(garment_image=RENDER):
+                await asyncio.sleep(0.1)
+        for changed in ({"garment_image": other}, {"garment_image": other, "category": "bottoms"}):
+            assert not await reused(**changed)
+            async with asyncio.timeout(10):
+                while not await reused(**changed):
+                    await asyncio.sleep(0.1)
+
+
 async def test_an_unchanged_scene_is_not_sent_to_the_model(serve: Serve, server: FakeServer) -> None:
     async with serve(workers=True) as address, connect(f"ws://{address}/ws") as socket:
         answers: list[dict[str, Any]] = []

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from frontend_proxy.keyframes.thumbnails import GRID, Thumbnails, frame_thumbnail, render_thumbnail
+from frontend_proxy.keyframes.thumbnails import GRID, NO_RENDER, Thumbnails, frame_thumbnail, render_thumbnail
 
 KEYFRAMES = Path(__file__).parents[2] / "data" / "keyframes"
 TRIALS = Path(__file__).parents[2] / "data" / "trials"
@@ -33,6 +33,12 @@ def test_every_kind_of_render(render: np.ndarray) -> None:
     found = thumbnails(JPEG, png(render))
     assert found.frame.shape == (GRID[1], GRID[0], 3)
     assert np.abs(found.render - (7, 7, 7, 255)).max() < 1
+    assert found.garment.all()
+
+
+def test_without_a_render_the_whole_frame_counts() -> None:
+    found = Thumbnails(frame_thumbnail(JPEG), NO_RENDER)
+    assert found.render.shape == (GRID[1], GRID[0], 4)
     assert found.garment.all()
 
 

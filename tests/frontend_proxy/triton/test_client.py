@@ -32,6 +32,8 @@ JOB = Job(
     pose=np.full((33, 4), 0.5, np.float32),
     fabric="Denim Blue",
     mask=b"mask",
+    garment_image=b"garment",
+    category="tops",
     steps=5,
     strength=0.75,
     guidance_scale=2.0,
@@ -87,6 +89,8 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
         ("mode", "BYTES", 1): b"\x07\0\0\0capture",
         ("pose", "FP32", 33, 4): np.full((33, 4), 0.5, np.float32).tobytes(),
         ("client_mask", "UINT8", 4): b"mask",
+        ("garment_image", "UINT8", 7): b"garment",
+        ("category", "BYTES", 1): b"\x04\0\0\0tops",
         ("fabric", "BYTES", 1): b"\x0a\0\0\0Denim Blue",
         ("steps", "INT32", 1): np.int32(5).tobytes(),
         ("strength", "FP32", 1): np.float32(0.75).tobytes(),
@@ -100,8 +104,10 @@ async def test_every_field_of_a_job_becomes_its_tensor(triton: Triton, fake: Fak
 
 async def test_options_that_are_none_are_not_sent(triton: Triton, fake: FakeTriton) -> None:
     await collect(triton, BARE_JOB)
-    names = [tensor.name for tensor in fake.requests[0].inputs]
-    assert names == ["camera_frame", "jacket_render", "mode", "seed", "output_format"]
+    await collect(triton, replace(BARE_JOB, jacket_render=None, garment_image=b"g"))
+    first, second = ([tensor.name for tensor in request.inputs] for request in fake.requests)
+    assert first == ["camera_frame", "jacket_render", "mode", "seed", "output_format"]
+    assert second == ["camera_frame", "mode", "garment_image", "seed", "output_format"]
 
 
 async def test_a_picture_larger_than_grpc_s_default_limit_arrives(triton: Triton, fake: FakeTriton) -> None:

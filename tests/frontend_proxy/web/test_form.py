@@ -131,7 +131,7 @@ async def test_the_words_for_nothing_are_fields_left_out(text: bytes, filename: 
 
 
 def test_the_fields_of_bytes_are_images() -> None:
-    assert FormFields.of(Capture).images == {"user_image", "jacket_render"}
+    assert FormFields.of(Capture).images == {"user_image", "jacket_render", "garment_image", "mask"}
     assert FIELDS.images == {"image"}
     assert {"name", "size", "corners", "save"} <= FIELDS.texts
 

@@ -1,0 +1,30 @@
+/** A keyframe's answer that is a light, with its images decoded. docs/websocket.md describes the fields. */
+
+/**
+ * Resolves with a light, or null if the answer has none: a picture, or a fallback.
+ *
+ * map, occlusion: ImageBitmaps over `crop`; occlusion may be null.
+ * crop: [x, y, width, height], anchor: the shoulders or null; both in shares of the frame.
+ * layer: six numbers, see `layer_matrix` in docs/websocket.md.
+ * range, floor, sigma, detailGain: numbers of the formula; sigma is a share of the crop's height.
+ */
+export async function readLight({ light, occlusion, crop, anchor, layer_matrix: layer, light_coding: coding }) {
+  if (!light) return null;
+  const [map, hidden] = await Promise.all([bitmap(light), occlusion ? bitmap(occlusion) : null]);
+  return {
+    map,
+    occlusion: hidden,
+    crop,
+    anchor: anchor ?? null,
+    layer: layer ?? [1, 0, 0, 0, 1, 0],
+    range: coding.range,
+    floor: coding.floor,
+    sigma: coding.sigma,
+    detailGain: coding.detail_gain,
+  };
+}
+
+/** The numbers as they are in the file: no colour profile, no multiplication by alpha. */
+function bitmap(blob) {
+  return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+}
