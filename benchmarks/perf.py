@@ -50,7 +50,7 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         "render_fit": np.array([b"auto"], np.object_),
         "mode": np.array([b"keyframe"], np.object_),
         "resolution": np.array(pipeline["resolution"], np.int32),
-        "masked": np.array([pipeline["conditioning"] == "masked"]),
+        "conditioning": np.array([pipeline["conditioning"].encode()], np.object_),
         "earlier_laying": np.array([b""], np.object_),
         "input_ids": np.array([Tokenizer.from_file(str(TOKENIZER)).encode(prompt).ids], np.int32),
         "relight_sigma": np.array([pipeline["keyframe"]["relight_sigma"]], np.float32),

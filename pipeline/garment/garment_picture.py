@@ -76,6 +76,6 @@ def _over(premultiplied: np.ndarray, background: Colour) -> np.ndarray:
     for rows in strips(0, len(result)):
         part = premultiplied[rows]
         behind = cv2.extractChannel(part, 3)
-        behind = cv2.merge([cv2.multiply(255 - behind, np.ones(1), scale=c / 255) for c in background])
+        behind = cv2.merge([cv2.convertScaleAbs(255 - behind, alpha=c / 255) for c in background])
         result[rows] = cv2.add(cv2.cvtColor(part, cv2.COLOR_BGRA2RGB), behind)
     return result

@@ -119,7 +119,7 @@ def _over(picture: np.ndarray, background: int) -> np.ndarray:
         alpha = cv2.extractChannel(strip, 3)
         if alpha.min() < 255:
             premultiplied = cv2.cvtColor(strip, cv2.COLOR_RGBA2mRGBA)  # BGR order is kept
-            behind = cv2.multiply(255 - alpha, np.ones(1), scale=background / 255)
+            behind = cv2.convertScaleAbs(255 - alpha, alpha=background / 255)
             opaque[rows] = cv2.add(
                 cv2.cvtColor(premultiplied, cv2.COLOR_BGRA2BGR), cv2.cvtColor(behind, cv2.COLOR_GRAY2BGR)
             )

@@ -18,7 +18,7 @@ def inputs(**changed):
         "client_mask": np.zeros(1, np.uint8),
         "render_fit": "auto",
         "resolution": np.array([64, 64], np.int32),
-        "masked": np.array([True]),
+        "conditioning": "masked",
         "earlier_laying": "",
         **changed,
     }

@@ -10,7 +10,13 @@ from tests.fake_pb_utils import Backend, InferenceResponse, Request, Sender, Ten
 from tests.pipeline.tryon.fakes import CONFIG, Models, write_tokenizer
 
 FINAL = Backend.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-PARAMETERS = {"max_rows": "8", "capture_interval": "3", "max_encoding": "4", "max_sessions": "10"}
+PARAMETERS = {
+    "max_rows": "8",
+    "capture_interval": "3",
+    "max_encoding": "4",
+    "max_sessions": "10",
+    "garment_cache_mb": "1",
+}
 
 
 def bls(models):
@@ -102,6 +108,29 @@ def test_a_request_without_pose_and_mask_gets_their_defaults(serve):
     assert encode["pose"].shape == (33, 4)
     assert not encode["pose"].any()
     assert encode["client_mask"].shape == (1,)
+
+
+def test_a_request_without_a_render_is_refused_by_a_family_that_paints_one(serve):
+    one = request()
+    one._inputs = [tensor for tensor in one._inputs if tensor.name() != "jacket_render"]
+    [[(response, flags)]], backend = serve(Models(), one)
+    assert response.error().message().startswith("INVALID_INPUT: jacket_render is missing: ")
+    assert flags == FINAL
+    assert not backend.Logger.errors
+
+
+def test_recorded_noise_decides_the_latents(serve):
+    """Tests repeat a run whose random numbers come from another program."""
+    models = Models()
+    serve(models, request(noise=np.arange(2 * 4 * 64, dtype=np.float32)))
+    first = models.inputs_of("unet")[0]["sample"]
+    assert np.array_equal(first[0, :4].ravel(), np.arange(256))
+    assert np.array_equal(first[0, 5:].ravel(), np.arange(256, 512)), "the conditioning image's draw"
+
+
+def test_too_little_recorded_noise_is_the_clients_fault(serve):
+    [[(response, _)]], _ = serve(Models(), request(noise=np.zeros(9, np.float32)))
+    assert response.error().message().startswith("INVALID_INPUT: noise has 9 values")
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,18 @@ poses = (
 
 
 def answer(
-    frame, render, pose=NO_POSE, mask=NO_MASK, fit="auto", resolution=(256, 256), masked=False, sigma=3.0
+    frame,
+    render,
+    pose=NO_POSE,
+    mask=NO_MASK,
+    fit="auto",
+    resolution=(256, 256),
+    conditioning="composite",
+    framing="garment",
+    sigma=3.0,
 ):
     """The answer's picture, decoded; its tensors and its report."""
-    tensors, report = prepare(frame, render, pose, mask, fit, resolution, masked)
+    tensors, report = prepare(frame, render, pose, mask, fit, resolution, conditioning, framing)
     latents = tensors["latent_mask"][0].repeat(8, axis=1).repeat(8, axis=2)
     painted = (tensors["pixels"][0] + 1) * (1 - latents / 2) - 1
     image, _ = finish(
@@ -70,12 +78,15 @@ def answer(
     st.just(NO_MASK) | pictures,
     st.sampled_from(RENDER_FITS),
     st.sampled_from([(256, 256), (64, 128)]),
-    st.booleans(),
+    st.sampled_from(["composite", "masked", "person"]),
+    st.sampled_from(["garment", "cover", "contain"]),
     st.sampled_from([0.0, 3.0]),
 )
-def test_every_picture_is_answered(frame, render, pose, mask, fit, resolution, masked, sigma):
+def test_every_picture_is_answered(frame, render, pose, mask, fit, resolution, conditioning, framing, sigma):
     """A frame of 1 × 1 was divided by zero; one of 12,000 × 10 failed an assertion of OpenCV."""
-    picture, tensors, report = answer(frame, render, pose, mask, fit, resolution, masked, sigma)
+    picture, tensors, report = answer(
+        frame, render, pose, mask, fit, resolution, conditioning, framing, sigma
+    )
     expected = decode_frame(frame)
     outside = tensors["mask"] == 0
     assert picture.shape == expected.shape == tensors["composite"].shape
@@ -133,7 +144,7 @@ if stage != "prepare":
     inputs = small, composite, mask, np.array([-500, -500, *(side + 1000 for side in size)])
 before = peak()
 if stage == "prepare":
-    prepare(frame, render, np.zeros((33, 4), np.float32), np.zeros(1, np.uint8), "auto", (256, 256), False)
+    prepare(frame, render, np.zeros((33, 4), np.float32), np.zeros(1, np.uint8), "auto", (256, 256), "composite")
 else:
     finish(*inputs, float(stage), 1.15, NO_LIGHT, "jpeg")
 print(peak() - before)

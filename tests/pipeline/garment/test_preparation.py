@@ -43,7 +43,7 @@ def run(frame):
                 "client_mask": NO_MASK,
                 "render_fit": "auto",
                 "resolution": (256, 192),
-                "masked": False,
+                "conditioning": "composite",
             }
             | changed
         )
@@ -74,11 +74,24 @@ def test_the_composite_is_the_frame_outside_the_mask_and_the_render_inside(run, 
 
 
 def test_the_conditioning_image_is_added_if_the_checkpoint_wants_it(run):
-    tensors, _ = run(masked=True)
+    tensors, _ = run(conditioning="masked")
     picture, conditioning = tensors["pixels"]
     painted = tensors["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1) > 0
     assert (conditioning[:, painted] == 0).all()
     assert np.array_equal(conditioning[:, ~painted], picture[:, ~painted])
+
+
+def test_for_a_garment_with_a_picture_of_its_own_nothing_is_drawn_on_the_person(run, frame):
+    tensors, _ = run(conditioning="person", framing="cover")
+    assert np.array_equal(tensors["composite"], frame)
+    assert not np.array_equal(tensors["drawn"], frame), "the render tells what the garment looks like"
+    person, conditioning = tensors["pixels"]
+    assert (conditioning == 0).all(axis=0).any()
+    kept = (conditioning != 0).any(axis=0)
+    assert np.array_equal(conditioning[:, kept], person[:, kept])
+    blank = (conditioning == 0).all(axis=0)
+    assert (tensors["latent_mask"][0, 0] == blank[::8, ::8]).mean() > 0.99
+    assert tensors["crop"].tolist()[3] == frame.shape[0]
 
 
 @pytest.mark.parametrize("pose", [NO_POSE, landmarks()])

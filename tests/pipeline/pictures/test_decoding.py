@@ -283,3 +283,11 @@ def test_plain_pictures_are_what_opencv_makes_of_them(kind):
     assert read_metadata(data).plain
     for decode, flags in ((decode_opaque, cv2.IMREAD_COLOR), (decode_grey, cv2.IMREAD_GRAYSCALE)):
         assert (decode(data) == cv2.imdecode(np.frombuffer(data, np.uint8), flags)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 4), (4, 1), (1, 1), (2, 2)])
+def test_a_tiny_transparent_picture_is_laid_over_white(size):
+    """OpenCV takes an array of one column and four rows for a colour."""
+    width, height = size
+    picture = np.full((height, width, 4), (10, 20, 30, 0), np.uint8)
+    assert (decode_opaque(cv2.imencode(".png", picture)[1].tobytes()) == 255).all()
