@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# The batch sizes for which Triton's TensorRT backend captures CUDA graphs if a model has no dynamic batching
-# and names none itself (InitializeGraphSpecs in its instance_state.cc); `tryon` pads the UNet's rows to them.
+# `tryon` pads the UNet's rows to these. They are the preferred batch sizes in unet/config.pbtxt, for which
+# Triton's TensorRT backend captures CUDA graphs.
 GRAPH_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 
 

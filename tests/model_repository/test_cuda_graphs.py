@@ -1,4 +1,4 @@
-"""Which batches Triton's TensorRT backend captures CUDA graphs for: a call without one launches every kernel alone."""
+"""The batches for which Triton's TensorRT backend captures CUDA graphs: others launch every kernel alone."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ MAX_ROWS = int(read_model_config(REPOSITORY / "tryon").parameters["max_rows"].st
 
 
 def graph_batches(config):
-    """The batches with a CUDA graph, by the rules of the backend (InitializeGraphSpecs in instance_state.cc)."""
+    """The batches with a graph, by the rules of the backend (InitializeGraphSpecs in instance_state.cc)."""
     if not config.optimization.cuda.graphs:
         return set()
     if config.optimization.cuda.graph_spec:
