@@ -1,4 +1,4 @@
-"""Pictures as the network takes them: shrunk, laid on black in the network's size, −1…1; and back again.
+"""Pictures as the network takes them: shrunk, laid on black in the network's size, −1…1.
 
 Each step is upstream's, to the pixel: Pillow's Lanczos first, then OpenCV.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from pipeline.resize import size_of
 
@@ -52,7 +53,7 @@ class Letterbox:
         """A drawing, whose greys have meanings, so that none may be mixed: (h, w) uint8 → (H, W)."""
         return self._bordered(self._resized(drawing, cv2.INTER_NEAREST_EXACT))
 
-    def cut(self, picture: np.ndarray) -> np.ndarray:
+    def cut(self, picture: Tensor) -> Tensor:
         """(…, H, W) → the part without the borders."""
         width, height = self.inner
         return picture[..., self.top : self.top + height, self.left : self.left + width]
@@ -72,8 +73,3 @@ def to_tensor(picture: np.ndarray) -> np.ndarray:
     """(H, W, 3) or (H, W) uint8 → (3, H, W) or (1, H, W) float32 in −1…1."""
     channels = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
     return np.ascontiguousarray(channels, np.float32) / np.float32(127.5) - 1
-
-
-def to_levels(pixels: np.ndarray) -> np.ndarray:
-    """float32 → uint8: clamped to −1…1 and cut, not rounded, as upstream does."""
-    return ((pixels.clip(-1, 1) + 1) / 2 * 255).astype(np.uint8)

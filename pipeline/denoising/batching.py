@@ -62,6 +62,7 @@ def padded_size(rows: int, sizes: Sequence[int]) -> int:
 def stack(steps: Sequence[Step], sizes: Sequence[int]) -> Batch:
     """One batch of all steps, padded to one of `sizes` with copies of the last row.
 
+    A job whose inputs were made on the CPU joins those on the GPU.
     A CUDA graph is valid for one batch size only, and replaying a graph with a row too many is faster than
     launching a thousand kernels one by one. On a CPU a row costs its full time, so `sizes` is empty there.
     """
@@ -69,7 +70,9 @@ def stack(steps: Sequence[Step], sizes: Sequence[int]) -> Batch:
     padding = padded_size(sum(counts), sizes) - sum(counts)
 
     def stacked(name: str) -> Tensor:
-        rows = torch.cat([step.inputs[name] for step in steps])
+        parts = [step.inputs[name] for step in steps]
+        device = next((part.device for part in parts if part.device.type != "cpu"), parts[0].device)
+        rows = torch.cat([part.to(device) for part in parts])
         return torch.cat([rows, rows[-1:].expand(padding, *rows.shape[1:])]) if padding else rows
 
     return Batch({name: stacked(name) for name in steps[0].inputs}, counts)

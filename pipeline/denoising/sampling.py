@@ -10,7 +10,7 @@ in the same order, so that the same seed gives the same picture.
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -38,9 +38,14 @@ class Conditions:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     at_step: AtStep | None = None
 
+    def to(self, device: torch.device) -> "Conditions":
+        """The same on another device."""
+        channels = None if self.channels is None else self.channels.to(device)
+        return replace(self, channels=channels, tensors={n: it.to(device) for n, it in self.tensors.items()})
+
 
 class Denoising:
-    """The state of one job between two steps. All computation is on the latents' device.
+    """The state of one job between two steps. All computation is on the device of the network's predictions.
 
     `model` is the Triton model that predicts. `rows` is the largest number of rows of a step.
     `predicted` is the clean z_0 that the last step predicted, for previews; z_t itself if the sampler does
@@ -108,6 +113,7 @@ class Denoising:
             raise ValueError(
                 f"the {self.model}'s prediction has shape {tuple(prediction.shape)}, expected {expected}"
             )
+        self._move_to(prediction.device)
         # v = v_negative + g·(v_prompt − v_negative)
         if len(prediction) == 2:
             negative, positive = prediction.chunk(2)
@@ -125,3 +131,9 @@ class Denoising:
         self.step += 1
         if self.done and self._ends_early:
             self.latents = self.predicted
+
+    def _move_to(self, device: torch.device) -> None:
+        """A job before whose first step no network runs begins on the CPU, and this one may be on a GPU."""
+        if self.latents.device != device:
+            self.latents = self.latents.to(device)
+            self._conditions = self._conditions.to(device)

@@ -40,6 +40,11 @@ def decode_mask(data: np.ndarray) -> np.ndarray:
     return _decode(data, decode_grey, "client_mask")
 
 
+def decode_pose_image(data: np.ndarray) -> np.ndarray:
+    """Decodes a client's drawing of the pose: (N,) uint8 → (h, w, 3) BGR uint8."""
+    return _decode(data, decode_opaque, "pose_image")
+
+
 def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """`render`, (h, w, 3) or (h, w, 4), with what is not white in `mask` made transparent: (h, w, 4).
 

@@ -41,6 +41,8 @@ class Task:
     garment_image: a picture of the garment alone, as compressed bytes; one byte means that there is none.
     models: calls a model of the repository for this request.
     schedule: the timesteps that the job will run. noise: its random numbers.
+    pose_image: a client's own drawing of the person's pose over the whole frame, in the style that the family
+        wants, as compressed bytes; one byte means that there is none.
     """
 
     request: TryonRequest
@@ -49,6 +51,7 @@ class Task:
     models: Models
     schedule: Schedule
     noise: Noise
+    pose_image: Any = field(default_factory=lambda: np.zeros(1, np.uint8))
 
     async def preprocess(self, outputs: Sequence[str]) -> dict[str, Tensor]:
         """The named outputs of `preprocess`, and those of FRAME."""

@@ -16,6 +16,22 @@ class Tensor(Protocol):
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 
+class HostTensor:
+    """An array of our own among outputs of models."""
+
+    def __init__(self, array: np.ndarray):
+        self._array = array
+
+    def as_numpy(self) -> np.ndarray:
+        return self._array
+
+    def __dlpack__(self, stream: int | None = None) -> Any:
+        return self._array.__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
+
+
 class Models(Protocol):
     """Calls a model of the repository."""
 

@@ -92,7 +92,7 @@ class Pipeline:
     ) -> dict[str, Any]:
         """The answer's tensors by name (model_repository/README.md), and those of the earlier stages.
 
-        pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose` and `client_mask`.
+        pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose`, `pose_image` and `client_mask`.
         recorded: values that take the place of random numbers, or None.
         Raises Cancelled if the client has gone away, otherwise the exceptions of `models`.
         """
@@ -148,7 +148,7 @@ class Pipeline:
         recorded: torch.Tensor | None,
     ) -> Task:
         inputs = {
-            **{name: it for name, it in pictures.items() if name != "garment_image"},
+            **{name: it for name, it in pictures.items() if name not in ("garment_image", "pose_image")},
             "render_fit": _string(request.render_fit),
             "category": _string(request.category),
             "resolution": np.array(request.recipe.resolution, np.int32),
@@ -163,7 +163,8 @@ class Pipeline:
 
         schedule = self._schedulers.schedule(request.recipe)
         noise = Noise(request.seed, recorded)
-        return Task(request, inputs, pictures["garment_image"], models, schedule, noise)
+        garment_image, pose_image = pictures["garment_image"], pictures["pose_image"]
+        return Task(request, inputs, garment_image, models, schedule, noise, pose_image)
 
     def _earlier_laying(self, request: TryonRequest) -> str:
         """How the session's last keyframe with this fabric was laid; empty if that is unknown."""

@@ -14,7 +14,6 @@ from pipeline.tryon.request import TryonRequest
 
 NONE = np.zeros(1, np.uint8)
 _TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
-_TIMESTEP = "timestep"
 
 
 class Output:
@@ -68,8 +67,9 @@ class PlainModels:
     def _network(self, stage, inputs):
         assert set(inputs) == set(stage.example), f"{stage.name} gets {sorted(inputs)}"
         tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
-        if _TIMESTEP in tensors:  # the model's configuration takes (rows, 1)
-            tensors[_TIMESTEP] = tensors[_TIMESTEP].squeeze(1)
+        for name, example in stage.example.items():
+            if example.ndim == 1:  # the model's configuration takes (rows, 1)
+                tensors[name] = tensors[name].squeeze(1)
         with torch.no_grad():
             outputs = stage.module(**tensors)
         outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs
@@ -121,7 +121,7 @@ async def dress(pipeline, config, pictures, noise=None, **options):
     request = TryonRequest.read({"mode": "capture", **options}.get, config.modes)
     given = {
         "pose": np.zeros((33, 4), np.float32),
-        **dict.fromkeys(("jacket_render", "garment_image", "client_mask"), NONE),
+        **dict.fromkeys(("jacket_render", "garment_image", "pose_image", "client_mask"), NONE),
         **pictures,
     }
     recorded = None if noise is None else torch.from_numpy(np.ascontiguousarray(noise, np.float32).ravel())

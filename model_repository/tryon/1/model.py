@@ -21,7 +21,7 @@ from serving.python_backend import StreamClient, call, failure, response, value
 _NONE = np.zeros(1, np.uint8)
 _DEFAULTS = {
     "pose": np.zeros((33, 4), np.float32),
-    **dict.fromkeys(("jacket_render", "garment_image", "client_mask"), _NONE),
+    **dict.fromkeys(("jacket_render", "garment_image", "pose_image", "client_mask"), _NONE),
 }
 
 

@@ -4,6 +4,7 @@
 `schedules` the timesteps, and the pictures show resizing. All were computed on a CPU in float32.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,18 @@ def tensors(name):
 
 def picture(name):
     return np.asarray(Image.open(DATA / name))
+
+
+def compressed(array):
+    """A picture, RGB or grey, as the bytes of a PNG."""
+    data = io.BytesIO()
+    Image.fromarray(array).save(data, "png")
+    return np.frombuffer(data.getvalue(), np.uint8)
+
+
+def levels(pixels):
+    """(1, 3, h, w) in −1…1 → (h, w, 3) uint8."""
+    return np.round(127.5 * (pixels[0].transpose(1, 2, 0) + 1)).astype(np.uint8)
 
 
 def psnr(found, expected):

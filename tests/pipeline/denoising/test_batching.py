@@ -52,3 +52,12 @@ def test_an_output_with_another_number_of_rows_is_refused(rows):
     batch = stack([job(1, 1.0), job(2, 2.0)], (1, 2, 4, 8))
     with pytest.raises(ValueError, match=f"{rows} rows for a batch of 4"):
         batch.split(torch.zeros(rows, 4, 2, 2))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_job_on_the_cpu_joins_those_on_the_gpu(first):
+    """A job before whose first step no network runs begins there; `meta` stands for the GPU."""
+    jobs = [job(1, 1.0), job(1, 2.0)]
+    moved = {name: tensor.to("meta") for name, tensor in jobs[first].inputs.items()}
+    jobs[first] = Step("unet", moved)
+    assert {tensor.device.type for tensor in stack(jobs, ()).inputs.values()} == {"meta"}

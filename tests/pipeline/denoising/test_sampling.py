@@ -105,3 +105,12 @@ def test_recorded_noise_takes_the_place_of_draws_in_their_order():
     assert noises[2:] == [None, None], "a sampler that is told nothing draws by itself"
     with pytest.raises(InvalidInput, match="noise has 515 values"):
         job._noise.draw((1,))
+
+
+def test_a_job_that_begins_on_the_cpu_goes_on_where_the_network_is():
+    """`meta` stands for a GPU: without a move, the first step would mix both devices."""
+    job, _ = conditioned(GUIDED)
+    job.advance(torch.zeros(2, 4, 8, 8, device="meta"))
+    inputs = job.inputs()
+    assert {inputs[name].device.type for name in ("sample", "garment")} == {"meta"}
+    assert job.latents.device.type == "meta"

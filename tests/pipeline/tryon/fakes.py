@@ -33,6 +33,7 @@ PICTURES = {
     "pose": np.zeros((33, 4), np.float32),
     "client_mask": np.zeros(1, np.uint8),
     "garment_image": np.zeros(1, np.uint8),
+    "pose_image": np.zeros(1, np.uint8),
 }
 
 
