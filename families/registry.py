@@ -1,17 +1,37 @@
 """All families of checkpoints, by the names of their folders."""
 
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+from families.family import Family
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.conditioner import Conditioner
 
-# One line for each. An export asks them in this order whether a checkpoint is theirs.
+# One line for each. The export asks them in this order whether a checkpoint is theirs.
 FAMILIES = (
     "sd_inpainting",
 )  # fmt: skip
+
+
+def family(name: str) -> Family:
+    return cast(Family, import_module(f"families.{name}.family"))
+
+
+def recognise(path: Path) -> Family | None:
+    """The family of the checkpoint in this folder or file; None if it is nobody's."""
+    return _first(lambda it: it.recognise(path))
+
+
+def claimed(names: Collection[str]) -> Family | None:
+    """The family of a repository on the hub with files of these names, as far as names tell."""
+    return _first(lambda it: it.claims(names))
+
+
+def titles() -> list[str]:
+    return [family(name).TITLE for name in FAMILIES]
 
 
 def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> Conditioner:
@@ -21,3 +41,7 @@ def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) ->
     """
     module = import_module(f"families.{config.family}.conditioner")
     return cast(Conditioner, module.make_conditioner(config, folder, cache))
+
+
+def _first(wanted: Callable[[Family], bool]) -> Family | None:
+    return next((it for it in map(family, FAMILIES) if wanted(it)), None)
