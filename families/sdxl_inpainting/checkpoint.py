@@ -1,0 +1,111 @@
+"""Checks and loads a checkpoint of the SDXL-inpainting class: a diffusers folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError, first_line
+from export.files import read_json
+from export.network import load_network
+from export.weights import find_weights
+from families.sdxl_text import TOKENIZERS, Text, load_text
+
+COMPONENTS = {
+    "text_encoder": "CLIPTextModel",
+    "text_encoder_2": "CLIPTextModelWithProjection",
+    "tokenizer": "CLIPTokenizer",
+    "tokenizer_2": "CLIPTokenizer",
+    "unet": "UNet2DConditionModel",
+    "vae": "AutoencoderKL",
+}
+NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
+CONFIGURATION = ("model_index.json", "pipeline.json", "scheduler/*", "tokenizer/*", "tokenizer_2/*")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The networks in float32 on the CPU, and the values of the scheduler's configuration.
+
+    zero_negative: whether an empty negative prompt counts as zeros instead of being read by the encoders.
+    """
+
+    text: Text
+    unet: Any
+    vae: Any
+    scheduler_config: dict[str, Any]
+    zero_negative: bool
+
+
+def recognise(folder: Path) -> bool:
+    """Whether it is a folder of SDXL's class, with its two text encoders, that no other family claims."""
+    index_path = folder / "model_index.json"
+    if not index_path.is_file():
+        return False
+    return "text_encoder_2" in read_json(index_path) and not (folder / "unet_encoder").is_dir()
+
+
+def check(folder: Path) -> None:
+    """Raises ExportError, in one sentence, if a part is missing, broken or of another kind."""
+    index = read_json(folder / "model_index.json")
+    for part, wanted in COMPONENTS.items():
+        entry = index.get(part)
+        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        if not isinstance(found, str) or found.removesuffix("Fast") != wanted:
+            raise ExportError(
+                f"{folder} is a {index.get('_class_name')}, and SDXL inpainting has a {wanted} as its "
+                f"{part}, not {found or 'none'}"
+            )
+    if index.get("requires_aesthetics_score"):
+        raise ExportError(
+            f"{folder} is an SDXL refiner (requires_aesthetics_score in its model_index.json), which paints "
+            "no picture of its own: give the base, such as diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
+        )
+    channels = _config(folder, "unet/config.json").get("in_channels")
+    if channels != 9:
+        raise ExportError(
+            f"{folder} is an SDXL checkpoint, but not for inpainting: its UNet has {channels} input "
+            "channels, and inpainting needs 9 (latents, mask, conditioning latents)"
+        )
+    for part in NETWORKS:
+        _config(folder, f"{part}/config.json")
+        find_weights(folder, part)
+    _config(folder, "scheduler/scheduler_config.json")
+    for name in TOKENIZERS:
+        for path in sorted((folder / name).glob("*.json")):
+            read_json(path)
+
+
+def load(folder: Path) -> Checkpoint:
+    """Raises ExportError, which names the broken file."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    index = read_json(folder / "model_index.json")
+    return Checkpoint(
+        load_text(folder),
+        load_network(UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False).eval(),
+        load_network(AutoencoderKL, folder, "vae", low_cpu_mem_usage=False).eval(),
+        _scheduler_config(folder),
+        bool(index.get("force_zeros_for_empty_prompt", True)),
+    )
+
+
+def _scheduler_config(folder: Path) -> dict[str, Any]:
+    """The values that the checkpoint's own scheduler has, with its class's defaults."""
+    import diffusers
+
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
+    kind = getattr(diffusers, str(config.get("_class_name")), diffusers.EulerDiscreteScheduler)
+    try:
+        return dict(kind.from_config(config).config)
+    except ImportError:  # it needs a further library; the recipes choose their own schedulers anyway
+        return dict(diffusers.EulerDiscreteScheduler.from_config(config).config)
+    except Exception as error:  # any value may be wrong in any way
+        raise ExportError(f"{path} does not load: {first_line(error)}") from error
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
+        raise ExportError(f"{folder} is incomplete: {path} is missing")
+    return read_json(path)

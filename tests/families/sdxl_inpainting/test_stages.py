@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+import torch
+
+from export.onnx_export import export_stage
+from families.sdxl_inpainting.stages import TEXT_ENCODER, UNET
+from tests import tiny_sdxl
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny_sdxl.build()
+
+
+def test_the_embeddings_are_those_of_diffusers_pipeline(pipeline, loaded, stages):
+    """Both encoders' layers before the last, side by side, and the second one's projection."""
+    prompts = ["flat", "a red jacket"]
+    padding = {"padding": "max_length", "max_length": loaded.text.tokens, "truncation": True}
+    ids = [torch.tensor(tokenizer(prompts, **padding)["input_ids"]) for tokenizer in loaded.text.tokenizers]
+    with torch.no_grad():
+        found, found_pooled = stages[TEXT_ENCODER].module(*(it.int() for it in ids))
+        prompt, negative, pooled, negative_pooled = pipeline.encode_prompt(
+            prompts[1], negative_prompt=prompts[0], do_classifier_free_guidance=True
+        )
+    assert torch.allclose(found, torch.cat([negative, prompt]), atol=1e-5)
+    assert torch.allclose(found_pooled, torch.cat([negative_pooled, pooled]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [TEXT_ENCODER, UNET, "vae_encoder", "vae_decoder"])
+def test_every_stage_is_exported_within_its_tolerance(stages, name, tmp_path):
+    assert export_stage(stages[name], "fp32", tmp_path).error < 1e-4
+
+
+def test_the_unet_reads_every_input(stages):
+    stage = stages[UNET]
+    with torch.no_grad():
+        base = stage.module(**stage.example)
+        for name, tensor in stage.example.items():
+            changed = stage.module(**stage.example | {name: tensor * 0.5})
+            assert not np.allclose(changed, base, atol=1e-5), f"{name} changes nothing"
