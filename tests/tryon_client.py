@@ -13,6 +13,7 @@ KEYFRAMES = Path(__file__).parent / "data" / "keyframes"
 _TYPES = {
     "mode": ("BYTES", object),
     "fabric": ("BYTES", object),
+    "category": ("BYTES", object),
     "render_fit": ("BYTES", object),
     "prompt": ("BYTES", object),
     "output_format": ("BYTES", object),

@@ -17,13 +17,12 @@ import torch
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
-from pipeline.errors import InvalidInput
-from pipeline.garment.garment_picture import is_given
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
-from pipeline.tryon.conditioner import Conditioned, Start, Task, compressed, has_nothing_to_paint
+from pipeline.tryon.conditioner import Conditioned, Start, Task, has_nothing_to_paint
 from pipeline.tryon.prompts import Prompts
 
+# Without a category: this class of checkpoints paints a render, and takes no photo of the garment.
 ENCODE_INPUTS = (
     *("camera_frame", "jacket_render", "pose", "client_mask", "render_fit"),
     *("resolution", "conditioning", "earlier_laying"),
@@ -38,7 +37,6 @@ class SdInpainting:
         self._prompts = prompts
 
     async def condition(self, task: Task) -> Conditioned:
-        check_render(task)
         inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
         encoded, embedded = await asyncio.gather(
             task.models("encode", inputs, ENCODED),
@@ -58,15 +56,6 @@ class SdInpainting:
             ),
         )
         return Conditioned(tensors, Start(latents, conditions))
-
-
-def check_render(task: Task) -> None:
-    """Raises InvalidInput if the request has no render, which this class of checkpoints paints."""
-    if not is_given(compressed(task.inputs["jacket_render"])):
-        raise InvalidInput(
-            "jacket_render is missing: this checkpoint paints a render of the garment, and cannot put on one "
-            "that it only has a photo of"
-        )
 
 
 def start(

@@ -28,6 +28,7 @@ from pipeline.light.session_light import SessionLights, View
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.session_cache import SessionCache
 from pipeline.tryon.conditioner import Conditioner, Decoding, Task
+from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
 from pipeline.tryon.request import TryonRequest
@@ -79,7 +80,7 @@ class Pipeline:
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
         self._lights = SessionLights(limits.max_sessions)
-        self._layings: SessionCache[tuple[str, str]] = SessionCache(limits.max_sessions)
+        self._layings: SessionCache[tuple[tuple[str, ...], str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, self._predict)
 
@@ -104,13 +105,15 @@ class Pipeline:
                 if client.cancelled():
                     raise Cancelled
                 began = time.perf_counter()
-                earlier_laying = self._earlier_laying(request)
+                garment = await garment_choice(request, pictures)
+                earlier_laying = self._earlier_laying(request, garment)
                 task = self._task(request, pictures, earlier_laying, client.request_id, recorded)
                 conditioned = await self._conditioner.condition(task)
             encoded_at = time.perf_counter()
             encoded = conditioned.tensors
             report = json.loads(encoded["report"].as_numpy()[0])
-            self._keep_laying(request, report.pop("laying", None) or earlier_laying)
+            self._keep_laying(request, garment, report.pop("laying", None) or earlier_laying)
+            report |= unused_photo(report, pictures)
             report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": request.recipe.steps}
             report |= conditioned.report
 
@@ -121,8 +124,9 @@ class Pipeline:
                 await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
                 denoised_at = time.perf_counter()
                 painted = start.decoding.inputs(denoising.latents)
+                view = _view(request, garment, pictures["pose"], encoded)
                 decoded = await self._decode(
-                    request, pictures["pose"], encoded, start.decoding.model, painted, client.request_id
+                    request, view, encoded, start.decoding.model, painted, client.request_id
                 )
             else:  # nothing to paint: the composite is the answer
                 report |= {"mode": "fallback", "steps": 0}
@@ -166,14 +170,14 @@ class Pipeline:
         garment_image, pose_image = pictures["garment_image"], pictures["pose_image"]
         return Task(request, inputs, garment_image, models, schedule, noise, pose_image)
 
-    def _earlier_laying(self, request: TryonRequest) -> str:
-        """How the session's last keyframe with this fabric was laid; empty if that is unknown."""
-        fabric, laying = self._layings.get(request.session) or (None, "")
-        return laying if fabric == request.fabric else ""
+    def _earlier_laying(self, request: TryonRequest, garment: tuple[str, ...]) -> str:
+        """How the session's last keyframe with this garment was laid; empty if that is unknown."""
+        earlier, laying = self._layings.get(request.session) or (None, "")
+        return laying if earlier == garment else ""
 
-    def _keep_laying(self, request: TryonRequest, laying: str) -> None:
+    def _keep_laying(self, request: TryonRequest, garment: tuple[str, ...], laying: str) -> None:
         if request.session is not None and laying:
-            self._layings.keep(request.session, (request.fabric, laying))
+            self._layings.keep(request.session, (garment, laying))
 
     async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor]:
         """Every job's prediction for its next step; jobs of the same model and shapes share a call."""
@@ -194,7 +198,7 @@ class Pipeline:
     async def _decode(
         self,
         request: TryonRequest,
-        pose: Any,
+        view: View,
         encoded: Mapping[str, Tensor],
         model: str,
         painted: Mapping[str, torch.Tensor],
@@ -204,7 +208,6 @@ class Pipeline:
 
         model, painted: of `Decoding`.
         """
-        view = _view(request, pose, encoded)
         earlier_light = self._lights.earlier(request.session, view)
         inputs = {
             **painted,
@@ -254,11 +257,11 @@ def _paste_inputs(
     }
 
 
-def _view(request: TryonRequest, pose: Any, encoded: Mapping[str, Tensor]) -> View:
+def _view(request: TryonRequest, garment: tuple[str, ...], pose: Any, encoded: Mapping[str, Tensor]) -> View:
     """What the session's light depends on, for this keyframe."""
     height, width = encoded["mask"].as_numpy().shape
     x, y, crop_width, crop_height = encoded["crop"].as_numpy().tolist()
-    choices = request.fabric, request.prompt, request.seed
+    choices = garment, request.prompt, request.seed
     landmarks = pose if isinstance(pose, np.ndarray) else pose.as_numpy()
     return View(choices, (width, height), (x, y, crop_width, crop_height), landmarks.copy())
 

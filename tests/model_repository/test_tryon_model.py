@@ -110,11 +110,11 @@ def test_a_request_without_pose_and_mask_gets_their_defaults(serve):
     assert encode["client_mask"].shape == (1,)
 
 
-def test_a_request_without_a_render_is_refused_by_a_family_that_paints_one(serve):
+def test_a_request_without_any_picture_of_the_garment_is_refused(serve):
     one = request()
     one._inputs = [tensor for tensor in one._inputs if tensor.name() != "jacket_render"]
     [[(response, flags)]], backend = serve(Models(), one)
-    assert response.error().message().startswith("INVALID_INPUT: jacket_render is missing: ")
+    assert response.error().message().startswith("INVALID_INPUT: jacket_render is missing, and so is ")
     assert flags == FINAL
     assert not backend.Logger.errors
 
