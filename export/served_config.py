@@ -28,6 +28,9 @@ def write(repository: Path, manifest: dict[str, Any]) -> None:
         "profile": exported.profile,
         "precision": exported.precision,
         "loras": list(exported.loras),
+        "family": exported.family,
+        "licence": exported.licence,
+        "stand_ins": list(exported.stand_ins),
     }
     config.parameters["served"].string_value = json.dumps(served)
     (model / "configs").mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """What the model repository contains, from the manifest that the export wrote."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ class Exported:
     checkpoint: its name alone, which everybody may know; no path of this machine.
     source: the folder or hub id that it came from.
     loras: each as `name:weight`.
+    family: its title. licence: of the weights, as in families.family; None in older manifests.
+    stand_ins: what takes the place of something that is missing, one sentence each.
     """
 
     checkpoint: str
@@ -23,6 +26,9 @@ class Exported:
     precision: str
     loras: tuple[str, ...]
     exported_at: str
+    family: str = "unknown"
+    licence: Mapping[str, Any] | None = None
+    stand_ins: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         loras = f", LoRAs {', '.join(self.loras)}" if self.loras else ""
@@ -51,6 +57,9 @@ def describe(manifest: dict[str, Any]) -> Exported:
         precision=manifest.get("precision", "unknown"),
         loras=tuple(f"{Path(it['path']).stem}:{it['weight']:g}" for it in manifest.get("loras", [])),
         exported_at=manifest.get("exported_at", "an unknown time"),
+        family=manifest.get("family", {}).get("title", "unknown"),
+        licence=manifest.get("licence"),
+        stand_ins=tuple(manifest.get("stand_ins", ())),
     )
 
 

@@ -57,6 +57,9 @@ def unet_inferences(stack) -> int:
 def test_health_says_that_the_model_is_there(client):
     body = client.get("/health").json()
     assert body.pop("timestamp")
+    model = body["model"]
+    assert (model.pop("family"), model.pop("stand_ins")) == ("Stable Diffusion inpainting", [])
+    assert {"name", "commercial", "note"} == model.pop("licence").keys()
     assert body == {
         "status": "healthy",
         "ai_model_loaded": True,
@@ -82,6 +85,21 @@ def test_a_capture_of_a_real_keyframe(client, name):
     untouched = (result == frame).all(axis=2)
     assert untouched[:16].all()  # bit for bit, far above any garment
     assert 0.2 < untouched.mean() < 0.99
+
+
+def test_a_photo_of_the_garment_that_this_checkpoint_cannot_use(client):
+    """Beside a render the photo is ignored, and the report says so."""
+    photo = base64_of(KEYFRAMES.parent / "trials" / "cut_out.png")
+    before = client.post("/virtual-tryon", json=capture("transparent_no_pose", seed=1, steps=2)).json()
+    both = capture("transparent_no_pose", seed=1, steps=2, garment_image=photo, category="tops")
+    beside = client.post("/virtual-tryon", json=both).json()
+    assert (beside["mode"], beside["result_image"]) == ("ai_enhanced", before["result_image"])
+    assert "garment_image was not used" in beside["detail"]
+
+    alone = client.post("/virtual-tryon", json=both | {"jacket_render": None}).json()
+    assert (alone["mode"], alone["mode_reason"], alone["steps"]) == ("fallback", "needs_render", 0)
+    assert "jacket_render" in alone["detail"]
+    assert np.array_equal(picture(alone["result_image"]), frame_of("transparent_no_pose"))
 
 
 def test_a_seed_repeats_a_capture_and_another_changes_it(client):

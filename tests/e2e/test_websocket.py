@@ -83,6 +83,20 @@ async def test_without_a_render_the_frame_comes_back(socket):
     assert answer["image"] == message["camera_frame"]
 
 
+async def test_a_photo_of_the_garment_alone_is_not_for_this_checkpoint(socket):
+    photo = base64.b64encode((KEYFRAMES.parent / "trials" / "cut_out.png").read_bytes()).decode()
+    fields = {"jacket_render": None, "garment_image": photo, "category": "tops"}
+    answer = await ask(socket, keyframe("opaque_over_video", **fields))
+    assert (answer["type"], answer["mode"], answer["mode_reason"]) == (
+        "keyframe_result",
+        "fallback",
+        "needs_render",
+    )
+    assert "jacket_render" in answer["detail"]
+    frame = frame_of("opaque_over_video")
+    assert np.abs(picture(answer).astype(int) - frame).mean() < 3
+
+
 async def test_a_canvas_that_holds_only_the_video_is_no_garment(socket):
     """The newer client's skeleton code draws no jacket after its first pose."""
     frame = frame_of("opaque_over_video")

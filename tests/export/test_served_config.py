@@ -8,7 +8,7 @@ import pytest
 
 from export import served_config
 from export.recipe_key import recipe_key
-from frontend_proxy.served_model import ServedModel
+from frontend_proxy.served_model import Licence, ServedModel
 from frontend_proxy.triton.client import served_by
 from serving.model_config import read_model_config
 
@@ -18,6 +18,9 @@ MANIFEST = {
     "precision": "fp16",
     "request": {"checkpoint": "/home/jo/größe 1"},
     "loras": [{"path": "/home/jo/detail.safetensors", "weight": 0.5}],
+    "family": {"name": "catvton", "title": "CatVTON"},
+    "licence": {"name": "CC BY-NC-SA 4.0", "commercial": False, "note": "not for commerce"},
+    "stand_ins": ["a drawing stands in for DensePose"],
 }
 
 
@@ -33,7 +36,13 @@ def test_a_proxy_reads_from_triton_what_is_served(repository, profile):
     served_config.write(repository, MANIFEST)
     config = read_model_config(repository / "tryon", profile)
     assert served_by(config) == ServedModel(
-        checkpoint="größe 1", profile="gpu", precision="fp16", loras=["detail:0.5"]
+        checkpoint="größe 1",
+        profile="gpu",
+        precision="fp16",
+        loras=["detail:0.5"],
+        family="CatVTON",
+        licence=Licence(name="CC BY-NC-SA 4.0", commercial=False, note="not for commerce"),
+        stand_ins=["a drawing stands in for DensePose"],
     )
     assert "/home/jo" not in str(config), "everybody may read /health"
     del config.parameters["served"]

@@ -50,4 +50,6 @@ def test_a_manifest_that_is_none_is_one_sentence(tmp_path, text, said):
 
 def test_an_older_manifest_is_understood(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"profile": "cpu"}))
-    assert read_exported(tmp_path).profile == "cpu"
+    exported = read_exported(tmp_path)
+    assert exported.profile == "cpu"
+    assert (exported.family, exported.licence, exported.stand_ins) == ("unknown", None, ())

@@ -279,6 +279,13 @@ async def test_health_names_what_is_served(triton: Triton, fake: FakeTriton) -> 
     assert (await triton.health()).served == served
 
 
+async def test_an_export_of_an_older_version_names_no_licence(triton: Triton, fake: FakeTriton) -> None:
+    fake.served = '{"checkpoint": "mine", "profile": "cpu", "precision": "fp32", "loras": []}'
+    served = (await triton.health()).served
+    assert served
+    assert (served.family, served.licence, served.stand_ins) == ("unknown", None, [])
+
+
 async def test_health_tells_loading_from_failed(triton: Triton, fake: FakeTriton) -> None:
     fake.model_ready = False
     fake.index = [("unet", "READY", ""), ("tryon", "LOADING", "")]
