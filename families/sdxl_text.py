@@ -44,15 +44,12 @@ class Text:
         length: int = self.tokenizers[0].model_max_length
         return length
 
-    def save_tokenizers(self, folder: Path) -> None:
-        """Write `tokenizer.json` and `tokenizer_2.json`, which truncate and pad as the encoders expect."""
-        for name, tokenizer in zip(TOKENIZERS, self.tokenizers, strict=True):
-            backend = tokenizer.backend_tokenizer
-            backend.enable_truncation(self.tokens)
-            backend.enable_padding(
-                length=self.tokens, pad_id=tokenizer.pad_token_id, pad_token=tokenizer.pad_token
-            )
-            backend.save(str(folder / f"{name}.json"))
+    def tokenizer_files(self) -> dict[str, bytes]:
+        """`tokenizer.json` and `tokenizer_2.json`, which truncate and pad as the encoders expect."""
+        return {
+            f"{name}.json": tokenizer_json(tokenizer)
+            for name, tokenizer in zip(TOKENIZERS, self.tokenizers, strict=True)
+        }
 
 
 def load_text(folder: Path) -> Text:

@@ -7,7 +7,6 @@ and the VAE lie in folders within or beside it; those that are missing are downl
 from dataclasses import dataclass
 from pathlib import Path
 
-HUB_ID = "zhengchong/CatVTON"
 BASE = "booksforcharlie/stable-diffusion-inpainting"
 VAE = "stabilityai/sd-vae-ft-mse"
 ATTENTION = "attention/model.safetensors"
@@ -24,9 +23,9 @@ class Version:
     resolution: tuple[int, int] = (1024, 768)
 
 
-# The first is the default.
+DEFAULT = "mix"
 VERSIONS = {
-    "mix": Version("mix-48k-1024"),
+    DEFAULT: Version("mix-48k-1024"),
     "vitonhd": Version("vitonhd-16k-512", (512, 384)),
     "dresscode": Version("dresscode-16k-512", (512, 384)),
 }
@@ -34,8 +33,12 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """The parts of one version. base, vae: None where they are not on this disk."""
+    """The parts of one version. base, vae: None where they are not on this disk.
 
+    folder: that the user gave.
+    """
+
+    folder: Path
     version: str
     attention: Path
     base: Path | None
@@ -43,14 +46,19 @@ class Layout:
 
     @property
     def resolution(self) -> tuple[int, int]:
-        """Of a version that is not known, the first one's."""
-        return VERSIONS.get(self.version, VERSIONS["mix"]).resolution
+        """Of a version that is not known, the default's."""
+        return VERSIONS.get(self.version, VERSIONS[DEFAULT]).resolution
+
+
+def version_folder(version: str) -> str:
+    """The folder of a version in CatVTON's repository, by its short name or its own."""
+    return VERSIONS[version].folder if version in VERSIONS else version
 
 
 def find(folder: Path) -> Layout | None:
     """The parts in this folder, which holds all of them, or CatVTON's repository, or one version of it.
 
-    Returns None if it has no attention weights. Of several versions it takes the first of VERSIONS.
+    Returns None if it has no attention weights. Of several versions it takes the first in VERSIONS.
     """
     folder = folder.absolute()
     found = {path.parent.parent.name: path for path in _attentions(folder)}
@@ -60,6 +68,7 @@ def find(folder: Path) -> Layout | None:
     chosen = next((it for it in known if it in found), min(found))
     around = (folder, found[chosen].parents[2], *folder.parents[:2])
     return Layout(
+        folder=folder,
         version=known.get(chosen, chosen),
         attention=found[chosen],
         base=_first(around, _BASES, "unet/config.json"),

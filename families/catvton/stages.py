@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from export.stages import Stage, VaeDecoder, VaeEncoder
+from families.catvton.family import UNET
 from families.catvton.networks import UNet
-
-UNET = "catvton_unet"
 
 
 def describe_stages(unet: Any, vae: Any, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:

@@ -8,10 +8,8 @@ import torch
 
 from export.stages import Stage, VaeDecoder, VaeEncoder
 from families.sdxl_inpainting.checkpoint import Checkpoint
+from families.sdxl_inpainting.family import TEXT_ENCODER, UNET
 from families.sdxl_inpainting.networks import UNet
-
-UNET = "sdxl_unet"
-TEXT_ENCODER = "sdxl_text_encoder"
 
 
 def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:

@@ -39,7 +39,8 @@ def served(negative="", zero_negative=True, conditioning="masked", **recipe):
 @pytest.fixture
 def ours(loaded, stages, tmp_path):
     """Runs a request by this configuration."""
-    loaded.text.save_tokenizers(tmp_path)
+    for name, content in loaded.text.tokenizer_files().items():
+        (tmp_path / name).write_bytes(content)
 
     async def run(config, pictures=None, **options):
         models = PlainModels(stages.values())
