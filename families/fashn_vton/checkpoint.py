@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # importing torch takes seconds, and recognising a checkpoint
     from families.fashn_vton.networks import MMDiT
 
 WEIGHTS = "model.safetensors"
+# Files beside it, none of which the released checkpoint has.
+CONFIGURATION = ("config.json", "pipeline.json")
 MODEL_TYPE = "tryon_mmdit"
 # No other network has these together.
 _SIGNATURE = {
@@ -28,6 +30,16 @@ _UNUSED = {"patch_mixer_token"}
 def weights_of(path: Path) -> Path:
     """The weights of a folder, or the file itself."""
     return path / WEIGHTS if path.is_dir() else path
+
+
+def folder_of(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def files(path: Path) -> list[Path]:
+    """Every file that decides what is exported."""
+    beside = (folder_of(path) / name for name in CONFIGURATION)
+    return [weights_of(path), *(it for it in beside if it.is_file())]
 
 
 def recognise(path: Path) -> bool:
@@ -51,7 +63,10 @@ def check(path: Path) -> Sizes:
     if not weights.is_file():
         raise ExportError(f"{path} is an incomplete FASHN VTON checkpoint: {weights} is missing")
     check_weights(weights)
-    return read_sizes(_shapes(weights), _config(path), str(path))
+    shapes = _shapes(weights)
+    if missing := sorted(_SIGNATURE - set(shapes)):
+        raise ExportError(f"{weights} is no FASHN VTON checkpoint: it has no {missing[0]}")
+    return read_sizes(shapes, _config(path), str(path))
 
 
 def load(path: Path) -> MMDiT:
@@ -93,7 +108,7 @@ def _check_names(found: dict[str, Any], wanted: dict[str, Any], weights: Path) -
 
 def _config(path: Path) -> dict[str, Any]:
     """config.json beside the weights; empty if there is none, as on the hub."""
-    config = weights_of(path).parent / "config.json"
+    config = folder_of(path) / "config.json"
     if not config.is_file():
         return {}
     found = read_json(config)

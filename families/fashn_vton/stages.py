@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from export.stages import Stage
+from families.fashn_vton.family import DENOISER
 from families.fashn_vton.networks import MMDiT
 from families.fashn_vton.sizes import COLOURS, GARMENT_CHANNELS, SAMPLE_CHANNELS
 
-NAME = "fashn_mmdit"
+# A row has thousands of tokens and fills a GPU by itself: larger batches take memory and save no time.
+MAX_BATCH = 4
 
 
 def describe_stages(network: MMDiT, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
@@ -18,12 +20,13 @@ def describe_stages(network: MMDiT, resolutions: Sequence[tuple[int, int]]) -> l
     patch = network.sizes.patch
     return [
         Stage(
-            NAME,
+            DENOISER,
             network,
             first,
             ("model_output",),
             tuple(others),
             steps={"sample": patch, "garment": patch},
+            max_batch=MAX_BATCH,
         )
     ]
 

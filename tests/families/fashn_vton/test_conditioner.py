@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from families.fashn_vton.conditioner import FashnVton, answer, garment_channels, start
+from families.fashn_vton.family import DENOISER
 from families.fashn_vton.person import prepare_person
 from families.fashn_vton.pictures import Letterbox
-from families.fashn_vton.stages import NAME, describe_stages
+from families.fashn_vton.stages import describe_stages
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedulers
@@ -27,7 +28,7 @@ CATEGORIES = {"run_steps6_flatlay": "tops", "run_steps4_skip0": "bottoms"}
 
 def recipe(**changes):
     chosen = {"steps": 6, "strength": 1, "guidance_scale": 1.5, "unguided_last_steps": 1, **changes}
-    return Recipe(scheduler="ShiftedFlowMatching", resolution=RESOLUTION, unet=NAME, **chosen)
+    return Recipe(scheduler="ShiftedFlowMatching", resolution=RESOLUTION, unet=DENOISER, **chosen)
 
 
 RECIPES = {
@@ -79,7 +80,7 @@ async def test_a_request_gives_the_upstreams_picture(run, models, name):
     found = await run(recipe, job(), noise=vector["noise"], category=CATEGORIES[name])
     assert found["pixels"].shape[2:] == vector["image"].shape[:2]
     assert psnr(levels(found["pixels"]), vector["image"]) > 60
-    rows = [rows for model, rows in models.calls if model == NAME]
+    rows = [rows for model, rows in models.calls if model == DENOISER]
     guided = recipe.steps - recipe.unguided_last_steps
     assert rows == [2] * guided + [1] * recipe.unguided_last_steps
 
@@ -193,7 +194,7 @@ async def test_three_users_with_two_garments_share_batches(models):
     alone = await dress(pipeline, config, other)
     models.calls.clear()
     together = await asyncio.gather(*(dress(pipeline, config, it) for it in (job(), other, job())))
-    rows = [rows for model, rows in models.calls if model == NAME]
+    rows = [rows for model, rows in models.calls if model == DENOISER]
     assert sum(rows) == 3 * 5
     assert max(rows) > 2
     np.testing.assert_allclose(together[1]["pixels"], alone["pixels"], atol=2 / 127.5)

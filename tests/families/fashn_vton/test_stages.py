@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from export.onnx_export import export_stage
+from families.fashn_vton.family import DENOISER
 from families.fashn_vton.networks import MMDiT
 from families.fashn_vton.sizes import Sizes
-from families.fashn_vton.stages import NAME, describe_stages
+from families.fashn_vton.stages import describe_stages
 from serving.stages.onnx_runtime import OnnxStage
 
 # One block of each kind: what an export of many blocks would repeat.
@@ -23,7 +24,7 @@ def stage():
 
 
 def test_the_stage_has_the_pipelines_names(stage):
-    assert stage.name == NAME
+    assert stage.name == DENOISER
     assert list(stage.example) == ["sample", "timestep", "garment", "category"]
     assert stage.outputs == ("model_output",)
 
