@@ -12,6 +12,7 @@ from pipeline.tryon.conditioner import Conditioner
 
 # One line for each. The export asks them in this order whether a checkpoint is theirs.
 FAMILIES = (
+    "fashn_vton",
     "sd_inpainting",
 )  # fmt: skip
 
