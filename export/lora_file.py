@@ -1,9 +1,9 @@
 """Reads a LoRA file: for each module that it changes, A ("down", r × in), B ("up", out × r), often α, and for
 a DoRA the magnitude.
 
-There are two naming schemes, diffusers' and kohya's, in which dots are underscores; both are read. Tensors
-for text encoders are counted and left out. Any other tensor is refused: without it, the result would be
-another than was trained.
+There are two naming schemes, diffusers' and kohya's, in which dots are underscores; for SDXL, kohya's names
+are those of the UNet's authors (lora_names.py). All are read. Tensors for text encoders are counted and left
+out. Any other tensor is refused: without it, the result would be another than was trained.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from export.errors import ExportError
 from export.files import weights_fault
+from export.lora_names import original_names
 from export.lora_strength import Strength, read_strength
 
 if TYPE_CHECKING:  # importing torch takes seconds, and parsing LORAS does not need it
@@ -74,6 +75,7 @@ def read_lora(path: Path, modules: Mapping[str, Any]) -> LoraFile:
     tensors, metadata = _load(path)
     strength = read_strength(path, metadata)
     names = {name.replace(".", "_"): name for name in modules}
+    names |= {key.replace(".", "_"): name for key, name in original_names(modules).items()}
     found: dict[str, dict[str, Tensor]] = {}
     left_out = 0
     for key in sorted(tensors):
@@ -140,7 +142,7 @@ def _described(key: str) -> str:
 
 def _module_name(stem: str) -> str:
     """The module's name with underscores for dots, from either naming scheme."""
-    for prefix in _PREFIXES:
+    while prefix := next((it for it in _PREFIXES if stem.startswith(it)), None):
         stem = stem.removeprefix(prefix)
     # Before diffusers 0.22, attention processors contained LoRAs: ….attn1.processor.to_q_lora.down.weight
     stem = stem.replace(".processor.", ".").removesuffix("_lora")

@@ -125,9 +125,7 @@ def test_what_cannot_be_served_is_refused_in_one_sentence(copy, spoil, message):
 def test_a_missing_base_says_where_to_put_it(copy, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     shutil.rmtree(copy / "base")
-    with pytest.raises(
-        ExportError, match="needs booksforcharlie/stable-diffusion-inpainting, .*put it into"
-    ) as it:
+    with pytest.raises(ExportError, match="needs booksforcharlie/stable-diffusion-inpainting") as it:
         family.check(copy)
     assert str(copy / "catvton" / "base") in str(it.value)
 
