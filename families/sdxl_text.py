@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from export.errors import ExportError, first_line
 from export.network import load_network
+from export.tokenizer import tokenizer_json
 
 TOKENIZERS = ("tokenizer", "tokenizer_2")
 
