@@ -12,7 +12,9 @@ from pipeline.tryon.conditioner import Conditioner
 
 # One line for each. The export asks them in this order whether a checkpoint is theirs.
 FAMILIES = (
+    "catvton",
     "fashn_vton",
+    "sdxl_inpainting",
     "sd_inpainting",
 )  # fmt: skip
 
