@@ -105,7 +105,7 @@ class Capture {
     const number = (input) => (input.value === "" ? null : Number(input.value));
     return {
       user_image: cameraImage,
-      jacket_render: overlayImage,
+      ...this.#studio.garmentFields(overlayImage),
       pose: landmarks && { landmarks },
       fabric_id: this.#studio.fabric?.id ?? null,
       num_samples: Number(this.#samples.value),
@@ -127,6 +127,7 @@ class Capture {
     this.#urls.forEach((url) => URL.revokeObjectURL(url));
     this.#urls = [cameraImage, overlayImage].map((blob) => URL.createObjectURL(blob));
     [this.#frame.src, this.#overlay.src] = this.#urls;
+    this.#overlay.hidden = this.#studio.garment !== null;
     this.#results.replaceChildren();
     this.#stage.hidden = false;
   }

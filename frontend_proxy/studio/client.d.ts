@@ -13,7 +13,14 @@ export interface Pose {
 
 export type RenderFit = "auto" | "stretch" | "contain" | "cover" | "body";
 
+export type Category = "tops" | "bottoms" | "one-pieces" | "auto";
+
 interface Options {
+  /** A photo of the garment, for checkpoints that take one; it may stand in for the render. */
+  garment_image?: Blob | null;
+  category?: Category;
+  /** White where the garment is: over the render's canvas, or over the frame without a render. */
+  mask?: Blob;
   pose?: Pose | null;
   fabric_id?: string | null;
   render_fit?: RenderFit;
@@ -26,7 +33,6 @@ interface Options {
 export interface Keyframe extends Options {
   camera_frame: Blob;
   jacket_render?: Blob | null;
-  mask?: Blob;
   session_id?: string;
   quality?: "low" | "medium" | "high";
   timestamp?: unknown;
@@ -46,6 +52,7 @@ interface Report {
   seed: number | null;
   steps: number | null;
   mask_source: string | null;
+  category: Category | null;
   alignment: Record<string, unknown> | null;
   latency_ms: Latency;
   request_id: string;
@@ -84,7 +91,7 @@ export interface LiveSession {
 
 export interface CaptureRequest extends Options {
   user_image: Blob;
-  jacket_render: Blob;
+  jacket_render?: Blob | null;
   num_samples?: 1 | 2 | 3 | 4;
   output_format?: "png" | "jpeg";
 }

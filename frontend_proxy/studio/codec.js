@@ -1,7 +1,7 @@
 /** Encodes keyframes and decodes answers: JSON with pictures in base64, or MessagePack with raw bytes. */
 
 const JPEG = "image/jpeg";
-const PICTURES = ["camera_frame", "jacket_render", "mask"];
+const PICTURES = ["camera_frame", "jacket_render", "garment_image", "mask"];
 
 async function withPictures(message, convert) {
   const converted = { ...message };

@@ -84,6 +84,14 @@ function useKey() {
   loadFabrics();
 }
 
+/** A licence that forbids commerce stands on every tab. Without an answer, the tabs tell what is wrong. */
+async function showLicence() {
+  const { model } = await studio.client.health().catch(() => ({}));
+  if (model?.licence?.commercial !== false) return;
+  byId("licence").textContent = `${model.family} is not for commercial use (${model.licence.name}): ${model.licence.note}`;
+  byId("licence").hidden = false;
+}
+
 async function loadFabrics() {
   try {
     const found = await studio.reloadFabrics();
@@ -105,3 +113,4 @@ addEventListener("unhandledrejection", (event) => studio.fail(event.reason));
 panels.tryon = tryon.mount(byId("panel-tryon"), studio); // always mounted: a capture takes its picture from there
 openFromAddress();
 loadFabrics();
+showLicence();

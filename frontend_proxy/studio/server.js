@@ -12,9 +12,12 @@ const milliseconds = (seconds) => `${Math.round(1000 * seconds)} ms`;
 const perSecond = (value) => `${value >= 10 ? Math.round(value) : value.toFixed(1)} /s`;
 
 /** What is served, as facts of the list. */
-const served = ({ checkpoint, precision, loras }) => ({
+const served = ({ checkpoint, precision, loras, family, licence, stand_ins: standIns }) => ({
   Checkpoint: `${checkpoint}, ${precision}`,
   ...(loras.length ? { LoRAs: loras.join(", ") } : {}),
+  Family: family,
+  ...(licence ? { Licence: licence.name } : {}),
+  ...(standIns.length ? { "Stand-ins": standIns.join(" ") } : {}),
 });
 
 export function mount(root, studio) {

@@ -40,10 +40,11 @@ export class Stage {
     this.#place();
   }
 
+  /** @param overlay the jacket's render, or null */
   draw(frame, overlay) {
     const context = this.#live.getContext("2d");
     context.drawImage(frame, 0, 0, this.#live.width, this.#live.height);
-    context.drawImage(overlay, 0, 0, this.#live.width, this.#live.height);
+    if (overlay) context.drawImage(overlay, 0, 0, this.#live.width, this.#live.height);
   }
 
   /** @param {Blob} image the server's answer */

@@ -7,6 +7,7 @@ export class Studio extends EventTarget {
     this.client = client;
     this.fabric = null; // from the catalog, or a scan's answer
     this.fabrics = [];
+    this.garment = null; // { photo, category } worn instead of the jacket
     this.source = null; // see camera.js
     this.tryon = null; // see tryon.js; it implements `capture`
     this.banner = banner;
@@ -17,6 +18,18 @@ export class Studio extends EventTarget {
   selectFabric(fabric) {
     this.fabric = fabric;
     this.dispatchEvent(new CustomEvent("fabric", { detail: fabric }));
+  }
+
+  /** Wears a garment of a photo, or the jacket again for null. Dispatches `garment`. */
+  wear(garment) {
+    this.garment = garment;
+    this.dispatchEvent(new CustomEvent("garment", { detail: garment }));
+  }
+
+  /** What a request says about the garment: the photo, or the jacket's render. */
+  garmentFields(jacketRender) {
+    if (!this.garment) return { jacket_render: jacketRender };
+    return { garment_image: this.garment.photo, category: this.garment.category };
   }
 
   /** Fetches the catalog. Dispatches `fabrics`. */

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { Fitting } from "./fitting.js";
+import { GarmentChoice } from "./garment_choice.js";
 import { Readings } from "./readings.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
@@ -49,12 +50,14 @@ class TryOn {
         this.#source.element,
         this.#pace.element,
         this.#protocol.element,
+        new GarmentChoice(studio).element,
         this.#live,
         this.#readings.element,
       ),
     );
     studio.tryon = this;
     studio.addEventListener("fabric", () => this.#wear());
+    studio.addEventListener("garment", () => this.#begin());
     studio.addEventListener("key", () => this.#connect());
     this.#wear();
   }
@@ -121,7 +124,7 @@ class TryOn {
 
   #draw() {
     const { source, overlay, landmarks, fitted, poseMs } = this.#fitting;
-    if (source) this.#stage.draw(source.element, overlay);
+    if (source) this.#stage.draw(source.element, this.#studio.garment ? null : overlay);
     if (fitted) this.#readings.showPose(landmarks, poseMs);
     this.#stage.note(this.#note || this.#progress());
     this.#drawing = requestAnimationFrame(() => this.#draw());
@@ -176,7 +179,7 @@ class TryOn {
         session.send({
           timestamp,
           camera_frame: cameraImage,
-          jacket_render: overlayImage,
+          ...this.#studio.garmentFields(overlayImage),
           pose: { landmarks },
           fabric_id: this.#studio.fabric?.id ?? this.#studio.fabric?.fabric_id ?? null,
         });

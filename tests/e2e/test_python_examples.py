@@ -15,7 +15,7 @@ PROGRAMS = re.findall(
 
 
 @pytest.mark.parametrize(
-    ("program", "picture"), list(zip(PROGRAMS, ("keyframe.jpg", "capture.png"), strict=True))
+    ("program", "picture"), list(zip(PROGRAMS, ("keyframe.jpg", "capture.png", "garment.png"), strict=True))
 )
 def test_the_documented_programs_get_pictures(stack, tmp_path, program, picture):
     (tmp_path / "tests").symlink_to(ROOT / "tests")

@@ -1,0 +1,68 @@
+/** The choice between the jacket and a photo of another garment, with the garment's category. */
+
+import { el } from "./dom.js";
+
+const CATEGORIES = { auto: "not said", tops: "top", bottoms: "trousers or skirt", "one-pieces": "dress or overall" };
+const LONGEST_PX = 1536; // no checkpoint takes a larger picture, and every keyframe carries it
+
+export class GarmentChoice {
+  #studio;
+  #url = null; // of the preview
+  #file = el("input", { type: "file", accept: "image/*", id: "garment-file", class: "unseen", tabindex: -1 });
+  #choose = el("button", { type: "button", onclick: () => this.#file.click() }, "Choose a photo");
+  #back = el("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.#wear(null) }, "Wear the jacket");
+  #preview = el("img", { class: "garment-photo", alt: "The garment", hidden: true });
+  #category = el(
+    "select",
+    { onchange: () => this.#changed() },
+    Object.entries(CATEGORIES).map(([value, text]) => el("option", { value }, text)),
+  );
+
+  /** @param {import("./studio.js").Studio} studio */
+  constructor(studio) {
+    this.#studio = studio;
+    this.#file.addEventListener("change", () => {
+      if (this.#file.files[0]) this.#wear(this.#file.files[0]);
+      this.#file.value = ""; // so that the same photo can be chosen again
+    });
+    this.element = el(
+      "fieldset",
+      { class: "garment-choice" },
+      el("legend", {}, "A garment of your own"),
+      el("label", { class: "unseen", for: this.#file.id }, "A photo of the garment"),
+      this.#file,
+      el("div", { class: "row" }, this.#preview, this.#choose, this.#back),
+      el("label", { class: "field" }, "It is a", this.#category),
+    );
+  }
+
+  /** Wears the garment of a photo, or the jacket again for null. */
+  async #wear(photo) {
+    const smaller = photo && (await shrunk(photo));
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = smaller && URL.createObjectURL(smaller);
+    if (this.#url) this.#preview.src = this.#url;
+    this.#preview.hidden = this.#back.hidden = !smaller;
+    this.#choose.textContent = smaller ? "Choose another" : "Choose a photo";
+    this.#studio.wear(smaller && { photo: smaller, category: this.#category.value });
+  }
+
+  #changed() {
+    const { garment } = this.#studio;
+    if (garment) this.#studio.wear({ ...garment, category: this.#category.value });
+  }
+}
+
+/** The photo upright, as a JPEG over white of at most LONGEST_PX; as it is if the browser cannot read it. */
+async function shrunk(photo) {
+  const bitmap = await createImageBitmap(photo).catch(() => null);
+  if (!bitmap) return photo;
+  const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
+  const canvas = el("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
+}
