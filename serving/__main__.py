@@ -71,6 +71,7 @@ def _triton(settings: ServingSettings, profile: str, repository: Path, build: Pa
         metrics_port=settings.triton_metrics_port,
         build=build,
         cpu_runtime=settings.cpu_runtime,
+        tensor_memory=settings.tensor_memory,
         traces_url=traces_url(collector) if collector else None,
     )
 

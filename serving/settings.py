@@ -12,11 +12,12 @@ from frontend_proxy.settings import Settings
 from frontend_proxy.web.listen import local_addresses, url_host
 from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
+from serving.gpu_settings import GpuSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class ServingSettings(CpuSettings, Settings):
+class ServingSettings(CpuSettings, GpuSettings, Settings):
     """The proxy's settings and those of its Triton, from the environment or `.env`."""
 
     triton_grpc_port: int = Field(8001, ge=1, le=65535, description="gRPC port of the Triton that is started")

@@ -40,7 +40,7 @@ class TritonServer:
 
     http_port: None: no HTTP endpoint, since readiness, statistics and inference all use gRPC.
     build: a folder for what is assembled; the wheel's own folders are not changed.
-    cpu_runtime: the setting CPU_RUNTIME of the models that run inside this Triton.
+    cpu_runtime, tensor_memory: settings of the models that run inside this Triton.
     traces_url: the OTLP collector that receives Triton's spans, or None.
     run_id: part of the names in /dev/shm, so that leftovers of another user cannot block a start.
     """
@@ -52,6 +52,7 @@ class TritonServer:
     metrics_port: int
     build: Path
     cpu_runtime: str = "auto"
+    tensor_memory: str = "auto"
     traces_url: str | None = None
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
 
@@ -100,6 +101,7 @@ class TritonServer:
         libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
         environment["CPU_RUNTIME"] = self.cpu_runtime
+        environment["TENSOR_MEMORY"] = self.tensor_memory
         # By default glibc returns the memory of every image to the kernel and then faults it in again: a
         # third of the time of `preprocess` and `postprocess`.
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))

@@ -1,5 +1,6 @@
 """What a `model.py` uses of Triton's Python stub (`triton_python_backend_utils`), without Triton."""
 
+import asyncio
 import importlib
 import runpy
 import sys
@@ -62,12 +63,13 @@ class InferenceResponse:
 
 class Logger:
     def __init__(self):
-        self.errors = []
+        self.errors, self.told = [], []
 
     def log_error(self, message):
         self.errors.append(message)
 
-    def log_info(self, message): ...
+    def log_info(self, message):
+        self.told.append(message)
 
 
 class Sender:
@@ -110,24 +112,34 @@ def _array(value):
 
 
 class Backend:
-    """The module itself. models: answers a BLS request, InferenceRequest to InferenceResponse."""
+    """The module itself. models: answers a BLS request, InferenceRequest to InferenceResponse.
+
+    in_threads: whether it does so in threads, as Triton does.
+    """
 
     TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1
+    TRITONSERVER_MEMORY_CPU = "main memory"
     Tensor, TritonError, TritonModelException = Tensor, TritonError, TritonModelException
     InferenceResponse = InferenceResponse
 
-    def __init__(self, models=None):
+    def __init__(self, models=None, in_threads=False):
         self.Logger = Logger()
+        self.in_threads = in_threads
         backend = self
 
         class InferenceRequest:
-            def __init__(self, model_name, inputs, requested_output_names, request_id):
+            def __init__(self, model_name, inputs, requested_output_names, request_id, preferred_memory=None):
                 self.model_name, self.request_id = model_name, request_id
                 self.inputs, self.requested_output_names = inputs, requested_output_names
+                self.preferred_memory = preferred_memory
 
             async def async_exec(self):
+                """The real one waits in a thread of the loop's default executor (pb_stub.cc)."""
+                if backend.in_threads:
+                    return await asyncio.get_running_loop().run_in_executor(None, backend.models, self)
                 return backend.models(self)
 
+        self.PreferredMemory = lambda kind, device: (kind, device)
         self.InferenceRequest, self.models = InferenceRequest, models
 
     def load(self, monkeypatch, model):

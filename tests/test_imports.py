@@ -33,10 +33,10 @@ INSTALLED = {
     "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
     "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
     "websockets",
-    "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings tensorrt tritonclient "
+    "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton_python_backend_utils",
     "training": "cv2 diffusers numpy skimage tokenizers torch tqdm transformers",
-    "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt tensorrt_rtx "
+    "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
     "torch tqdm transformers tritonclient",
 }
 # The rooms of a package from bottom to top: a module imports only modules of its own room and of those before

@@ -37,6 +37,7 @@ ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:/opt/tritonserver/bin:$PATH PYTHONU
 ENV MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY pyproject.toml README.md ./
+COPY families families
 COPY pipeline pipeline
 COPY serving serving
 # The export tests a decoder's activations on scenes of training.lucy_tiny.

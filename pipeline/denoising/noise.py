@@ -36,6 +36,13 @@ class Noise:
         self._taken += count
         return values.reshape(tuple(shape)).to(device)
 
+    def shared(self, shape: Sequence[int]) -> Tensor:
+        """Values that are the same in every job, for what several jobs have in common; recorded ones, if
+        there are any. Raises InvalidInput."""
+        if self._recorded is None:
+            return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(0))
+        return self.draw(shape)
+
     def step_options(self, accepted: Collection[str], latents: Tensor) -> dict[str, Any]:
         """The arguments from which a sampler's `step` gets its noise.
 
@@ -45,6 +52,13 @@ class Noise:
         if self._recorded is not None and "variance_noise" in accepted and self._left >= latents.numel():
             return {"variance_noise": self.draw(latents.shape, latents.device)}
         return {"generator": self.generator} if "generator" in accepted else {}
+
+    def for_step(self, accepted: Collection[str], latents: Tensor) -> Tensor:
+        """The noise that a sampler's `step` would draw, or get."""
+        given = self.step_options(accepted, latents).get("variance_noise")
+        if given is not None:
+            return torch.as_tensor(given)
+        return torch.randn(latents.shape, generator=self.generator).to(latents.device)
 
     @property
     def _left(self) -> int:

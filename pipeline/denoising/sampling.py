@@ -9,13 +9,14 @@ in the same order, so that the same seed gives the same picture.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipeline.denoising.linear_schedules import MADE, NEXT, PREDICTED, Recurrence, multiply
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.schedule import Schedule
 
@@ -52,7 +53,14 @@ class Denoising:
     not return it.
     """
 
-    def __init__(self, schedule: Schedule, conditions: Conditions, latents: Tensor, noise: Noise):
+    def __init__(
+        self,
+        schedule: Schedule,
+        conditions: Conditions,
+        latents: Tensor,
+        noise: Noise,
+        recurrence: Recurrence | None = None,
+    ):
         recipe = schedule.recipe
         self._schedule = schedule
         self._conditions = conditions
@@ -61,6 +69,8 @@ class Denoising:
         self._unguided_from = len(schedule) - recipe.unguided_last_steps
         self._ends_early = recipe.denoising_end < 1
         self._at_step: Mapping[str, Tensor] = {}
+        self._recurrence = recurrence
+        self._kept: list[Tensor] = []  # by the recurrence
         self.model = recipe.unet
         self.rows = conditions.rows
         self.steps = len(schedule)
@@ -103,17 +113,23 @@ class Denoising:
             inputs[name] = tensor[-rows:]
         return inputs
 
-    def advance(self, prediction: Tensor) -> None:
-        """z_t → z_{t−1}, from the network's prediction, (rows, C, h, w).
+    def advance(self, prediction: "Tensor | Made") -> None:
+        """z_t → z_{t−1}, from the network's prediction, (rows, C, h, w), or from what `advanced` made of it.
 
         Raises ValueError for a prediction of another shape, which torch might broadcast to a wrong picture.
         """
-        expected = (self.rows_now, *self.latents.shape[1:])
-        if prediction.shape != expected:
-            raise ValueError(
-                f"the {self.model}'s prediction has shape {tuple(prediction.shape)}, expected {expected}"
-            )
-        self._move_to(prediction.device)
+        if isinstance(prediction, Made):
+            self.latents, self.predicted = prediction.latents, prediction.predicted
+            self._kept = prediction.kept
+        else:
+            self._take_step(prediction)
+        self.step += 1
+        if self.done and self._ends_early:
+            self.latents = self.predicted
+
+    def _take_step(self, prediction: Tensor) -> None:
+        """The sampler's own arithmetic."""
+        self._check(prediction)
         # v = v_negative + g·(v_prompt − v_negative)
         if len(prediction) == 2:
             negative, positive = prediction.chunk(2)
@@ -128,12 +144,53 @@ class Denoising:
         self.latents = stepped.prev_sample
         predicted = getattr(stepped, "pred_original_sample", None)
         self.predicted = self.latents if predicted is None else predicted
-        self.step += 1
-        if self.done and self._ends_early:
-            self.latents = self.predicted
+
+    def _check(self, prediction: Tensor) -> None:
+        expected = (self.rows_now, *self.latents.shape[1:])
+        if prediction.shape != expected:
+            raise ValueError(
+                f"the {self.model}'s prediction has shape {tuple(prediction.shape)}, expected {expected}"
+            )
+        self._move_to(prediction.device)
 
     def _move_to(self, device: torch.device) -> None:
         """A job before whose first step no network runs begins on the CPU, and this one may be on a GPU."""
         if self.latents.device != device:
             self.latents = self.latents.to(device)
             self._conditions = self._conditions.to(device)
+
+    def _given(self, prediction: Tensor) -> list[Tensor]:
+        """x of the recurrence, in pieces."""
+        self._check(prediction)
+        flat = self.latents.reshape(1, -1)
+        noise = flat  # its factor is 0 in a step that draws none
+        if self._recurrence is not None and self._recurrence.draws[self.step]:
+            noise = self._noise.for_step(self._accepted, self.latents).reshape(1, -1)
+        return [flat, prediction.reshape(len(prediction), -1).expand(2, -1), noise, *self._kept]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step made: the next latents, the predicted clean ones, and what the sampler keeps."""
+
+    latents: Tensor
+    predicted: Tensor
+    kept: list[Tensor]
+
+
+def advanced(jobs: Sequence[Denoising], predictions: Sequence[Tensor]) -> list["Tensor | Made"]:
+    """What `advance` of each job takes: the arithmetic of all jobs with a recurrence is done here, together.
+
+    jobs: with latents of one size.
+    """
+    taken: list[Tensor | Made] = list(predictions)
+    linear = [(place, job) for place, job in enumerate(jobs) if job._recurrence is not None]
+    if not linear:
+        return taken
+    factors = [job._recurrence.factors[job.step] for _, job in linear if job._recurrence is not None]
+    rows = [job._given(predictions[place]) for place, job in linear]
+    for (place, job), made in zip(linear, multiply(factors, rows), strict=True):
+        shape = job.latents.shape
+        kept = [made[MADE:]] if len(made) > MADE else []
+        taken[place] = Made(made[NEXT].reshape(shape), made[PREDICTED].reshape(shape), kept)
+    return taken

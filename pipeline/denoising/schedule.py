@@ -7,13 +7,14 @@ the same interface: `set_timesteps`, `timesteps`, `order`, `init_noise_sigma`, `
 
 import copy
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import diffusers
 import torch
 from torch import Tensor
 
+from pipeline.errors import InvalidInput
 from pipeline.recipe import Recipe
 
 # Samplers that diffusers does not have: the module of each, by the class's name in `pipeline.json`.
@@ -79,11 +80,6 @@ class Schedulers:
         self._config = config
         self._unused: dict[str, Any] = {}
 
-    def warm_up(self, recipes: Iterable[Recipe]) -> None:
-        """Trigger diffusers' lazy imports before the first request."""
-        for recipe in recipes:
-            self.fresh(recipe.scheduler).set_timesteps(recipe.steps)
-
     def fresh(self, name: str) -> Any:
         """A new sampler of the class `name`."""
         if name not in self._unused:
@@ -91,5 +87,15 @@ class Schedulers:
         return copy.deepcopy(self._unused[name])
 
     def schedule(self, recipe: Recipe) -> Schedule:
-        """A new schedule for one job."""
-        return Schedule(self.fresh(recipe.scheduler), recipe)
+        """A new schedule for one job.
+
+        Raises InvalidInput for steps that the sampler cannot run: LCM's has no more than 50, for instance.
+        """
+        sampler = self.fresh(recipe.scheduler)
+        try:
+            return Schedule(sampler, recipe)
+        except ValueError as error:
+            raise InvalidInput(
+                f"steps is {recipe.steps} at strength {recipe.strength:g}, and {recipe.scheduler} cannot run "
+                f"a schedule of {recipe.schedule_steps} steps: use fewer steps or a higher strength"
+            ) from error

@@ -3,7 +3,7 @@
 import torch
 
 from pipeline.denoising.previews import Previews
-from pipeline.denoising.sampling import Denoising
+from pipeline.denoising.sampling import Denoising, Made
 from pipeline.tryon.models import Client
 
 
@@ -30,7 +30,7 @@ class DenoisingJob:
     def cancelled(self) -> bool:
         return self._client.cancelled()
 
-    def advance(self, model_output: torch.Tensor) -> None:
+    def advance(self, model_output: torch.Tensor | Made) -> None:
         """Take one step. A capture reports it to its client, with a preview if one is ready."""
         self.denoising.advance(model_output)
         if self.live:

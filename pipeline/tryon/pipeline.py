@@ -17,25 +17,28 @@ import numpy as np
 import torch
 
 from pipeline.denoising.batching import Step, group_compatible, stack
+from pipeline.denoising.linear_schedules import Recurrences
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.previews import Previews, shrink
-from pipeline.denoising.sampling import Denoising
-from pipeline.denoising.schedule import Schedulers
+from pipeline.denoising.sampling import Denoising, Made, advanced
+from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
+from pipeline.light.light_answer import describe
 from pipeline.light.relighting import NO_LIGHT
 from pipeline.light.session_light import SessionLights, View
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.session_cache import SessionCache
-from pipeline.tryon.conditioner import Conditioner, Decoding, Task
+from pipeline.tryon.conditioner import Conditioner, Decoding, Start, Task
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
-from pipeline.tryon.request import TryonRequest
+from pipeline.tryon.request import LIGHT, TryonRequest
 
 logger = logging.getLogger(__name__)
 
 _FRAME = ("composite", "mask", "crop")
+_NO_IMAGE = np.zeros(1, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Pipeline:
 
     conditioner: of the checkpoint's family.
     models: calls a model of the repository.
+    device: where the networks' tensors lie. On a GPU all jobs' steps are computed together, since each
+        operation is a launch; on the CPU by the samplers themselves.
     """
 
     def __init__(
@@ -67,8 +72,10 @@ class Pipeline:
         conditioner: Conditioner,
         models: Models,
         limits: Limits,
+        device: str = "cpu",
     ):
         self._schedulers = schedulers
+        self._recurrences = Recurrences(schedulers) if device != "cpu" else None
         self._conditioner = conditioner
         self._models = models
         self._choices = {
@@ -95,8 +102,10 @@ class Pipeline:
 
         pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose`, `pose_image` and `client_mask`.
         recorded: values that take the place of random numbers, or None.
-        Raises Cancelled if the client has gone away, otherwise the exceptions of `models`.
+        Raises Cancelled if the client has gone away, InvalidInput for steps that the sampler cannot run,
+        otherwise the exceptions of `models`.
         """
+        schedule = self._schedulers.schedule(request.recipe)  # refuses what its sampler cannot run
         async with AsyncExitStack() as slot:
             if request.live:
                 await slot.enter_async_context(self._live)
@@ -107,19 +116,20 @@ class Pipeline:
                 began = time.perf_counter()
                 garment = await garment_choice(request, pictures)
                 earlier_laying = self._earlier_laying(request, garment)
-                task = self._task(request, pictures, earlier_laying, client.request_id, recorded)
+                task = self._task(request, pictures, schedule, earlier_laying, client.request_id, recorded)
                 conditioned = await self._conditioner.condition(task)
             encoded_at = time.perf_counter()
             encoded = conditioned.tensors
             report = json.loads(encoded["report"].as_numpy()[0])
-            self._keep_laying(request, garment, report.pop("laying", None) or earlier_laying)
+            laying, occlusion = report.pop("laying", None) or earlier_laying, report.pop("occlusion", None)
+            self._keep_laying(request, garment, laying)
             report |= unused_photo(report, pictures)
             report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": request.recipe.steps}
             report |= conditioned.report
 
             if conditioned.start is not None:
                 start = conditioned.start
-                denoising = Denoising(task.schedule, start.conditions, start.latents, task.noise)
+                denoising = self._denoising(task, start)
                 previews = self._previews(request, encoded, start.decoding, client.request_id)
                 await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
                 denoised_at = time.perf_counter()
@@ -128,6 +138,12 @@ class Pipeline:
                 decoded = await self._decode(
                     request, view, encoded, start.decoding.model, painted, client.request_id
                 )
+                if request.output_format == LIGHT:
+                    report["light"] = describe(view, request.recipe, laying, occlusion)
+            elif request.output_format == LIGHT:  # the client draws the composite itself
+                report |= {"mode": "fallback", "steps": 0}
+                denoised_at = time.perf_counter()
+                decoded = {"image": _NO_IMAGE}
             else:  # nothing to paint: the composite is the answer
                 report |= {"mode": "fallback", "steps": 0}
                 denoised_at = time.perf_counter()
@@ -143,10 +159,16 @@ class Pipeline:
             }
             return {**encoded, **decoded, "report": _string(json.dumps(report))}
 
+    def _denoising(self, task: Task, start: Start) -> Denoising:
+        recipe = task.request.recipe
+        recurrence = None if self._recurrences is None else self._recurrences.of(recipe)
+        return Denoising(task.schedule, start.conditions, start.latents, task.noise, recurrence)
+
     def _task(
         self,
         request: TryonRequest,
         pictures: Mapping[str, Any],
+        schedule: Schedule,
         earlier_laying: str,
         request_id: str,
         recorded: torch.Tensor | None,
@@ -158,6 +180,7 @@ class Pipeline:
             "resolution": np.array(request.recipe.resolution, np.int32),
             **self._choices,
             "earlier_laying": _string(earlier_laying),
+            "occluded": np.array([request.output_format == LIGHT]),
         }
 
         async def models(
@@ -165,7 +188,6 @@ class Pipeline:
         ) -> dict[str, Tensor]:
             return await self._models(model, inputs, outputs, request_id)
 
-        schedule = self._schedulers.schedule(request.recipe)
         noise = Noise(request.seed, recorded)
         garment_image, pose_image = pictures["garment_image"], pictures["pose_image"]
         return Task(request, inputs, garment_image, models, schedule, noise, pose_image)
@@ -179,18 +201,22 @@ class Pipeline:
         if request.session is not None and laying:
             self._layings.keep(request.session, (garment, laying))
 
-    async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor]:
-        """Every job's prediction for its next step; jobs of the same model and shapes share a call."""
+    async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor | Made]:
+        """Every job's prediction for its next step, or what its sampler made of it.
+
+        Jobs of the same model and shapes share a call.
+        """
         denoisings = [job.denoising for job in jobs]
         await asyncio.gather(*(it.prepare() for it in denoisings if it.needs_preparation))
         steps = [Step(it.model, it.inputs()) for it in denoisings]
-        predictions: dict[int, torch.Tensor] = {}
+        predictions: dict[int, torch.Tensor | Made] = {}
 
         async def call(positions: list[int]) -> None:
             batch = stack([steps[position] for position in positions], self._batch_sizes)
             outputs = await self._models(steps[positions[0]].model, batch.inputs, ["model_output"])
             parts = batch.split(torch.from_dlpack(outputs["model_output"]))
-            predictions.update(zip(positions, parts, strict=True))
+            made = advanced([denoisings[position] for position in positions], parts)
+            predictions.update(zip(positions, made, strict=True))
 
         await asyncio.gather(*(call(positions) for positions in group_compatible(steps)))
         return [predictions[position] for position in range(len(steps))]

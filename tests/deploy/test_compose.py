@@ -31,6 +31,7 @@ DECIDED_HERE = {
     "TRITON_HTTP_PORT": "of `make serve`",
     "TRITON_METRICS_PORT": "of `make serve`",
     "CPU_RUNTIME": "read by Triton",
+    "TENSOR_MEMORY": "read by Triton",
     "CATALOG_DIR": "in the volume data",
     "RESULTS_DIR": "in the volume data",
 }
@@ -165,6 +166,7 @@ def test_every_setting_of_env_example_reaches_its_container():
     for name in DECIDED_HERE:
         assert passed.get(name) != f"value of {name}", name
     assert container_environment("triton", values)["CPU_RUNTIME"] == "value of CPU_RUNTIME"
+    assert container_environment("triton-gpu", values)["TENSOR_MEMORY"] == "value of TENSOR_MEMORY"
     assert set(EXAMPLE) == {name.upper() for name in ServingSettings.model_fields}
 
 

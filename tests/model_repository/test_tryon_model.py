@@ -16,6 +16,8 @@ PARAMETERS = {
     "max_encoding": "4",
     "max_sessions": "10",
     "garment_cache_mb": "1",
+    "embedding_cache_mb": "1",
+    "served": '{"profile": "cpu"}',
 }
 
 

@@ -1,4 +1,4 @@
-"""The image's bindings have another name than the package that everyone imports; no machine here has either."""
+"""The image's bindings have another name than the package that everyone imports; no machine here has them."""
 
 import subprocess
 import sys

@@ -45,11 +45,12 @@ def test_every_address_is_loopback(server):
     assert all(address.endswith("=127.0.0.1") for address in addresses)
 
 
-def test_the_setting_cpu_runtime_reaches_the_models(tmp_path, monkeypatch):
-    """Set in .env, it is not in the environment that Triton would inherit."""
-    monkeypatch.delenv("CPU_RUNTIME", raising=False)
-    server = TritonServer(tmp_path, "cpu", 18001, None, 18002, tmp_path, cpu_runtime="openvino")
-    assert server.environment()["CPU_RUNTIME"] == "openvino"
+@pytest.mark.parametrize(("name", "value"), [("cpu_runtime", "openvino"), ("tensor_memory", "cpu")])
+def test_the_models_settings_reach_them(tmp_path, monkeypatch, name, value):
+    """Set in .env, they are not in the environment that Triton would inherit."""
+    monkeypatch.delenv(name.upper(), raising=False)
+    server = TritonServer(tmp_path, "cpu", 18001, None, 18002, tmp_path, **{name: value})
+    assert server.environment()[name.upper()] == value
 
 
 @pytest.fixture

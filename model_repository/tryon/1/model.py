@@ -11,11 +11,13 @@ import triton_python_backend_utils as pb_utils
 from families.registry import make_conditioner
 from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
+from pipeline.denoising.warm_up import warm_up
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
+from pipeline.tryon.embedding_cache import EmbeddingCache
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
-from serving.python_backend import StreamClient, call, failure, response, value
+from serving.python_backend import StreamClient, failure, hand_over, response, value
 
 # The values of optional inputs that a request leaves out.
 _NONE = np.zeros(1, np.uint8)
@@ -40,10 +42,12 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(
                 f"{error.filename} is missing: run `make export` first"
             ) from error
-        schedulers.warm_up(config.modes.values())
+        models, device = hand_over(json.loads(parameters["served"]["string_value"])["profile"])
+        warm_up(schedulers, config.modes.values(), device)
         self._modes = config.modes
         conditioner = make_conditioner(config, folder, cache)
-        self._pipeline = Pipeline(config, schedulers, conditioner, call, limits)
+        models = EmbeddingCache(models, int(parameters["embedding_cache_mb"]["string_value"]) << 20)
+        self._pipeline = Pipeline(config, schedulers, conditioner, models, limits, device)
 
     async def execute(self, requests):
         await asyncio.gather(*(self._serve(request) for request in requests), return_exceptions=True)

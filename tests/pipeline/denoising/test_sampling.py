@@ -114,3 +114,16 @@ def test_a_job_that_begins_on_the_cpu_goes_on_where_the_network_is():
     inputs = job.inputs()
     assert {inputs[name].device.type for name in ("sample", "garment")} == {"meta"}
     assert job.latents.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "refused"), [(50, 1.0, False), (51, 1.0, True), (30, 0.5, True)]
+)
+def test_steps_that_the_sampler_cannot_run_are_refused_in_one_sentence(steps, strength, refused):
+    """LCM's schedule has no more than the 50 steps that it was distilled from; more was an internal error."""
+    recipe = Recipe(scheduler="LCMScheduler", steps=steps, strength=strength, guidance_scale=1.0)
+    if not refused:
+        assert len(Schedulers({}).schedule(recipe)) == steps
+        return
+    with pytest.raises(InvalidInput, match=rf"^steps is {steps}.*LCMScheduler.*use fewer steps[^\n]*$"):
+        Schedulers({}).schedule(recipe)
