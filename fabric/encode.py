@@ -10,7 +10,7 @@ Format = Literal["jpeg", "png"]
 # No chroma subsampling (4:4:4): JPEG treats a normal's x and y, and occlusion and roughness, as colours, and
 # half the resolution would double their error. The mean error of denim's normals is 2.3° at quality 92
 # (0.8 MB), 5.1° with 4:2:0, and 1.4° at quality 96 (1.1 MB). PNG needs 2.1 MB.
-QUALITY = {"diffuse": 90, "normal": 92, "thumbnail": 85}
+QUALITY = {"diffuse": 95, "normal": 94, "thumbnail": 85}
 _DEFAULT_QUALITY = 80
 _PNG_LEVEL = 2
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fabric.rectify import pixels_per_pixel
 from fabric.repeat import Repeat
 
 OVERLAP = 1 / 8  # of the tile's side; the seam's path runs within it
 _SEARCH = 1 / 16  # of the side: how far the far border may be moved to match the near border
+_SLANT = 0.006  # of the side
 _COARSE = 256
 _ROUND = 0.05  # of the ratio of the tile's sides: a deviation that the eye does not see as a stretched motif
 _NO_BANDS = 1.25  # photo pixels per tile pixel above which bilinear interpolation shows no bands
+_MANY = 3.0  # photo pixels per tile pixel above which the photo is blurred instead of sampled more finely
 
 
 @dataclass(frozen=True)
@@ -63,23 +66,35 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
     return _centred(side, *sides)
 
 
-def cut_out(image: np.ndarray, frame: Frame, size: int) -> np.ndarray:
+def cut_out(image: np.ndarray, frame: Frame, size: int, to_image: np.ndarray | None = None) -> np.ndarray:
     """The frame and its overlap as (size + b, size + b, C), where b = size × OVERLAP.
 
-    Every pixel of the photo contributes.
+    to_image: 3×3 from the frame's pixels to the image's, so that perspective, rotation and scale are one
+    resampling; None is the same pixels. Every pixel of the photo contributes.
     """
     wide = size + int(size * OVERLAP)
-    scale = np.column_stack([frame.across, frame.down]) / size
-    shrink = np.linalg.norm(scale, axis=0).max()
-    if shrink > 2:  # bilinear interpolation would skip pixels: blur first
+    matrix = tile_matrix(frame, size, to_image)
+    shrink = pixels_per_pixel(matrix, np.array([wide / 2, wide / 2]))
+    if shrink > _MANY:  # a finer grid would still skip pixels: blur first
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
-    centre = frame.origin + scale @ [0.5, 0.5] - 0.5  # pixel centres
-    matrix = np.column_stack([scale, centre])
+    finer = 1 if shrink < _NO_BANDS or shrink > _MANY else 2
     # Near a scale of 1 bilinear interpolation blurs between pixels, but not on them. A weave shows that as
     # bands.
     taps = cv2.INTER_LINEAR if shrink > _NO_BANDS else cv2.INTER_CUBIC
+    if finer > 1:
+        matrix = matrix @ np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
     flags = taps | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix, (wide, wide), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    side = wide * finer
+    tile = cv2.warpPerspective(image, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return tile if finer == 1 else cv2.resize(tile, (wide, wide), interpolation=cv2.INTER_AREA)
+
+
+def tile_matrix(frame: Frame, size: int, to_image: np.ndarray | None = None) -> np.ndarray:
+    """3×3 from the tile's pixels to those of the image, before the tile is rolled."""
+    scale = np.column_stack([frame.across, frame.down]) / size
+    centre = frame.origin + scale @ [0.5, 0.5] - 0.5  # pixel centres
+    matrix = np.vstack([np.column_stack([scale, centre]), [0.0, 0.0, 1.0]])
+    return matrix if to_image is None else to_image @ matrix
 
 
 def _rotation(repeats: tuple[Repeat | None, Repeat | None]) -> float:
@@ -138,5 +153,11 @@ def _matched(grey: np.ndarray, frame: Frame, vector: np.ndarray, margin: int) ->
     if field.shape[0] < template.shape[0] or field.shape[1] < template.shape[1]:
         return vector
     match = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
+    # Sideways the border may move only as far as nobody sees the cloth slanted.
+    rows, columns = np.ogrid[: match.shape[0], : match.shape[1]]
+    moved_x, moved_y = u0 + columns - x0 - vector[0] * scale, v0 + rows - y0 - vector[1] * scale
+    along = vector / np.linalg.norm(vector)
+    sideways = np.abs(moved_x * along[1] - moved_y * along[0])
+    match = np.where(sideways <= max(1.0, _SLANT * np.linalg.norm(vector) * scale), match, -2)
     row, column = np.unravel_index(match.argmax(), match.shape)
     return (np.array([u0 + column - x0, v0 + row - y0])) / scale

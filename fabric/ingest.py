@@ -81,6 +81,11 @@ def decode(photo: bytes, side: int) -> np.ndarray:
         raise out_of_memory() if is_out_of_memory(error) else damaged(str(error)) from error
 
 
+def focal_length(photo: bytes) -> float | None:
+    """The camera's focal length in mm as on 35 mm film, if the file tells it. Raises FabricError."""
+    return read_container(photo).focal_35
+
+
 def _open(container: Container, side: int) -> _Picture:
     """Decode the pixels. Raises FabricError for sizes that are refused, and whatever decoders raise."""
     if container.size:

@@ -9,6 +9,7 @@ remainder, which follows shadows.
 import cv2
 import numpy as np
 
+from fabric.shadow import Shadow, fit_shadow, stretched
 from fabric.shrink import shrink
 
 CLAHE_CLIP = 1.0
@@ -18,6 +19,8 @@ _COARSE = 128
 _STEPS = 16383
 _PIECE = 1 << 14
 _FLOOR = 1e-3
+_WELL_LIT = 90  # percentile of the light at which the cloth has its own brightness
+_NEARLY = 0.05  # of the logarithm of the light: as well lit
 
 
 def srgb_to_linear(image: np.ndarray) -> np.ndarray:
@@ -53,17 +56,48 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
 
     sigma: of the blur, as a fraction of the shorter side; it must exceed half the period of a print, or the
         print itself is removed as light. strength: 0 changes nothing, 1 removes all of it.
-    The geometric mean of each channel stays the same.
+    The geometric mean of each channel stays the same. A straight shadow is taken out as one (`shadow.py`): a
+    blur would leave ripples along its edge.
     """
+    light, _ = _light(linear, sigma)
+    return _divided(linear, light - light.mean(axis=(0, 1)), strength)
+
+
+def well_lit(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
+    """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker."""
+    light, lit = _light(linear, sigma)
+    return _divided(linear, light - light[lit].mean(axis=0), strength)
+
+
+def _light(linear: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithm of the light (_COARSE, _COARSE, 3), and where it is nearly as bright as it becomes."""
     coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     log = np.log(np.maximum(coarse, _FLOOR))
-    smooth = _quadratic(log)
-    for _ in range(2):  # one blur underestimates a shadow's edge; twice is better (Tukey's "twicing", 1977)
-        smooth += cv2.GaussianBlur(log - smooth, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
-    smooth -= smooth.mean(axis=(0, 1))
-    gain = np.exp(-strength * smooth).astype(np.float32)
+    shadow = fit_shadow(log, _SURFACES)
+    cast = shadow.darkness(_COARSE, _COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
+    broad = _quadratic(log - cast)
+    smooth = broad
+    for _ in range(2):  # one blur underestimates the light's edges; twice is better (Tukey's "twicing", 1977)
+        rest = log - cast - smooth
+        smooth = smooth + cv2.GaussianBlur(rest, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
+    # What is well lit follows from what is certainly light, and not from the cloth's own pattern.
+    bright = (broad + cast).mean(axis=2)
+    return smooth + cast, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
+
+
+def _divided(linear: np.ndarray, light: np.ndarray, strength: float) -> np.ndarray:
+    gain = np.exp(-strength * light).astype(np.float32)
     height, width = linear.shape[:2]
     return cv2.multiply(linear, cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def shadow_on_cloth(linear: np.ndarray) -> Shadow | None:
+    """The straight shadow on a photo that mostly shows one cloth, linear RGB (H, W, 3)."""
+    coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    shadow = fit_shadow(np.log(np.maximum(coarse, _FLOOR)), _SURFACES)
+    if shadow is None:
+        return None
+    return stretched(shadow, linear.shape[1] / linear.shape[0])
 
 
 def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from fabric.errors import FabricError
+from fabric.light import linear_to_srgb, srgb_to_linear
+from fabric.shadow import find_shadows
 from fabric.shrink import shrink
 
 MIN_CONFIDENCE = 0.55
@@ -30,25 +32,48 @@ class Outline:
 def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
     preview = _preview(photo)
+    found = [_confident(photo, preview)]
+    linear = srgb_to_linear(preview)
+    for shadow in find_shadows(linear):
+        lit = linear * np.exp(-shadow.darkness(*linear.shape[:2]))
+        found.append(_confident(photo, linear_to_srgb(lit / max(1.0, float(np.percentile(lit, 99.5))))))
+    outlines = [(_area(outline), outline) for outline in found if outline]
+    if not outlines:
+        return None
+    # The shadow's other half has the rest of the swatch: a much smaller outline is a part of the larger.
+    enough = 0.8 * max(area for area, _ in outlines)
+    best = max((one for area, one in outlines if area >= enough), key=lambda outline: outline.confidence)
+    corners = _snapped(photo, best.corners, 0.01)
+    return Outline(best.corners if corners is None else corners, min(1.0, best.confidence))
+
+
+def _area(outline: Outline) -> float:
+    return float(cv2.contourArea(outline.corners.astype(np.float32)))
+
+
+def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
+    """The outline of which one can be sure; its corners are only as exact as the preview."""
     scale = np.array(photo.shape[1::-1]) / preview.shape[1::-1]
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
     difference = _difference(lab)
-    # By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it.
+    whitened = _whitened(lab)
+    # By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it; or
+    # by what the table's own variation, as that of wood, does not explain.
     varied = cv2.GaussianBlur(difference, (0, 0), 6)
-    for ground, likeness in ((difference, lab), (varied, varied)):
+    unlike = np.minimum(cv2.sqrt(cv2.transform(whitened * whitened, np.ones((1, 3)))) * 6, 120)
+    for ground, likeness in ((difference, lab), (varied, varied), (unlike, whitened * 6)):
         outlines = []
         for mask in _masks(ground):
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             for contour in sorted(contours, key=cv2.contourArea)[-2:]:
-                rough = _quadrilateral(contour, mask.shape)
-                corners = None if rough is None else _snapped(photo, (rough + 0.5) * scale - 0.5, 0.035)
-                if corners is not None:
-                    inside = (corners + 0.5) / scale - 0.5
-                    outlines.append(Outline(corners, _confidence(likeness, inside, contour)))
+                for rough in _quadrilaterals(contour, mask.shape):
+                    corners = _snapped(photo, (rough + 0.5) * scale - 0.5, 0.035)
+                    if corners is not None:
+                        inside = (corners + 0.5) / scale - 0.5
+                        outlines.append(Outline(corners, _confidence(likeness, inside, contour)))
         best = max(outlines, key=lambda outline: outline.confidence, default=None)
         if best and best.confidence >= MIN_CONFIDENCE:
-            corners = _snapped(photo, best.corners, 0.01)
-            return best if corners is None else Outline(corners, best.confidence)
+            return best
     return None
 
 
@@ -68,24 +93,48 @@ def ordered(corners: np.ndarray) -> np.ndarray:
     return clockwise
 
 
-def side_length(corners: np.ndarray) -> tuple[float, float]:
-    """Width and height in pixels of the quadrilateral (4, 2) seen from above: those of its longer sides."""
+def side_length(corners: np.ndarray, aspect: float | None = None) -> tuple[float, float]:
+    """Width and height in pixels of the quadrilateral (4, 2) seen from above: those of its longer sides.
+
+    aspect: its true width by its height, which perspective hides; neither side then gets fewer pixels.
+    """
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    return float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
+    width, height = float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
+    if aspect is None:
+        return width, height
+    return max(width, height * aspect), max(height, width / aspect)
 
 
-def straighten(photo: np.ndarray, corners: np.ndarray, longest: int) -> np.ndarray:
-    """The area within `corners` as a rectangle whose longer side has at most `longest` pixels."""
-    width, height = side_length(corners)
+def flat_view(
+    corners: np.ndarray, longest: int, aspect: float | None = None
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """The view from above on the area within `corners`: 3×3 from its pixels to the photo's, and its size.
+
+    Its longer side has at most `longest` pixels.
+    """
+    width, height = side_length(corners, aspect)
     scale = min(1.0, longest / max(width, height))
     width, height = round(width * scale), round(height * scale)
     inset = np.array([width, height]) * _INSET
     low, high = -inset, np.array([width, height]) + inset
-    target = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
-    if scale < 1:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 / scale)
-    return cv2.warpPerspective(photo, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    source = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float32)
+    matrix: np.ndarray = cv2.getPerspectiveTransform(source, corners.astype(np.float32))
+    return matrix, (width, height)
+
+
+def straighten(photo: np.ndarray, to_photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The photo seen through a view of `size` (width, height); 3×3 from its pixels to the photo's."""
+    shrink = pixels_per_pixel(to_photo, np.array(size) / 2)
+    if shrink > 1:
+        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrink)
+    return cv2.warpPerspective(photo, to_photo, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+
+
+def pixels_per_pixel(matrix: np.ndarray, at: np.ndarray) -> float:
+    """How far the images of neighbouring pixels at a point (x, y) lie apart under a homography, at most."""
+    x, y, w = matrix @ [*at, 1.0]
+    jacobian = (matrix[:2, :2] - np.outer([x / w, y / w], matrix[2, :2])) / w
+    return float(np.linalg.norm(jacobian, axis=0).max())
 
 
 def _preview(photo: np.ndarray) -> np.ndarray:
@@ -96,18 +145,27 @@ def _preview(photo: np.ndarray) -> np.ndarray:
 
 def _difference(lab: np.ndarray) -> np.ndarray:
     """The distance of each pixel's colour from the median of the photo's border, (H, W) float32."""
+    away = lab - np.median(_border(lab), axis=0)
+    return cv2.sqrt(cv2.transform(away * away, np.ones((1, 3))))
+
+
+def _whitened(lab: np.ndarray) -> np.ndarray:
+    """The colours relative to those at the photo's border, whose deviation becomes 1 in each direction."""
+    border = _border(lab)
+    middle = np.median(border, axis=0)
+    near = border[
+        np.abs(border - middle).sum(axis=1) <= np.percentile(np.abs(border - middle).sum(axis=1), 90)
+    ]
+    values, vectors = np.linalg.eigh(np.cov((near - middle).T) + np.eye(3))
+    turned: np.ndarray = cv2.transform(lab - middle, (vectors / np.sqrt(values)).T.astype(np.float32))
+    return turned
+
+
+def _border(lab: np.ndarray) -> np.ndarray:
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 50)
-    border = np.concatenate(
-        [
-            lab[:rim].reshape(-1, 3),
-            lab[-rim:].reshape(-1, 3),
-            lab[:, :rim].reshape(-1, 3),
-            lab[:, -rim:].reshape(-1, 3),
-        ]
-    )
-    away = lab - np.median(border, axis=0)
-    return cv2.sqrt(cv2.transform(away * away, np.ones((1, 3))))
+    strips = lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:]
+    return np.concatenate([strip.reshape(-1, 3) for strip in strips])
 
 
 def _masks(difference: np.ndarray) -> list[np.ndarray]:
@@ -124,24 +182,50 @@ def _masks(difference: np.ndarray) -> list[np.ndarray]:
     return masks
 
 
-def _quadrilateral(contour: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The contour's four corners (4, 2); None if it is no quadrilateral or runs along the photo's border."""
+def _quadrilaterals(contour: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """The contour's four corners (4, 2), as its hull has them and as lines along its sides have them.
+
+    None if it is no quadrilateral or runs along the photo's border.
+    """
     height, width = shape
     area = cv2.contourArea(contour)
     if not 0.08 * width * height < area < 0.97 * width * height:
-        return None
+        return []
     hull = cv2.convexHull(contour)
     for tolerance in (0.01, 0.02, 0.03, 0.05):
         polygon = cv2.approxPolyDP(hull, tolerance * cv2.arcLength(hull, True), True)
         if len(polygon) == 4:
             break
     else:
-        return None
+        return []
     try:
         corners = ordered(polygon.reshape(4, 2).astype(np.float64))
+        if _on_border(corners, width, height):
+            return []
+        return [corners, ordered(_fitted(contour.reshape(-1, 2), corners))]
     except FabricError:
-        return None
-    return None if _on_border(corners, width, height) else corners
+        return []
+
+
+def _fitted(contour: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """`corners`, moved to where lines along the contour's four sides cross: masks have rounded corners."""
+    for _ in range(3):
+        sides = np.roll(corners, -1, axis=0) - corners
+        lengths = np.linalg.norm(sides, axis=1)
+        away = contour[:, None] - corners  # (points, sides, 2)
+        along = (away * sides).sum(axis=2) / lengths**2
+        apart = np.abs(away[..., 0] * sides[:, 1] - away[..., 1] * sides[:, 0]) / lengths
+        nearest = np.where((along > 0.08) & (along < 0.92), apart, np.inf).argmin(axis=1)
+        used = apart[np.arange(len(contour)), nearest] < 0.12 * lengths[nearest]
+        points = [contour[used & (nearest == side)].astype(np.float32) for side in range(4)]
+        if min(map(len, points)) < 8:
+            return corners
+        lines = [tuple(cv2.fitLine(one, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist()) for one in points]
+        crossings = [_cross(lines[side - 1], lines[side]) for side in range(4)]
+        if any(crossing is None for crossing in crossings):
+            return corners
+        corners = np.array(crossings)
+    return corners
 
 
 def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
@@ -209,7 +293,10 @@ def _cross(
 
 
 def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
-    """0 to 1: how well the outline fits its contour, times how clear the edge between swatch and table is."""
+    """How well the outline fits its contour, times how clear the edge between swatch and table is.
+
+    1 is a good fit; a little more is the best of good ones.
+    """
     mask = np.zeros(field.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
     filled = np.zeros_like(mask)
@@ -223,4 +310,4 @@ def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> 
     step = np.linalg.norm(near_in.mean(axis=0) - near_out.mean(axis=0))
     spread = near_out.std(axis=0).mean() + near_in.std(axis=0).mean() + 1
     clarity = np.clip(step / (2.5 * spread), 0, 1)
-    return float(np.clip((overlap - 0.8) / 0.16, 0, 1) * clarity)
+    return float(max((overlap - 0.8) / 0.16, 0) * clarity)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from fabric.holes import surroundings
+from fabric.light import shadow_on_cloth, srgb_to_linear
 from fabric.shrink import shrink
 
 PREVIEW = 512  # pixels of the longer side
@@ -33,6 +34,11 @@ class Region:
     left: int
     side: int
     covered: bool = False
+
+    @property
+    def offset(self) -> np.ndarray:
+        """3×3 from the square's pixels to the photo's."""
+        return np.array([[1.0, 0, self.left], [0, 1, self.top], [0, 0, 1]])
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
@@ -115,11 +121,21 @@ def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
     return bool(coloured > _COLOUR or textured > _TEXTURE or lit)
 
 
+def _without_shadow(small: np.ndarray) -> np.ndarray:
+    """uint8 sRGB as linear RGB, in which the shadowed part is as bright as the rest."""
+    linear = srgb_to_linear(small)
+    shadow = shadow_on_cloth(linear)
+    if shadow is None:
+        return linear
+    lit: np.ndarray = linear * np.exp(-shadow.darkness(*linear.shape[:2]))
+    return np.minimum(lit, 1)
+
+
 def _features(colour: np.ndarray) -> np.ndarray:
     """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
     scale = min(1.0, PREVIEW / max(colour.shape[:2]))
     height, width = (max(_CELL, round(side * scale)) for side in colour.shape[:2])
-    lab = cv2.cvtColor(shrink(colour, width, height).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(_without_shadow(shrink(colour, width, height)), cv2.COLOR_LRGB2LAB)
     detail = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 4))
     all_four = np.dstack([lab, detail])
     cells = cv2.resize(

@@ -7,23 +7,21 @@ import numpy as np
 
 from fabric import quality, relief
 from fabric.encode import EncodedImage, encode, to_bytes
-from fabric.errors import FabricError, is_out_of_memory, out_of_memory
-from fabric.frame import OVERLAP, Frame, choose_frame, cut_out
-from fabric.holes import separated
-from fabric.ingest import decode
-from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
+from fabric.errors import is_out_of_memory, out_of_memory
+from fabric.flat import flat_cloth
+from fabric.frame import Frame, choose_frame, cut_out, tile_matrix
+from fabric.light import equalise, flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.options import ScanOptions
-from fabric.rectify import Outline, find_outline, ordered, side_length, straighten
-from fabric.region import Region, find_region, is_card
+from fabric.rectify import Outline
 from fabric.repeat import Repeat, find_repeats
 from fabric.seam import make_seamless, settle_border
 from fabric.shrink import shrink
 
 LIGHT_SIGMA = 0.08  # of the side
 MOTIF_SIGMA = 0.55  # of a print's period: a smaller blur would remove the motif as light
-MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
 THUMBNAIL = 256
+PIXEL_CENTRES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])  # a picture's border is at 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,8 @@ class Tile:
     covered: something lies on the cloth.
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
+    to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
+        upright photo's width and height.
     """
 
     albedo: np.ndarray
@@ -89,6 +89,8 @@ class Tile:
     outline: Outline | None
     photo: quality.PhotoQuality
     flatness: float
+    to_photo: np.ndarray
+    begin: tuple[int, int]
     opacity: np.ndarray | None = None
     covered: bool = False
 
@@ -105,7 +107,11 @@ def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B
 
 
 def _scan(photo: bytes, options: ScanOptions) -> Scan:
-    tile = make_tile(photo, options)
+    return make_maps(make_tile(photo, options), options)
+
+
+def make_maps(tile: Tile, options: ScanOptions) -> Scan:
+    """The maps of a tile, encoded, and what is reported with them."""
     cloth = FABRIC_CLASSES[options.fabric_class]
     height = relief.height_map(tile.albedo, cloth.slope * tile.photo.relief, options.normal_strength)
     rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
@@ -139,10 +145,10 @@ def _scan(photo: bytes, options: ScanOptions) -> Scan:
 def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     """All steps before the maps. Raises FabricError."""
     size = options.size
-    cloth, outline = _flat_cloth(photo, options)
-    colour, region = cloth.colour, cloth.region
-    width = colour.shape[1]
-    square = region.of(colour)
+    cloth, outline = flat_cloth(photo, options)
+    region = cloth.region
+    width = cloth.colour.shape[1]
+    square = region.of(cloth.colour)
     opacity = None if cloth.opacity is None else region.of(cloth.opacity)
     if opacity is not None and opacity.min() == 255:
         opacity = None
@@ -151,96 +157,29 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     texture = grey if opacity is None else opacity  # a net's threads are all of one colour
     repeats = find_repeats(texture) if opacity is not None or photo_quality.relief else (None, None)
     frame = choose_frame(texture, repeats)
-    linear = srgb_to_linear(cut_out(square, frame, size))
-    cut_opacity = None if opacity is None else cut_out(opacity, frame, size)
+    matrix = cloth.to_photo @ region.offset
+    linear = srgb_to_linear(cut_out(cloth.photo, frame, size, matrix))
+    cut_opacity = None
+    if opacity is not None and cloth.photo_opacity is not None:
+        cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
+    height_px, width_px = cloth.photo.shape[:2]
+    to_photo = np.diag([1 / width_px, 1 / height_px, 1]) @ PIXEL_CENTRES @ tile_matrix(frame, size, matrix)
     side = region.side
-    del (
-        cloth,
-        colour,
-        square,
-        grey,
-        texture,
-        opacity,
-    )  # as large as the photo; from here on only the tile counts
+    del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
     periods = [repeat.period / side for repeat in repeats if repeat]
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
     uneven = flatness(linear)
-    even = flatten(linear, sigma, options.light_strength)
+    even = well_lit(linear, sigma, options.light_strength)
     even = equalise(even, options.contrast_strength)
     if cut_opacity is not None:
         even = np.dstack([even, cut_opacity.astype(np.float32) / 255])
-    tile, cut = settle_border(*make_seamless(even, size))
+    tile, cut, begin = settle_border(*make_seamless(even, size))
     tile_opacity = None if cut_opacity is None else np.clip(tile[..., 3], 0, 1)
     albedo = np.ascontiguousarray(tile[..., :3])
     return Tile(
-        albedo, cut, frame, width, repeats, outline, photo_quality, uneven, tile_opacity, region.covered
-    )
-
-
-@dataclass(frozen=True)
-class _Cloth:
-    """The cloth seen from above: colour (H, W, 3) and opacity (H, W) uint8, and where it is only cloth."""
-
-    colour: np.ndarray
-    opacity: np.ndarray | None
-    region: Region
-
-
-def _flat_cloth(photo: bytes, options: ScanOptions) -> tuple[_Cloth, Outline | None]:
-    """The cloth seen from above, and its outline if the photo shows one.
-
-    The outline's corners are fractions of the photo's width and height.
-    """
-    needed = int(options.size * (1 + OVERLAP))
-    pixels = decode(photo, needed)
-    height, width = pixels.shape[:2]
-    outline = _outline(pixels, options)
-    if outline is None:
-        return _whole_cloth(photo, pixels, needed), None
-    corners = outline.corners
-    wanted = options.size * (1 + OVERLAP) / min(side_length(corners))
-    if wanted > 1.2:  # the swatch is a small part of the photo: read it again in full resolution
-        del pixels
-        pixels = decode(photo, int(min(height, width) * wanted))
-        corners = corners * (pixels.shape[1] / width)
-    flat = straighten(pixels, corners, int(needed * 1.5))
-    if min(flat.shape[:2]) < MIN_SWATCH:
-        if not options.corners:
-            return _whole_cloth(photo, decode(photo, needed), needed), None
-        raise FabricError(
-            "INVALID_INPUT",
-            f"the corners span only {flat.shape[1]}×{flat.shape[0]} pixels; choose a wider part of the "
-            "photo, or move closer",
-        )
-    colour, opacity = separated(flat)
-    region = find_region(colour, opacity)
-    return _Cloth(colour, opacity, region), Outline(outline.corners / [width, height], outline.confidence)
-
-
-def _outline(pixels: np.ndarray, options: ScanOptions) -> Outline | None:
-    height, width = pixels.shape[:2]
-    if options.corners:
-        return Outline(ordered(np.array(options.corners) * [width, height]), 1.0)
-    if pixels.shape[2] == 4:  # holes look like edges; what was cut out needs no outline
-        colour, opacity = separated(pixels)
-        return None if opacity is not None else find_outline(colour)
-    outline = find_outline(pixels)
-    return None if outline and is_card(pixels, outline.corners) else outline
-
-
-def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int) -> _Cloth:
-    """The cloth of a photo without an outline, read again in more detail if only a part of it is usable."""
-    colour, opacity = separated(pixels)
-    region = find_region(colour, opacity)
-    shorter = min(pixels.shape[:2])
-    if region.side < min(needed, 0.95 * shorter):
-        larger = decode(photo, int(shorter * needed / region.side))
-        scale = larger.shape[0] / pixels.shape[0]
-        if scale > 1.2:
-            side = min(int(region.side * scale), *larger.shape[:2])
-            region = Region(int(region.top * scale), int(region.left * scale), side, region.covered)
-            colour, opacity = separated(larger)
-    return _Cloth(colour, opacity, region)
+        albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, tile_opacity,
+        region.covered,
+    )  # fmt: skip
 
 
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
@@ -270,10 +209,19 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         "rotation_degrees": round(tile.frame.rotation, 3) if any(tile.repeats) else 0.0,
         "outline": tile.outline.corners.round(4).tolist() if tile.outline else None,
         "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
+        "tile_corners": _tile_corners(tile),
         "tile_width_mm": round(tile_mm, 2) if tile_mm else None,
         "tile_aspect": round(tile.frame.aspect, 4),
         "advice": advice,
     }
+
+
+def _tile_corners(tile: Tile) -> list[list[float]]:
+    """The tile's corners in the upright photo, clockwise from the top left, as fractions of its sides."""
+    side = len(tile.albedo)
+    corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float64) - 0.5
+    found: np.ndarray = cv2.perspectiveTransform(corners[None], tile.to_photo)[0]
+    return found.round(5).tolist()
 
 
 def _unit(height: np.ndarray) -> np.ndarray:

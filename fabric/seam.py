@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
+_STEP = 0.8  # of the average step; JPEG codes both sides of the border by themselves, and adds to it
 _COARSE = 16  # pixels across the overlap when only tone is blended
 
 
@@ -36,8 +37,10 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
     return tile, mask
 
 
-def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The tile and its mask, rolled so that the border lies where steps between pixels are of average size.
+def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """The tile and its mask, rolled so that its border lies where steps between pixels are nearly average.
+
+    The third value is the row and the column that became the first.
 
     A seamless tile may begin anywhere. But JPEG and mipmaps treat its border as an edge, and a border in the
     gap between two threads, where steps are largest, would show their errors most.
@@ -47,9 +50,9 @@ def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.nda
     begin = []
     for axis, (one, other) in enumerate(((code[1:], code[:-1]), (code[:, 1:], code[:, :-1]))):
         inside = cv2.absdiff(one, other).mean(axis=1 - axis)
-        begin.append(1 + int(np.abs(inside - inside.mean()).argmin()))
+        begin.append(1 + int(np.abs(inside - _STEP * inside.mean()).argmin()))
     shift = (-begin[0], -begin[1])
-    return np.roll(tile, shift, (0, 1)), np.roll(cut, shift, (0, 1))
+    return np.roll(tile, shift, (0, 1)), np.roll(cut, shift, (0, 1)), (begin[0], begin[1])
 
 
 def boundary_cut(cost: np.ndarray, closed: bool = False) -> np.ndarray:

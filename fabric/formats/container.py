@@ -9,7 +9,7 @@ from fabric.errors import FabricError
 MAX_PROFILE_BYTES = 2**21  # of an ICC profile; printers' largest have about 2 MB, phones' some hundred bytes
 MAX_XMP_BYTES = 2**16  # in which the orientation is looked for
 _MAX_EXIF_ENTRIES = 512
-_ORIENTATION = 0x0112
+_ORIENTATION, _EXIF_DIRECTORY, _FOCAL_35 = 0x0112, 0x8769, 0xA405
 _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:=["']|>)([1-8])""")
 
 
@@ -21,6 +21,7 @@ class Container:
     would have to allocate memory to tell it. orientation: EXIF's, 1 (upright) to 8. scans: how often a
     JPEG passes over its pixels; more than one means that all of its coefficients stay in memory. memory:
     bytes that an AVIF's decoder needs for each pixel; 0 where the format needs no limit of its own.
+    focal_35: EXIF's focal length in mm as on 35 mm film; None if the file does not tell it.
     """
 
     format: str
@@ -30,6 +31,7 @@ class Container:
     size: tuple[int, int] | None = None
     scans: int = 1
     memory: float = 0
+    focal_35: float | None = None
 
 
 def damaged(what: str) -> FabricError:
@@ -37,20 +39,36 @@ def damaged(what: str) -> FabricError:
 
 
 def find_orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """EXIF's orientation, else that of XMP, else 1 (upright).
-
-    Reads at most `_MAX_EXIF_ENTRIES` entries of the first directory, and none of the data they point at.
-    """
-    tiff = exif.removeprefix(b"Exif\0\0")
-    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
-    if tiff[:2] in (b"II", b"MM"):
-        directory = int.from_bytes(tiff[4:8], order)
-        count = int.from_bytes(tiff[directory : directory + 2], order)
-        for number in range(min(count, _MAX_EXIF_ENTRIES)):
-            entry = tiff[directory + 2 + 12 * number :][:12]
-            if int.from_bytes(entry[:2], order) == _ORIENTATION:
-                width = 4 if int.from_bytes(entry[2:4], order) == 4 else 2
-                value = int.from_bytes(entry[8 : 8 + width], order)
-                return value if 1 <= value <= 8 else 1
+    """EXIF's orientation, else that of XMP, else 1 (upright)."""
+    tiff, order = _tiff(exif)
+    value = _entry(tiff, order, int.from_bytes(tiff[4:8], order), _ORIENTATION)
+    if value is not None:
+        return value if 1 <= value <= 8 else 1
     found = _XMP_ORIENTATION.search(xmp[:MAX_XMP_BYTES])
     return int(found[1]) if found else 1
+
+
+def find_focal_length(exif: bytes) -> float | None:
+    """EXIF's FocalLengthIn35mmFilm in mm; None if it is missing or no camera has it."""
+    tiff, order = _tiff(exif)
+    directory = _entry(tiff, order, int.from_bytes(tiff[4:8], order), _EXIF_DIRECTORY)
+    value = None if directory is None else _entry(tiff, order, directory, _FOCAL_35)
+    return float(value) if value is not None and 8 <= value <= 1200 else None
+
+
+def _tiff(exif: bytes) -> tuple[bytes, Literal["little", "big"]]:
+    """The directories of EXIF and their byte order; empty if they are none."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    return (tiff if tiff[:2] in (b"II", b"MM") else b""), "little" if tiff[:2] == b"II" else "big"
+
+
+def _entry(tiff: bytes, order: Literal["little", "big"], directory: int, tag: int) -> int | None:
+    """A whole number of a directory. Reads at most `_MAX_EXIF_ENTRIES` entries, and no data they point at."""
+    count = int.from_bytes(tiff[directory : directory + 2], order)
+    for number in range(min(count, _MAX_EXIF_ENTRIES)):
+        at = directory + 2 + 12 * number
+        entry = tiff[at : at + 12]
+        if int.from_bytes(entry[:2], order) == tag:
+            width = 4 if int.from_bytes(entry[2:4], order) == 4 else 2
+            return int.from_bytes(entry[8 : 8 + width], order)
+    return None

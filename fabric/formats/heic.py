@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from fabric.errors import FabricError
 from fabric.formats.boxes import MAX_CODED_PIXELS, boxes, coded_pictures, without_frames, without_metadata
-from fabric.formats.container import Container, damaged
+from fabric.formats.container import Container, damaged, find_focal_length
 
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 MAX_UNITS = 4000  # of one picture: slices, parameter sets
 _SEQUENCE_PARAMETERS = 33
+_EXIF_BYTES = 1 << 14  # the directories stand at its beginning
 # Bytes of a picture's coded tile, of its planes, of the same as RGB and of what turns it upright.
 _BYTES_PER_PIXEL = 9.0
 
@@ -30,7 +31,9 @@ def read_heic(photo: bytes) -> Container:
         deep |= configuration[17:18] > b"\xf8"  # more than 8 bits, ISO/IEC 14496-15, section 8.3.3.1
         for unit in _parameter_sets(configuration):
             _check_unit(unit)
-    return Container("HEIF", bytes(file), memory=_BYTES_PER_PIXEL + (6 if deep else 0))
+    at = photo.find(b"Exif\0\0")  # where the boxes say that it lies is of no matter
+    focal_35 = find_focal_length(photo[at : at + _EXIF_BYTES]) if at >= 0 else None
+    return Container("HEIF", bytes(file), memory=_BYTES_PER_PIXEL + (6 if deep else 0), focal_35=focal_35)
 
 
 def _configurations(photo: bytes) -> Iterator[bytes]:

@@ -3,7 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from fabric.formats.container import MAX_PROFILE_BYTES, Container, damaged, find_orientation
+from fabric.formats.container import (
+    MAX_PROFILE_BYTES,
+    Container,
+    damaged,
+    find_focal_length,
+    find_orientation,
+)
 
 MAX_SEGMENTS = 2000  # before the pixels; a photo with a large profile has about 50
 MAX_SCANS = 40  # of a progressive photo; libjpeg writes 10 for colour and 18 for CMYK
@@ -42,6 +48,7 @@ def read_jpeg(photo: bytes) -> Container:
         b"".join(kept),
         profile=icc if 0 < len(icc) <= MAX_PROFILE_BYTES else None,
         orientation=find_orientation(exif, xmp),
+        focal_35=find_focal_length(exif),
         scans=scans,
     )
 

@@ -3,7 +3,14 @@
 import zlib
 from collections.abc import Iterator
 
-from fabric.formats.container import MAX_PROFILE_BYTES, MAX_XMP_BYTES, Container, damaged, find_orientation
+from fabric.formats.container import (
+    MAX_PROFILE_BYTES,
+    MAX_XMP_BYTES,
+    Container,
+    damaged,
+    find_focal_length,
+    find_orientation,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 2**16  # 10 MB of pixels in chunks of 160 bytes
@@ -31,7 +38,13 @@ def read_png(photo: bytes) -> Container:
         raise damaged("it holds no pixels")
     chunks = [*kept, (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
     file = SIGNATURE + b"".join(_written(kind, data) for kind, data in chunks)
-    return Container("PNG", file, profile=profile, orientation=find_orientation(exif, xmp))
+    return Container(
+        "PNG",
+        file,
+        profile=profile,
+        orientation=find_orientation(exif, xmp),
+        focal_35=find_focal_length(exif),
+    )
 
 
 def _chunks(photo: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from fabric.formats.container import MAX_PROFILE_BYTES, Container, damaged, find_orientation
+from fabric.formats.container import (
+    MAX_PROFILE_BYTES,
+    Container,
+    damaged,
+    find_focal_length,
+    find_orientation,
+)
 
 MAX_CHUNKS = 1000
 _ALPHA = 0x10  # VP8X's flag
@@ -29,6 +35,7 @@ def read_webp(photo: bytes) -> Container:
         _written(pixels, size),
         profile=profile,
         orientation=find_orientation(exif, xmp),
+        focal_35=find_focal_length(exif),
         size=size,
     )
 

@@ -5,7 +5,7 @@ from benchmarks.fabric.materials import CLOTH, lights, measured, table_top, text
 from fabric import FabricError
 from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb
-from fabric.rectify import find_outline, ordered, straighten
+from fabric.rectify import find_outline, flat_view, ordered, straighten
 from fabric.weaves import Weave, weave_cloth
 
 CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
@@ -18,7 +18,7 @@ def test_a_swatch_s_corners_are_found_within_one_percent() -> None:
     outline = find_outline(photo)
     assert outline is not None
     assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
-    flat = straighten(photo, outline.corners, 1000)
+    flat = straighten(photo, *flat_view(outline.corners, 1000))
     assert np.abs(flat[3:-3, 3:-3].reshape(-1, 3).mean(axis=0) - TABLE[0, 0]).max() > 30
     assert flat[:, :4].std() > 10  # cloth up to the border, no table
 

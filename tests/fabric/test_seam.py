@@ -31,7 +31,7 @@ def test_a_closed_cut_meets_itself() -> None:
 def test_a_tile_wraps_and_its_cut_hides(name: str) -> None:
     """Two-sided: a mirrored tile's border has no step at all, and a blurred band has no contrast."""
     photo = np.tile(measured(name).albedo, (2, 2, 1))[100:676, 50:626]
-    tile, cut = settle_border(*make_seamless(photo, 512))
+    tile, cut, _ = settle_border(*make_seamless(photo, 512))
     code = linear_to_srgb(tile)
     assert tile.shape == (512, 512, 3)
     assert 0.5 <= wrap_ratio(code) <= 1.25

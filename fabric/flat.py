@@ -1,0 +1,94 @@
+"""The cloth of a photo as seen from above, and how its pixels lie on those of the photo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fabric.camera import true_aspect
+from fabric.errors import FabricError
+from fabric.frame import OVERLAP
+from fabric.holes import separated
+from fabric.ingest import decode, focal_length
+from fabric.options import ScanOptions
+from fabric.rectify import Outline, find_outline, flat_view, ordered, side_length, straighten
+from fabric.region import Region, find_region, is_card
+
+MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
+MAX_ASPECT = 6.0  # of a swatch; a narrower one is a wrong estimate
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """photo: (H, W, 3) uint8, and its opacity (H, W), None without holes.
+
+    colour, opacity: the same seen from above, in which `region` is only cloth. It serves to find the repeat;
+    the tile is sampled from the photo itself. to_photo: 3×3 from these pixels to the photo's.
+    """
+
+    photo: np.ndarray
+    photo_opacity: np.ndarray | None
+    colour: np.ndarray
+    opacity: np.ndarray | None
+    region: Region
+    to_photo: np.ndarray
+
+
+def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | None]:
+    """The cloth seen from above, and its outline if the photo shows one.
+
+    The outline's corners are fractions of the photo's width and height. Raises FabricError.
+    """
+    needed = int(options.size * (1 + OVERLAP))
+    pixels = decode(photo, needed)
+    height, width = pixels.shape[:2]
+    outline = _outline(pixels, options)
+    if outline is None:
+        return _whole_cloth(photo, pixels, needed), None
+    corners = outline.corners
+    estimate = true_aspect(corners, (width, height), focal_length(photo))
+    aspect = estimate if 1 / MAX_ASPECT < estimate < MAX_ASPECT else None
+    wanted = needed / min(side_length(corners))
+    if wanted > 1.2:  # the swatch is a small part of the photo: read it again in full resolution
+        del pixels
+        pixels = decode(photo, int(min(height, width) * wanted))
+        corners = corners * (pixels.shape[1] / width)
+    to_photo, size = flat_view(corners, int(needed * 1.5), aspect)
+    if min(size) < MIN_SWATCH:
+        if not options.corners:
+            return _whole_cloth(photo, decode(photo, needed), needed), None
+        raise FabricError(
+            "INVALID_INPUT",
+            f"the corners span only {size[0]}×{size[1]} pixels; choose a wider part of the "
+            "photo, or move closer",
+        )
+    source, source_opacity = separated(pixels)
+    colour = straighten(source, to_photo, size)
+    opacity = None if source_opacity is None else straighten(source_opacity, to_photo, size)
+    cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo)
+    return cloth, Outline(outline.corners / [width, height], outline.confidence)
+
+
+def _outline(pixels: np.ndarray, options: ScanOptions) -> Outline | None:
+    height, width = pixels.shape[:2]
+    if options.corners:
+        return Outline(ordered(np.array(options.corners) * [width, height]), 1.0)
+    if pixels.shape[2] == 4:  # holes look like edges; what was cut out needs no outline
+        colour, opacity = separated(pixels)
+        return None if opacity is not None else find_outline(colour)
+    outline = find_outline(pixels)
+    return None if outline and is_card(pixels, outline.corners) else outline
+
+
+def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int) -> Cloth:
+    """The cloth of a photo without an outline, read again in more detail if only a part of it is usable."""
+    colour, opacity = separated(pixels)
+    region = find_region(colour, opacity)
+    shorter = min(pixels.shape[:2])
+    if region.side < min(needed, 0.95 * shorter):
+        larger = decode(photo, int(shorter * needed / region.side))
+        scale = larger.shape[0] / pixels.shape[0]
+        if scale > 1.2:
+            side = min(int(region.side * scale), *larger.shape[:2])
+            region = Region(int(region.top * scale), int(region.left * scale), side, region.covered)
+            colour, opacity = separated(larger)
+    return Cloth(colour, opacity, colour, opacity, region, np.eye(3))
