@@ -13,13 +13,14 @@ from pipeline.recipe import Recipe
 _SHAPE = (1, 4, 8, 8)  # small: kernels and libraries do not depend on it
 
 
-def warm_up(schedulers: Schedulers, recipes: Iterable[Recipe], device: str) -> None:
+def warm_up(
+    schedulers: Schedulers, recurrences: Recurrences | None, recipes: Iterable[Recipe], device: str
+) -> None:
     """Denoise a job of each recipe without a network, as `Pipeline` does on that device.
 
     On the CPU it triggers diffusers' lazy imports. On a GPU it creates the CUDA context, loads kernels and
     starts the libraries that samplers use, such as cuSOLVER; that takes seconds.
     """
-    recurrences = Recurrences(schedulers) if device != "cpu" else None
     for recipe in recipes:
         schedule, noise = schedulers.schedule(recipe), Noise(0)
         conditions = Conditions(2 if recipe.guided else 1)

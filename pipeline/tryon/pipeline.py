@@ -24,6 +24,7 @@ from pipeline.denoising.sampling import Denoising, Made, advanced
 from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
+from pipeline.denoising.warm_up import warm_up
 from pipeline.light.light_answer import describe
 from pipeline.light.relighting import NO_LIGHT
 from pipeline.light.session_light import SessionLights, View
@@ -76,6 +77,8 @@ class Pipeline:
     ):
         self._schedulers = schedulers
         self._recurrences = Recurrences(schedulers) if device != "cpu" else None
+        self._recipes = config.modes.values()
+        self._device = device
         self._conditioner = conditioner
         self._models = models
         self._choices = {
@@ -90,6 +93,10 @@ class Pipeline:
         self._layings: SessionCache[tuple[tuple[str, ...], str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, self._predict)
+
+    def warm_up(self) -> None:
+        """Set up what the first request would wait for."""
+        warm_up(self._schedulers, self._recurrences, self._recipes, self._device)
 
     async def run(
         self,

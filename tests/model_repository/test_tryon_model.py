@@ -78,6 +78,14 @@ def request(outputs=("image", "report"), sender=None, **inputs):
     return Request(given | inputs, outputs, sender=sender)
 
 
+def test_it_warms_up_before_triton_calls_it_ready(folder, monkeypatch):
+    warmed = []
+    monkeypatch.setattr("pipeline.tryon.pipeline.Pipeline.warm_up", lambda pipeline: warmed.append(pipeline))
+    model = Backend(bls(Models())).load(monkeypatch, "tryon")
+    model.initialize(arguments(folder))
+    assert len(warmed) == 1
+
+
 def test_a_keyframe_is_one_final_response(serve):
     [[(response, flags)]], _ = serve(Models(), request())
     assert flags == FINAL

@@ -11,7 +11,6 @@ import triton_python_backend_utils as pb_utils
 from families.registry import make_conditioner
 from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
-from pipeline.denoising.warm_up import warm_up
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.embedding_cache import EmbeddingCache
@@ -43,11 +42,11 @@ class TritonPythonModel:
                 f"{error.filename} is missing: run `make export` first"
             ) from error
         models, device = hand_over(json.loads(parameters["served"]["string_value"])["profile"])
-        warm_up(schedulers, config.modes.values(), device)
         self._modes = config.modes
         conditioner = make_conditioner(config, folder, cache)
         models = EmbeddingCache(models, int(parameters["embedding_cache_mb"]["string_value"]) << 20)
         self._pipeline = Pipeline(config, schedulers, conditioner, models, limits, device)
+        self._pipeline.warm_up()
 
     async def execute(self, requests):
         await asyncio.gather(*(self._serve(request) for request in requests), return_exceptions=True)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from pipeline.denoising import warm_up as module
+from pipeline.denoising.linear_schedules import Recurrences
 from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.warm_up import warm_up
 from pipeline.recipe import Recipe
@@ -24,6 +25,7 @@ def test_every_recipe_runs_to_its_end_on_the_device_of_the_latents(monkeypatch, 
                 finished.append((self.step, self.latents.device.type))
 
     monkeypatch.setattr(module, "Denoising", Watched)
-    warm_up(Schedulers({"clip_sample": False}), RECIPES, device)
+    schedulers = Schedulers({"clip_sample": False})
+    warm_up(schedulers, Recurrences(schedulers) if device == "meta" else None, RECIPES, device)
     assert finished == [(5, device), (2, device)]
     assert torch.get_default_device().type == "cpu"
