@@ -34,8 +34,22 @@ def write(repository: Path, manifest: dict[str, Any]) -> None:
     }
     config.parameters["served"].string_value = json.dumps(served)
     (model / "configs").mkdir(exist_ok=True)
+    max_rows = int(config.parameters["max_rows"].string_value)
     for profile in PROFILES:
+        rows = min([max_rows, *_largest_batches(repository, profile)])
+        config.parameters["max_rows"].string_value = str(rows)
         (model / "configs" / f"{profile}.pbtxt").write_text(
-            "# Written by the export: ../config.pbtxt with the parameter `served`, which /health shows.\n"
+            "# Written by the export: ../config.pbtxt with the parameter `served`, which /health shows, and\n"
+            "# with no more rows than the denoiser takes in this profile.\n"
             + text_format.MessageToString(config, as_utf8=True)
         )
+
+
+def _largest_batches(repository: Path, profile: str) -> list[int]:
+    """The `max_batch_size` of each denoiser of the exported recipes."""
+    try:
+        served = json.loads((repository / MODEL / "1" / "pipeline.json").read_text())
+        denoisers = {served[mode]["unet"] for mode in ("keyframe", "capture")}
+        return [read_model_config(repository / name, profile).max_batch_size for name in denoisers]
+    except FileNotFoundError:  # nothing is exported, or a part
+        return []

@@ -60,3 +60,16 @@ def test_the_written_files_do_not_ask_for_another_export(repository):
     before = recipe_key(repository, "sha", "cpu", "fp32")
     served_config.write(repository, MANIFEST)
     assert recipe_key(repository, "sha", "cpu", "fp32") == before
+
+
+@pytest.mark.parametrize(("profile", "rows"), [("cpu", "6"), ("gpu", "6"), ("onnx", "4")])
+def test_no_batch_is_larger_than_the_denoisers(repository, profile, rows):
+    """ONNX Runtime's CUDA kernels take fewer rows than engines; a large checkpoint's UNet takes fewer, too."""
+    (repository / "tryon" / "1").mkdir()
+    recipes = {mode: {"unet": "big_unet"} for mode in ("keyframe", "capture")}
+    (repository / "tryon" / "1" / "pipeline.json").write_text(json.dumps(recipes))
+    (repository / "big_unet" / "configs").mkdir(parents=True)
+    (repository / "big_unet" / "config.pbtxt").write_text("max_batch_size: 6")
+    (repository / "big_unet" / "configs" / "onnx.pbtxt").write_text("max_batch_size: 4")
+    served_config.write(repository, MANIFEST)
+    assert read_model_config(repository / "tryon", profile).parameters["max_rows"].string_value == rows
