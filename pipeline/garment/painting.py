@@ -1,5 +1,6 @@
 """What the model paints where no garment has been drawn: a garment picture comes without a render."""
 
+import json
 from typing import Any
 
 import cv2
@@ -21,12 +22,14 @@ _SOFT_EDGE = 0.008
 
 
 def find_painting(
-    frame: np.ndarray, pose: Pose, category: str, client_mask: np.ndarray
+    frame: np.ndarray, pose: Pose, category: str, client_mask: np.ndarray, earlier: str = ""
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The region to paint, (H, W) uint8, 0 everywhere if it is not known, and the report about it.
 
     From the client's mask, which is stretched over the frame, or else from the pose; without head and hands.
     frame: (H, W, 3) BGR uint8. category: as in `prepare`. client_mask: compressed bytes; one byte means none.
+    earlier: the report's `laying` of the session's last keyframe: while a tracker loses the person, its pose
+        still counts, so that the garment does not go for a moment.
     Raises NotAnImage.
     """
     if not category:
@@ -36,6 +39,7 @@ def find_painting(
     if is_given(client_mask):
         source, mask = "client", cv2.resize(decode_mask(client_mask), size_of(frame))
     else:
+        pose = _last_seen(pose, earlier)
         found = region(pose, category)
         if found is None:
             return _nothing(
@@ -49,7 +53,16 @@ def find_painting(
     protect_head_and_hands(frame, pose, mask)
     if not covers_enough(mask):
         return _nothing(frame, "no_garment", "head and hands stay, and nothing else is left to paint")
-    return mask, _report(source)
+    laying = json.dumps({"landmarks": pose.landmarks.tolist(), "frame": pose.size})
+    return mask, _report(source) | ({"laying": laying} if source == "pose" else {})
+
+
+def _last_seen(pose: Pose, earlier: str) -> Pose:
+    """The pose, or the session's last one on a frame of this size while nobody is tracked."""
+    if pose.tracked or not earlier:
+        return pose
+    seen = json.loads(earlier)
+    return Pose(np.array(seen["landmarks"]), pose.size) if tuple(seen["frame"]) == pose.size else pose
 
 
 def _nothing(frame: np.ndarray, reason: str, detail: str) -> tuple[np.ndarray, dict[str, Any]]:

@@ -44,7 +44,7 @@ class Pose:
     """
 
     def __init__(self, landmarks: np.ndarray, size: tuple[int, int]):
-        self._landmarks = landmarks = landmarks.astype(np.float64)
+        self.landmarks = landmarks = landmarks.astype(np.float64)
         finite = np.isfinite(landmarks).all(axis=1)
         within = finite & (landmarks[:, :2] >= 0).all(axis=1) & (landmarks[:, :2] <= 1).all(axis=1)
         self.seen = within & (landmarks[:, 3] > 0.5)
@@ -57,7 +57,7 @@ class Pose:
 
     def at(self, size: tuple[int, int]) -> "Pose":
         """The same landmarks on a copy of the frame of `size` (width, height)."""
-        return Pose(self._landmarks, size)
+        return Pose(self.landmarks, size)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -101,7 +101,7 @@ class Pose:
         top, bottom = -0.18 * unit * down, below * unit * down
         mask = self._hull(np.array([left + out + top, right - out + top, right + bottom, left + bottom]))
         for arm in ARMS:
-            known = [number for number in arm if self._landmarks[number].any() and self._finite[number]]
+            known = [number for number in arm if self.landmarks[number].any() and self._finite[number]]
             points = (
                 self.points[known].clip(-_FAR * self._extent, _FAR * self._extent).round().astype(np.int32)
             )

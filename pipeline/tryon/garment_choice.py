@@ -16,17 +16,17 @@ NOT_USED = "garment_image was not used: the served checkpoint paints the jacket_
 
 
 async def garment_choice(request: TryonRequest, pictures: Mapping[str, Any]) -> tuple[str, ...]:
-    """Fabric and category, and a digest of the photo if there is one.
+    """Fabric and category, whether it is rendered, and a digest of the photo if there is one.
 
     pictures: `jacket_render` and `garment_image` among them. Raises InvalidInput if there is neither.
     """
-    photo = compressed(pictures["garment_image"])
-    if is_given(photo):
-        digest = await asyncio.to_thread(hashlib.blake2b, np.ascontiguousarray(photo).data)
-        return request.fabric, request.category, digest.hexdigest()
-    if not is_given(compressed(pictures["jacket_render"])):
+    photo, render = (compressed(pictures[name]) for name in ("garment_image", "jacket_render"))
+    if not is_given(photo) and not is_given(render):
         raise InvalidInput("jacket_render is missing, and so is garment_image; one of them is needed")
-    return request.fabric, request.category
+    digest = ""
+    if is_given(photo):
+        digest = (await asyncio.to_thread(hashlib.blake2b, np.ascontiguousarray(photo).data)).hexdigest()
+    return request.fabric, request.category, "rendered" if is_given(render) else "", digest
 
 
 def unused_photo(report: Mapping[str, Any], pictures: Mapping[str, Any]) -> dict[str, str]:

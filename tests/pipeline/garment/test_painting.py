@@ -28,7 +28,8 @@ def white(x, y, width, height, size=(64, 48)):
 
 def test_the_pose_gives_the_region(frame):
     mask, report = found(frame, landmarks())
-    assert report == {"mask_source": "pose", "mode_reason": None, "alignment": {"fit": None}, "laying": None}
+    assert report.pop("laying")
+    assert report == {"mask_source": "pose", "mode_reason": None, "alignment": {"fit": None}}
     assert 0.1 < (mask > 127).mean() < 0.7
 
 
@@ -54,6 +55,26 @@ def test_a_clients_mask_comes_before_the_pose(frame):
     assert report["mask_source"] == "client"
     assert (mask[250:390, 330:470] == 255).all(), "it is stretched over the frame"
     assert not mask[:, :300].any()
+
+
+def test_a_lost_pose_keeps_the_region(frame):
+    tracked, first = found(frame, landmarks())
+    lost, second = find_painting(frame, Pose(NO_POSE, FRAME_SIZE), "tops", NO_MASK, first["laying"])
+    lost_again, third = find_painting(frame, Pose(NO_POSE, FRAME_SIZE), "tops", NO_MASK, second["laying"])
+    assert np.array_equal(tracked, lost)
+    assert np.array_equal(tracked, lost_again)
+    assert third["mode_reason"] is None
+
+
+def test_a_new_pose_and_another_frame_forget_the_last_one(frame):
+    _, first = found(frame, landmarks())
+    moved = landmarks()
+    moved[moved.any(axis=1), 0] += 0.1
+    again, _ = find_painting(frame, Pose(moved, FRAME_SIZE), "tops", NO_MASK, first["laying"])
+    assert np.array_equal(again, found(frame, moved)[0])
+    small = cv2.resize(frame, (320, 240))
+    _, report = find_painting(small, Pose(NO_POSE, (320, 240)), "tops", NO_MASK, first["laying"])
+    assert report["mode_reason"] == "no_region"
 
 
 @pytest.mark.parametrize(
