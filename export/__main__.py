@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from export.errors import ExportError
 from export.interrupt import exit_on_interrupt
 from export.lora import parse_loras
+from export.printout import printout
 from export.request import record
 from serving.command_line import run
 from serving.errors import CannotServe
@@ -21,13 +22,13 @@ INTERRUPTED = "stopped by Ctrl-C; what was exported before is unchanged"
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export",
-        description="Export a diffusers inpainting checkpoint into the Triton model repository.",
+        description="Export a try-on or inpainting checkpoint into the Triton model repository.",
     )
     parser.add_argument(
         "checkpoint",
         nargs="?",
         default=str(HERE / "checkpoints" / "lucy-tiny"),
-        help="a diffusers folder or a hub id of the Stable-Diffusion-inpainting class (default: %(default)s)",
+        help="a folder, a file or a hub id of a family in docs/checkpoints.md (default: %(default)s)",
     )
     parser.add_argument("--profile", choices=["cpu", "gpu"], default="cpu", help="default: %(default)s")
     parser.add_argument("--precision", choices=["fp32", "fp16"], help="default: fp32 for cpu, fp16 for gpu")
@@ -80,14 +81,14 @@ def _export(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from export.engines import find_engines
-    from export.exporter import STAGES, export
+    from export.exporter import export
 
     loras = parse_loras(args.loras)
     wanted = args.profile == "gpu" and args.engines != 0
     engines = find_engines(args.workspace_gb, bool(args.refit), bool(args.engines)) if wanted else None
-    steps = (3 + (engines is not None)) * (len(STAGES) + bool(loras))
+    each = 3 + (engines is not None)  # steps of a stage
     with (
-        tqdm(total=1 + steps, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
+        tqdm(total=1, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
         tqdm(bar_format="  {desc:<60.60}{bar}{n}/{total}", disable=engines is None, leave=False) as build,
     ):
 
@@ -96,6 +97,9 @@ def _export(args: argparse.Namespace) -> None:
                 print(_intention(args), flush=True)
             bar.set_description_str(f"{stage}: {doing}")
             bar.update()
+
+        def on_stages(names: Sequence[str]) -> None:
+            bar.total = 1 + each * len(names)
 
         def on_build(phase: str, done: int, steps: int) -> None:
             build.set_description_str(phase, refresh=False)
@@ -111,6 +115,7 @@ def _export(args: argparse.Namespace) -> None:
             loras=loras,
             engines=engines,
             on_build=on_build,
+            on_stages=on_stages,
             request=record(args, loras),
         )
         if exported:
@@ -118,7 +123,7 @@ def _export(args: argparse.Namespace) -> None:
     if not exported:
         print(f"{manifest['checkpoint']['name']} is already exported; nothing to do")
         return
-    print(_table(manifest))
+    print(printout(manifest))
     if args.profile == "gpu" and engines is None:
         print("The ONNX files are ready; build the TensorRT engines on the machine with the GPU.")
 
@@ -132,21 +137,6 @@ def _intention(args: argparse.Namespace) -> str:
     else:
         replaced = f", in place of the export of {before.source} of {before.exported_at}"
     return f"Exporting {args.checkpoint} for profile {args.profile} into {args.repository}{replaced}"
-
-
-def _table(manifest: dict[str, Any]) -> str:
-    lines = [
-        f"{'stage':<14}{'MB':>8}{'error to torch':>16}{'allowed':>10}{'seconds':>9}  {'precision':<11}engine"
-    ]
-    for name, stage in manifest["stages"].items():
-        size = sum(entry["bytes"] for path, entry in manifest["files"].items() if path.startswith(f"{name}/"))
-        parity, engine = stage["parity"], stage.get("engine")
-        lines.append(
-            f"{name:<14}{size / 1e6:>8.1f}{parity['error']:>16.1e}{parity['tolerance']:>10.0e}"
-            f"{stage['seconds']:>9.1f}  {stage['precision']:<11}"
-            + (f"{engine['how']} in {engine['seconds']:.0f} s" if engine else "-")
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,44 +1,50 @@
-"""Finds and loads a checkpoint of the Stable-Diffusion-inpainting class: a folder, a hub id or a file."""
+"""Finds a checkpoint and its family: a folder, a file or a hub id."""
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from export.errors import ExportError, first_line
-from export.files import check_text, read_json
-from export.hub import download
-from export.network import load_network
-from export.single_file import SUFFIXES, check_single_file, load_single_file
-from export.weights import find_weights
+from export.errors import ExportError
+from export.hub import file_names
+from families import registry
+from families.family import Family
 
-COMPONENTS = {
-    "text_encoder": "CLIPTextModel",
-    "tokenizer": "CLIPTokenizer",
-    "unet": "UNet2DConditionModel",
-    "vae": "AutoencoderKL",
-}
-_NETWORKS = ("text_encoder", "unet", "vae")
-_EXAMPLE = "give a diffusers folder or a hub id like stable-diffusion-v1-5/stable-diffusion-inpainting"
+_EXAMPLE = "give a folder or a hub id like stable-diffusion-v1-5/stable-diffusion-inpainting"
+# A checkpoint in one file.
+SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """The networks in float32 on the CPU, the tokenizer, the scheduler and the folder they came from."""
+class Located:
+    """A checkpoint on this machine. files: every one that decides what is exported."""
 
-    folder: Path
-    text_encoder: Any
-    tokenizer: Any
-    unet: Any
-    vae: Any
-    scheduler: Any
+    path: Path
+    family: Family
+    files: Sequence[Path]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of the files. Raises ExportError."""
+        parent = self.path.parent if self.path.is_file() else self.path
+        digest = hashlib.sha256()
+        for path in self.files:
+            name = (
+                path.relative_to(parent) if path.is_relative_to(parent) else Path(path.parent.name, path.name)
+            )
+            digest.update(name.as_posix().encode(errors="surrogateescape"))
+            try:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise ExportError(f"{path} cannot be read: {error.strerror}") from error
+        return digest.hexdigest()
 
 
-def locate(checkpoint: str) -> Path:
-    """The checkpoint's folder or file on this machine; a hub id is downloaded or found in the hub's cache.
+def locate(checkpoint: str) -> Located:
+    """The checkpoint on this machine; a hub id is downloaded or found in the hub's cache.
 
-    Raises ExportError if there is no such checkpoint, or if it is not of the class.
+    Raises ExportError if there is no such checkpoint, or if no family can export it.
     """
     if not checkpoint:
         raise ExportError(f"no checkpoint is given: {_EXAMPLE}")
@@ -46,13 +52,11 @@ def locate(checkpoint: str) -> Path:
     if path is None:
         if _is_path(checkpoint):
             raise ExportError(f"there is no checkpoint folder {checkpoint}: {_EXAMPLE}")
-        path = download(checkpoint)
-    if path.is_file():
-        check_single_file(path)
-    else:
-        _check_class(path)
-        _check_files(path)
-    return path
+        path = _download(checkpoint)
+    family = registry.recognise(path)
+    if family is None:
+        raise ExportError(_nobodys(path))
+    return Located(path, family, family.check(path))
 
 
 def _on_disk(checkpoint: str) -> Path | None:
@@ -77,147 +81,24 @@ def _is_path(checkpoint: str) -> bool:
     )
 
 
-def _check_class(folder: Path) -> None:
-    index_path = folder / "model_index.json"
-    if not index_path.is_file():
-        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-        hint = f"; to export its single file, give {files[0]}" if files else ""
-        raise ExportError(f"{folder} is not a diffusers folder: it has no model_index.json{hint}")
-    index = read_json(index_path)
-    for part, wanted in COMPONENTS.items():
-        entry = index.get(part)
-        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-        if not isinstance(found, str) or found.removesuffix("Fast") != wanted:
-            raise ExportError(
-                f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
-                f"its {part} is {found or 'missing'} instead of {wanted}"
-            )
-    channels = _read(folder, "unet/config.json").get("in_channels")
-    if channels != 9:
-        raise ExportError(
-            f"{folder} is not an inpainting checkpoint: its UNet has {channels} input channels, and "
-            "inpainting needs 9 (latents, mask, conditioning latents)"
-        )
+def _download(hub_id: str) -> Path:
+    """The folder with what the family needs, which the names of the repository's files tell."""
+    names = file_names(hub_id)
+    family = registry.claimed(names)
+    if family is None:
+        raise ExportError(f"{hub_id} on the hub is {_OF_NO_FAMILY} ({', '.join(registry.titles())})")
+    return family.download(hub_id)
 
 
-def _check_files(folder: Path) -> None:
-    """Raises ExportError, which names the file, if one is missing, empty, cut off or a pointer to another."""
-    for part in _NETWORKS:
-        _read(folder, f"{part}/config.json")
-    _read(folder, "scheduler/scheduler_config.json")
-    for path in sorted((*folder.glob("scheduler/*.json"), *folder.glob("tokenizer/*.json"))):
-        read_json(path)
-    tokenizer = folder / "tokenizer"
-    if not (tokenizer / "tokenizer.json").is_file():
-        for name in ("vocab.json", "merges.txt"):
-            if not (tokenizer / name).is_file():
-                raise ExportError(f"{folder} is incomplete: {tokenizer / name} is missing")
-        check_text(tokenizer / "merges.txt")
-    for part in _NETWORKS:
-        find_weights(folder, part)
+_OF_NO_FAMILY = "of no family that can be exported"
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise ExportError(f"{folder} is incomplete: {path} is missing")
-    return read_json(path)
-
-
-def fingerprint(checkpoint: Path) -> str:
-    """SHA-256 over the names and contents of the checkpoint's files. Raises ExportError."""
-    digest = hashlib.sha256()
-    parent, paths = checkpoint, sorted(checkpoint.rglob("*"))
-    if checkpoint.is_file():
-        parent, paths = checkpoint.parent, [checkpoint]
-    for path in paths:
-        if not path.is_file():
-            continue
-        digest.update(path.relative_to(parent).as_posix().encode(errors="surrogateescape"))
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise ExportError(f"{path} cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
-
-
-def load(checkpoint: Path) -> Checkpoint:
-    """Load the networks with diffusers. Raises ExportError, which names the broken file."""
-    from diffusers.utils import logging
-    from transformers.utils import logging as transformers_logging
-
-    for it in (logging, transformers_logging):
-        it.set_verbosity_error()
-        it.disable_progress_bar()
-    pipeline = load_single_file(checkpoint) if checkpoint.is_file() else _load_folder(checkpoint)
-    _limit_tokens(checkpoint, pipeline.tokenizer, pipeline.text_encoder)
-    return Checkpoint(
-        folder=checkpoint,
-        text_encoder=pipeline.text_encoder.eval(),
-        tokenizer=pipeline.tokenizer,
-        unet=pipeline.unet.eval(),
-        vae=pipeline.vae.eval(),
-        scheduler=pipeline.scheduler,
+def _nobodys(path: Path) -> str:
+    known = ", ".join(registry.titles())
+    if path.is_file():
+        return f"{path} is {_OF_NO_FAMILY} ({known}): give a folder, or a .safetensors or .ckpt file"
+    files = sorted(it for it in path.iterdir() if it.suffix in SUFFIXES)
+    hint = f"; to export its single file, give {files[0]}" if files else ""
+    return (
+        f"{path} is {_OF_NO_FAMILY} ({known}): it is not a diffusers folder, without model_index.json{hint}"
     )
-
-
-def _load_folder(folder: Path) -> Any:
-    import diffusers
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    unet = load_network(diffusers.UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False)
-    vae = load_network(diffusers.AutoencoderKL, folder, "vae", low_cpu_mem_usage=False)
-    text_encoder = load_network(CLIPTextModel, folder, "text_encoder")
-    # The pipeline mends outdated configurations, and cannot compare a pair with a number.
-    size = unet.config.sample_size
-    if not isinstance(size, int):
-        unet.register_to_config(sample_size=max(size) if size else 64)
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        pipeline = diffusers.StableDiffusionInpaintPipeline(
-            vae=vae,
-            text_encoder=text_encoder,
-            tokenizer=tokenizer,
-            unet=unet,
-            scheduler=_load_scheduler(folder),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-    except Exception as error:  # four libraries raise their own errors for a broken file
-        raise ExportError(
-            f"{folder} does not load as a StableDiffusionInpaintPipeline: {first_line(error)}"
-        ) from error
-    if not isinstance(size, int) and size:
-        unet.register_to_config(sample_size=size)
-    return pipeline
-
-
-def _load_scheduler(folder: Path) -> Any:
-    """The checkpoint's own, or DDIM with its configuration if this installation does not have the class."""
-    import diffusers
-
-    path = folder / "scheduler" / "scheduler_config.json"
-    config = read_json(path)
-    kind = getattr(diffusers, str(config.get("_class_name")), diffusers.DDIMScheduler)
-    try:
-        return kind.from_config(config)
-    except ImportError:  # it needs a further library; the recipes choose their own schedulers anyway
-        return diffusers.DDIMScheduler.from_config(config)
-    except Exception as error:  # any value may be wrong in any way
-        raise ExportError(f"{path} does not load: {first_line(error)}") from error
-
-
-def _limit_tokens(checkpoint: Path, tokenizer: Any, text_encoder: Any) -> None:
-    """Prompts are as long as the tokenizer says, and never longer than the text encoder allows.
-
-    Without a length in its configuration, transformers says 10^30.
-    """
-    longest = text_encoder.config.max_position_embeddings
-    tokenizer.model_max_length = min(tokenizer.model_max_length or longest, longest)
-    if len(tokenizer) > text_encoder.config.vocab_size:
-        raise ExportError(
-            f"{checkpoint}: the tokenizer has {len(tokenizer)} words and the text encoder "
-            f"{text_encoder.config.vocab_size}: they do not belong together"
-        )

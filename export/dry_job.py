@@ -78,7 +78,7 @@ class PerfectUNet:
             raise ExportError(f"its UNet predicts {self._kind!r}, which is not known")
         # ᾱ_t of the training
         self._alphas = diffusers.DDPMScheduler.from_config(scheduler_config).alphas_cumprod.double()
-        self.clean = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+        self.clean = torch.randn(1, 4, 24, 24, generator=torch.Generator().manual_seed(1))
 
     def __call__(self, job: Denoising) -> Tensor:
         alpha, noise = self._alpha(job), self.noise(job)

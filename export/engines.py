@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 LAYERS = "model.plan.layers.json"
 # The batch size that TensorRT tunes an engine for: rows of several users share a UNet call.
-BEST_BATCH = {"unet": 4, "unet_fast": 4}
-# An engine that is tuned for many rows is tuned for few, too: one user's keyframe has 1 row, or 2 with guidance.
+BEST_BATCH = {"unet": 4}
+# An engine for many rows is tuned for few, too: one user's keyframe has 1 row, or 2 with guidance.
 FEW_ROWS = BatchRange(1, 1, 2)
 # The share of the GPU's memory that the weights of one engine may take for that.
 PLAN_SHARE = 0.25
@@ -99,7 +99,7 @@ class Engines:
         return {"how": how, "seconds": round(time.perf_counter() - began, 1), **asdict(kept)}
 
     def _has_room(self, onnx: Path, profiles: int) -> bool:
-        """Whether that many profiles fit, if the kernels of each want the weights in a layout of their own."""
+        """Whether so many profiles fit, if the kernels of each want the weights in a layout of their own."""
         weights = sum(path.stat().st_size for path in onnx.parent.glob(f"{onnx.name}*"))
         return profiles * weights <= self.gpu.memory_total * 2**20 * PLAN_SHARE
 
@@ -158,17 +158,21 @@ def _find() -> tuple[Any, Gpu] | str:
         )
 
 
-def batch_range(repository: Path, stage: str) -> BatchRange:
-    """From 1 to the `max_batch_size` of the stage's config.pbtxt. Raises ExportError if it has none."""
-    # The UNet with LoRAs has no configuration before its export, and gets the UNet's.
-    model = repository / ("unet" if stage == "unet_fast" else stage)
+def batch_range(repository: Path, template: str, most: int | None = None) -> BatchRange:
+    """The batches that the engine of a stage takes. Raises ExportError if its config.pbtxt names none.
+
+    template: the hand-written stage whose config.pbtxt it has. most: rows, if fewer than that file's
+    `max_batch_size`.
+    """
+    model = repository / template
     try:
-        most = read_model_config(model).max_batch_size
+        configured = read_model_config(model).max_batch_size
     except (OSError, text_format.ParseError) as error:
         raise ExportError(f"{model / 'config.pbtxt'} cannot be read: {error}") from error
-    if most < 1:
+    if configured < 1:
         raise ExportError(f"{model / 'config.pbtxt'} has no max_batch_size, which the engine needs")
-    return BatchRange(1, min(BEST_BATCH.get(stage, 1), most), most)
+    most = configured if most is None else min(most, configured)
+    return BatchRange(1, min(BEST_BATCH.get(template, 1), most), most)
 
 
 def tuned_ranges(batch: BatchRange) -> list[BatchRange]:

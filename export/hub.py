@@ -25,6 +25,30 @@ def download(hub_id: str, parts: Sequence[str] = PARTS, configuration: Sequence[
     return folder
 
 
+def file_names(hub_id: str) -> list[str]:
+    """The names of the repository's files; without a connection, of those in the hub's cache.
+
+    Raises ExportError.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        return HfApi().list_repo_files(hub_id)
+    except Exception as error:  # the hub's client raises many kinds of errors, from five libraries
+        try:
+            cached = Path(snapshot_download(hub_id, local_files_only=True))
+        except Exception:
+            raise ExportError(_not_there(hub_id, error)) from error
+        return [path.relative_to(cached).as_posix() for path in cached.rglob("*") if path.is_file()]
+
+
+def _not_there(hub_id: str, error: Exception) -> str:
+    return (
+        f"there is no folder {hub_id} here, and the export cannot download the checkpoint {hub_id} from the "
+        f"hub: {first_line(error)}"
+    )
+
+
 def _weights(parts: Iterable[str], kind: str) -> list[str]:
     return [f"{part}/*.{end}".lstrip("/") for part in parts for end in ("json", kind)]
 
@@ -36,7 +60,4 @@ def snapshot(hub_id: str, allowed: list[str], ignored: Sequence[str] = ()) -> Pa
     try:
         return Path(snapshot_download(hub_id, allow_patterns=allowed, ignore_patterns=list(ignored)))
     except Exception as error:  # the hub's client raises many kinds of errors, from five libraries
-        raise ExportError(
-            f"there is no folder {hub_id} here, and the export cannot download the checkpoint {hub_id} from "
-            f"the hub: {first_line(error)}"
-        ) from error
+        raise ExportError(_not_there(hub_id, error)) from error

@@ -13,7 +13,6 @@ import torch
 
 from export.errors import ExportError
 from export.stages import Stage
-from pipeline.recipe import RESOLUTION_STEP
 from serving.stages.onnx_runtime import OnnxStage
 
 # 18 to 22 work; 17, and 23 and later, break ONNX Runtime or TensorRT.
@@ -71,20 +70,18 @@ def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = 
 def _dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
     """The dynamic dimensions: the batch of every input, and image sides that differ between buckets.
 
-    Sides are multiples of RESOLUTION_STEP pixels, or an eighth of that in latents, so that torch knows that
-    every halving inside the network has no remainder.
+    Sides are multiples of what RESOLUTION_STEP pixels are in that tensor, an eighth of it in latents, so that
+    torch knows that every halving inside the network has no remainder.
     """
-    batch = torch.export.Dim("batch", min=1, max=64)
+    # From 64 rows on diffusers' upsampling does something else. A graph with both cannot be traced, and torch
+    # then begins anew in a way that takes twice as long.
+    batch = torch.export.Dim("batch", min=1, max=63)
     sides = {
-        2: torch.export.Dim("height_steps", min=1, max=64),
-        3: torch.export.Dim("width_steps", min=1, max=64),
+        2: torch.export.Dim("height_steps", min=1, max=128),
+        3: torch.export.Dim("width_steps", min=1, max=128),
     }
     return {
-        name: {0: batch}
-        | {
-            side: (RESOLUTION_STEP if name == "pixels" else RESOLUTION_STEP // 8) * sides[side]
-            for side in stage.dynamic_sides(name)
-        }
+        name: {0: batch} | {side: stage.step(name) * sides[side] for side in stage.dynamic_sides(name)}
         for name in stage.example
     }
 

@@ -1,30 +1,18 @@
-"""The four networks as the server calls them: for each a name, shapes and a torch module.
+"""A network as the export takes it and the server calls it: a name, shapes and a torch module.
 
-Every input and output is float32 (token ids int32), whatever the precision inside, so that the pipeline is
+The VAE's two are here since several families share them; a family's other networks are in its folder. Every
+input and output is float32 (token ids int32), whatever the precision inside, so that the pipeline is
 the same for every profile. The VAE's stages apply its scaling factor: `latents` always have the UNet's scale.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from export.checkpoint import Checkpoint
 from export.tensorrt_engine import Shapes
-
-
-class TextEncoder(nn.Module):
-    """input_ids (B, 77) → prompt_embeds (B, 77, D)."""
-
-    def __init__(self, text_encoder: Any):
-        super().__init__()
-        self.text_encoder = text_encoder
-
-    def forward(self, input_ids: Tensor) -> Tensor:
-        embeds: Tensor = self.text_encoder(input_ids.long())[0]
-        return embeds.float()
+from pipeline.recipe import RESOLUTION_STEP
 
 
 class VaeEncoder(nn.Module):
@@ -41,22 +29,6 @@ class VaeEncoder(nn.Module):
         latents = self.vae.encode(pixels.to(self.vae.dtype)).latent_dist
         scale = self.vae.config.scaling_factor
         return latents.mean.float() * scale, latents.std.float() * scale
-
-
-class UNet(nn.Module):
-    """sample (B, 9, H/8, W/8), timestep (B,), prompt_embeds (B, 77, D) → model_output (B, 4, H/8, W/8).
-
-    Each row has its own timestep, since the rows of a batch belong to different jobs.
-    """
-
-    def __init__(self, unet: Any):
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor) -> Tensor:
-        dtype = self.unet.dtype
-        output: Tensor = self.unet(sample.to(dtype), timestep, prompt_embeds.to(dtype), return_dict=False)[0]
-        return output.float()
 
 
 class VaeDecoder(nn.Module):
@@ -79,6 +51,10 @@ class Stage:
     example: inputs of batch 2 by name; the first dimension of each is the batch and stays dynamic.
     outputs: the names of its outputs.
     further: examples at further resolutions; a side that differs between them stays dynamic too.
+    max_batch: rows of the largest batch; None: that of the stage's template in the model repository.
+    steps: how long the sides of an input are for each RESOLUTION_STEP pixels, where it has neither the
+        pixels' nor the latents' size.
+    precision: `fp32` for a network that half precision breaks; None: the export's.
     """
 
     name: str
@@ -86,6 +62,13 @@ class Stage:
     example: dict[str, Tensor]
     outputs: tuple[str, ...]
     further: tuple[dict[str, Tensor], ...] = ()
+    steps: Mapping[str, int] = field(default_factory=dict)
+    max_batch: int | None = None
+    precision: str | None = None
+
+    def step(self, name: str) -> int:
+        """How long the sides of the input `name` are for each RESOLUTION_STEP pixels."""
+        return self.steps.get(name, RESOLUTION_STEP if name == "pixels" else RESOLUTION_STEP // 8)
 
     @property
     def examples(self) -> tuple[dict[str, Tensor], ...]:
@@ -103,48 +86,3 @@ class Stage:
         """The dimensions of the input `name` that differ between the buckets."""
         shapes = [bucket[name] for bucket in self.buckets]
         return {i + 1 for i, sides in enumerate(zip(*shapes, strict=True)) if len(set(sides)) > 1}
-
-
-def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
-    """The checkpoint's four stages for the `resolutions` (height, width), with seeded example inputs."""
-    first, *others = (_at(checkpoint, resolution) for resolution in resolutions)
-    return [
-        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
-        for stage, *same in zip(first, *others, strict=True)
-    ]
-
-
-def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
-    height, width = resolution
-    latent = (height // 8, width // 8)
-    tokens = checkpoint.tokenizer.model_max_length
-    embed = checkpoint.unet.config.cross_attention_dim
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
-
-    vocabulary = checkpoint.text_encoder.config.vocab_size
-    input_ids = torch.randint(vocabulary, (2, tokens), generator=generator, dtype=torch.int32)
-    return [
-        Stage(
-            "text_encoder", TextEncoder(checkpoint.text_encoder), {"input_ids": input_ids}, ("prompt_embeds",)
-        ),
-        Stage(
-            "vae_encoder",
-            VaeEncoder(checkpoint.vae),
-            {"pixels": normal(2, 3, height, width).clamp(-1, 1)},
-            ("latent_mean", "latent_std"),
-        ),
-        Stage(
-            "unet",
-            UNet(checkpoint.unet),
-            {
-                "sample": normal(2, 9, *latent),
-                "timestep": torch.tensor([981.0, 261.0]),
-                "prompt_embeds": normal(2, tokens, embed),
-            },
-            ("model_output",),
-        ),
-        Stage("vae_decoder", VaeDecoder(checkpoint.vae), {"latents": normal(2, 4, *latent)}, ("pixels",)),
-    ]

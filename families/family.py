@@ -1,7 +1,7 @@
 """What a family of checkpoints is for the export.
 
-Each family's folder has a module `family` with the names of `Family`; `registry.py` finds it. For serving it has
-a module `conditioner` with a function `make_conditioner` (pipeline.tryon.conditioner).
+Each family's folder has a module `family` with the names of `Family`; `registry.py` finds it. For serving it
+has a module `conditioner` with a function `make_conditioner` (pipeline.tryon.conditioner).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ class Family(Protocol):
         """Whether this folder or file is of the family, from names, JSON and tensors' shapes alone."""
 
     def claims(self, names: Collection[str]) -> bool:
-        """Whether a repository on the hub with files of these names is of the family, as far as names tell."""
+        """Whether a repository on the hub with files of these names is of the family, as far as they tell."""
 
     def download(self, hub_id: str) -> Path:
         """The repository's folder with every file that the family needs. Raises ExportError."""

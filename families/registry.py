@@ -14,6 +14,7 @@ from pipeline.tryon.conditioner import Conditioner
 FAMILIES = (
     "catvton",
     "fashn_vton",
+    "idm_vton",
     "sdxl_inpainting",
     "sd_inpainting",
 )  # fmt: skip

@@ -28,7 +28,7 @@ OF_OURS = {
 INSTALLED = {
     "catalog": "obstore pydantic",
     "fabric": "cv2 numpy PIL pillow_heif scipy",
-    "families": "cv2 diffusers numpy PIL safetensors torch transformers",
+    "families": "cv2 diffusers numpy PIL pydantic safetensors tokenizers torch transformers",
     "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
     "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
     "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
@@ -37,7 +37,7 @@ INSTALLED = {
     "triton_python_backend_utils",
     "training": "cv2 diffusers numpy skimage tokenizers torch tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
-    "torch tqdm transformers tritonclient",
+    "torch tqdm tritonclient",
 }
 # The rooms of a package from bottom to top: a module imports only modules of its own room and of those before
 # it. `*` stands for all modules at the package's top that no other entry names.

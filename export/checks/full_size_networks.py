@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.stages import Stage, UNet, VaeDecoder, VaeEncoder
+from export.stages import Stage, VaeDecoder, VaeEncoder
+from families.sd_inpainting.networks import UNet
 
 _VAE = {
     "block_out_channels": (128, 256, 512, 512),

@@ -47,13 +47,12 @@ def prepare(folder: Path, checkpoint: str) -> None:
 def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
     """A copy of the checkpoint in which captures are 1.5 times as high as keyframes."""
     from export.checkpoint import locate
-    from export.pipeline_config import read_config
     from pipeline.recipe import RESOLUTION_STEP
 
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(locate(checkpoint), copy)
-    unet = json.loads((copy / "unet" / "config.json").read_text())
-    config = read_config(copy, unet["sample_size"])
+    located = locate(checkpoint)
+    shutil.copytree(located.path, copy)
+    config = located.family.load(copy).config
     height, width = config.resolution
     higher = (height * 3 // 2 // RESOLUTION_STEP * RESOLUTION_STEP, width)
     capture = config.capture.model_copy(update={"resolution": higher})
@@ -65,11 +64,11 @@ def _with_two_resolutions(checkpoint: str, copy: Path) -> Path:
 def write_batch_ranges(folder: Path) -> None:
     """Write the batch ranges of each stage, since TensorRT-RTX's environment cannot read config.pbtxt."""
     from export.engines import batch_range, tuned_ranges
-    from export.exporter import STAGES
+    from export.stage_folder import HAND_WRITTEN
 
     ranges = {
         stage: [asdict(batch) for batch in tuned_ranges(batch_range(ROOT / "model_repository", stage))]
-        for stage in STAGES
+        for stage in HAND_WRITTEN
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BATCH_RANGES).write_text(json.dumps(ranges))

@@ -4,7 +4,7 @@ import torch
 
 from export.dry_job import PerfectUNet, check_schedulers, scheduler_fault
 from export.errors import ExportError
-from export.pipeline_config import default_config
+from families.sd_inpainting.recipes import default_config
 from pipeline.recipe import Recipe
 
 # Of Stable Diffusion 1.5, and of checkpoints that predict v and have no signal left at the last timestep.
@@ -118,8 +118,11 @@ def test_the_perfect_prediction_is_the_papers():
     """z_t = √ᾱ·z_0 + √(1 − ᾱ)·ε, and v = √ᾱ·ε − √(1 − ᾱ)·z_0."""
 
     class Job:
-        rows = 1
-        timestep = torch.tensor([500.0])
+        rows_now = 1
+
+        @classmethod
+        def inputs(cls):
+            return {"sample": cls.sample, "timestep": torch.tensor([[500.0]])}
 
     scheduler = diffusers.DDPMScheduler.from_config(SD15)
     perfect = PerfectUNet(SD15 | {"prediction_type": "v_prediction"})

@@ -139,7 +139,7 @@ def test_engines_that_are_asked_for_and_cannot_be_built_are_an_error(
 def test_a_configuration_without_a_batch_or_no_configuration_is_reported(tmp_path):
     (tmp_path / "unet").mkdir()
     (tmp_path / "unet" / "config.pbtxt").write_text('name: "unet"\nmax_batch_size: 2\n')
-    assert batch_range(tmp_path, "unet") == batch_range(tmp_path, "unet_fast") == BatchRange(1, 2, 2)
+    assert batch_range(tmp_path, "unet") == BatchRange(1, 2, 2)
     with pytest.raises(ExportError, match=r"vae_encoder/config\.pbtxt cannot be read"):
         batch_range(tmp_path, "vae_encoder")
     (tmp_path / "vae_encoder").mkdir()

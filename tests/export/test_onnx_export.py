@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from export.checkpoint import load, locate
 from export.onnx_export import export_stage
-from export.stages import describe_stages
+from families.sd_inpainting.checkpoint import load
+from families.sd_inpainting.stages import describe_stages
 from serving.stages.onnx_runtime import OnnxStage
 
 
 @pytest.fixture(scope="module")
 def stages(checkpoint):
     """Of the tiny checkpoint at two resolutions, by name."""
-    described = describe_stages(load(locate(str(checkpoint))), [(64, 64), (128, 64)])
+    described = describe_stages(load(checkpoint), [(64, 64), (128, 64)])
     return {stage.name: stage for stage in described}
 
 

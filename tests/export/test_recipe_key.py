@@ -100,4 +100,10 @@ def test_code_without_comments_still_runs():
 def test_the_code_is_that_of_the_export_and_of_its_recipes():
     names = {path.relative_to(ROOT).as_posix() for path in CODE}
     assert {"export/exporter.py", "export/onnx_export.py", "pipeline/recipe.py"} <= names
-    assert all(name == "pipeline/recipe.py" or Path(name).parent == Path("export") for name in names)
+    rooms = {"export", "families"}
+    assert all(name == "pipeline/recipe.py" or Path(name).parent.as_posix() in rooms for name in names)
+
+
+def test_another_familys_code_decides_nothing(repository):
+    keys = {key(repository, family=name) for name in ("", "sd_inpainting", "catvton")}
+    assert len(keys) == 3

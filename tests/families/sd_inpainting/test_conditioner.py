@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from export.stages import UNet, VaeDecoder, VaeEncoder
+from export.stages import VaeDecoder, VaeEncoder
 from families.sd_inpainting.conditioner import start
+from families.sd_inpainting.networks import UNet
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedule, Schedulers

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from export.checkpoint import load, locate
 from export.onnx_export import export_stage
-from export.stages import describe_stages
+from families.sd_inpainting.checkpoint import load
+from families.sd_inpainting.stages import describe_stages
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
 
@@ -17,7 +17,7 @@ ROWS = 5
 def exported(checkpoint, tmp_path_factory):
     """Of the tiny checkpoint at two resolutions: stage and `model.onnx`, by name."""
     found = {}
-    for stage in describe_stages(load(locate(str(checkpoint))), [(64, 64), (128, 64)]):
+    for stage in describe_stages(load(checkpoint), [(64, 64), (128, 64)]):
         folder = tmp_path_factory.mktemp(stage.name)
         export_stage(stage, "fp32", folder)
         found[stage.name] = (stage, folder / "model.onnx")

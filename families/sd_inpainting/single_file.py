@@ -7,7 +7,6 @@ from typing import Any
 from export.errors import ExportError, first_line
 from export.files import check_weights
 
-SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _UNET = "model.diffusion_model."
 _TEXT_ENCODER = "cond_stage_model."
 _CONV_IN = f"{_UNET}input_blocks.0.0.weight"
@@ -15,10 +14,6 @@ _CONV_IN = f"{_UNET}input_blocks.0.0.weight"
 
 def check_single_file(path: Path) -> None:
     """Raises ExportError if the file is not a whole checkpoint of the Stable-Diffusion-inpainting class."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ExportError(
-            f"{path} is no checkpoint: give a diffusers folder, or a .safetensors or .ckpt file"
-        )
     check_weights(path)
     shapes = _shapes(path)
     if _CONV_IN not in shapes or not any(name.startswith(_TEXT_ENCODER) for name in shapes):

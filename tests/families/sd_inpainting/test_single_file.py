@@ -4,9 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.checkpoint import fingerprint, load, locate
+from export.checkpoint import locate
 from export.errors import ExportError
-from tests.export import single_file
+from families.sd_inpainting.checkpoint import load
+from families.sd_inpainting.family import check
+from tests.families.sd_inpainting import single_file_writer as single_file
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_a_single_file_is_loaded_with_the_configuration_beside_it(checkpoint, be
     for part in ("unet", "vae", "text_encoder"):
         for weights in (beside / part).glob("*.safetensors"):
             weights.unlink()
-    found, expected = load(locate(str(path))), load(checkpoint)
+    found, expected = load(locate(str(path)).path), load(checkpoint)
     for part in ("unet", "vae", "text_encoder"):
         assert same_weights(getattr(found, part), getattr(expected, part)), part
     assert found.tokenizer("a jacket").input_ids == expected.tokenizer("a jacket").input_ids
@@ -41,7 +43,7 @@ def test_a_single_file_without_configuration_says_what_converts_it(tmp_path, mon
     path = tmp_path / "mine.safetensors"
     save_file(single_file.tensors(), path)
     with pytest.raises(ExportError, match=r"is a single file.*makes a folder of it.*from_single_file"):
-        load(locate(str(path)))
+        load(locate(str(path)).path)
 
 
 def test_a_file_with_one_network_is_no_checkpoint(checkpoint, tmp_path):
@@ -82,13 +84,11 @@ def test_a_folder_with_a_single_file_says_its_name(tmp_path):
         locate(str(tmp_path))
 
 
-def test_the_fingerprint_is_of_the_file_alone(tmp_path):
-    (tmp_path / "a.ckpt").write_bytes(b"a")
-    before = fingerprint(tmp_path / "a.ckpt")
+def test_only_the_file_itself_decides_what_is_exported(tmp_path):
+    path = tmp_path / "it.safetensors"
+    save_file(single_file.tensors(), path)
     (tmp_path / "another").write_bytes(b"b")
-    assert fingerprint(tmp_path / "a.ckpt") == before
-    (tmp_path / "a.ckpt").write_bytes(b"b")
-    assert fingerprint(tmp_path / "a.ckpt") != before
+    assert check(path) == [path]
 
 
 def test_the_writer_names_every_tensor_once(checkpoint):

@@ -1,0 +1,58 @@
+"""Stable Diffusion's four stages, whose folders in the model repository are written by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from export.stages import Stage, VaeDecoder, VaeEncoder
+from families.sd_inpainting.checkpoint import Checkpoint
+from families.sd_inpainting.networks import TextEncoder, UNet
+
+STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
+
+
+def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
+    """The checkpoint's four stages for the `resolutions` (height, width), with seeded example inputs."""
+    first, *others = (_at(checkpoint, resolution) for resolution in resolutions)
+    return [
+        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
+        for stage, *same in zip(first, *others, strict=True)
+    ]
+
+
+def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
+    height, width = resolution
+    latent = (height // 8, width // 8)
+    tokens = checkpoint.tokenizer.model_max_length
+    embed = checkpoint.unet.config.cross_attention_dim
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator)
+
+    vocabulary = checkpoint.text_encoder.config.vocab_size
+    input_ids = torch.randint(vocabulary, (2, tokens), generator=generator, dtype=torch.int32)
+    return [
+        Stage(
+            "text_encoder", TextEncoder(checkpoint.text_encoder), {"input_ids": input_ids}, ("prompt_embeds",)
+        ),
+        Stage(
+            "vae_encoder",
+            VaeEncoder(checkpoint.vae),
+            {"pixels": normal(2, 3, height, width).clamp(-1, 1)},
+            ("latent_mean", "latent_std"),
+        ),
+        Stage(
+            "unet",
+            UNet(checkpoint.unet),
+            {
+                "sample": normal(2, 9, *latent),
+                "timestep": torch.tensor([981.0, 261.0]),
+                "prompt_embeds": normal(2, tokens, embed),
+            },
+            ("model_output",),
+        ),
+        Stage("vae_decoder", VaeDecoder(checkpoint.vae), {"latents": normal(2, 4, *latent)}, ("pixels",)),
+    ]
