@@ -92,6 +92,11 @@ JpegDataUri = Annotated[
     PlainSerializer(lambda data: to_data_uri(data, "image/jpeg"), when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^data:image/jpeg;base64,"}),
 ]
+WebpDataUri = Annotated[
+    bytes,
+    PlainSerializer(lambda data: to_data_uri(data, "image/webp"), when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^data:image/webp;base64,"}),
+]
 OptionalImageBytes = Annotated[
     bytes | None, BeforeValidator(read_optional_image), WithJsonSchema(_OPTIONAL_IMAGE_SCHEMA)
 ]

@@ -50,7 +50,7 @@ class JobFactory:
             mode="keyframe",
             camera_frame=keyframe.camera_frame,
             jacket_render=jacket_render,
-            output_format="jpeg",
+            output_format="light" if keyframe.answer == "light" else "jpeg",
             seed=seed,
             session=f"{connection}/{keyframe.session_id}/{keyframe.fabric_id}",
             **await self._options(

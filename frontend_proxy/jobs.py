@@ -1,12 +1,12 @@
 """A job for the model, and its progress and result: the interface between the proxy and Triton."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 
-from frontend_proxy.schemas import Report
+from frontend_proxy.schemas import Light, Report
 from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import span
 
@@ -32,7 +32,7 @@ class Job:
     mode: Literal["keyframe", "capture"]
     camera_frame: bytes
     jacket_render: bytes | None
-    output_format: Literal["jpeg", "png"]
+    output_format: Literal["jpeg", "png", "light"]
     seed: int
     pose: np.ndarray | None = None
     fabric: str | None = None
@@ -59,10 +59,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a job: a compressed picture of the frame's size, and how it was made."""
+    """The end of a job, and how it was made.
+
+    image: a compressed picture of the frame's size; or the light's map, if there is a `light`.
+    """
 
     image: bytes
     report: Report
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def _with_detail(result: Result, detail: str | None) -> Result:
     if detail is None:
         return result
     both = "; ".join(filter(None, (result.report.detail, detail)))
-    return Result(result.image, result.report.model_copy(update={"detail": both}))
+    return replace(result, report=result.report.model_copy(update={"detail": both}))
 
 
 def latency_ms(stages: dict[str, float], total_s: float) -> dict[str, float]:

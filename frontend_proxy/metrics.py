@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from frontend_proxy.jobs import Execution, ModelServer
-from frontend_proxy.schemas import ErrorMessage, KeyframeResult, Report
+from frontend_proxy.schemas import ErrorMessage, KeyframeAnswer, Report
 
 _SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if _SHARED:
@@ -69,7 +69,7 @@ def count_request(method: str, route: str, status: int | None, seconds: float) -
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
-def count_keyframe(answer: KeyframeResult | ErrorMessage) -> None:
+def count_keyframe(answer: KeyframeAnswer | ErrorMessage) -> None:
     if isinstance(answer, ErrorMessage):
         KEYFRAMES.labels("error", answer.code).inc()
         return

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -28,6 +29,7 @@ from frontend_proxy.field_types import (
     JpegDataUri,
     OptionalImageBytes,
     RenderBytes,
+    WebpDataUri,
     read_image,
     read_optional_image,
 )
@@ -66,6 +68,8 @@ class Keyframe(TryOn):
 
     `timestamp` and `frame_id` are sent back unchanged. `quality` chooses the number of steps by name;
     `steps` overrides it. Keyframes with the same `session_id` share their noise, also across connections.
+    `answer`: a picture, or the light for a client that draws frame and jacket itself. A checkpoint without a
+    light answers a picture.
     """
 
     timestamp: Echoed = None
@@ -74,6 +78,7 @@ class Keyframe(TryOn):
     camera_frame: ImageBytes
     jacket_render: RenderBytes = None
     quality: Literal["low", "medium", "high"] = "medium"
+    answer: Literal["picture", "light"] = "picture"
 
 
 def _one_garment(schema: dict[str, Any]) -> None:
@@ -175,18 +180,64 @@ class Report(BaseModel):
     latency_ms: dict[str, float] = {}
 
 
-class KeyframeResult(Report):
-    """The answer to a keyframe.
+class KeyframeAnswer(Report):
+    """What every answer to a keyframe has.
 
-    reused: the scene had not changed, so the image is that of an earlier answer.
+    reused: the scene had not changed, so this is the picture or light of an earlier answer.
     """
 
     type: Literal["keyframe_result"] = "keyframe_result"
-    image: JpegDataUri
     timestamp: Any
     frame_id: Any = None
     reused: bool = False
     request_id: str
+
+
+class KeyframeResult(KeyframeAnswer):
+    """The answer to a keyframe: a picture of the camera frame's size."""
+
+    answer: Literal["picture"] = "picture"
+    image: JpegDataUri
+
+
+LightCoding = Annotated[
+    dict[str, float],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "the numbers of the formula in docs/websocket.md",
+            "properties": {name: {"type": "number"} for name in ("range", "floor", "sigma", "detail_gain")},
+        }
+    ),
+]
+
+
+class Light(BaseModel):
+    """Where a light lies, and how it is applied. Places are shares of the frame's width and height.
+
+    crop: x, y, width, height of what `light` and `occlusion` cover.
+    anchor: left and right shoulder in the keyframe; null without a pose.
+    layer_matrix: from places on the frame to places on the render's canvas, two rows of three numbers; null
+        if the canvas is stretched over the frame.
+    occlusion: white where head and hands hide the canvas; of an opaque canvas, all but the garment.
+    """
+
+    crop: list[float] | None = None
+    anchor: list[tuple[float, float]] | None = None
+    layer_matrix: list[float] | None = None
+    occlusion: WebpDataUri | None = None
+    light_coding: LightCoding | None = None
+
+
+class KeyframeLight(KeyframeAnswer, Light):
+    """The answer to a keyframe that asked for a light.
+
+    light: the logarithm of the factor for each channel over `crop`; null in a fallback, where nothing changes
+        the light that the client has.
+    """
+
+    answer: Literal["light"] = "light"
+    light: WebpDataUri | None = None
 
 
 class CaptureImage(BaseModel):

@@ -105,6 +105,7 @@ class PipelineConfig(_Strict):
         `cover`: as much of the frame as the resolution's aspect allows; `contain`: the whole frame, with
         black beside it.
     prompt: `{fabric}` is replaced by the fabric's name.
+    live: of keyframes that are answered with a light; by default they are as other keyframes.
     """
 
     resolution: Resolution
@@ -114,6 +115,7 @@ class PipelineConfig(_Strict):
     negative_prompt: str = ""
     keyframe: Recipe
     capture: Recipe
+    live: Recipe | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -122,7 +124,7 @@ class PipelineConfig(_Strict):
         if not isinstance(data, dict):
             return data
         modes = {}
-        for mode in ("keyframe", "capture"):
+        for mode in ("keyframe", "capture", "live"):
             if isinstance(recipe := data.get(mode), dict):
                 given = {name: value for name, value in recipe.items() if value is not None}
                 default = {"resolution": data["resolution"]} if "resolution" in data else {}
@@ -141,7 +143,8 @@ class PipelineConfig(_Strict):
 
     @property
     def modes(self) -> dict[str, Recipe]:
-        return {"keyframe": self.keyframe, "capture": self.capture}
+        more = {} if self.live is None else {"live": self.live}
+        return {"keyframe": self.keyframe, "capture": self.capture} | more
 
     @property
     def resolutions(self) -> list[Resolution]:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory
-from frontend_proxy.jobs import Job, ModelServer, latency_ms, run_to_result
+from frontend_proxy.jobs import Job, ModelServer, Result, latency_ms, run_to_result
 from frontend_proxy.keyframes.admission import Admission
 from frontend_proxy.keyframes.connection_state import ConnectionState
 from frontend_proxy.keyframes.degradation import fewer_steps
@@ -28,7 +29,7 @@ from frontend_proxy.keyframes.similar_frames import Scene
 from frontend_proxy.keyframes.thumbnails import NO_RENDER, Thumbnails, frame_thumbnail, render_thumbnail
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import Keyframe, KeyframeResult, Report
+from frontend_proxy.schemas import Keyframe, KeyframeAnswer, KeyframeLight, KeyframeResult, Report
 from frontend_proxy.settings import Settings
 from frontend_proxy.worker import Worker
 from pipeline.pictures.metadata import read_metadata
@@ -68,9 +69,10 @@ class KeyframeService:
         self._jobs = jobs
         self._worker = worker
         self._admission = Admission(settings.max_keyframes, settings.keyframe_timeout_s)
-        self._default_steps: int | None = None  # the checkpoint's, known after its first answer
+        # The checkpoint's, known after its first picture and its first light.
+        self._default_steps: dict[str, int | None] = {}
 
-    async def answer(self, arrival: Arrival, state: ConnectionState) -> KeyframeResult:
+    async def answer(self, arrival: Arrival, state: ConnectionState) -> KeyframeAnswer:
         """The answer, within `Settings.keyframe_timeout_s` of the keyframe's arrival.
 
         Raises InvalidInput, UndecodableImage or ImageTooLarge for a bad keyframe, InferenceFailed if the
@@ -101,12 +103,12 @@ class KeyframeService:
             if frame is not None and state.cache.frame_matches(frame):
                 scene = _with_thumbnails(scene, frame, await drawn)
                 if cached := state.cache.get(scene, time.monotonic()):
-                    return _result(
-                        arrival, cached.model_copy(update={"latency_ms": {}}), cached.image, reused=True
+                    latency = latency_ms({}, time.monotonic() - arrival.at)
+                    return cached.model_copy(
+                        update=_identity(arrival) | {"latency_ms": latency, "reused": True}
                     )
-            report, image = await self._ask_model(job, arrival, state.caller)
-            answer = _result(arrival, report, image)
-            if report.mode == "ai_enhanced" and report.mode_reason is None:
+            answer = _answer(arrival, await self._ask_model(job, arrival, state.caller))
+            if answer.mode == "ai_enhanced" and answer.mode_reason is None:
                 state.cache.put(_with_thumbnails(scene, frame, await drawn), answer, time.monotonic())
             return answer
         except tuple(FALLBACK_REASONS) as error:
@@ -115,21 +117,21 @@ class KeyframeService:
         finally:
             drawn.cancel()
 
-    async def _ask_model(self, job: Job, arrival: Arrival, caller: str) -> tuple[Report, bytes]:
+    async def _ask_model(self, job: Job, arrival: Arrival, caller: str) -> Result:
         """The model's answer; under load with fewer steps, which the report says."""
         deadline = arrival.at + self._settings.keyframe_timeout_s
         reserve = min(FALLBACK_S, self._settings.keyframe_timeout_s / 5)
         async with self._admission.admitted(caller) as level:
-            steps = job.steps or self._default_steps
+            steps = job.steps or self._default_steps.get(job.output_format)
             if steps and level:
                 job = replace(job, steps=fewer_steps(steps, level))
             result = await run_to_result(self._server, job, deadline - reserve - time.monotonic())
         report = result.report
         if job.steps is None:
-            self._default_steps = report.steps or self._default_steps
+            self._default_steps[job.output_format] = report.steps or steps
         if steps and report.steps and report.steps < steps and report.mode_reason is None:
             report = report.model_copy(update={"mode_reason": "fewer_steps"})
-        return report, result.image
+        return replace(result, report=report)
 
     async def _thumbnail(
         self, thumbnail: Callable[[bytes], np.ndarray], image: bytes, wanted: bool
@@ -153,8 +155,12 @@ class KeyframeService:
         jacket_render: bytes | None,
         reason: str,
         detail: str | None = None,
-    ) -> KeyframeResult:
+    ) -> KeyframeAnswer:
+        logger.info("fallback: %s", reason)
+        report = Report(mode="fallback", mode_reason=reason, detail=detail)
         image = arrival.keyframe.camera_frame
+        if arrival.keyframe.answer == "light":  # such a client draws the composite itself
+            return _answer(arrival, Result(b"", report))
         if jacket_render is not None or frame_format != "JPEG" or not read_metadata(image).plain:
             time_left = arrival.at + self._settings.keyframe_timeout_s - time.monotonic()
             try:
@@ -166,8 +172,7 @@ class KeyframeService:
                 if frame_format != "JPEG":
                     raise
                 logger.warning("no composite (%s); the answer is the frame itself", str(error) or "too slow")
-        logger.info("fallback: %s", reason)
-        return _result(arrival, Report(mode="fallback", mode_reason=reason, detail=detail), image)
+        return _answer(arrival, Result(image, report))
 
 
 def _scene(job: Job, fabric_id: str | None) -> Scene:
@@ -181,14 +186,20 @@ def _with_thumbnails(scene: Scene, frame: np.ndarray | None, render: np.ndarray 
     return scene if frame is None or render is None else replace(scene, thumbnails=Thumbnails(frame, render))
 
 
-def _result(arrival: Arrival, report: Report, image: bytes, reused: bool = False) -> KeyframeResult:
-    fields_of_report = {name: getattr(report, name) for name in Report.model_fields}
-    fields_of_report["latency_ms"] = latency_ms(report.latency_ms, time.monotonic() - arrival.at)
-    return KeyframeResult(
-        **fields_of_report,
-        image=image,
-        timestamp=arrival.keyframe.timestamp,
-        frame_id=arrival.keyframe.frame_id,
-        request_id=current_request_id(),
-        reused=reused,
-    )
+def _answer(arrival: Arrival, result: Result) -> KeyframeAnswer:
+    common = {name: getattr(result.report, name) for name in Report.model_fields} | _identity(arrival)
+    common["latency_ms"] = latency_ms(result.report.latency_ms, time.monotonic() - arrival.at)
+    if result.light is not None:
+        return KeyframeLight(**common, **dict(result.light), light=result.image)
+    if arrival.keyframe.answer == "light" and result.report.mode == "fallback":
+        return KeyframeLight(**common)
+    return KeyframeResult(**common, image=result.image)
+
+
+def _identity(arrival: Arrival) -> dict[str, Any]:
+    """What tells the client which keyframe is answered."""
+    return {
+        "timestamp": arrival.keyframe.timestamp,
+        "frame_id": arrival.keyframe.frame_id,
+        "request_id": current_request_id(),
+    }

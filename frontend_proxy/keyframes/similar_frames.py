@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from frontend_proxy.keyframes.thumbnails import GRID, Thumbnails
-from frontend_proxy.schemas import KeyframeResult
+from frontend_proxy.schemas import KeyframeAnswer
 
 MAX_AGE_S = 10.0  # thumbnails miss some changes, such as a facial expression; those show after 10 s
 POSE_TOLERANCE = 0.01  # of the frame's width and height; a tracker's jitter is less
@@ -36,10 +36,10 @@ class SimilarFrameCache:
 
     def __init__(self) -> None:
         self._scene: Scene | None = None
-        self._answer: KeyframeResult | None = None
+        self._answer: KeyframeAnswer | None = None
         self._at = 0.0
 
-    def put(self, scene: Scene, answer: KeyframeResult, now: float) -> None:
+    def put(self, scene: Scene, answer: KeyframeAnswer, now: float) -> None:
         """Replace the entry; `now` is in seconds."""
         self._scene, self._answer, self._at = scene, answer, now
 
@@ -62,7 +62,7 @@ class SimilarFrameCache:
         cached = self._scene.thumbnails
         return _same_frame(cached.frame, frame, EVERYWHERE if self._scene.pose is None else cached.garment)
 
-    def get(self, scene: Scene, now: float) -> KeyframeResult | None:
+    def get(self, scene: Scene, now: float) -> KeyframeAnswer | None:
         """The cached answer if it is valid for `scene`; `now` is in seconds, on the clock of `put`."""
         if self._answer is None or self._scene is None or now - self._at > MAX_AGE_S:
             return None

@@ -19,7 +19,7 @@ from frontend_proxy.keyframes.service import Arrival, KeyframeService
 from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
-from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult, validate
+from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeAnswer, KeyframeResult, validate
 from frontend_proxy.security.auth import caller_of
 from frontend_proxy.security.rate_limits import network
 from frontend_proxy.web.shutdown import SERVICE_RESTART, Shutdown
@@ -68,7 +68,7 @@ class Connection:
         self._id = connection_id
         self._received = 0
         self._state = ConnectionState(_caller(websocket.scope))
-        self._pending: LatestOnly[Arrival, KeyframeResult | ErrorMessage] = LatestOnly(
+        self._pending: LatestOnly[Arrival, KeyframeAnswer | ErrorMessage] = LatestOnly(
             self._answer, self._deliver
         )
 
@@ -105,7 +105,7 @@ class Connection:
         except Exception as error:
             await self._send(error_message(error, fields.get("timestamp"), fields.get("frame_id")))
 
-    async def _answer(self, arrival: Arrival) -> KeyframeResult | ErrorMessage:
+    async def _answer(self, arrival: Arrival) -> KeyframeAnswer | ErrorMessage:
         set_request_id(arrival.request_id)
         keyframe = arrival.keyframe
         try:
@@ -113,7 +113,7 @@ class Connection:
         except Exception as error:
             return error_message(error, keyframe.timestamp, keyframe.frame_id)
 
-    async def _deliver(self, answer: KeyframeResult | ErrorMessage) -> None:
+    async def _deliver(self, answer: KeyframeAnswer | ErrorMessage) -> None:
         count_keyframe(answer)
         await self._send(answer)
 

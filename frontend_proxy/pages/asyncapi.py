@@ -10,13 +10,16 @@ from starlette.responses import JSONResponse, Response
 from frontend_proxy.keyframes.codec import Json, MessagePack
 from frontend_proxy.pages.openapi_operation import REFERENCE
 from frontend_proxy.pages.openapi_schemas import schemas
-from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeResult
+from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeLight, KeyframeResult
 from frontend_proxy.security.auth import QUERY, SUBPROTOCOL
 
 _DESCRIPTION = f"""\
 Send a keyframe every 1.5 to 2 seconds, without waiting for an answer. While one keyframe is being answered,
 only the newest of the next ones is kept; answers arrive in order. When the model cannot answer in time, the
 answer is the plain composite with `mode: "fallback"`. The socket stays open after an error.
+
+A keyframe with `answer: "light"` is answered with the light alone, which a client that draws frame and jacket
+itself lays on them: 2 KB instead of a picture, and no old picture of the person.
 
 Subprotocols: `{Json.subprotocol}` (or none) is text frames of JSON, images as data URIs or base64.
 `{MessagePack.subprotocol}` is binary frames of [MessagePack](https://msgpack.org) with the same fields,
@@ -41,6 +44,7 @@ def document() -> dict[str, Any]:
                 "messages": {
                     "keyframe": _message(Keyframe, "A keyframe"),
                     "keyframe_result": _message(KeyframeResult, "Its answer"),
+                    "keyframe_light": _message(KeyframeLight, 'Its answer, if it asked for `"light"`'),
                     "error": _message(ErrorMessage, "An error; the socket stays open"),
                 },
                 "bindings": {"ws": {"method": "GET"}},
@@ -48,9 +52,11 @@ def document() -> dict[str, Any]:
         },
         "operations": {
             "sendKeyframe": _operation("receive", "The client sends", "keyframe"),
-            "getAnswer": _operation("send", "The server answers", "keyframe_result", "error"),
+            "getAnswer": _operation(
+                "send", "The server answers", "keyframe_result", "keyframe_light", "error"
+            ),
         },
-        "components": {"schemas": schemas((Keyframe,), (KeyframeResult, ErrorMessage))},
+        "components": {"schemas": schemas((Keyframe,), (KeyframeResult, KeyframeLight, ErrorMessage))},
     }
 
 

@@ -6,8 +6,10 @@ event loop for 150 ms again and again.
 https://github.com/kserve/kserve/blob/master/docs/predict-api/v2/required_api.md#grpc
 """
 
+import base64
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -16,7 +18,7 @@ from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
 from frontend_proxy.errors import InferenceFailed
 from frontend_proxy.jobs import Job, Progress, Result
-from frontend_proxy.schemas import Report
+from frontend_proxy.schemas import Light, Report
 
 MODEL = "tryon"
 # The model has more outputs, for tests, and would send all of them by default.
@@ -46,9 +48,18 @@ def read_response(response: service_pb2.ModelInferResponse) -> Progress | Result
         preview = result.as_numpy("preview")
         return Progress(int(progress[0]), int(progress[1]), None if preview is None else preview.tobytes())
     try:
-        return Result(image.tobytes(), Report.model_validate(json.loads(result.as_numpy("report")[0])))
+        report = json.loads(result.as_numpy("report")[0])
+        return Result(image.tobytes(), Report.model_validate(report), _light(report.get("light")))
     except (TypeError, ValueError, ValidationError) as error:
         raise InferenceFailed("the model sent a picture with an unreadable report") from error
+
+
+def _light(report: dict[str, Any] | None) -> Light | None:
+    """The report's `light`, whose occlusion is in base64."""
+    if report is None:
+        return None
+    occlusion = report["occlusion"]
+    return Light.model_validate(report | {"occlusion": occlusion and base64.b64decode(occlusion)})
 
 
 def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:

@@ -10,7 +10,7 @@ from pipeline.garment.laying import Laying
 from pipeline.garment.patch import Box, window
 from pipeline.garment.placement import Silhouettes, best_fit, move_of, moved, near_body
 from pipeline.garment.pose import Pose
-from pipeline.garment.protection import protect_head_and_hands
+from pipeline.garment.protection import Cut, protect_head_and_hands
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
 from pipeline.resize import shrink_within, size_of
@@ -34,6 +34,7 @@ class Garment:
     source: where the mask comes from: `alpha` or `difference`; None if there is none.
     reason: why there is no garment: `no_garment` or `unusable_render`; None if there is one.
     laying: how the garment was laid, for the session's next keyframe; None if there is no garment.
+    cuts: where head and hands hide it.
     """
 
     mask: np.ndarray
@@ -42,6 +43,7 @@ class Garment:
     registration: Registration
     reason: str | None = None
     laying: Laying | None = None
+    cuts: tuple[Cut, ...] = ()
 
 
 def find_garment(
@@ -207,7 +209,7 @@ def _without_head_and_hands(garment: Garment, frame: np.ndarray, pose: Pose) -> 
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    protect_head_and_hands(frame, pose, mask, colour)
+    cuts = protect_head_and_hands(frame, pose, mask, colour)
     if not covers_enough(mask):
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
-    return Garment(mask, colour, garment.source, garment.registration)
+    return Garment(mask, colour, garment.source, garment.registration, cuts=tuple(cuts))

@@ -8,7 +8,8 @@ from pipeline.errors import InvalidInput
 from pipeline.garment.crop import latent_mask, person, pixels, place
 from pipeline.garment.garment_picture import is_given
 from pipeline.garment.laying import Laying
-from pipeline.garment.masking import RENDER_FITS, composite, find_garment, torso_overlap
+from pipeline.garment.masking import RENDER_FITS, Garment, composite, find_garment, torso_overlap
+from pipeline.garment.occlusion import occlusion
 from pipeline.garment.painting import find_painting
 from pipeline.garment.pictures import cut_out, decode_frame, decode_mask, decode_render
 from pipeline.garment.pose import Pose
@@ -27,6 +28,7 @@ def prepare(
     framing: str = "garment",
     category: str = "",
     earlier_laying: str = "",
+    occluded: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
 
@@ -39,6 +41,7 @@ def prepare(
     category: of the garment, one of CATEGORIES; empty where the checkpoint takes no picture of it, so that
         it needs a render.
     earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
+    occluded: whether the report has `occlusion`, what hides the garment (occlusion.py), or None.
     model_repository/README.md describes the tensors. Raises InvalidInput and NotAnImage.
     """
     if render_fit not in RENDER_FITS:
@@ -47,12 +50,14 @@ def prepare(
         raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")
     frame = decode_frame(camera_frame)
     landmarks = Pose(pose, size_of(frame))
+    garment = None
     if is_given(jacket_render):
-        mask, drawn, report = _rendered(
+        garment, drawn, report = _rendered(
             frame, jacket_render, client_mask, landmarks, render_fit, Laying.from_json(earlier_laying)
         )
+        mask = garment.mask
     else:
-        mask, report = find_painting(frame, landmarks, category, client_mask)
+        mask, report = find_painting(frame, landmarks, category, client_mask, earlier_laying)
         drawn = frame
     if category:
         report["category"] = resolved(category, mask, landmarks)
@@ -63,6 +68,8 @@ def prepare(
         painted = latent_mask(crop, mask, resolution)
         seen = pixels(crop, drawn, painted, resolution, masked=conditioning == "masked")
     report["alignment"]["score"] = torso_overlap(mask, landmarks)
+    if occluded and garment and not garment.reason:
+        report["occlusion"] = occlusion(garment, crop, report["mask_source"] == "client")
     tensors = {
         "composite": frame if conditioning == "person" else drawn,
         "mask": mask,
@@ -82,8 +89,8 @@ def _rendered(
     landmarks: Pose,
     render_fit: str,
     earlier: Laying | None,
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """The garment's mask, the composite, and the report."""
+) -> tuple[Garment, np.ndarray, dict[str, Any]]:
+    """The garment, the composite, and the report."""
     # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
     garment = find_garment(_canvas(jacket_render, client_mask), frame, landmarks, render_fit, earlier)
     by_client = is_given(client_mask) and garment.source == "alpha"
@@ -93,7 +100,7 @@ def _rendered(
         "alignment": {"fit": garment.registration.fit},
         "laying": garment.laying.to_json() if garment.laying else None,
     }
-    return garment.mask, composite(garment, frame), report
+    return garment, composite(garment, frame), report
 
 
 def _canvas(jacket_render: np.ndarray, client_mask: np.ndarray) -> np.ndarray:

@@ -4,31 +4,35 @@ import cv2
 import numpy as np
 
 from pipeline.garment.hands import hand_pixels
-from pipeline.garment.patch import Patch, window, with_room
+from pipeline.garment.patch import Box, Patch, window, with_room
 from pipeline.garment.pose import Pose
 from pipeline.resize import size_of
 
 # Half the width of the soft edge beside a head or a hand, as a share of the frame's height.
 _SOFT_EDGE = 0.004
 
+# A box of the frame, and the share of the garment that is left in it, (h, w) uint8.
+Cut = tuple[Box, np.ndarray]
+
 
 def protect_head_and_hands(
     frame: np.ndarray, pose: Pose, mask: np.ndarray, colour: np.ndarray | None = None
-) -> None:
+) -> list[Cut]:
     """Takes head and hands out of `mask`, (H, W) uint8, in place, and out of `colour`, premultiplied by it.
 
     frame: (H, W, 3) BGR uint8. colour: (H, W, 3) uint8.
+    Returns where it did so.
     """
-    for patch in (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands)):
-        _cut(patch, mask, colour)
+    hiding = (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands))
+    return [cut for patch in hiding if (cut := _cut(patch, mask, colour))]
 
 
-def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray | None) -> None:
+def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray | None) -> Cut | None:
     """Removes `patch`. The new edge is as soft as edges in a camera's picture."""
     margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
     box = with_room(patch.box, 2 * margin, size_of(mask))
     if not box[2] * box[3]:
-        return
+        return None
     side = 2 * margin + 1
     around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
     share = 255 - cv2.blur(around, (side, side))
@@ -36,3 +40,4 @@ def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray | None) -> None:
     mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
     if colour is not None:
         colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
+    return box, share

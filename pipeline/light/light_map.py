@@ -45,15 +45,6 @@ def decode_light(image: np.ndarray) -> np.ndarray:
     return (values / 127.5 - 1) * np.float32(RANGE)
 
 
-def encode_share(share: np.ndarray) -> np.ndarray:
-    """A share of each pixel, (h, w) uint8, as a WebP file's bytes, (N,) uint8.
-
-    It has four levels, between which the client interpolates. More levels would cost pixels: a garment's mask of
-    192 pixels and 4 levels has 0.6 KB, one of 128 and 8 levels has 0.7 KB and a larger error.
-    """
-    return _webp(85 * np.rint(share * np.float32(3 / 255)).astype(np.uint8))
-
-
 def small_light(light: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     """The garment's mean light in each cell, continued beyond the garment: (rows, columns, 3) float32."""
     scale = SIDE / max(coverage.shape)

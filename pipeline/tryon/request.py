@@ -10,6 +10,7 @@ from pipeline.recipe import Recipe
 
 # The default of each mode.
 OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png"}
+LIGHT = "light"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class TryonRequest:
     live: whether it is a keyframe, for which somebody waits in real time.
     category: of the garment, one of pipeline.garment.region.CATEGORIES.
     session: keyframes with the same session name share their light.
+    output_format: `jpeg` or `png`; or `light`, if the recipe takes the light of the model's picture.
     preview_interval: a capture's steps from one preview to the next; None means no previews.
     """
 
@@ -39,17 +41,23 @@ class TryonRequest:
         value: returns the value of a one-element input by its name; None if the request does not have it.
         """
         mode = value("mode")
-        if mode not in recipes:
-            raise InvalidInput(f"mode is {mode!r}; it must be one of {', '.join(recipes)}")
+        if mode not in OUTPUT_FORMATS:
+            raise InvalidInput(f"mode is {mode!r}; it must be one of {', '.join(OUTPUT_FORMATS)}")
+        output_format = value("output_format") or OUTPUT_FORMATS[mode]
+        if output_format not in (*OUTPUT_FORMATS.values(), LIGHT):
+            raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg, png or light")
+        recipe = recipes[mode]
+        if output_format == LIGHT:
+            if mode == "keyframe":
+                recipe = recipes.get("live", recipe)
+            if not recipe.relight_sigma:  # a light cannot be taken from this checkpoint's pictures
+                recipe, output_format = recipes[mode], OUTPUT_FORMATS[mode]
         try:
-            recipe = recipes[mode].override(
+            recipe = recipe.override(
                 **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
             )
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        output_format = value("output_format") or OUTPUT_FORMATS[mode]
-        if output_format not in OUTPUT_FORMATS.values():
-            raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg or png")
         category = value("category") or "auto"
         if category not in CATEGORIES:
             raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")

@@ -20,6 +20,7 @@ def inputs(**changed):
         "resolution": np.array([64, 64], np.int32),
         "conditioning": "masked",
         "earlier_laying": "",
+        "occluded": np.zeros(1, bool),
         **changed,
     }
 

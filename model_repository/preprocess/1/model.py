@@ -22,6 +22,6 @@ def _prepare(inputs):
     tensors, report = prepare(
         **inputs
         | {name: inputs[name][0].decode() for name in _TEXTS if name in inputs}
-        | {"resolution": tuple(inputs["resolution"].tolist())}
+        | {"resolution": tuple(inputs["resolution"].tolist()), "occluded": bool(inputs["occluded"][0])}
     )
     return tensors | {"report": json.dumps(report)}

@@ -1,3 +1,4 @@
+import base64
 import json
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInput
+from pipeline.garment.occlusion import encode_share
 from pipeline.garment.pictures import NotAnImage
 from pipeline.garment.preparation import prepare
 from tests.pipeline.garment.scenes import (
@@ -200,3 +202,43 @@ def test_another_size_another_fit_and_a_pose_forget_the_earlier_laying(run):
 def test_an_empty_canvas_has_no_laying(run):
     _, report = run(np.zeros((90, 160, 4), np.uint8))
     assert report["laying"] is None
+
+
+def _hidden(report):
+    """The report's occlusion as a picture, 0 to 255."""
+    bytes_ = np.frombuffer(base64.b64decode(report["occlusion"]), np.uint8)
+    return cv2.imdecode(bytes_, cv2.IMREAD_GRAYSCALE)
+
+
+def test_a_transparent_canvas_is_hidden_by_head_and_hands_alone(run):
+    pose = landmarks(_11=(0.60, 0.50), _13=(0.68, 0.75), _15=(0.5, 0.7), _17=(0.46, 0.68), _19=(0.45, 0.69))
+    tensors, report = run(pose=pose, render_fit="stretch", occluded=True)
+    hidden = _hidden(report)
+    x, y, width, height = tensors["crop"]
+    seen = cv2.resize(255 - hidden, (int(width), int(height)))[max(0, -y) : 480 - y, max(0, -x) : 640 - x]
+    mask = tensors["mask"][max(0, y) : y + height, max(0, x) : x + width]
+    drawn = 255 * outline()[max(0, y) : y + height, max(0, x) : x + width]
+    assert hidden.max() == 255
+    assert 0.001 < (hidden > 127).mean() < 0.4
+    assert np.abs((drawn / 255 * seen)[:, :] - mask).mean() < 4
+
+
+def test_where_nothing_hides_it_there_is_no_occlusion(run):
+    assert run(occluded=True)[1]["occlusion"] is None
+    assert "occlusion" not in run()[1]
+
+
+def test_of_an_opaque_canvas_all_but_the_garment_is_hidden(run, frame):
+    tensors, report = run(opaque_render(frame, FRAME_SIZE), occluded=True)
+    x, y, width, height = tensors["crop"]
+    seen = cv2.resize(255 - _hidden(report), (int(width), int(height)))
+    seen = seen[max(0, -y) : 480 - y, max(0, -x) : 640 - x]
+    mask = tensors["mask"][max(0, y) : y + height, max(0, x) : x + width]
+    assert iou(seen > 127, mask > 127) > 0.97
+
+
+def test_a_levelled_share_keeps_its_ends():
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
+    back = _hidden({"occlusion": encode_share(ramp)})
+    assert (back[0, 0], back[0, -1]) == (0, 255)
+    assert np.abs(back.astype(int) - ramp).max() <= 43

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from pipeline.light.compositing import finish, found_light, relit, to_bgr
-from pipeline.light.light_map import RANGE, SIDE, decode_light, encode_light, encode_share
+from pipeline.light.light_map import RANGE, SIDE, decode_light, encode_light
 from pipeline.light.relighting import FLOOR, NO_LIGHT, relight, with_detail
 
 CROP = np.array([30, 20, 200, 200])
@@ -81,11 +81,3 @@ def test_the_finished_answer_is_the_map_and_the_light_of_the_picture(scene):
     assert np.array_equal(light, same)
     found = found_light(picture, composite, mask, CROP, 3.0)
     assert np.array_equal(as_light, encode_light(found.light, found.coverage))
-
-
-def test_a_share_has_four_levels_and_keeps_its_ends():
-    ramp = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
-    back = cv2.imdecode(encode_share(ramp), cv2.IMREAD_GRAYSCALE)
-    assert len(np.unique(back)) == 4
-    assert (back[0, 0], back[0, -1]) == (0, 255)
-    assert np.abs(back.astype(int) - ramp).max() <= 43

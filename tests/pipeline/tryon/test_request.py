@@ -74,7 +74,7 @@ def test_only_keyframes_have_a_session():
         ({"strength": float("nan")}, "strength is nan"),
         ({"steps": 25, "strength": 1e-9}, "use fewer steps or a higher strength"),
         ({"guidance_scale": -1.0}, "guidance_scale is -1"),
-        ({"output_format": "gif"}, "output_format is 'gif'; it must be jpeg or png"),
+        ({"output_format": "gif"}, "output_format is 'gif'; it must be jpeg, png or light"),
         ({"preview_interval": 0}, "preview_interval is 0; it counts steps and must be at least 1"),
     ],
 )
