@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from families.catvton.conditioner import CatVton, start
-from families.catvton.stages import UNET
+from families.catvton.family import UNET
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.schedule import Schedulers
 from pipeline.garment_cache import GarmentCache
