@@ -41,7 +41,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,6 +142,10 @@ check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with Tens
 ifeq ($(FULL),1)
 	$(BIN)/python -m export.checks.full_size check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
 endif
+
+check-images: setup ## Build both images without Docker, on local bases, and run their health checks (as root)
+	$(call run,$(BIN)/python -m deploy.docker.check_images build/check-images \
+	    --proxy-python "$$($(if $(shell $(PYTHON312) --version 2>/dev/null),$(PYTHON312),$(BIN)/python) -c 'import sys; print(sys.executable)')")
 
 # TensorRT-RTX is 800 MB and nothing else needs it: it has its own environment.
 build/venv-rtx/.installed:
