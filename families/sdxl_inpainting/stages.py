@@ -26,6 +26,8 @@ def _at(checkpoint: Checkpoint, unet: UNet, resolution: tuple[int, int]) -> list
     height, width = resolution
     latent = (height // 8, width // 8)
     text, vae = checkpoint.text, checkpoint.vae
+    # SDXL's own VAE overflows in half precision; one that was mended says so.
+    vae_precision = "fp32" if vae.config.force_upcast else None
     generator = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> torch.Tensor:
@@ -50,6 +52,7 @@ def _at(checkpoint: Checkpoint, unet: UNet, resolution: tuple[int, int]) -> list
             VaeEncoder(vae),
             {"pixels": normal(2, 3, height, width).clamp(-1, 1)},
             ("latent_mean", "latent_std"),
+            precision=vae_precision,
         ),
         Stage(
             UNET,
@@ -63,5 +66,11 @@ def _at(checkpoint: Checkpoint, unet: UNet, resolution: tuple[int, int]) -> list
             },
             ("model_output",),
         ),
-        Stage("vae_decoder", VaeDecoder(vae), {"latents": normal(2, 4, *latent)}, ("pixels",)),
+        Stage(
+            "vae_decoder",
+            VaeDecoder(vae),
+            {"latents": normal(2, 4, *latent)},
+            ("pixels",),
+            precision=vae_precision,
+        ),
     ]

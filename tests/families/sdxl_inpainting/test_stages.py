@@ -1,9 +1,12 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from export.onnx_export import export_stage
-from families.sdxl_inpainting.stages import TEXT_ENCODER, UNET
+from families.sdxl_inpainting.stages import TEXT_ENCODER, UNET, describe_stages
 from tests import tiny_sdxl
 
 
@@ -29,6 +32,16 @@ def test_the_embeddings_are_those_of_diffusers_pipeline(pipeline, loaded, stages
 @pytest.mark.parametrize("name", [TEXT_ENCODER, UNET, "vae_encoder", "vae_decoder"])
 def test_every_stage_is_exported_within_its_tolerance(stages, name, tmp_path):
     assert export_stage(stages[name], "fp32", tmp_path).error < 1e-4
+
+
+@pytest.mark.parametrize("force_upcast", [True, False])
+def test_a_vae_that_half_precision_breaks_is_exported_in_single(loaded, force_upcast):
+    vae = copy.deepcopy(loaded.vae)
+    vae.register_to_config(force_upcast=force_upcast)
+    described = describe_stages(replace(loaded, vae=vae), [tiny_sdxl.RESOLUTION])
+    assert {stage.name for stage in described if stage.precision == "fp32"} == (
+        {"vae_encoder", "vae_decoder"} if force_upcast else set()
+    )
 
 
 def test_the_unet_reads_every_input(stages):
