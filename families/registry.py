@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from families.family import Family
+from families.family import Family, FullSize
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.conditioner import Conditioner
@@ -36,6 +37,12 @@ def claimed(names: Collection[str]) -> Family | None:
 
 def titles() -> list[str]:
     return [family(name).TITLE for name in FAMILIES]
+
+
+def full_size(name: str) -> FullSize | None:
+    """The family's networks at their real size; None if it has none to show."""
+    module = f"families.{name}.full_size"
+    return cast(FullSize, import_module(module)) if find_spec(module) else None
 
 
 def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> Conditioner:
