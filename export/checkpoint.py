@@ -75,15 +75,18 @@ def _on_disk(checkpoint: str) -> Path | None:
 def _is_path(checkpoint: str) -> bool:
     """Whether this can only mean a path, and is never to be asked of the hub."""
     return (
-        re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", checkpoint, re.ASCII) is None
+        re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(:\w[\w.-]*)?", checkpoint, re.ASCII) is None
         or checkpoint.lower().endswith(SUFFIXES)
         or Path(checkpoint).parent.exists()
     )
 
 
 def _download(hub_id: str) -> Path:
-    """The folder with what the family needs, which the names of the repository's files tell."""
-    names = file_names(hub_id)
+    """The folder with what the family needs, which the names of the repository's files tell.
+
+    hub_id: with a version behind a colon where a repository has several.
+    """
+    names = file_names(hub_id.partition(":")[0])
     family = registry.claimed(names)
     if family is None:
         raise ExportError(f"{hub_id} on the hub is {_OF_NO_FAMILY} ({', '.join(registry.titles())})")

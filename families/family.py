@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline.recipe import PipelineConfig
 
 if TYPE_CHECKING:  # imports torch, which takes seconds
+    import torch
+
     from export.stages import Stage
 
 
@@ -78,7 +80,10 @@ class Family(Protocol):
         """Whether a repository on the hub with files of these names is of the family, as far as they tell."""
 
     def download(self, hub_id: str) -> Path:
-        """The repository's folder with every file that the family needs. Raises ExportError."""
+        """The repository's folder with every file that the family needs. Raises ExportError.
+
+        hub_id: with a version behind a colon, for a family whose repositories have several.
+        """
 
     def check(self, path: Path) -> Sequence[Path]:
         """Every file that decides what is exported. Raises ExportError, in one sentence that names the family
@@ -86,3 +91,15 @@ class Family(Protocol):
 
     def load(self, path: Path) -> Loaded:
         """The networks, in single precision and `eval`. Raises ExportError."""
+
+
+class FullSize(Protocol):
+    """A family's module `full_size`, if it has one: its networks at their real size with random weights.
+
+    STAGES: each stage's parameters in millions. A module may also have IN_SINGLE, for stages that have fewer
+    layers in single precision, where all of them need more memory than there is.
+    """
+
+    STAGES: Mapping[str, int]
+
+    def describe_stage(self, name: str, dtype: "torch.dtype") -> "Stage": ...

@@ -7,7 +7,7 @@ from export.errors import ExportError
 from export.hub import snapshot
 from export.pipeline_config import read_config
 from families.catvton import checkpoint
-from families.catvton.layout import ATTENTION, DEFAULT, Layout, find, version_folder
+from families.catvton.layout import ATTENTION, DEFAULT, VERSIONS, Layout, find, version_folder
 from families.family import Licence, Loaded
 from pipeline.recipe import PipelineConfig, Recipe, Resolution
 
@@ -36,7 +36,10 @@ def download(hub_id: str) -> Path:
     """The version that is named behind the repository, as in zhengchong/CatVTON:vitonhd, or the default."""
     repository, _, version = hub_id.partition(":")
     folder = version_folder(version or DEFAULT)
-    return snapshot(repository, [f"{folder}/{ATTENTION}"]) / folder
+    path = snapshot(repository, [f"{folder}/{ATTENTION}"]) / folder
+    if not (path / ATTENTION).is_file():
+        raise ExportError(f"{repository} has no version {version}: the known ones are {', '.join(VERSIONS)}")
+    return path
 
 
 def check(path: Path) -> Sequence[Path]:

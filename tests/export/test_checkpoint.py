@@ -101,3 +101,19 @@ def test_a_repository_of_no_family_is_refused_before_anything_is_downloaded(monk
 def test_a_file_that_decides_nothing_and_lies_elsewhere_does_not_matter(checkpoint, copy):
     """The fingerprint is of names within the checkpoint: a copy of it is the same checkpoint."""
     assert locate(str(copy)).fingerprint() == locate(str(checkpoint)).fingerprint()
+
+
+def test_a_version_behind_a_colon_goes_to_the_family(tmp_path, monkeypatch):
+    """For repositories with several; the hub itself knows only what stands before it."""
+    asked = []
+    names = ["vitonhd-16k-512/attention/model.safetensors"]
+    monkeypatch.setattr("export.checkpoint.file_names", lambda hub_id: asked.append(hub_id) or names)
+
+    def download(hub_id):
+        asked.append(hub_id)
+        raise ExportError("enough")
+
+    monkeypatch.setattr("families.catvton.family.download", download)
+    with pytest.raises(ExportError, match="enough"):
+        locate("zhengchong/CatVTON:vitonhd")
+    assert asked == ["zhengchong/CatVTON", "zhengchong/CatVTON:vitonhd"]

@@ -8,8 +8,7 @@ from families.catvton.family import UNET
 from families.catvton.layout import find
 from families.catvton.stages import describe_stages
 from tests.families.catvton.vectors import CHECKPOINT, GUIDANCE, RESOLUTION
-from tests.families.serving import exported_repository
-from tests.stack import running_stack
+from tests.families.served import serving
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +29,8 @@ def scheduler_config(layout):
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory):
-    """A model repository with the export of the small checkpoint."""
+def served(tmp_path_factory):
+    """The stack that serves the small checkpoint, and its model repository."""
     folder = tmp_path_factory.mktemp("catvton")
     checkpoint = folder / "checkpoint"
     shutil.copytree(CHECKPOINT, checkpoint, ignore=shutil.ignore_patterns("vectors"))
@@ -45,12 +44,5 @@ def repository(tmp_path_factory):
         "capture": {**mode, "steps": 4, "eta": 1},
     }
     (checkpoint / "pipeline.json").write_text(json.dumps(config))
-    return exported_repository(folder, checkpoint)
-
-
-@pytest.fixture(scope="session")
-def served(repository, tmp_path_factory):
-    """The whole stack on it."""
-    with running_stack(tmp_path_factory.mktemp("stack"), f"--repository={repository}") as stack:
-        stack.wait_until(lambda health: health["ai_model_loaded"])
-        yield stack
+    with serving(checkpoint, folder) as (_, stack):
+        yield stack, folder / "repository"

@@ -14,7 +14,7 @@ MODES = {0: "keyframe", 1: "capture"}  # by their eta, as the fixture's pipeline
 
 @pytest.fixture
 async def tryon(served):
-    async with Tryon.connect(served.triton_grpc) as client:
+    async with Tryon.connect(served[0].triton_grpc) as client:
         yield client
 
 

@@ -65,7 +65,8 @@ def test_the_hub_is_asked_for_one_version(copy, monkeypatch):
     assert family.claims([f"{MIX}/attention/model.safetensors", "README.md"])
     assert not family.claims(["model_index.json", "unet/config.json"])
     assert family.download("zhengchong/CatVTON") == copy / "catvton" / MIX
-    assert family.download("zhengchong/CatVTON:vitonhd").name == "vitonhd-16k-512"
+    with pytest.raises(ExportError, match="has no version vitonhd: the known ones are mix, vitonhd"):
+        family.download("zhengchong/CatVTON:vitonhd")
     assert asked[1] == ("zhengchong/CatVTON", "vitonhd-16k-512/attention/model.safetensors")
 
 

@@ -22,7 +22,8 @@ def test_the_dead_weights_of_cross_attention_are_not_exported(stages):
     assert [name for name in names if ".norm2." in name]
 
 
-def test_the_exported_unet_computes_the_same(repository):
+def test_the_exported_unet_computes_the_same(served):
+    _, repository = served
     vector = load("unet_forward")
     found = OnnxStage(repository / UNET / "1" / "model.onnx").run(
         {"sample": vector["sample"], "timestep": vector["timestep"].astype(np.float32)}
