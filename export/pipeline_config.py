@@ -43,10 +43,11 @@ def with_denoisers(config: PipelineConfig, stages: Collection[str], fast: bool) 
     stages: the names of the checkpoint's stages.
     fast: whether there are LoRAs. Raises ExportError if a mode's denoiser is not exported.
     """
-    keyframe = config.keyframe
-    if fast and "unet" not in keyframe.model_fields_set:
-        keyframe = keyframe.model_copy(update={"unet": fast_name(keyframe.unet)})
-    config = config.model_copy(update={"keyframe": keyframe})
+    quick = {name: recipe for name, recipe in config.modes.items() if name != "capture"}
+    for name, recipe in quick.items():
+        if fast and "unet" not in recipe.model_fields_set:
+            quick[name] = recipe.model_copy(update={"unet": fast_name(recipe.unet)})
+    config = config.model_copy(update=quick)
     for mode, recipe in config.modes.items():
         base = recipe.unet.removesuffix(FAST)
         if base not in stages:
