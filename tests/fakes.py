@@ -82,6 +82,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.index = [("tryon", "READY", "")]
         self.instance_kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
         self.served = ""
+        self.unknown: set[str] = set()  # models that it does not have
 
     async def ModelStreamInfer(
         self, requests: AsyncIterator[service_pb2.ModelInferRequest], context: grpc.aio.ServicerContext
@@ -127,6 +128,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         return response
 
     async def ModelConfig(self, request, context) -> service_pb2.ModelConfigResponse:
+        if request.name in self.unknown:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}'")
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
         response.config.instance_group.add(kind=self.instance_kind)

@@ -28,7 +28,9 @@ from frontend_proxy.triton.tensors import MODEL, infer_request, read_response
 
 logger = logging.getLogger(__name__)
 
-DEVICE_MODEL = "unet"  # the device of this model is reported as the device
+# This model's device is reported as the device; for a checkpoint that has none of this name, the profile's.
+DEVICE_MODEL = "unet"
+PROFILES = {"cpu": "cpu", "gpu": "cuda"}
 HEALTH_TIMEOUT_S = 2.0
 
 CHANNEL_OPTIONS = [
@@ -149,11 +151,12 @@ class Triton:
 
     async def _describe(self) -> None:
         """Ask for the device and for what is served; once for each start of the server."""
-        with suppress(grpc.aio.AioRpcError):  # the server does not have that model
-            self._device = device_of(await self._config(DEVICE_MODEL))
         with suppress(grpc.aio.AioRpcError):
             self._served = served_by(await self._config(MODEL))
+            self._device = PROFILES.get(self._served.profile if self._served else "", "unknown")
             self._described = True
+        with suppress(grpc.aio.AioRpcError):  # the server does not have that model
+            self._device = device_of(await self._config(DEVICE_MODEL))
 
     async def _config(self, model: str) -> Any:
         request = service_pb2.ModelConfigRequest(name=model)

@@ -279,6 +279,15 @@ async def test_health_names_what_is_served(triton: Triton, fake: FakeTriton) -> 
     assert (await triton.health()).served == served
 
 
+@pytest.mark.parametrize(("profile", "device"), [("gpu", "cuda"), ("cpu", "cpu")])
+async def test_the_profile_tells_the_device_of_a_checkpoint_without_a_unet(
+    triton: Triton, fake: FakeTriton, profile: str, device: str
+) -> None:
+    fake.served = ServedModel(checkpoint="mine", profile=profile, precision="fp16").model_dump_json()
+    fake.unknown = {"unet"}
+    assert (await triton.health()).device == device
+
+
 async def test_an_export_of_an_older_version_names_no_licence(triton: Triton, fake: FakeTriton) -> None:
     fake.served = '{"checkpoint": "mine", "profile": "cpu", "precision": "fp32", "loras": []}'
     served = (await triton.health()).served
