@@ -1,4 +1,4 @@
-"""`make check-tensorrt FULL=1`: compiles networks of SD1.5's and SDXL's size, random weights, one by one.
+"""`make check-tensorrt FULL=1`: compiles the families' networks at their real size, with random weights.
 
 Each network is exported and compiled in its own processes, which return their memory, and its ONNX file is
 deleted after it has compiled. `results.json` keeps the results, so that an interrupted run continues. A
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.checks.tensorrt import write_batch_ranges, write_manifest
+from families import registry
 
 GB = 1e9
 BYTES = {"fp16": 2, "fp32": 4}
@@ -28,19 +29,19 @@ MEMORY_BESIDE = 0.6 * GB
 
 @dataclass(frozen=True)
 class Network:
-    """One stage of "sd15", "sdxl" or "sdxl-shallow" (see full_size_networks.py).
+    """One stage of a family's real size.
 
     parameters: in millions.
     """
 
-    checkpoint: str
+    family: str
     precision: str
     stage: str
     parameters: int
 
     @property
     def name(self) -> str:
-        return f"{self.checkpoint} {self.precision} {self.stage}"
+        return f"{self.family} {self.precision} {self.stage}"
 
     @property
     def memory(self) -> float:
@@ -48,22 +49,16 @@ class Network:
         return 1e6 * self.parameters * BYTES[self.precision] * MEMORY_PER_WEIGHT + MEMORY_BESIDE
 
 
-def _networks(checkpoint: str, precision: str, unet: str, parameters: int) -> tuple[Network, ...]:
-    return (
-        Network(checkpoint, precision, "vae_encoder", 34),
-        Network(checkpoint, precision, "vae_decoder", 50),
-        Network(unet, precision, "unet", parameters),
-    )
-
-
-# Compiling SDXL's whole UNet in single precision would take 34 GB. Its transformer layers repeat: two of the
-# ten have every operator, type and shape.
-NETWORKS = (
-    *_networks("sd15", "fp16", "sd15", 860),
-    *_networks("sd15", "fp32", "sd15", 860),
-    *_networks("sdxl", "fp16", "sdxl", 2567),
-    *_networks("sdxl", "fp32", "sdxl-shallow", 900),
-)
+def all_networks() -> tuple[Network, ...]:
+    """Every stage of every family that has a module `full_size`, in both precisions."""
+    found = []
+    for family in registry.FAMILIES:
+        if (module := registry.full_size(family)) is None:
+            continue
+        for precision in ("fp16", "fp32"):
+            sizes = module.STAGES | (getattr(module, "IN_SINGLE", {}) if precision == "fp32" else {})
+            found += [Network(family, precision, stage, size) for stage, size in sizes.items()]
+    return tuple(found)
 
 
 class Results:
@@ -87,9 +82,9 @@ def check(folder: Path, compiler: str) -> int:
     """Returns the number of networks that did not compile. compiler: TensorRT-RTX's Python."""
     write_batch_ranges(folder)
     results = Results(folder / "results.json", [importlib.metadata.version("torch"), _version(compiler)])
-    missing = 0
-    for number, network in enumerate(NETWORKS, 1):
-        _print(f"[{number}/{len(NETWORKS)}] {network.name}")
+    missing, networks = 0, all_networks()
+    for number, network in enumerate(networks, 1):
+        _print(f"[{number}/{len(networks)}] {network.name}")
         if earlier := results.compiled.get(network.name):
             _print(f"    in an earlier run: {earlier}")
             continue
@@ -111,7 +106,7 @@ def check(folder: Path, compiler: str) -> int:
         results.add(network, f"export {exported}; two targets {compiled}")
         _print(f"    {results.compiled[network.name]}")
         shutil.rmtree(folder / network.name)
-    _print(f"{len(NETWORKS) - missing} of {len(NETWORKS)} networks compiled")
+    _print(f"{len(networks) - missing} of {len(networks)} networks compiled")
     return missing
 
 
@@ -119,7 +114,6 @@ def export(folder: Path, network: Network) -> None:
     """Write the network's ONNX file in the layout of a model repository; the manifest is written last."""
     import torch
 
-    from export.checks.full_size_networks import describe_stage
     from export.onnx_export import write_onnx
 
     began = time.perf_counter()
@@ -133,11 +127,13 @@ def export(folder: Path, network: Network) -> None:
     model.mkdir(parents=True)
     on_progress("random weights")
     dtype = torch.float16 if network.precision == "fp16" else torch.float32
-    stage = describe_stage(network.checkpoint, network.stage, dtype)
+    module = registry.full_size(network.family)
+    assert module is not None
+    stage = module.describe_stage(network.stage, dtype)
     gc.collect()
     on_progress("trace")
     write_onnx(stage, model, on_progress)
-    write_manifest(repository, {network.stage: {"buckets": stage.buckets}})
+    write_manifest(repository, {network.stage: {"buckets": stage.buckets, "max_batch": stage.max_batch}})
 
 
 def run(command: list[str]) -> str | None:
@@ -180,7 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("do", choices=["check", "export"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--compiler", help="check: the Python of TensorRT-RTX's environment")
-    parser.add_argument("--network", choices=[it.name for it in NETWORKS], help="export: which")
+    parser.add_argument("--network", choices=[it.name for it in all_networks()], help="export: which")
     args = parser.parse_args(argv)
     if args.do == "check":
         if args.compiler is None:
@@ -188,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
         return min(check(args.folder, args.compiler), 1)
     if args.network is None:
         parser.error("export needs --network")
-    export(args.folder, next(it for it in NETWORKS if it.name == args.network))
+    export(args.folder, next(it for it in all_networks() if it.name == args.network))
     return 0
 
 

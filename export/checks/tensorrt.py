@@ -108,13 +108,17 @@ def write_controls(unet: Path, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph to compile, and whether it must be refused."""
+    """A graph to compile, and whether it must be refused.
+
+    most: rows, if fewer than its template in the model repository takes.
+    """
 
     name: str
     onnx: Path
     stage: str
     buckets: list[Shapes]
     must_fail: bool = False
+    most: int | None = None
 
 
 def find_graphs(folder: Path) -> Iterator[Graph]:
@@ -122,7 +126,8 @@ def find_graphs(folder: Path) -> Iterator[Graph]:
     for path in sorted(folder.glob("*/manifest.json")):
         for stage, entry in json.loads(path.read_text())["stages"].items():
             onnx = path.parent / stage / "1" / "model.onnx"
-            yield Graph(f"{path.parent.name} {stage}", onnx, stage, entry["buckets"])
+            name, most = f"{path.parent.name} {stage}", entry.get("max_batch")
+            yield Graph(name, onnx, stage, entry["buckets"], most=most)
     if (folder / MUST_FAIL).is_dir():
         stages = json.loads((folder / "fp16" / "manifest.json").read_text())["stages"]
         [bucket] = stages["unet"]["buckets"]
@@ -142,7 +147,9 @@ def compile_all(folder: Path) -> int:
     wrong = 0
     ranges = json.loads((folder / BATCH_RANGES).read_text())
     for graph in graphs:
-        batches = [BatchRange(**batch) for batch in ranges[graph.stage]]
+        batches = [
+            _limited(BatchRange(**batch), graph.most) for batch in ranges.get(graph.stage, ranges["unet"])
+        ]
         for capability in CAPABILITIES:
             began = time.perf_counter()
             options = BuildOptions(
@@ -160,6 +167,12 @@ def compile_all(folder: Path) -> int:
             print(f"{mark} {capability}  {graph.name:<38} {result:.160}", flush=True)
     print(f"TensorRT-RTX {trt.__version__}: {wrong or 'no'} wrong results")
     return wrong
+
+
+def _limited(batch: BatchRange, most: int | None) -> BatchRange:
+    if most is None:
+        return batch
+    return BatchRange(min(batch.least, most), min(batch.best, most), min(batch.most, most))
 
 
 def _print_sometimes(label: str) -> BuildProgress:

@@ -30,7 +30,9 @@ class UNet(nn.Module):
             sample.to(dtype),
             timestep,
             prompt_embeds.to(dtype),
-            added_cond_kwargs={"text_embeds": pooled_embeds.to(dtype), "time_ids": time_ids},
+            # Not `.to(dtype)`: the network concatenates them with sinusoids in float32 and casts the result,
+            # and torch's exporter writes no cast for a concatenation of two types.
+            added_cond_kwargs={"text_embeds": pooled_embeds, "time_ids": time_ids},
             return_dict=False,
         )[0]
         return output.float()

@@ -6,7 +6,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from export.checks import full_size_networks as full_size
+from families.sd_inpainting import full_size
 from tests.tiny_checkpoint import byte_tokenizer
 
 
@@ -26,10 +26,10 @@ def write(folder: Path) -> Path:
         )
     )
     StableDiffusionInpaintPipeline(
-        vae=full_size.vae("sd15"),
+        vae=full_size.vae(),
         text_encoder=text_encoder,
         tokenizer=tokenizer,
-        unet=full_size.unet("sd15"),
+        unet=full_size.unet(),
         scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from export.checks import full_size as full_size_check
-from export.checks import full_size_networks as full_size
-from export.checks.full_size import NETWORKS, check
+from export.checks.full_size import all_networks, check
+from families import registry
+
+NETWORKS = all_networks()
 
 
 @pytest.fixture
@@ -44,9 +46,9 @@ def test_each_network_is_exported_then_compiled_and_leaves_only_its_result(ran, 
 
 def test_an_interrupted_run_continues(ran, tmp_path, monkeypatch):
     """The third had been exported when the machine ran out of memory."""
-    monkeypatch.setattr(full_size_check, "NETWORKS", NETWORKS[:2])
+    monkeypatch.setattr(full_size_check, "all_networks", lambda: NETWORKS[:2])
     check(tmp_path, "rtx")
-    monkeypatch.setattr(full_size_check, "NETWORKS", NETWORKS[:3])
+    monkeypatch.setattr(full_size_check, "all_networks", lambda: NETWORKS[:3])
     ran.failing = {"compile"}
     assert check(tmp_path, "rtx") == 1
     ran.failing = set()
@@ -65,10 +67,13 @@ def test_another_tensorrt_compiles_every_network_again(ran, tmp_path, monkeypatc
 
 def test_a_network_that_does_not_fit_into_memory_is_skipped_and_fails(ran, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(full_size_check, "free_memory", lambda: 15e9)
+    large = [network for network in NETWORKS if network.memory > 15e9]
     assert check(tmp_path, "rtx") == 1
     told = capsys.readouterr().out
-    assert "[9/12] sdxl fp16 unet\n!!  skipped: it needs 19.6 GB of memory, and 15.0 are free" in told
-    assert told.endswith("11 of 12 networks compiled\n")
+    assert (
+        "sdxl_inpainting fp16 sdxl_unet\n!!  skipped: it needs 19.6 GB of memory, and 15.0 are free" in told
+    )
+    assert told.endswith(f"{len(NETWORKS) - len(large)} of {len(NETWORKS)} networks compiled\n")
 
 
 def test_a_network_that_fails_does_not_end_the_others(ran, tmp_path):
@@ -92,11 +97,12 @@ def test_the_end_of_a_command_is_reported(capfd):
     assert "killed, most likely for lack of memory" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("network", [it for it in NETWORKS if it.precision == "fp16" or "shallow" in it.name])
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda it: it.name)
 def test_the_sizes_are_those_of_the_networks(network):
     """They decide what fits into memory. On torch's meta device weights take none."""
+    dtype = torch.float16 if network.precision == "fp16" else torch.float32
     with torch.device("meta"):
-        stage = full_size.describe_stage(network.checkpoint, network.stage, torch.float16)
+        stage = registry.full_size(network.family).describe_stage(network.stage, dtype)
     coder = getattr(stage.module, "vae", None)
     module = getattr(coder, network.stage.removeprefix("vae_")) if coder else stage.module
     parameters = sum(it.numel() for it in module.parameters())
