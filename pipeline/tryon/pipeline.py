@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.denoising.batching import Step, group_compatible, stack
 from pipeline.denoising.linear_schedules import Recurrences
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.previews import Previews, shrink
-from pipeline.denoising.sampling import Denoising, Made, advanced
+from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
@@ -34,6 +33,7 @@ from pipeline.tryon.conditioner import Conditioner, Decoding, Start, Task
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
+from pipeline.tryon.predictions import Predictions
 from pipeline.tryon.request import LIGHT, TryonRequest
 
 logger = logging.getLogger(__name__)
@@ -85,14 +85,13 @@ class Pipeline:
             "conditioning": _string(config.conditioning),
             "framing": _string(config.framing),
         }
-        self._batch_sizes = config.batch_sizes
         # First come, first served. A request that waits in Triton's own queue could not be cancelled.
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
         self._lights = SessionLights(limits.max_sessions)
         self._layings: SessionCache[tuple[tuple[str, ...], str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
-        self._stepper = Stepper(scheduler, self._predict)
+        self._stepper = Stepper(scheduler, Predictions(models, config.batch_sizes))
 
     def warm_up(self) -> None:
         """Set up what the first request would wait for."""
@@ -207,26 +206,6 @@ class Pipeline:
     def _keep_laying(self, request: TryonRequest, garment: tuple[str, ...], laying: str) -> None:
         if request.session is not None and laying:
             self._layings.keep(request.session, (garment, laying))
-
-    async def _predict(self, jobs: Sequence[DenoisingJob]) -> list[torch.Tensor | Made]:
-        """Every job's prediction for its next step, or what its sampler made of it.
-
-        Jobs of the same model and shapes share a call.
-        """
-        denoisings = [job.denoising for job in jobs]
-        await asyncio.gather(*(it.prepare() for it in denoisings if it.needs_preparation))
-        steps = [Step(it.model, it.inputs()) for it in denoisings]
-        predictions: dict[int, torch.Tensor | Made] = {}
-
-        async def call(positions: list[int]) -> None:
-            batch = stack([steps[position] for position in positions], self._batch_sizes)
-            outputs = await self._models(steps[positions[0]].model, batch.inputs, ["model_output"])
-            parts = batch.split(torch.from_dlpack(outputs["model_output"]))
-            made = advanced([denoisings[position] for position in positions], parts)
-            predictions.update(zip(positions, made, strict=True))
-
-        await asyncio.gather(*(call(positions) for positions in group_compatible(steps)))
-        return [predictions[position] for position in range(len(steps))]
 
     async def _decode(
         self,

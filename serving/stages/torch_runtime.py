@@ -1,0 +1,115 @@
+"""An exported stage on torch: half precision, channels last, fused attention, and CUDA graphs.
+
+It needs nothing besides torch, and no engine for one GPU. The stage is a program of torch.export,
+`model.pt2`, so that no code of the checkpoint's library is imported. On a CPU it computes without graphs: for
+tests, and for whoever has no GPU at hand.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
+
+from serving.errors import CannotServe
+from serving.stages.cuda_graphs import CudaGraphs, Tensors
+
+NAME = "model.pt2"
+_DESCRIPTION = "stage.json"  # within model.pt2: the names of its tensors, and one row of each input
+
+
+class TorchStage:
+    """A `model.pt2` that takes and returns tensors by name; the first dimension of each is the batch.
+
+    device: `cpu`, or `cuda` with CUDA graphs for `rows` at the shapes of the export.
+    """
+
+    def __init__(self, model: Path, device: str = "cuda", rows: Sequence[int] = ()):
+        if not zipfile.is_zipfile(model):
+            raise CannotServe(f"{model} is missing or broken: export again")
+        extra = {_DESCRIPTION: ""}
+        program = torch.export.load(model, extra_files=extra)
+        described = json.loads(extra[_DESCRIPTION])
+        self.outputs: list[str] = described["outputs"]
+        self._types = {name: getattr(torch, it["type"]) for name, it in described["inputs"].items()}
+        self._shapes = [
+            {name: tuple(shape) for name, shape in bucket.items()} for bucket in described["buckets"]
+        ]
+        self._device = torch.device(device)
+        if self._device.type != "cpu":
+            program = move_to_device_pass(program, device)
+        self._module = program.module()
+        _lay_out(self._module)
+        self._graphs = CudaGraphs(self._compute)
+        self._rows = tuple(rows) if self._device.type == "cuda" else ()
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As the other runtimes: arrays in main memory."""
+        moved = {
+            name: torch.from_numpy(np.ascontiguousarray(it)).to(self._device) for name, it in inputs.items()
+        }
+        return {name: tensor.cpu().numpy() for name, tensor in self.call(moved).items()}
+
+    def call(self, inputs: Tensors) -> Tensors:
+        """Tensors on the device, which stay there."""
+        return self._graphs(inputs)
+
+    def warm_up(self) -> None:
+        """Run once at each shape of the export, and capture the graphs, so that no request waits for it."""
+        for bucket in range(len(self._shapes)):
+            example = self.example(bucket)
+            self.call(example)
+            if self._rows:
+                self._graphs.add(example, self._rows)
+
+    def example(self, bucket: int = 0) -> Tensors:
+        """One row of zeros for each input, at the export's resolution of that number."""
+        return {
+            name: torch.zeros((1, *shape), dtype=self._types[name], device=self._device)
+            for name, shape in self._shapes[bucket].items()
+        }
+
+    def _compute(self, inputs: Tensors) -> Tensors:
+        with torch.no_grad():
+            outputs = self._module(**inputs)
+        found = outputs if isinstance(outputs, tuple | list) else (outputs,)
+        return dict(zip(self.outputs, found, strict=True))
+
+
+def save(
+    module: nn.Module,
+    examples: Sequence[Mapping[str, Tensor]],
+    outputs: Sequence[str],
+    dynamic_shapes: Mapping[str, Mapping[int, Any]],
+    folder: Path,
+) -> None:
+    """Write `model.pt2` into `folder`.
+
+    examples: inputs by name, for each resolution; the first traces the program.
+    dynamic_shapes: dimensions of each input that vary, as torch.export.export takes them.
+    """
+    with torch.no_grad():
+        program = torch.export.export(
+            module.eval(),
+            (),
+            dict(examples[0]),
+            dynamic_shapes={name: dict(it) for name, it in dynamic_shapes.items()},
+        )
+    described = {
+        "outputs": list(outputs),
+        "inputs": {name: {"type": str(it.dtype).removeprefix("torch.")} for name, it in examples[0].items()},
+        "buckets": [{name: list(it.shape[1:]) for name, it in example.items()} for example in examples],
+    }
+    torch.export.save(program, folder / NAME, extra_files={_DESCRIPTION: json.dumps(described)})
+
+
+def _lay_out(module: nn.Module) -> None:
+    """Channels last for convolutions' weights: the layout that cuDNN's and oneDNN's fast kernels want."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
