@@ -92,7 +92,7 @@ def _text_config(width: int, tokenizer) -> CLIPTextConfig:
 def write(folder: Path, in_channels: int = 9, **changes) -> Path:
     """Save one to `folder`, with a `pipeline.json`. changes: of its values."""
     build(in_channels).save_pretrained(folder)
-    mode = {"scheduler": "EulerDiscreteScheduler", "strength": 0.6, "guidance_scale": 3}
+    mode = {"scheduler": "EulerDiscreteScheduler", "strength": 0.6, "guidance_scale": 3, "unet": "sdxl_unet"}
     config = {
         "resolution": RESOLUTION,
         "conditioning": "masked",

@@ -2,23 +2,17 @@
 
 import json
 
-import cv2
-import diffusers
 import numpy as np
 import pytest
-import torch
-from diffusers import StableDiffusionXLInpaintPipeline
-from PIL import Image
 
 from families.sdxl_inpainting.conditioner import make_conditioner, time_ids
 from families.sdxl_inpainting.stages import UNET
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
 from tests.families.plain_models import PlainModels, dress, plain_pipeline
+from tests.families.sdxl_inpainting.upstream import PROMPT, as_picture, psnr, theirs
 from tests.tiny_sdxl import RESOLUTION
 from tests.tryon_client import keyframe
-
-PROMPT = "a red jacket"
 
 
 def served(negative="", zero_negative=True, conditioning="masked", **recipe):
@@ -51,51 +45,6 @@ def ours(loaded, stages, tmp_path):
     return run
 
 
-def theirs(folder, config, answer, seed):
-    """diffusers' picture of the same crop, mask and seed, (H, W, 3) in 0…1."""
-    recipe, (height, width) = config.capture, RESOLUTION
-    pipeline = StableDiffusionXLInpaintPipeline.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        add_watermarker=False,
-        force_zeros_for_empty_prompt=config.settings["zero_negative"],
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = getattr(diffusers, recipe.scheduler).from_config(pipeline.scheduler.config)
-    crop = window(answer, (width, height))
-    mask = answer["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1)
-    pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
-    return pipeline(
-        PROMPT,
-        negative_prompt=config.negative_prompt or None,
-        image=crop,
-        mask_image=Image.fromarray((mask * 255).astype(np.uint8)),
-        masked_image_latents=pixels.contiguous() if config.conditioning == "composite" else None,
-        height=height,
-        width=width,
-        num_inference_steps=recipe.schedule_steps,
-        strength=recipe.strength,
-        guidance_scale=recipe.guidance_scale,
-        generator=torch.Generator().manual_seed(seed),
-        output_type="np",
-    ).images[0]
-
-
-def window(answer, size):
-    """The crop as the networks see it, with the frame's edge repeated beyond it."""
-    x, y, width, height = answer["crop"]
-    room = max(width, height)
-    padded = cv2.copyMakeBorder(answer["composite"], room, room, room, room, cv2.BORDER_REPLICATE)
-    cut = padded[room + y : room + y + height, room + x : room + x + width]
-    return Image.fromarray(
-        cv2.cvtColor(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-    )
-
-
-def psnr(one, other):
-    return -10 * np.log10(np.mean((one - other) ** 2))
-
-
 @pytest.mark.parametrize(
     "config",
     [
@@ -126,8 +75,8 @@ async def test_the_picture_is_that_of_diffusers_own_pipeline(folder, ours, confi
     """Same crop (but for the rounding of its resizing), mask, seed, scheduler and steps."""
     config = served(**config)
     answer = await ours(config, seed=7)
-    expected = theirs(folder, config, answer, 7)
-    found = (answer["pixels"][0].transpose(1, 2, 0) / 2 + 0.5).clip(0, 1)
+    expected = theirs(folder, config.capture, answer, 7, config)
+    found = as_picture(answer["pixels"])
     assert expected.std() > 0.05, "a flat picture proves nothing"
     assert psnr(found, expected) >= 50
 
