@@ -134,8 +134,9 @@ def write_tokenizer(path):
     return path
 
 
-def make_pipeline(folder, models, limits=LIMITS, **config):
+def make_pipeline(folder, models, limits=LIMITS, device="cpu", **config):
     """The pipeline of CONFIG with the changes in `config`, and its recipes by mode."""
     served = ServedConfig.model_validate(CONFIG | config)
     prompts = Prompts(write_tokenizer(folder / "tokenizer.json"), served.prompt, served.negative_prompt)
-    return Pipeline(served, Schedulers({}), SdInpainting(prompts), models, limits), served.modes
+    schedulers, conditioner = Schedulers({"clip_sample": False}), SdInpainting(prompts)
+    return Pipeline(served, schedulers, conditioner, models, limits, device), served.modes
