@@ -2,9 +2,12 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-proxy.lock")
@@ -48,3 +51,23 @@ def test_no_index_and_no_path_of_the_machine_that_made_them():
     for path in ROOT.glob("requirements*.lock"):
         text = path.read_text()
         assert not re.search(r"^--|file:|://|\+cpu", text, re.MULTILINE), path
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-torch.lock"])
+def test_no_package_refuses_the_containers_python(lock):
+    """The locks are made for 3.11 and the images have 3.12. `make check-images` also asks for the wheels."""
+    for name, (version, _) in pinned(lock).items():
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:  # of another platform, or only in the tests' own environment
+            continue
+        assert Version(found.version).public == Version(version).public, (
+            f"{name}: `make setup` installs another"
+        )
+        wanted = found.metadata["Requires-Python"]
+        assert wanted is None or SpecifierSet(wanted).contains("3.12.3"), f"{name} wants Python {wanted}"
+
+
+def test_no_package_of_the_lock_is_for_python_3_11_alone():
+    for path in ROOT.glob("requirements*.lock"):
+        assert not re.search(r"python(_full)?_version", path.read_text()), path
