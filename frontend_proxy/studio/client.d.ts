@@ -35,6 +35,7 @@ export interface Keyframe extends Options {
   jacket_render?: Blob | null;
   session_id?: string;
   quality?: "low" | "medium" | "high";
+  answer?: "picture" | "light";
   timestamp?: unknown;
 }
 
@@ -58,15 +59,56 @@ interface Report {
   request_id: string;
 }
 
-export interface KeyframeResult extends Report {
-  /** A JPEG of the camera frame's size. */
-  image: Blob;
+interface KeyframeAnswer extends Report {
   frame_id: number;
   timestamp: unknown;
   reused: boolean;
   detail: string | null;
   /** From sending to receiving; null if the connection was lost in between. */
   round_trip_ms: number | null;
+}
+
+export interface KeyframePicture extends KeyframeAnswer {
+  answer: "picture";
+  /** A JPEG of the camera frame's size. */
+  image: Blob;
+}
+
+/** Places are shares of the frame's width and height; docs/websocket.md has the formula. */
+export interface KeyframeLight extends KeyframeAnswer {
+  answer: "light";
+  /** WebP; null in a fallback, as are the others then. */
+  light: Blob | null;
+  occlusion: Blob | null;
+  crop: [number, number, number, number] | null;
+  anchor: [[number, number], [number, number]] | null;
+  layer_matrix: [number, number, number, number, number, number] | null;
+  light_coding: { range: number; floor: number; sigma: number; detail_gain: number } | null;
+}
+
+export type KeyframeResult = KeyframePicture | KeyframeLight;
+
+type Drawable = HTMLVideoElement | HTMLCanvasElement | HTMLImageElement | OffscreenCanvas | ImageBitmap;
+
+/** Small copies of what is drawn, for a keyframe that asks for a light. */
+export function lightKeyframe(
+  frame: Drawable,
+  layer: Drawable,
+  side?: number,
+): Promise<{ answer: "light"; camera_frame: Blob; jacket_render: Blob }>;
+
+/** Lays the newest light on the live jacket, at the display's own rate. */
+export class LightCompositor {
+  constructor(canvas: HTMLCanvasElement, options?: { webgl?: boolean; clock?: () => number });
+  readonly canvas: HTMLCanvasElement;
+  readonly kind: "webgl2" | "2d";
+  readonly lit: boolean;
+  readonly settled: boolean;
+  /** Resolves with whether the answer brought a newer light. */
+  take(result: KeyframeResult): Promise<boolean>;
+  clear(): void;
+  /** `fresh: false` if the layer is as at the last draw. */
+  draw(now: { frame: Drawable; layer?: Drawable | null; landmarks?: Landmark[] | null; fresh?: boolean }): void;
 }
 
 export type SessionState = "connecting" | "open" | "waiting" | "closed";
@@ -85,6 +127,7 @@ export interface LiveSession {
   readonly sent: number;
   readonly answered: number;
   readonly dropped: number;
+  readonly waiting: boolean;
   send(keyframe: Keyframe): void;
   close(): void;
 }

@@ -3,7 +3,7 @@
  *
  * It does not depend on this page or on a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Import it from the
  * server itself, /studio/client.js, or copy client.js, client.d.ts, live_session.js, codec.js, event_stream.js,
- * metrics_text.js and (for MessagePack) the folder vendor/msgpack.
+ * metrics_text.js, all light_*.js and (for MessagePack) the folder vendor/msgpack.
  *
  *     const lucy = new LucyClient({ baseUrl: "https://tryon.example.com", apiKey });
  *     const session = lucy.connect({ protocol: "msgpack", onResult: ({ image, mode }) => draw(image, mode) });
@@ -15,6 +15,9 @@
 import { readEvents } from "./event_stream.js";
 import { LiveSession } from "./live_session.js";
 import { parseMetrics } from "./metrics_text.js";
+
+export { LightCompositor } from "./light_compositor.js";
+export { lightKeyframe } from "./light_keyframe.js";
 
 /** An error that the server answered, or `code` "UNREACHABLE" if it could not be reached. */
 export class LucyError extends Error {

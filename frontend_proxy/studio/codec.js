@@ -1,6 +1,6 @@
 /** Encodes keyframes and decodes answers: JSON with pictures in base64, or MessagePack with raw bytes. */
 
-const JPEG = "image/jpeg";
+const ANSWERED = { image: "image/jpeg", light: "image/webp", occlusion: "image/webp" };
 const PICTURES = ["camera_frame", "jacket_render", "garment_image", "mask"];
 
 async function withPictures(message, convert) {
@@ -22,7 +22,16 @@ function dataUri(blob) {
 
 function fromDataUri(uri) {
   const bytes = atob(uri.slice(uri.indexOf(",") + 1));
-  return new Blob([Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))], { type: JPEG });
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+}
+
+/** The answer with its pictures as Blobs. */
+function withBlobs(message, read) {
+  const converted = { ...message };
+  for (const [name, type] of Object.entries(ANSWERED)) {
+    if (message[name]) converted[name] = new Blob([read(message[name])], { type });
+  }
+  return converted;
 }
 
 const json = {
@@ -33,8 +42,7 @@ const json = {
   },
 
   async decode(text) {
-    const message = JSON.parse(text);
-    return message.image ? { ...message, image: fromDataUri(message.image) } : message;
+    return withBlobs(JSON.parse(text), fromDataUri);
   },
 };
 
@@ -48,8 +56,7 @@ const msgpack = {
 
   async decode(buffer) {
     const { decode } = await import("./vendor/msgpack/decode.mjs");
-    const message = decode(buffer);
-    return message.image ? { ...message, image: new Blob([message.image], { type: JPEG }) } : message;
+    return withBlobs(decode(buffer), (bytes) => bytes);
   },
 };
 

@@ -1,6 +1,7 @@
 /** Fits the jacket to the person in a source's current frame. */
 
 import { openSource } from "./camera.js";
+import { lightKeyframe } from "./light_keyframe.js";
 
 const JPEG_QUALITY = 0.9;
 
@@ -8,6 +9,7 @@ export class Fitting {
   source = null;
   landmarks = null; // of the last fitted frame
   fitted = false; // whether a frame of this source has been fitted
+  version = 0; // counts the fits
   poseMs = null; // duration of the pose detection; null if the pose is known beforehand
 
   #jacket = null;
@@ -81,6 +83,7 @@ export class Fitting {
     context.drawImage(this.#jacket.canvas, 0, 0);
     this.#stale = false;
     this.fitted = true;
+    this.version += 1;
   }
 
   async #look(source, picture) {
@@ -123,6 +126,12 @@ export class Fitting {
       toBlob(this.#overlay, "image/png"),
     ]);
     return { cameraImage, overlayImage, landmarks: this.landmarks, width, height };
+  }
+
+  /** The same as input of a keyframe that asks for a light. */
+  async smallSnapshot() {
+    const { landmarks } = this;
+    return { ...(await lightKeyframe(this.#frame, this.#overlay)), pose: { landmarks } };
   }
 }
 

@@ -5,7 +5,7 @@
  *
  * map, occlusion: ImageBitmaps over `crop`; occlusion may be null.
  * crop: [x, y, width, height], anchor: the shoulders or null; both in shares of the frame.
- * layer: six numbers, see `layer_matrix` in docs/websocket.md.
+ * layer: six numbers, see `layer_matrix` in docs/websocket.md; null for a canvas that is stretched over the frame.
  * range, floor, sigma, detailGain: numbers of the formula; sigma is a share of the crop's height.
  */
 export async function readLight({ light, occlusion, crop, anchor, layer_matrix: layer, light_coding: coding }) {
@@ -16,7 +16,7 @@ export async function readLight({ light, occlusion, crop, anchor, layer_matrix: 
     occlusion: hidden,
     crop,
     anchor: anchor ?? null,
-    layer: layer ?? [1, 0, 0, 0, 1, 0],
+    layer: layer ?? null,
     range: coding.range,
     floor: coding.floor,
     sigma: coding.sigma,

@@ -102,7 +102,8 @@ function over(context, operation, picture, crop, width, height) {
 }
 
 /** The layer's unit square on the frame: the inverse of `layer_matrix`. */
-function placeLayer(context, [xx, xy, x, yx, yy, y] = [1, 0, 0, 0, 1, 0], width, height) {
+function placeLayer(context, rows, width, height) {
+  const [xx, xy, x, yx, yy, y] = rows ?? [1, 0, 0, 0, 1, 0];
   const back = new DOMMatrix([xx, yx, xy, yy, x, y]).inverse();
   context.setTransform(new DOMMatrix([width, 0, 0, height, 0, 0]).multiply(back));
 }

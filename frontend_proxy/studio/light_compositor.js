@@ -43,6 +43,11 @@ export class LightCompositor {
     return this.#painter.kind;
   }
 
+  /** Whether the newest light has fully replaced the one before. */
+  get settled() {
+    return this.#share(this.#clock()) === 1;
+  }
+
   /** Whether there is a light to lay on the jacket. */
   get lit() {
     return this.#light !== null;
@@ -80,16 +85,17 @@ export class LightCompositor {
    *
    * @param frame the video, canvas or image of the person, now
    * @param layer a canvas or image with the jacket, transparent around it; null draws the frame alone
+   * @param fresh false if the layer is as at the last draw, which saves its upload
    * @param landmarks the pose now: MediaPipe's 33 points, or null while nobody is found
    */
-  draw({ frame, layer = null, landmarks = null }) {
+  draw({ frame, layer = null, landmarks = null, fresh = true }) {
     const [width, height] = sizeOf(frame);
     if (!width || !height) return; // a video that has not begun
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     this.#aspect = width / height;
     this.#shoulders = shoulders(landmarks) ?? this.#shoulders;
     const move = motion(this.#light?.anchor, this.#shoulders, this.#aspect) ?? STILL;
-    this.#painter.draw({ frame, layer, move, aspect: this.#aspect, share: this.#share(this.#clock()) });
+    this.#painter.draw({ frame, layer, fresh, move, aspect: this.#aspect, share: this.#share(this.#clock()) });
   }
 
   /** How far the newest light has replaced the one before, 0 to 1. */

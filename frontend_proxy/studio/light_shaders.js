@@ -10,6 +10,8 @@ const NOISE = 0.02;
  * pixels from the middle are a Gaussian of 3×3 with a sigma of 0.475.
  */
 export const SOFT = 0.178;
+const SIDES = SOFT / 2; // its weights
+const MIDDLE = 1 - SOFT;
 
 export const CORNERS = `#version 300 es
 out vec2 place;
@@ -137,7 +139,7 @@ export const ANSWER = `${HEAD}${GARMENT}
 uniform sampler2D lit;
 uniform mat3 toCrop;                       // frame → crop
 uniform float floorLevel;
-uniform vec2 soft;                         // see SOFT
+uniform vec2 soft, fine;                   // see SOFT; pixels of the frame, or 0
 uniform bool known;
 void main() {
   vec2 at = vec2(place.x, 1.0 - place.y);
@@ -145,7 +147,13 @@ void main() {
   vec4 jacket = garment(at + soft, 0.0);
   if (jacket.a > 0.0) {                    // most of a frame is not jacket, and costs nothing more
     vec2 inCrop = (toCrop * vec3(at, 1.0)).xy;
-    if (soft.x > 0.0) {
+    if (fine.x > 0.0) {                    // a canvas of another size: the Gaussian's own nine samples
+      jacket = vec4(0.0);
+      for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
+        float weight = (x == 0 ? ${MIDDLE} : ${SIDES}) * (y == 0 ? ${MIDDLE} : ${SIDES});
+        jacket += weight * garment(at + vec2(x, y) * fine, 0.0);
+      }
+    } else if (soft.x > 0.0) {
       vec2 other = vec2(soft.x, -soft.y);
       jacket = 0.25 * (jacket + garment(at - soft, 0.0) + garment(at + other, 0.0) + garment(at - other, 0.0));
     }

@@ -63,13 +63,13 @@ export class WebGLLight {
     if (!this.#lost) this.#blank("occlusion");
   }
 
-  draw({ frame, layer, move, aspect, share }) {
+  draw({ frame, layer, fresh, move, aspect, share }) {
     if (this.#lost) return;
     const gl = this.#gl;
     const { width, height } = gl.canvas;
     this.#upload("frame", frame);
-    if (layer) this.#upload("layer", layer, true);
-    else this.#blank("layer");
+    if (!layer) this.#blank("layer");
+    else if (fresh) this.#upload("layer", layer, true);
     const light = this.#light;
     const pictures = { frame: "frame", layer: "layer", occlusion: "occlusion" };
     const toLayer = matrix(light?.layer);
@@ -84,9 +84,12 @@ export class WebGLLight {
     }
     // Where a canvas is enlarged, the interpolation softens it enough. The frame has the canvas's size, so its nearest
     // pixel is its own, which costs half.
-    const soft = layer && layer.width * 1.02 > width ? [SOFT / width, SOFT / height] : [0, 0];
+    const softens = layer && layer.width * layer.height * 1.04 > width * height;
+    const equal = layer?.width === width && layer.height === height && !light?.layer;
+    const soft = softens && equal ? [SOFT / width, SOFT / height] : [0, 0];
+    const fine = softens && !equal ? [1 / width, 1 / height] : [0, 0];
     this.#filter(["frame"], gl.NEAREST);
-    const values = { toLayer, toCrop, soft, known: light !== null, floorLevel: light?.floor ?? 0 };
+    const values = { toLayer, toCrop, soft, fine, known: light !== null, floorLevel: light?.floor ?? 0 };
     this.#pass("answer", null, width, height, { ...pictures, lit: "lit" }, values);
   }
 
@@ -186,7 +189,8 @@ export class WebGLLight {
 }
 
 /** A column-wise 3×3 matrix of `layer_matrix`: [xx, xy, x, yx, yy, y] row by row. */
-function matrix([xx, xy, x, yx, yy, y] = [1, 0, 0, 0, 1, 0]) {
+function matrix(rows) {
+  const [xx, xy, x, yx, yy, y] = rows ?? [1, 0, 0, 0, 1, 0];
   return [xx, yx, 0, xy, yy, 0, x, y, 1];
 }
 

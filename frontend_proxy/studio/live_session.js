@@ -42,6 +42,11 @@ export class LiveSession {
     return this.#state;
   }
 
+  /** Whether a keyframe waits to be sent. */
+  get waiting() {
+    return this.#newest !== null;
+  }
+
   /** Sends a keyframe as soon as the previous one is answered. Until then a newer one replaces it. */
   send(keyframe) {
     if (this.#state === "closed") return;

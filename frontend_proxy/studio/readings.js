@@ -24,6 +24,7 @@ export class Readings {
       ["mode", "Mode"],
       ["roundTrip", "Latency"],
       ["stages", "Stages"],
+      ["rate", "Displayed"],
       ["count", "Answers"],
       ["dropped", "Dropped"],
       ["alignment", "Alignment"],
@@ -59,6 +60,11 @@ export class Readings {
   showSession({ answered, dropped }) {
     this.#set("count", `${answered}${this.reused ? `, ${this.reused} of them reused` : ""}`);
     this.#set("dropped", String(dropped));
+  }
+
+  /** @param count of frames in the last second; null if nothing has changed in it */
+  showRate(count) {
+    this.#set("rate", count === null ? "still" : `${count} frames a second`);
   }
 
   /** @param landmarks of the last frame   @param milliseconds null if the landmarks were known beforehand */

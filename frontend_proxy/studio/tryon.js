@@ -10,6 +10,7 @@ import { Swatches } from "./swatches.js";
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip" };
 const PACES = { interval: "every 1.5 s", fast: "as fast as possible" };
 const INTERVAL_MS = 1500;
+const ANSWERS = { light: "a light, on what is live", picture: "a whole photo" };
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
 const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
 const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
@@ -34,6 +35,8 @@ class TryOn {
   #wake = () => {}; // ends the pause before the next keyframe
   #source = choice("Picture", SOURCES, () => this.#open(this.#source.value));
   #pace = choice("Keyframes", PACES, () => this.#wake());
+  #answers = choice("Answer", ANSWERS, () => this.#connect());
+  #rate = { since: 0, frames: 0 }; // of the lit display
   #protocol = choice("Sent as", PROTOCOLS, () => this.#connect());
   #live = el("button", { class: "primary", onclick: () => this.#toggle() }, "Pause");
 
@@ -49,6 +52,7 @@ class TryOn {
         el("h2", {}, "Live try-on"),
         this.#source.element,
         this.#pace.element,
+        this.#answers.element,
         this.#protocol.element,
         new GarmentChoice(studio).element,
         this.#live,
@@ -123,11 +127,26 @@ class TryOn {
   }
 
   #draw() {
-    const { source, overlay, landmarks, fitted, poseMs } = this.#fitting;
+    const { source, overlay, landmarks, fitted, poseMs, version } = this.#fitting;
     if (source) this.#stage.draw(source.element, this.#studio.garment ? null : overlay);
+    if (source && fitted && this.#lights) this.#count(this.#stage.drawLit(source, overlay, landmarks, version));
     if (fitted) this.#readings.showPose(landmarks, poseMs);
     this.#stage.note(this.#note || this.#progress());
     this.#drawing = requestAnimationFrame(() => this.#draw());
+  }
+
+  /** Whether lights are asked for. A photo of a garment has no live layer to lay one on. */
+  get #lights() {
+    return this.#answers.value === "light" && !this.#studio.garment;
+  }
+
+  /** Counts the displayed frames of each second. */
+  #count(drawn) {
+    if (drawn) this.#rate.frames += 1;
+    const passed = performance.now() - this.#rate.since;
+    if (passed < 1000) return;
+    this.#readings.showRate(this.#rate.frames ? Math.round((1000 * this.#rate.frames) / passed) : null);
+    this.#rate = { since: performance.now(), frames: 0 };
   }
 
   /** A note on what the page waits for. */
@@ -157,7 +176,7 @@ class TryOn {
   #disconnect() {
     this.#session?.close();
     this.#session = null;
-    this.#stage.clear();
+    if (!this.#lights) this.#stage.clear(); // a light stays valid for what is live
     this.#readings.showState("closed");
     this.#wake();
   }
@@ -175,24 +194,38 @@ class TryOn {
       const { source, landmarks } = this.#fitting;
       if (source && landmarks && !document.hidden) {
         const timestamp = Date.now();
-        const { cameraImage, overlayImage } = await this.#fitting.snapshot();
+        const pictures = await (this.#lights ? this.#fitting.smallSnapshot() : this.#picture(landmarks));
         session.send({
           timestamp,
-          camera_frame: cameraImage,
-          ...this.#studio.garmentFields(overlayImage),
-          pose: { landmarks },
+          ...pictures,
           fabric_id: this.#studio.fabric?.id ?? this.#studio.fabric?.fabric_id ?? null,
         });
         this.#readings.showSession(session);
-        await this.#pause(this.#pace.value === "fast" ? LONGEST_ANSWER_MS : INTERVAL_MS);
+        await this.#untilNext(session);
       } else {
         await this.#pause(100);
       }
     }
   }
 
+  async #picture(landmarks) {
+    const { cameraImage, overlayImage } = await this.#fitting.snapshot();
+    return { camera_frame: cameraImage, ...this.#studio.garmentFields(overlayImage), pose: { landmarks } };
+  }
+
+  /** As fast as possible, a light's next keyframe is ready when the answer comes; a picture's begins then. */
+  async #untilNext(session) {
+    if (this.#pace.value !== "fast") return this.#pause(INTERVAL_MS);
+    if (!this.#lights) return this.#pause(LONGEST_ANSWER_MS);
+    do await this.#pause(10);
+    while (session.waiting && session === this.#session);
+  }
+
   async #answer(result, session) {
-    if (result.timestamp >= this.#since) await this.#stage.showResult(result.image);
+    if (result.timestamp >= this.#since) {
+      if (result.answer === "light") await this.#stage.showLight(result);
+      else await this.#stage.showResult(result.image);
+    }
     this.#readings.showResult(result, session);
     if (this.#pace.value === "fast") this.#wake();
   }
