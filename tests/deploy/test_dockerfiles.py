@@ -100,6 +100,41 @@ def test_installed_packages_are_pinned(dockerfile):
                     assert "==" in word, f"{word} has no version"
 
 
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_the_rules_of_hadolint_that_matter_here(dockerfile):
+    """By its numbers: DL3000, 3009, 3015, 3020, 3025, 3042, 4006."""
+    for instruction, rest in instructions(dockerfile):
+        assert instruction != "ADD", "COPY does nothing surprising"
+        if instruction == "WORKDIR":
+            assert rest.startswith("/")
+        if instruction in ("CMD", "ENTRYPOINT"):
+            assert json.loads(rest), "a shell between would not pass on signals"
+        if instruction == "RUN" and "apt-get install" in rest:
+            assert "--no-install-recommends" in rest
+            assert "rm -rf /var/lib/apt/lists/*" in rest
+        if instruction == "RUN" and "pip install" in rest:
+            assert "--mount=type=cache" in rest or "--no-cache-dir" in rest, (
+                "pip's cache would be in the layer"
+            )
+        if instruction == "RUN":
+            assert " | " not in rest, "the failure of a pipe's first program is not seen"
+            assert "sudo " not in rest
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_a_build_argument_is_declared_in_every_stage_that_uses_it(dockerfile):
+    """One that is not is empty, without an error: the check of TensorRT would have been skipped."""
+    declared = set()
+    for instruction, rest in instructions(dockerfile):
+        if instruction == "FROM":
+            declared = set()
+        elif instruction == "ARG":
+            declared.add(rest.split("=")[0])
+        else:
+            used = set(re.findall(r"\$\{([A-Z_]+)\}", rest))
+            assert used <= declared, f"{used - declared} in {instruction} {rest}"
+
+
 def test_the_proxys_image_starts_the_proxy():
     command = [rest for instruction, rest in instructions(PROXY) if instruction == "CMD"][-1]
     assert json.loads(command) == ["python", "-m", "frontend_proxy"]
