@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from frontend_proxy.schemas import Light, Report
+from frontend_proxy.answer_schemas import Light, Report
 from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import span
 

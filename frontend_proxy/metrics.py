@@ -27,8 +27,8 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from frontend_proxy.answer_schemas import ErrorMessage, KeyframeAnswer, Report
 from frontend_proxy.jobs import Execution, ModelServer
-from frontend_proxy.schemas import ErrorMessage, KeyframeAnswer, Report
 
 _SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if _SHARED:

@@ -9,9 +9,9 @@ import grpc
 import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
+from frontend_proxy.answer_schemas import Report
 from frontend_proxy.errors import DeadlineExceeded, ProxyError
 from frontend_proxy.jobs import Execution, Job, ModelHealth, Progress, Result
-from frontend_proxy.schemas import Report
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from frontend_proxy.answer_schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
 from frontend_proxy.captures.record import Record
 from frontend_proxy.image_text import to_data_uri
-from frontend_proxy.schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
 
 
 def status_url(record: Record) -> str:

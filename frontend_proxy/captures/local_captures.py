@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.background import Background
 from frontend_proxy.captures.deliveries import Deliveries
 from frontend_proxy.captures.idempotency import IdempotencyKey, IdempotencyKeys
@@ -19,7 +20,6 @@ from frontend_proxy.captures.webhooks import Webhooks
 from frontend_proxy.concurrency_limit import ConcurrencyLimit
 from frontend_proxy.errors import ProxyError, log_error
 from frontend_proxy.jobs import Job, ModelServer
-from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)

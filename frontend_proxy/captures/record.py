@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel
 
+from frontend_proxy.answer_schemas import CaptureFailure, Report
 from frontend_proxy.errors import Interrupted, NotFound, ProxyError, error_body
 from frontend_proxy.jobs import Job
-from frontend_proxy.schemas import CaptureFailure, Report
 
 # 128 random bits in URL-safe base64: the last character holds only two of them.
 RESULT_ID = r"[A-Za-z0-9_-]{21}[AQgw]"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.background import Background
 from frontend_proxy.captures import redis_client
 from frontend_proxy.captures.deliveries import Deliveries
@@ -30,7 +31,6 @@ from frontend_proxy.errors import (
 )
 from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.metrics import Backlog
-from frontend_proxy.schemas import CaptureProgress
 from frontend_proxy.settings import Settings
 
 

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures import payload
 from frontend_proxy.captures.idempotency import Claim, IdempotencyKey
 from frontend_proxy.captures.record import Record
@@ -33,7 +34,6 @@ from frontend_proxy.captures.redis_scripts import CREATE
 from frontend_proxy.errors import Conflict, InferenceFailed, Overloaded, ProxyError
 from frontend_proxy.jobs import Job
 from frontend_proxy.metrics import Backlog
-from frontend_proxy.schemas import CaptureProgress
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.redis_client import key_of, redis_errors
 from frontend_proxy.errors import StorageUnavailable
-from frontend_proxy.schemas import CaptureProgress
 
 NEWS_S = 1.0  # at least so often `news` has something to say
 

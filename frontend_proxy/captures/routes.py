@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from frontend_proxy.answer_schemas import CaptureDeleted
 from frontend_proxy.captures import answers as capture_answers
 from frontend_proxy.captures.callers import client_of, owner_of
 from frontend_proxy.captures.idempotency import HEADER, IdempotencyKey
@@ -19,7 +20,7 @@ from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory, samples
 from frontend_proxy.parsing import run_in_thread_if_large
-from frontend_proxy.schemas import Capture, CaptureDeleted
+from frontend_proxy.schemas import Capture
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_model
 from frontend_proxy.web.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events

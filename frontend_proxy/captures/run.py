@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures.record import Record
 from frontend_proxy.errors import ModelUnavailable, NotFound, ProxyError, internal_error
 from frontend_proxy.jobs import Job, ModelServer, Progress, Result, latency_ms, run_to_result
-from frontend_proxy.schemas import CaptureProgress
 
 RETRY_S = 1.0  # before a model that is away is asked again
 

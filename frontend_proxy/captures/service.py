@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures.deliveries import Deliveries
 from frontend_proxy.captures.idempotency import IdempotencyKey
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.jobs import Job
 from frontend_proxy.metrics import Backlog
-from frontend_proxy.schemas import CaptureProgress
 
 
 class CaptureService(Protocol):

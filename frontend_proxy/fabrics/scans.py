@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from catalog import Catalog, FabricDetails
 from fabric import Scan, ScanOptions, scan
+from frontend_proxy.answer_schemas import ScanResult
 from frontend_proxy.errors import ImageTooLarge
 from frontend_proxy.fabrics.catalog_routes import URL_FIELDS, Fabrics, translated_errors
 from frontend_proxy.image_text import to_data_uri
-from frontend_proxy.schemas import ScanRequest, ScanResult
+from frontend_proxy.schemas import ScanRequest
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_model
 from frontend_proxy.worker import Worker

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from frontend_proxy.answer_schemas import KeyframeAnswer, KeyframeLight, KeyframeResult, Report
 from frontend_proxy.errors import (
     DeadlineExceeded,
     ImageTooLarge,
@@ -29,7 +30,7 @@ from frontend_proxy.keyframes.similar_frames import Scene
 from frontend_proxy.keyframes.thumbnails import NO_RENDER, Thumbnails, frame_thumbnail, render_thumbnail
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import Keyframe, KeyframeAnswer, KeyframeLight, KeyframeResult, Report
+from frontend_proxy.schemas import Keyframe
 from frontend_proxy.settings import Settings
 from frontend_proxy.worker import Worker
 from pipeline.pictures.metadata import read_metadata

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from frontend_proxy.answer_schemas import KeyframeAnswer
 from frontend_proxy.keyframes.thumbnails import GRID, Thumbnails
-from frontend_proxy.schemas import KeyframeAnswer
 
 MAX_AGE_S = 10.0  # thumbnails miss some changes, such as a facial expression; those show after 10 s
 POSE_TOLERANCE = 0.01  # of the frame's width and height; a tracker's jitter is less

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
+from frontend_proxy.answer_schemas import ErrorMessage, KeyframeAnswer, KeyframeResult
 from frontend_proxy.errors import error_fields, to_proxy_error
 from frontend_proxy.field_types import is_small
 from frontend_proxy.keyframes.codec import Codec, choose_codec
@@ -19,7 +20,7 @@ from frontend_proxy.keyframes.service import Arrival, KeyframeService
 from frontend_proxy.metrics import DROPPED, SOCKETS, count_keyframe
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id, new_request_id, set_request_id
-from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeAnswer, KeyframeResult, validate
+from frontend_proxy.schemas import Keyframe, validate
 from frontend_proxy.security.auth import caller_of
 from frontend_proxy.security.rate_limits import network
 from frontend_proxy.web.shutdown import SERVICE_RESTART, Shutdown

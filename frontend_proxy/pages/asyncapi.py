@@ -7,10 +7,11 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from frontend_proxy.answer_schemas import ErrorMessage, KeyframeLight, KeyframeResult
 from frontend_proxy.keyframes.codec import Json, MessagePack
 from frontend_proxy.pages.openapi_operation import REFERENCE
 from frontend_proxy.pages.openapi_schemas import schemas
-from frontend_proxy.schemas import ErrorMessage, Keyframe, KeyframeLight, KeyframeResult
+from frontend_proxy.schemas import Keyframe
 from frontend_proxy.security.auth import QUERY, SUBPROTOCOL
 
 _DESCRIPTION = f"""\

@@ -1,5 +1,6 @@
 """The OpenAPI description of captures."""
 
+from frontend_proxy.answer_schemas import CaptureDeleted, CaptureResult, CaptureStatus
 from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
@@ -12,7 +13,7 @@ from frontend_proxy.pages.openapi_operation import (
     operation,
     reference,
 )
-from frontend_proxy.schemas import Capture, CaptureDeleted, CaptureResult, CaptureStatus
+from frontend_proxy.schemas import Capture
 
 _IMAGES = ("user_image", "jacket_render", "garment_image", "mask")
 _CAPTURE = operation(

@@ -3,6 +3,7 @@
 from catalog import FabricDetails
 from catalog.schema import MAX_TAG
 from catalog.search import MAX_WORD, MAX_WORDS
+from frontend_proxy.answer_schemas import ScanResult
 from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
@@ -16,7 +17,7 @@ from frontend_proxy.pages.openapi_operation import (
     reference,
 )
 from frontend_proxy.pages.openapi_schemas import FabricAnswer, FabricDeleted, FabricList
-from frontend_proxy.schemas import ScanRequest, ScanResult
+from frontend_proxy.schemas import ScanRequest
 
 FABRIC_ID = {
     "name": "id",

@@ -6,17 +6,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from catalog import Fabric, FabricDetails
+from frontend_proxy.answer_schemas import CaptureDeleted, CaptureResult, CaptureStatus, ScanResult
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.health import HealthReport, Liveness, Readiness
 from frontend_proxy.pages.openapi_operation import REFERENCE, Json
-from frontend_proxy.schemas import (
-    Capture,
-    CaptureDeleted,
-    CaptureResult,
-    CaptureStatus,
-    ScanRequest,
-    ScanResult,
-)
+from frontend_proxy.schemas import Capture, ScanRequest
 
 
 def _leave_out_null(schema: Json) -> None:

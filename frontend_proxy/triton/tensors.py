@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from tritonclient.grpc import InferResult, service_pb2
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
+from frontend_proxy.answer_schemas import Light, Report
 from frontend_proxy.errors import InferenceFailed
 from frontend_proxy.jobs import Job, Progress, Result
-from frontend_proxy.schemas import Light, Report
 
 MODEL = "tryon"
 # The model has more outputs, for tests, and would send all of them by default.

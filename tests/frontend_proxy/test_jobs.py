@@ -7,8 +7,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from frontend_proxy.answer_schemas import Report
 from frontend_proxy.jobs import Job, Progress, Result, run_to_result
-from frontend_proxy.schemas import Report
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import CAPTURE, EVENTS, Serve, events_of
 from tests.frontend_proxy.keyframes.messages import answer, keyframe

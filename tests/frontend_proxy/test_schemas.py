@@ -5,17 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frontend_proxy.answer_schemas import ErrorMessage, KeyframeResult
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.field_types import MAX_ECHO, MAX_ID, is_small
-from frontend_proxy.schemas import (
-    Capture,
-    ErrorMessage,
-    Keyframe,
-    KeyframeResult,
-    ScanRequest,
-    parse_object,
-    validate,
-)
+from frontend_proxy.schemas import Capture, Keyframe, ScanRequest, parse_object, validate
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -7,11 +7,11 @@ from pathlib import Path
 import obstore
 import pytest
 
+from frontend_proxy.answer_schemas import Report
 from frontend_proxy.captures.image_store import ImageStore
 from frontend_proxy.captures.record import Record
 from frontend_proxy.errors import StorageUnavailable
 from frontend_proxy.jobs import Job
-from frontend_proxy.schemas import Report
 from tests.bucket import Bucket, running_bucket
 
 

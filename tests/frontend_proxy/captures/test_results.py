@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from frontend_proxy.answer_schemas import Report
 from frontend_proxy.captures.record import Record, new_result_id
 from frontend_proxy.captures.results import Results
 from frontend_proxy.errors import InferenceFailed
-from frontend_proxy.schemas import Report
 
 
 def record(seconds: float = 60, **fields: object) -> Record:

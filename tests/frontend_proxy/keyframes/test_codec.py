@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frontend_proxy.answer_schemas import ErrorMessage, KeyframeResult
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.keyframes.codec import Json, MessagePack, choose_codec
-from frontend_proxy.schemas import ErrorMessage, KeyframeResult
 
 # What MessagePack knows and can be a timestamp; JSON has no bytes.
 VALUES = st.recursive(

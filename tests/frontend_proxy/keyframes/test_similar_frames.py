@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from frontend_proxy.answer_schemas import KeyframeResult
 from frontend_proxy.keyframes.similar_frames import MAX_AGE_S, Scene, SimilarFrameCache
 from frontend_proxy.keyframes.thumbnails import Thumbnails, frame_thumbnail, render_thumbnail
-from frontend_proxy.schemas import KeyframeResult
 
 FOLDER = Path(__file__).parents[2] / "data" / "keyframes" / "transparent_off_body"
 FRAME = cv2.imread(str(FOLDER / "camera_frame.jpg")).astype(np.float32)

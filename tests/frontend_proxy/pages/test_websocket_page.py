@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from frontend_proxy.schemas import Keyframe, KeyframeResult
+from frontend_proxy.answer_schemas import KeyframeResult
+from frontend_proxy.schemas import Keyframe
 from tests.frontend_proxy.conftest import Serve
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,178 @@
+"""The wire contract's answers as pydantic models: what clients get. schemas.py has what they send."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, WithJsonSchema
+
+from frontend_proxy.errors import ErrorBody
+from frontend_proxy.field_types import JpegDataUri, WebpDataUri
+
+
+class ScanResult(BaseModel):
+    """The answer to a scan. The URLs are data URIs, or catalog URLs if the scan was saved.
+
+    alphaUrl: opacity, only of cloth with holes. tile_aspect: the tile's width by its height on the cloth.
+    detail: how to get a better result.
+    """
+
+    success: Literal[True] = True
+    fabric_id: str
+    name: str
+    diffuseUrl: str
+    normalUrl: str
+    roughnessUrl: str
+    aoUrl: str
+    heightUrl: str
+    ormUrl: str
+    alphaUrl: str | None = None
+    thumbnail: str
+    roughness: float
+    metalness: float
+    tile_aspect: float
+    material: dict[str, Any]
+    quality: dict[str, Any]
+    detail: str | None = None
+
+
+class Report(BaseModel):
+    """How the model made an answer. `latency_ms` has the stages; `detail` explains in a sentence what the
+    other fields leave open: why a fallback was used, or which part of the request was ignored. `category` is
+    what the garment counted as, for checkpoints that take a photo of it."""
+
+    mode: Literal["ai_enhanced", "fallback"]
+    mode_reason: str | None = None
+    detail: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    mask_source: str | None = None
+    category: str | None = None
+    alignment: Any = None
+    latency_ms: dict[str, float] = {}
+
+
+class KeyframeAnswer(Report):
+    """What every answer to a keyframe has.
+
+    reused: the scene had not changed, so this is the picture or light of an earlier answer.
+    """
+
+    type: Literal["keyframe_result"] = "keyframe_result"
+    timestamp: Any
+    frame_id: Any = None
+    reused: bool = False
+    request_id: str
+
+
+class KeyframeResult(KeyframeAnswer):
+    """The answer to a keyframe: a picture of the camera frame's size."""
+
+    answer: Literal["picture"] = "picture"
+    image: JpegDataUri
+
+
+LightCoding = Annotated[
+    dict[str, float],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "the numbers of the formula in docs/websocket.md",
+            "properties": {name: {"type": "number"} for name in ("range", "floor", "sigma", "detail_gain")},
+        }
+    ),
+]
+
+
+class Light(BaseModel):
+    """Where a light lies, and how it is applied. Places are shares of the frame's width and height.
+
+    crop: x, y, width, height of what `light` and `occlusion` cover.
+    anchor: left and right shoulder in the keyframe; null without a pose.
+    layer_matrix: from places on the frame to places on the render's canvas, two rows of three numbers; null
+        if the canvas is stretched over the frame.
+    occlusion: white where head and hands hide the canvas; of an opaque canvas, all but the garment.
+    """
+
+    crop: list[float] | None = None
+    anchor: list[tuple[float, float]] | None = None
+    layer_matrix: list[float] | None = None
+    occlusion: WebpDataUri | None = None
+    light_coding: LightCoding | None = None
+
+
+class KeyframeLight(KeyframeAnswer, Light):
+    """The answer to a keyframe that asked for a light.
+
+    light: the logarithm of the factor for each channel over `crop`; null in a fallback, where nothing changes
+        the light that the client has.
+    """
+
+    answer: Literal["light"] = "light"
+    light: WebpDataUri | None = None
+
+
+class CaptureImage(BaseModel):
+    """One sample: its URL, and the seed that it was made from."""
+
+    url: str
+    seed: int | None
+
+
+class CaptureResult(Report):
+    """The answer to a capture. `result_image` is a data URI of the first sample; the report is also the first
+    sample's. The images are kept until `expires_at`.
+    """
+
+    success: Literal[True] = True
+    result_image: str
+    result_id: str
+    timestamp: str
+    images: list[CaptureImage]
+    expires_at: str
+    request_id: str
+
+
+class CaptureProgress(BaseModel):
+    """`step` of `steps` are done, over all samples; `preview` is a small picture of the first sample."""
+
+    step: int
+    steps: int
+    preview: JpegDataUri | None = None
+
+
+class CaptureFailure(ErrorBody):
+    """Why a capture failed: the error body and HTTP status that a synchronous capture would get."""
+
+    status: int
+    retry_after: int | None = None
+
+
+class CaptureDeleted(BaseModel):
+    success: Literal[True] = True
+    result_id: str
+
+
+class CaptureStatus(BaseModel):
+    """`GET /virtual-tryon/{id}`. A running capture has `progress` once the model has started on it."""
+
+    success: Literal[True] = True
+    result_id: str
+    state: Literal["running", "succeeded", "failed"]
+    url: str
+    created_at: str
+    expires_at: str
+    progress: CaptureProgress | None = None
+    result: CaptureResult | None = None
+    failure: CaptureFailure | None = None
+
+
+class ErrorMessage(BaseModel):
+    """An error on the WebSocket; `error` and `detail` are the same sentence, as on HTTP."""
+
+    type: Literal["error"] = "error"
+    success: Literal[False] = False
+    error: str
+    detail: str
+    code: str
+    timestamp: Any = None
+    frame_id: Any = None
+    request_id: str
