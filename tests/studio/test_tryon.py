@@ -55,12 +55,21 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
     protocol, sent = frames.sent[0]
     assert protocol == "msgpack"
     assert sent["type"] == "keyframe"
-    assert picture(sent["camera_frame"]) == b"\xff\xd8"
-    assert picture(sent["jacket_render"]) == b"\x89P"
+    assert sent["answer"] == "light"
+    assert picture(sent["camera_frame"]) == picture(sent["jacket_render"]) == b"RI"  # WebP
     assert len(sent["pose"]["landmarks"]) == 33
     answers = [message for _, message in frames.received if message.get("mode") == "ai_enhanced"]
     assert {message["type"] for message in answers} == {"keyframe_result"}
-    assert picture(answers[0]["image"]) == b"\xff\xd8"
+    assert {message["answer"] for message in answers} == {"light"}
+    assert picture(answers[0]["light"]) == b"RI"
+    assert max(len(msgpack.packb(message)) for message in answers) <= 4096
+    expect(page.locator(".stage.lights canvas.lit")).to_be_visible()
+
+    page.get_by_label("Answer").select_option("picture")
+    sent = frames.wait(page, lambda _, message: "answer" not in message)
+    assert picture(sent["camera_frame"]) == b"\xff\xd8"
+    assert picture(sent["jacket_render"]) == b"\x89P"
+    expect(page.locator(".stage.answered:not(.lights)")).to_be_visible()
 
     slider = page.get_by_role("slider")
     for key, share in (("Home", 0), ("End", 100)):

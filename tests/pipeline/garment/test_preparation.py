@@ -241,4 +241,4 @@ def test_a_levelled_share_keeps_its_ends():
     ramp = np.tile(np.arange(256, dtype=np.uint8), (8, 1))
     back = _hidden({"occlusion": encode_share(ramp)})
     assert (back[0, 0], back[0, -1]) == (0, 255)
-    assert np.abs(back.astype(int) - ramp).max() <= 43
+    assert np.abs(back.astype(int) - ramp).max() <= 64
