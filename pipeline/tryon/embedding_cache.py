@@ -11,24 +11,8 @@ import numpy as np
 import torch
 
 from pipeline.garment_cache import GarmentCache
+from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.models import Models, Tensor
-
-
-class Embedding:
-    """A kept output, with the interface of a model's output."""
-
-    def __init__(self, tensor: torch.Tensor):
-        self._tensor = tensor
-
-    def as_numpy(self) -> np.ndarray:
-        return np.asarray(self._tensor.cpu().numpy())
-
-    def __dlpack__(self, stream: int | None = None) -> Any:
-        return self._tensor.__dlpack__(stream=stream)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        device: tuple[int, int] = self._tensor.__dlpack_device__()
-        return device
 
 
 class EmbeddingCache:
@@ -52,7 +36,7 @@ class EmbeddingCache:
             return {name: torch.from_dlpack(tensor) for name, tensor in answer.items()}
 
         values = await self._kept.get(_key(model, inputs, outputs), compute)
-        return {name: Embedding(tensor) for name, tensor in values.items()}
+        return {name: DeviceTensor(tensor) for name, tensor in values.items()}
 
 
 def _are_token_ids(inputs: Mapping[str, Any]) -> bool:

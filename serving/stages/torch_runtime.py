@@ -40,18 +40,18 @@ class TorchStage:
         self._shapes = [
             {name: tuple(shape) for name, shape in bucket.items()} for bucket in described["buckets"]
         ]
-        self._device = torch.device(device)
-        if self._device.type != "cpu":
+        self.device = torch.device(device)
+        if self.device.type != "cpu":
             program = move_to_device_pass(program, device)
         self._module = program.module()
         _lay_out(self._module)
         self._graphs = CudaGraphs(self._compute)
-        self._rows = tuple(rows) if self._device.type == "cuda" else ()
+        self._rows = tuple(rows) if self.device.type == "cuda" else ()
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As the other runtimes: arrays in main memory."""
         moved = {
-            name: torch.from_numpy(np.ascontiguousarray(it)).to(self._device) for name, it in inputs.items()
+            name: torch.from_numpy(np.ascontiguousarray(it)).to(self.device) for name, it in inputs.items()
         }
         return {name: tensor.cpu().numpy() for name, tensor in self.call(moved).items()}
 
@@ -70,7 +70,7 @@ class TorchStage:
     def example(self, bucket: int = 0) -> Tensors:
         """One row of zeros for each input, at the export's resolution of that number."""
         return {
-            name: torch.zeros((1, *shape), dtype=self._types[name], device=self._device)
+            name: torch.zeros((1, *shape), dtype=self._types[name], device=self.device)
             for name, shape in self._shapes[bucket].items()
         }
 
