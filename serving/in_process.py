@@ -1,8 +1,8 @@
 """Networks in the process that calls them, instead of in models of Triton that it calls.
 
 A call of another model costs two copies through shared memory and a hop for each denoising step, and on a GPU
-it needs CUDA IPC. Here the networks' tensors never leave the device. What is no network, as `preprocess`, stays
-a model of Triton; an ensemble that has a network among its steps is done step by step.
+it needs CUDA IPC. Here the networks' tensors never leave the device. What is no network stays a model of
+Triton; an ensemble that has a network among its steps is done step by step.
 """
 
 import asyncio
