@@ -24,7 +24,8 @@ export async function readLight({ light, occlusion, crop, anchor, layer_matrix: 
   };
 }
 
-/** The numbers as they are in the file: no colour profile, no multiplication by alpha. */
-function bitmap(blob) {
+/** Takes a Blob, or a data URI as in JSON. The numbers as they are in the file: no colour profile, no multiplication by alpha. */
+async function bitmap(picture) {
+  const blob = typeof picture === "string" ? await (await fetch(picture)).blob() : picture;
   return createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
 }

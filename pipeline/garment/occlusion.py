@@ -38,8 +38,8 @@ def occlusion(garment: Garment, crop: Crop, cut_out: bool) -> str | None:
 def encode_share(share: np.ndarray) -> str:
     """A share of each pixel, (h, w) uint8, as a WebP file in base64.
 
-    It has three levels, between which the client interpolates. More levels would cost pixels: a garment's mask
-    of 320 pixels and 3 levels has 1.0 KB, one of 256 and 4 levels has 1.1 KB and a larger error.
+    It has three levels, between which the client interpolates. More levels would cost pixels: a garment's
+    mask of 320 pixels and 3 levels has 1.0 KB, one of 256 and 4 levels 1.1 KB and a larger error.
     """
     levels = np.rint(np.rint(share * np.float32(2 / 255)) * np.float32(127.5)).astype(np.uint8)
     return base64.b64encode(cv2.imencode(".webp", levels, _LOSSLESS)[1].tobytes()).decode()

@@ -193,7 +193,8 @@ def test_a_lost_context_comes_back_with_its_light(open_studio):
           compositor.draw({ frame: one, layer: other });
           await compositor.take({ ...answer, light: await (await fetch(answer.light)).blob() });
           const extension = canvas.getContext("webgl2").getExtension("WEBGL_lose_context");
-          const event = (name) => new Promise((done) => canvas.addEventListener(name, () => setTimeout(done, 0)));
+          const event = (name) =>
+            new Promise((done) => canvas.addEventListener(name, () => setTimeout(done, 0)));
           const [lost, back] = [event("webglcontextlost"), event("webglcontextrestored")];
           extension.loseContext();
           await lost;
