@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 
 class Tensor(Protocol):
@@ -21,15 +22,18 @@ class HostTensor:
 
     def __init__(self, array: np.ndarray):
         self._array = array
+        self._tensor = torch.from_numpy(
+            array
+        )  # NumPy's own DLPack fails in Triton, which renames its capsule
 
     def as_numpy(self) -> np.ndarray:
         return self._array
 
     def __dlpack__(self, stream: int | None = None) -> Any:
-        return self._array.__dlpack__()
+        return self._tensor.__dlpack__()
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self._array.__dlpack_device__()
+    def __dlpack_device__(self) -> Any:
+        return self._tensor.__dlpack_device__()
 
 
 class Models(Protocol):

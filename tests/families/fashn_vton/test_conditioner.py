@@ -18,7 +18,16 @@ from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedulers
 from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
-from tests.families.fashn_vton.vectors import RESOLUTION, compressed, levels, load, picture, psnr, tensors
+from tests.families.fashn_vton.vectors import (
+    RESOLUTION,
+    compressed,
+    job,
+    levels,
+    load,
+    picture,
+    psnr,
+    tensors,
+)
 from tests.families.plain_models import PlainModels, dress, plain_pipeline
 
 SCHEDULER = {"shift": 1.5}
@@ -43,18 +52,6 @@ def served(recipe):
         resolution=RESOLUTION, conditioning="person", framing="contain", prompt="", keyframe=recipe,
         capture=recipe, family="fashn_vton", max_live=3,
     )  # fmt: skip
-
-
-def job(**changes):
-    """The request of the runs: person, pose and garment; everything may be painted."""
-    person = picture("inputs/person.png")
-    return {
-        "camera_frame": compressed(person),
-        "client_mask": compressed(np.full(person.shape[:2], 255, np.uint8)),
-        "garment_image": compressed(picture("inputs/cloth.png")),
-        "pose_image": compressed(picture("inputs/person_pose.png")),
-        **changes,
-    }
 
 
 @pytest.fixture

@@ -36,6 +36,18 @@ def compressed(array):
     return np.frombuffer(data.getvalue(), np.uint8)
 
 
+def job(**changes):
+    """The request of the runs: person, pose and garment; everything may be painted."""
+    person = picture("inputs/person.png")
+    return {
+        "camera_frame": compressed(person),
+        "client_mask": compressed(np.full(person.shape[:2], 255, np.uint8)),
+        "garment_image": compressed(picture("inputs/cloth.png")),
+        "pose_image": compressed(picture("inputs/person_pose.png")),
+        **changes,
+    }
+
+
 def levels(pixels):
     """(1, 3, h, w) in −1…1 → (h, w, 3) uint8."""
     return np.round(127.5 * (pixels[0].transpose(1, 2, 0) + 1)).astype(np.uint8)
