@@ -2,7 +2,7 @@
 
 They depend on the garment, its prompt and the timestep, and neither on the person nor on the noise. At
 1024 × 768 those of one step have 78.6 million values: 157 MB in half precision, 4.7 GB for 30 steps.
-Computing them costs about a third as much as the denoiser's own two rows. So:
+Computing them takes 4.5 · 10¹² multiplications, and the denoiser's own two rows 11.5 · 10¹². So:
 
 - They stay where they were computed: to copy those of a step from main memory would take as long.
 - On a GPU they are kept in half precision, which its networks compute in; on a CPU in single precision.

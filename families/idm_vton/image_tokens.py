@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-_HEAD = 64  # the width of an attention head, fixed in the checkpoints' class
+# Fixed in the checkpoints' class: tokens of a picture, and the width of an attention head.
+QUERIES = 16
+_HEAD = 64
 
 
 class ImageEncoder(nn.Module):
@@ -25,16 +27,14 @@ class ImageEncoder(nn.Module):
 
 
 class Resampler(nn.Module):
-    """hidden_states (B, tokens, V) of the tower → (B, queries, D), by attention of learned queries.
+    """hidden_states (B, tokens, V) of the tower → (B, QUERIES, D), by attention of learned queries.
 
     It is IP-Adapter Plus's; its parameters have the checkpoint's names.
     """
 
-    def __init__(
-        self, hidden: int, width: int, context: int, heads: int, queries: int, depth: int, factor: int
-    ):
+    def __init__(self, hidden: int, width: int, context: int, heads: int, depth: int, factor: int):
         super().__init__()
-        self.latents = nn.Parameter(torch.empty(1, queries, width))
+        self.latents = nn.Parameter(torch.empty(1, QUERIES, width))
         self.proj_in = nn.Linear(hidden, width)
         self.proj_out = nn.Linear(width, context)
         self.norm_out = nn.LayerNorm(context)
@@ -45,7 +45,7 @@ class Resampler(nn.Module):
     @classmethod
     def of(cls, weights: Mapping[str, Tensor]) -> "Resampler":
         """Sized by the tensors, since no configuration has its sizes. Raises KeyError and ValueError."""
-        queries, width = weights["latents"].shape[1:]
+        width = weights["latents"].shape[2]
         depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
         with torch.device("meta"):
             return cls(
@@ -53,7 +53,6 @@ class Resampler(nn.Module):
                 width=width,
                 context=weights["proj_out.weight"].shape[0],
                 heads=weights["layers.0.0.to_q.weight"].shape[0] // _HEAD,
-                queries=queries,
                 depth=depth,
                 factor=weights["layers.0.1.1.weight"].shape[0] // width,
             )

@@ -113,7 +113,7 @@ class TryonNet(nn.Module):
             sample.to(dtype),
             timestep,
             prompt_embeds.to(dtype),
-            added_cond_kwargs={"text_embeds": pooled_embeds.to(dtype), "time_ids": time_ids},
+            added_cond_kwargs={"text_embeds": pooled_embeds, "time_ids": time_ids},
             cross_attention_kwargs={
                 "features": features,
                 "image_embeds": image_embeds.to(dtype),

@@ -1,7 +1,5 @@
 """The exported graphs, at several resolutions: of small networks, since tracing takes a second a block."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -34,11 +32,11 @@ def unet(channels, **config):
     )
 
 
-def garment_net(folder):
+def garment_net():
     return GarmentNet(unet(4)).eval()
 
 
-def tryon_net(folder):
+def tryon_net():
     conditions = {
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 8,
@@ -47,9 +45,8 @@ def tryon_net(folder):
     return TryonNet(with_garment_attention(unet(13, **conditions))).eval()
 
 
-def test_garment_net_is_one_graph_for_every_resolution(tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "load_garment_net", garment_net)
-    stage = stages._garment_net(Path(), RESOLUTIONS, 77)
+def test_garment_net_is_one_graph_for_every_resolution(tmp_path):
+    stage = stages.garment_net(garment_net(), RESOLUTIONS, 77)
     assert export_stage(stage, "fp32", tmp_path).error < 1e-4
     onnx = OnnxStage(tmp_path / "model.onnx")
     inputs = {
@@ -61,9 +58,8 @@ def test_garment_net_is_one_graph_for_every_resolution(tmp_path, monkeypatch):
     assert [found[name].shape for name in NAMES] == [(3, 3, 12, 8, 8), (3, 4, 6, 4, 16)]
 
 
-def test_tryon_net_is_one_graph_for_every_resolution(tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "load_tryon_net", tryon_net)
-    stage = stages._unet(Path(), RESOLUTIONS, 77, 16)
+def test_tryon_net_is_one_graph_for_every_resolution(tmp_path):
+    stage = stages.unet(tryon_net(), RESOLUTIONS, 77)
     assert export_stage(stage, "fp32", tmp_path).error < 1e-4
     onnx = OnnxStage(tmp_path / "model.onnx")
     onnx.warm_up()
@@ -80,7 +76,7 @@ def test_tryon_net_is_one_graph_for_every_resolution(tmp_path, monkeypatch):
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
 def test_every_output_is_in_single_precision(half):
     """Whatever is computed inside, the pipeline gets the same type."""
-    network = garment_net(Path()).to(half)
+    network = garment_net().to(half)
     with torch.no_grad():
         found = network(torch.zeros(1, 4, 8, 8), torch.zeros(1), torch.zeros(1, 77, 12))
     assert {it.dtype for it in found} == {torch.float32}
