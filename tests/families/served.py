@@ -5,15 +5,16 @@ from contextlib import contextmanager
 
 from export.exporter import export
 from tests.repository import REPOSITORY, copy_hand_written
-from tests.stack import running_stack
+from tests.stack import READY_WITHIN, running_stack
 
 
 @contextmanager
-def serving(checkpoint, folder, kept=None):
+def serving(checkpoint, folder, kept=None, within=READY_WITHIN):
     """Exports the checkpoint into a repository of its own, serves it, and yields the manifest and the stack.
 
     folder: for what belongs to this run alone.
     kept: a name under which the repository stays in build/, so that the next run has nothing to export.
+    within: seconds until it is ready.
     """
     repository = REPOSITORY.parent / kept if kept else folder / "repository"
     repository.mkdir(parents=True, exist_ok=True)
@@ -22,5 +23,5 @@ def serving(checkpoint, folder, kept=None):
         copy_hand_written(repository)
         manifest, _ = export(str(checkpoint), repository)
     with running_stack(folder, f"--repository={repository}") as stack:
-        stack.wait_until(lambda health: health["ai_model_loaded"])
+        stack.wait_until(lambda health: health["ai_model_loaded"], within)
         yield manifest, stack
