@@ -1,5 +1,6 @@
 import contextlib
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from frontend_proxy.answer_schemas import ErrorMessage, KeyframeResult
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.field_types import MAX_ECHO, MAX_ID, is_small
-from frontend_proxy.schemas import Capture, Keyframe, ScanRequest, parse_object, validate
+from frontend_proxy.schemas import Capture, Category, Keyframe, ScanRequest, parse_object, validate
+from pipeline.garment.region import CATEGORIES
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -112,6 +114,10 @@ def test_a_photo_of_the_garment_stands_in_for_the_render() -> None:
 def test_what_a_capture_lacks_is_named(fields: dict[str, object], says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         validate(Capture, {"user_image": "Zm9v", **fields})
+
+
+def test_categories_are_those_of_the_pipeline() -> None:
+    assert get_args(Category) == CATEGORIES
 
 
 @pytest.mark.parametrize(
