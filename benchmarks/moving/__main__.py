@@ -94,12 +94,12 @@ async def measure(args: argparse.Namespace, address: str) -> dict:
             moments = list(film(scene, args.seconds))
             last = {}
             for name, interval in INTERVALS.items():
+                arrivals = {
+                    kind: await answers(tryon, moments, interval, latency, kind, f"{name} {kind} {number}")
+                    for kind, latency in (("jpeg", args.latency), ("light", args.light_latency))
+                }
                 for way, kind in (("blend", "jpeg"), ("picture", "jpeg"), ("light", "light")):
-                    latency = args.light_latency if way == "light" else args.latency
-                    arrivals = await answers(
-                        tryon, moments, interval, latency, kind, f"{name} {way} {number}"
-                    )
-                    pictures = shown(moments, arrivals, way)
+                    pictures = shown(moments, arrivals[kind], way)
                     since = max(args.latency, args.light_latency)
                     table.setdefault(way, {}).setdefault(name, []).append(errors(moments, pictures, since))
                     if interval == 1.5:

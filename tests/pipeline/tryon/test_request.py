@@ -81,3 +81,28 @@ def test_only_keyframes_have_a_session():
 def test_a_wrong_option_is_refused_with_its_name(wrong, says):
     with pytest.raises(InvalidInput, match=says):
         read(**{"mode": "keyframe"} | wrong)
+
+
+LIT = Recipe.model_validate(RECIPES["keyframe"].model_dump() | {"relight_sigma": 3.0})
+
+
+def test_a_light_takes_the_mode_live_where_there_is_one():
+    live = LIT.override(steps=1)
+    recipes = {**RECIPES, "keyframe": LIT, "live": live}
+    wanted = {"mode": "keyframe", "output_format": "light"}
+    found = TryonRequest.read(wanted.get, recipes)
+    assert (found.recipe.steps, found.output_format, found.live) == (1, "light", True)
+    assert TryonRequest.read({"mode": "keyframe"}.get, recipes).recipe.steps == LIT.steps
+    assert TryonRequest.read((wanted | {"steps": 3}).get, recipes).recipe.steps == 3
+    del recipes["live"]
+    assert TryonRequest.read(wanted.get, recipes).recipe.steps == LIT.steps
+
+
+def test_a_checkpoint_without_a_light_answers_a_picture():
+    found = TryonRequest.read({"mode": "keyframe", "output_format": "light"}.get, RECIPES)
+    assert (found.output_format, found.recipe) == ("jpeg", RECIPES["keyframe"])
+
+
+def test_live_is_no_mode_that_a_client_may_name():
+    with pytest.raises(InvalidInput, match="must be one of keyframe, capture"):
+        TryonRequest.read({"mode": "live"}.get, {**RECIPES, "live": LIT})
