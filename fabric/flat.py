@@ -10,8 +10,9 @@ from fabric.frame import OVERLAP
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
 from fabric.options import ScanOptions
-from fabric.rectify import Outline, find_outline, flat_view, ordered, side_length, straighten
+from fabric.rectify import Outline, find_outline, ordered
 from fabric.region import Region, find_region, is_card
+from fabric.view import flat_view, side_length, straighten
 
 MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
 MAX_ASPECT = 6.0  # of a swatch; a narrower one is a wrong estimate

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fabric.rectify import pixels_per_pixel
 from fabric.repeat import Repeat
+from fabric.view import pixels_per_pixel
 
 OVERLAP = 1 / 8  # of the tile's side; the seam's path runs within it
 _SEARCH = 1 / 16  # of the side: how far the far border may be moved to match the near border

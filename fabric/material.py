@@ -18,7 +18,8 @@ class FabricClass:
     """The prior of one class of cloth.
 
     roughness: mean roughness, 0 (mirror) to 1 (chalk).
-    slope: root mean square slope of its relief (rise over run, both in pixels of the tile).
+    slope: root mean square slope of its relief (rise over run, both in pixels of the tile). darkness: the
+        share of it that is taken for true where the photo shows no shading, but only darker places.
     sheen: weight of the sheen lobe; sheen_roughness: its width; sheen_tint: 0 white, 1 the cloth's colour.
     specular: `specularIntensity`; fibres reflect less than the 4 % of a solid dielectric.
     """
@@ -29,6 +30,7 @@ class FabricClass:
     sheen_roughness: float
     sheen_tint: float = 0.6
     specular: float = 0.5
+    darkness: float = 0.04
 
 
 FABRIC_CLASSES = MappingProxyType(
@@ -40,7 +42,7 @@ FABRIC_CLASSES = MappingProxyType(
         "wool": FabricClass(0.88, 0.34, 0.7, 0.5),
         "tweed": FabricClass(0.88, 0.36, 0.6, 0.6),
         "flannel": FabricClass(0.88, 0.22, 0.7, 0.5),
-        "felt": FabricClass(0.82, 0.24, 0.6, 0.6),
+        "felt": FabricClass(0.82, 0.24, 0.6, 0.6, darkness=0.12),
         "knit": FabricClass(0.84, 0.40, 0.5, 0.6),
         "corduroy": FabricClass(0.86, 0.40, 0.9, 0.4),
         "velvet": FabricClass(0.86, 0.18, 1.0, 0.3, sheen_tint=0.8),
@@ -49,7 +51,7 @@ FABRIC_CLASSES = MappingProxyType(
         "satin": FabricClass(0.32, 0.08, 0.5, 0.3, sheen_tint=0.5, specular=1.0),
         "polyester": FabricClass(0.55, 0.18, 0.4, 0.4, specular=0.8),
         "nylon": FabricClass(0.48, 0.22, 0.3, 0.4, specular=0.9),
-        "leather": FabricClass(0.50, 0.25, 0.0, 0.5, specular=1.0),
+        "leather": FabricClass(0.50, 0.06, 0.0, 0.5, specular=1.0),
     }
 )
 

@@ -1,7 +1,6 @@
-"""Rectifies a swatch that lies on a table: from a photo at an angle to a view from above.
+"""Finds the outline of a swatch that lies on a table, in light or half in shadow.
 
-The swatch's outline is the largest convex quadrilateral that differs from its surroundings. Its four
-corners define the homography (Hartley & Zisserman, "Multiple View Geometry", §4.1).
+It is the largest convex quadrilateral that differs from its surroundings.
 """
 
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from fabric.shrink import shrink
 
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
+_TRIED = 2  # rough outlines of each kind that are looked at closely
+_SURE = 1.05  # confidence with which no other shadow is tried
 _PIECES, _PROFILES = 32, 8  # a side is divided into pieces; each is searched in the mean of its profiles
 _EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # of L, a, b: a shadow has an edge in lightness only
-_INSET = 0.012  # of the side, cropped inside the outline: the hem and its shadow are not usable cloth
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     linear = srgb_to_linear(preview)
     for shadow in find_shadows(linear):
         lit = linear * np.exp(-shadow.darkness(*linear.shape[:2]))
-        found.append(_confident(photo, linear_to_srgb(lit / max(1.0, float(np.percentile(lit, 99.5))))))
+        found.append(_confident(photo, linear_to_srgb(lit / max(1.0, float(lit.max()) * 0.9))))
+        if found[-1] and found[-1].confidence >= _SURE:
+            break
     outlines = [(_area(outline), outline) for outline in found if outline]
     if not outlines:
         return None
@@ -62,15 +64,20 @@ def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
     varied = cv2.GaussianBlur(difference, (0, 0), 6)
     unlike = np.minimum(cv2.sqrt(cv2.transform(whitened * whitened, np.ones((1, 3)))) * 6, 120)
     for ground, likeness in ((difference, lab), (varied, varied), (unlike, whitened * 6)):
-        outlines = []
+        rough = []
         for mask in _masks(ground):
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             for contour in sorted(contours, key=cv2.contourArea)[-2:]:
-                for rough in _quadrilaterals(contour, mask.shape):
-                    corners = _snapped(photo, (rough + 0.5) * scale - 0.5, 0.035)
-                    if corners is not None:
-                        inside = (corners + 0.5) / scale - 0.5
-                        outlines.append(Outline(corners, _confidence(likeness, inside, contour)))
+                rough += [
+                    (_overlap(corners, contour, mask.shape), corners, contour)
+                    for corners in _quadrilaterals(contour, mask.shape)
+                ]
+        outlines = []
+        for _, corners, contour in sorted(rough, key=lambda one: -one[0])[:_TRIED]:
+            snapped = _snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
+            if snapped is not None:
+                inside = (snapped + 0.5) / scale - 0.5
+                outlines.append(Outline(snapped, _confidence(likeness, inside, contour)))
         best = max(outlines, key=lambda outline: outline.confidence, default=None)
         if best and best.confidence >= MIN_CONFIDENCE:
             return best
@@ -91,50 +98,6 @@ def ordered(corners: np.ndarray) -> np.ndarray:
             "INVALID_INPUT", "corners must form a convex shape whose sides have at least 16 pixels"
         )
     return clockwise
-
-
-def side_length(corners: np.ndarray, aspect: float | None = None) -> tuple[float, float]:
-    """Width and height in pixels of the quadrilateral (4, 2) seen from above: those of its longer sides.
-
-    aspect: its true width by its height, which perspective hides; neither side then gets fewer pixels.
-    """
-    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    width, height = float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
-    if aspect is None:
-        return width, height
-    return max(width, height * aspect), max(height, width / aspect)
-
-
-def flat_view(
-    corners: np.ndarray, longest: int, aspect: float | None = None
-) -> tuple[np.ndarray, tuple[int, int]]:
-    """The view from above on the area within `corners`: 3×3 from its pixels to the photo's, and its size.
-
-    Its longer side has at most `longest` pixels.
-    """
-    width, height = side_length(corners, aspect)
-    scale = min(1.0, longest / max(width, height))
-    width, height = round(width * scale), round(height * scale)
-    inset = np.array([width, height]) * _INSET
-    low, high = -inset, np.array([width, height]) + inset
-    source = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float32)
-    matrix: np.ndarray = cv2.getPerspectiveTransform(source, corners.astype(np.float32))
-    return matrix, (width, height)
-
-
-def straighten(photo: np.ndarray, to_photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The photo seen through a view of `size` (width, height); 3×3 from its pixels to the photo's."""
-    shrink = pixels_per_pixel(to_photo, np.array(size) / 2)
-    if shrink > 1:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrink)
-    return cv2.warpPerspective(photo, to_photo, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-
-
-def pixels_per_pixel(matrix: np.ndarray, at: np.ndarray) -> float:
-    """How far the images of neighbouring pixels at a point (x, y) lie apart under a homography, at most."""
-    x, y, w = matrix @ [*at, 1.0]
-    jacobian = (matrix[:2, :2] - np.outer([x / w, y / w], matrix[2, :2])) / w
-    return float(np.linalg.norm(jacobian, axis=0).max())
 
 
 def _preview(photo: np.ndarray) -> np.ndarray:
@@ -297,13 +260,10 @@ def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> 
 
     1 is a good fit; a little more is the best of good ones.
     """
-    mask = np.zeros(field.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
-    filled = np.zeros_like(mask)
-    cv2.drawContours(filled, [contour], -1, 1, cv2.FILLED)
-    overlap = (mask & filled).sum() / max((mask | filled).sum(), 1)
-    inner, outer = mask == 1, cv2.dilate(mask, np.ones((13, 13), np.uint8)) == 0
-    if inner.sum() < 64 or outer.sum() < 0.02 * outer.size:
+    mask = _filled(corners, field.shape)
+    overlap = _overlap(corners, contour, field.shape)
+    outside = mask.size - cv2.countNonZero(cv2.dilate(mask, np.ones((13, 13), np.uint8)))
+    if cv2.countNonZero(mask) < 64 or outside < 0.02 * mask.size:
         return 0.0
     ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8)) == 1
     near_in, near_out = field[ring & (mask == 1)], field[ring & (mask == 0)]
@@ -311,3 +271,18 @@ def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> 
     spread = near_out.std(axis=0).mean() + near_in.std(axis=0).mean() + 1
     clarity = np.clip(step / (2.5 * spread), 0, 1)
     return float(max((overlap - 0.8) / 0.16, 0) * clarity)
+
+
+def _overlap(corners: np.ndarray, contour: np.ndarray, shape: tuple[int, ...]) -> float:
+    """Intersection over union of the quadrilateral and the contour's area."""
+    mask = _filled(corners, shape)
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, [contour], -1, 1, cv2.FILLED)
+    either = cv2.countNonZero(cv2.bitwise_or(mask, filled))
+    return cv2.countNonZero(cv2.bitwise_and(mask, filled)) / max(either, 1)
+
+
+def _filled(corners: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
+    return mask

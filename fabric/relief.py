@@ -1,21 +1,24 @@
 """Height, normals and ambient occlusion of a tile, all periodic.
 
-The height is an estimate: creases receive less light, so dark means deep (Glencross et al., "A Perceptually
-Validated Model for Surface Depth Hallucination", 2008). Each scale is weighted separately, because broad
-shading says less about the relief than that of threads. The class of cloth gives the depth, the photo
-only the shape.
+The height is an estimate, from the shading where that tells a direction of the light (`shading.py`). Else
+creases receive less light, so dark means deep (Glencross et al., "A Perceptually Validated Model for Surface
+Depth Hallucination", 2008). Each scale is weighted separately, because broad shading says less about the
+relief than that of threads. An estimate that is right only in part has to be flatter than the cloth, or its
+normals are farther from the true ones than a flat map's.
 """
 
 import cv2
 import numpy as np
 
 from fabric.pigment import without_print
+from fabric.shading import height_from_shading
 
 # Octaves of relief; the finest spans σ 0.45 to 1 pixels at a size of 1024. More weight on the coarse
 # octaves moves the normals away from the measured ones of fabric_weave and felt.
 BANDS = 5
 _FINEST = 0.45
 _LIMIT = 3  # standard deviations: a speck or a loose hair must not become a peak
+_SHADING = 0.45  # of the slopes that shading shows: what is nearest to the true normals on procedural cloth
 _FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail at which the class's full depth is used
 
 Array = np.ndarray
@@ -27,9 +30,31 @@ def height_map(linear: Array, slope: float, strength: float = 1.0) -> Array:
     slope: root mean square slope of this class's relief; a photo with less contrast than cloth usually has
     gets less. strength scales it; 0 is flat.
     """
-    luminance = np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01))
-    luminance = without_print(linear, luminance)
-    scale = len(linear) / 1024
+    return _dark_is_deep(_luminance(linear), slope, strength)
+
+
+def estimated_height(linear: Array, slope: float, darkness: float, strength: float = 1.0) -> Array:
+    """Height in pixels (N, N) float32, with mean 0, whose normals are meant to be nearest to the true ones.
+
+    slope: as in `height_map`. darkness: the share of it that is likely where only darkness tells the height.
+    """
+    luminance = _luminance(linear)
+    shaded, confidence = height_from_shading(luminance)
+    height = np.zeros_like(luminance)
+    if confidence > 0:
+        height += shaded * np.float32(_SHADING * confidence * strength)
+    if confidence < 1:
+        height += _dark_is_deep(luminance, slope * darkness, (1 - confidence) * strength)
+    return height - height.mean()
+
+
+def _luminance(linear: Array) -> Array:
+    """The logarithm of the brightness, without a print."""
+    return without_print(linear, np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01)))
+
+
+def _dark_is_deep(luminance: Array, slope: float, strength: float) -> Array:
+    scale = len(luminance) / 1024
     finest = _blur(luminance, _FINEST * scale)
     contrast = float(cv2.meanStdDev(finest)[1][0, 0])
     height = _bands(finest, _FINEST * scale, scale, max(_LIMIT * contrast, 1e-6), BANDS)

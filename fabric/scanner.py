@@ -113,7 +113,9 @@ def _scan(photo: bytes, options: ScanOptions) -> Scan:
 def make_maps(tile: Tile, options: ScanOptions) -> Scan:
     """The maps of a tile, encoded, and what is reported with them."""
     cloth = FABRIC_CLASSES[options.fabric_class]
-    height = relief.height_map(tile.albedo, cloth.slope * tile.photo.relief, options.normal_strength)
+    height = relief.estimated_height(
+        tile.albedo, cloth.slope, cloth.darkness, options.normal_strength * tile.photo.relief
+    )
     rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
     factor = round(float(rough.max()), 4)  # Three.js multiplies map and factor
     diffuse = linear_to_srgb(tile.albedo)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
-_STEP = 0.8  # of the average step; JPEG codes both sides of the border by themselves, and adds to it
+_STEP = 0.72  # of the average step; JPEG codes both sides of the border by themselves, and adds to it
 _COARSE = 16  # pixels across the overlap when only tone is blended
 
 

@@ -24,6 +24,8 @@ _END = 0.12  # of the line at either of its ends
 _MIN_LENGTH = 0.45  # of the picture's shorter side
 _MAX_TINT = 0.4  # difference of the steps of two colours, relative to the step: light in a shadow is bluish
 _EXPLAINED = 0.6  # what a shadow leaves of the variation that slow changes of light do not explain
+_SURE = 0.15  # the same, where no other line needs to be tried
+_EVEN = 0.025  # deviation of the light without a shadow
 _FLOOR = 1e-3
 
 Array = np.ndarray
@@ -97,7 +99,7 @@ def fit_shadow(log: Array, smooth: Array) -> Shadow | None:
     is a shadow only if it explains most of what `smooth` alone does not; the edge of a print does not.
     """
     even = cv2.GaussianBlur(log, (0, 0), 1.0)
-    step = max(1, len(log) // 64)
+    step = max(1, len(log) // 43)
     even, basis = even[::step, ::step], smooth[::step, ::step] * step
     flat_basis = basis.reshape(-1, basis.shape[-1])
 
@@ -119,6 +121,8 @@ def fit_shadow(log: Array, smooth: Array) -> Shadow | None:
 
     unexplained = rest(even)
     before = float((unexplained**2).sum())
+    if before < _EVEN**2 * unexplained.size:
+        return None
     best: Shadow | None = None
     left = _EXPLAINED * before
     for shadow in find_shadows(np.exp(log)):
@@ -135,6 +139,8 @@ def fit_shadow(log: Array, smooth: Array) -> Shadow | None:
             left = float((remains**2).sum())
             normal = (float(np.cos(values[0])), float(np.sin(values[0])))
             best = Shadow(normal, float(values[1]), float(np.exp(np.clip(values[2], -7, -1.5))), depth)
+            if left < _SURE * before:
+                break
     return best
 
 

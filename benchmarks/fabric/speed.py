@@ -29,7 +29,7 @@ from frontend_proxy.worker import keep_memory
 STAGES: tuple[FunctionType, ...] = (
     ingest.decode, rectify.find_outline, quality.judge, repeat.find_repeats, frame.choose_frame,
     frame.cut_out, light.srgb_to_linear, light.well_lit, light.equalise, seam.make_seamless,
-    seam.settle_border, light.linear_to_srgb, relief.height_map, relief.normal_map,
+    seam.settle_border, light.linear_to_srgb, relief.estimated_height, relief.normal_map,
     relief.roughness_map, relief.occlusion_map, encode.encode,
 )  # fmt: skip
 ROUNDS = 3

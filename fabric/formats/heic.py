@@ -1,5 +1,6 @@
 """HEIC, the format of iPhones: boxes around HEVC pictures (ISO/IEC 14496-15; ITU-T H.265, section 7.3)."""
 
+import re
 from collections.abc import Iterator
 
 from fabric.errors import FabricError
@@ -9,6 +10,7 @@ from fabric.formats.container import Container, damaged, find_focal_length
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 MAX_UNITS = 4000  # of one picture: slices, parameter sets
 _SEQUENCE_PARAMETERS = 33
+_EXIF = re.compile(rb"Exif\0\0(?:II\*\0|MM\0\*)")
 _EXIF_BYTES = 1 << 14  # the directories stand at its beginning
 # Bytes of a picture's coded tile, of its planes, of the same as RGB and of what turns it upright.
 _BYTES_PER_PIXEL = 9.0
@@ -31,8 +33,8 @@ def read_heic(photo: bytes) -> Container:
         deep |= configuration[17:18] > b"\xf8"  # more than 8 bits, ISO/IEC 14496-15, section 8.3.3.1
         for unit in _parameter_sets(configuration):
             _check_unit(unit)
-    at = photo.find(b"Exif\0\0")  # where the boxes say that it lies is of no matter
-    focal_35 = find_focal_length(photo[at : at + _EXIF_BYTES]) if at >= 0 else None
+    exif = _EXIF.search(photo)  # where the boxes say that it lies is of no matter
+    focal_35 = find_focal_length(photo[exif.start() : exif.start() + _EXIF_BYTES]) if exif else None
     return Container("HEIF", bytes(file), memory=_BYTES_PER_PIXEL + (6 if deep else 0), focal_35=focal_35)
 
 

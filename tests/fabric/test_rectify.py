@@ -5,7 +5,8 @@ from benchmarks.fabric.materials import CLOTH, lights, measured, table_top, text
 from fabric import FabricError
 from fabric.builtin import RECIPES
 from fabric.light import linear_to_srgb
-from fabric.rectify import find_outline, flat_view, ordered, straighten
+from fabric.rectify import find_outline, ordered
+from fabric.view import flat_view, straighten
 from fabric.weaves import Weave, weave_cloth
 
 CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])

@@ -1,0 +1,54 @@
+"""A cast shadow is light and no dye."""
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.fabric.materials import measured
+from benchmarks.fabric.metrics import delta_e
+from fabric.light import shadow_on_cloth, well_lit
+from fabric.shadow import find_shadows
+
+
+def shaded(albedo: np.ndarray, angle: float, offset: float, left: float, blur: float) -> np.ndarray:
+    side = len(albedo)
+    y, x = (np.mgrid[:side, :side].astype(np.float32) + 0.5) / side - 0.5
+    across = (x * np.cos(angle) + y * np.sin(angle) - offset) / blur
+    light = left + (1 - left) / (1 + np.exp(np.clip(-across, -40, 40)))
+    photo: np.ndarray = albedo * light[..., None]
+    return photo
+
+
+@pytest.mark.parametrize(("angle", "offset"), [(0.3, 0.1), (2.0, -0.15), (-1.2, 0.0), (3.1, 0.05)])
+@pytest.mark.parametrize("blur", [0.003, 0.02])
+def test_the_albedo_is_that_of_the_lit_part(angle: float, offset: float, blur: float) -> None:
+    """White cloth came out grey, with ripples along the shadow's edge."""
+    truth = np.ascontiguousarray(measured("felt").albedo[:512, :512])
+    found = well_lit(shaded(truth, angle, offset, 0.4, blur), 0.08)
+    assert delta_e(found, truth) < 1.6
+    assert found.mean() == pytest.approx(truth.mean(), rel=0.03)
+
+
+def test_the_line_is_found_where_it_is() -> None:
+    photo = shaded(np.full((300, 300, 3), 0.5, np.float32), 0.5, 0.1, 0.3, 0.01)
+    shadow = shadow_on_cloth(photo)
+    assert shadow is not None
+    assert np.arctan2(shadow.normal[1], shadow.normal[0]) == pytest.approx(0.5, abs=0.02)
+    assert shadow.offset == pytest.approx(0.1, abs=0.005)
+    assert shadow.depth == pytest.approx(np.log(1 / 0.3), abs=0.08)
+
+
+def test_even_cloth_and_the_edge_of_a_print_are_no_shadow() -> None:
+    felt = np.ascontiguousarray(measured("felt").albedo[:512, :512])
+    assert shadow_on_cloth(felt) is None
+    red = felt.copy()
+    red[:, 256:] *= np.array([0.9, 0.3, 0.3], np.float32)
+    assert shadow_on_cloth(red) is None
+    stripes = felt * (1 - 0.5 * (np.arange(512) // 64 % 2))[None, :, None].astype(np.float32)
+    assert shadow_on_cloth(stripes) is None
+
+
+def test_a_side_that_ends_in_the_picture_is_no_shadow() -> None:
+    table = np.full((300, 400, 3), 0.6, np.float32)
+    cv2.rectangle(table, (90, 60), (300, 240), (0.2, 0.2, 0.2), -1)
+    assert find_shadows(table) == []
