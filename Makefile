@@ -20,6 +20,8 @@ PRECISION ?=
 # LoRAs to fuse for keyframes (path:weight,…). For profile gpu: engines that accept new weights in seconds
 # (REFIT=1), scratch memory, or only ONNX (ENGINES=0).
 LORAS ?=
+# A DensePose network (TorchScript or ONNX) for IDM-VTON, whose pose picture is otherwise drawn from the landmarks.
+DENSEPOSE ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
@@ -29,7 +31,7 @@ TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
 # Recipes read these values from the environment, in quotes and as they were typed, since a path may contain blanks,
 # quotes, $ and &.
-EXPORT_VARIABLES := CHECKPOINT PROFILE PRECISION LORAS REFIT WORKSPACE_GB ENGINES
+EXPORT_VARIABLES := CHECKPOINT PROFILE PRECISION LORAS DENSEPOSE REFIT WORKSPACE_GB ENGINES
 $(foreach name,$(EXPORT_VARIABLES),$(eval export EXPORT_$(name) := $$(value $(name))))
 option = --$(subst _,-,$(shell echo $(1) | tr A-Z a-z))="$$EXPORT_$(1)"
 # Every option with a value, for `make export`.
@@ -80,7 +82,7 @@ path:
 	    echo "Triton cannot serve from the folder '$$(pwd)': move it to a path of ASCII letters, digits and _ - . only" >&2; \
 	    exit 1;; esac
 
-export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION= LORAS=)
+export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE=cpu|gpu PRECISION= LORAS= DENSEPOSE=)
 	$(call run,$(BIN)/python -m export $(EXPORT_OPTIONS) $(if $(value CHECKPOINT),-- "$$EXPORT_CHECKPOINT"))
 
 serve: setup ## Serve what was exported last on PORT, 5000 by default: Triton on the loopback interface, the proxy before it
@@ -204,9 +206,12 @@ deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml
 	@{ echo "# Made by \`make $@\` from $<."; echo "apiVersion: monitoring.coreos.com/v1"; echo "kind: PrometheusRule"; \
 	    echo "metadata: { name: lucy }"; echo "spec:"; sed -n '/^groups:/,$$p' $< | sed 's/^\(.\)/  \1/'; } > $@
 
+# Every other folder there is a stage of a checkpoint's family, which `make export` wrote.
+HAND_WRITTEN := decode encode postprocess preprocess text_encoder tryon unet vae_decoder vae_encoder
+
 clean: ## Delete built files (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json} \
-	    model_repository/manifest.json model_repository/unet_fast model_repository/*/configs/gpu.pbtxt \
-	    model_repository/tryon/configs
-	rm -f model_repository/tryon/1/{pipeline,scheduler_config,tokenizer}.json
+	    model_repository/manifest.json model_repository/*/configs/gpu.pbtxt model_repository/tryon/configs \
+	    $(filter-out $(HAND_WRITTEN:%=model_repository/%/),$(wildcard model_repository/*/))
+	find model_repository/tryon/1 -type f ! -name model.py -delete

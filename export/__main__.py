@@ -41,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--loras", default="", help="path:weight,… of LoRAs to fuse into a second UNet, for keyframes"
     )
+    parser.add_argument(
+        "--densepose",
+        default="",
+        help="TorchScript or ONNX of a DensePose network, which IDM-VTON's pose picture is made by",
+    )
     engines = parser.add_argument_group("TensorRT engines, which profile gpu builds if there is a GPU")
     engines.add_argument(
         "--engines",
@@ -113,6 +118,7 @@ def _export(args: argparse.Namespace) -> None:
             args.precision,
             on_progress,
             loras=loras,
+            beside={"densepose": Path(args.densepose).expanduser()} if args.densepose else {},
             engines=engines,
             on_build=on_build,
             on_stages=on_stages,

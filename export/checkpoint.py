@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.errors import ExportError
 from export.hub import file_names
 from families import registry
-from families.family import Family
+from families.family import Family, Loaded
 
 _EXAMPLE = "give a folder or a hub id like stable-diffusion-v1-5/stable-diffusion-inpainting"
 # A checkpoint in one file.
@@ -18,11 +18,20 @@ SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 @dataclass(frozen=True)
 class Located:
-    """A checkpoint on this machine. files: every one that decides what is exported."""
+    """A checkpoint on this machine.
+
+    files: every one that decides what is exported.
+    beside: files that come with it, by their names in the family's BESIDE.
+    """
 
     path: Path
     family: Family
     files: Sequence[Path]
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+    def load(self) -> Loaded:
+        """Raises ExportError."""
+        return self.family.load(self.path, **self.beside)
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of the files. Raises ExportError."""
@@ -41,8 +50,10 @@ class Located:
         return digest.hexdigest()
 
 
-def locate(checkpoint: str) -> Located:
+def locate(checkpoint: str, beside: Mapping[str, Path] | None = None) -> Located:
     """The checkpoint on this machine; a hub id is downloaded or found in the hub's cache.
+
+    beside: files that come with it, by name.
 
     Raises ExportError if there is no such checkpoint, or if no family can export it.
     """
@@ -56,7 +67,10 @@ def locate(checkpoint: str) -> Located:
     family = registry.recognise(path)
     if family is None:
         raise ExportError(_nobodys(path))
-    return Located(path, family, family.check(path))
+    beside = beside or {}
+    if foreign := sorted(set(beside) - set(getattr(family, "BESIDE", ()))):
+        raise ExportError(f"{path} is {family.TITLE}, which takes no {foreign[0]}")
+    return Located(path, family, family.check(path, **beside), beside)
 
 
 def _on_disk(checkpoint: str) -> Path | None:

@@ -45,6 +45,7 @@ def export(
     on_progress: Progress = lambda stage, doing: None,
     *,
     loras: Sequence[Lora] = (),
+    beside: Mapping[str, Path] | None = None,
     engines: Engines | None = None,
     on_build: BuildProgress = lambda phase, done, steps: None,
     on_stages: Announce = lambda names: None,
@@ -53,13 +54,14 @@ def export(
     """Export `checkpoint` (a folder, a file or a hub id) into `repository`.
 
     loras: fused into a second denoiser, which keyframes then use.
+    beside: files that come with the checkpoint, by their names in the family's BESIDE.
     engines: builds TensorRT engines from the ONNX files; None: no engines.
     request: export.request.record of the command line, for the manifest.
     Returns the manifest and whether anything was exported; a current export is left as it is.
     Raises ExportError, and then the old artefacts are unchanged.
     """
     precision = precision or PROFILES[profile].precision
-    located = locate(checkpoint)
+    located = locate(checkpoint, beside)
     sha256, family = located.fingerprint(), located.family
     added = [[*map(manifest.sha256, lora.files), lora.weight] for lora in loras]
     key = recipe_key(
@@ -79,7 +81,7 @@ def export(
     try:
         with Staging(repository) as staging, cleaned(staging.remove):
             on_progress("checkpoint", "load")
-            loaded = family.load(located.path)
+            loaded = located.load()
             config = with_denoisers(loaded.config, loaded.stage_names, bool(loras))
             check_schedulers(config, loaded.scheduler_config)
             fast, fused = _with_loras(loaded, config, loras, family.TITLE)

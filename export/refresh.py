@@ -67,7 +67,8 @@ def _wanted(last: dict[str, Any] | None, told: dict[str, str]) -> dict[str, Any]
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.refresh", description=__doc__)
-    for option in ("checkpoint", "profile", "precision", "loras", "engines", "refit", "workspace-gb"):
+    of_the_checkpoint = ("checkpoint", "profile", "precision", "loras", "densepose")
+    for option in (*of_the_checkpoint, "engines", "refit", "workspace-gb"):
         parser.add_argument(
             f"--{option}", default=argparse.SUPPRESS, help="see `python -m export`; default: as exported last"
         )

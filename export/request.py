@@ -17,6 +17,7 @@ def record(args: Namespace, loras: list[Lora]) -> dict[str, Any]:
         "profile": args.profile,
         "precision": args.precision,
         "loras": [[_lasting(lora.path), lora.weight] for lora in loras],
+        "densepose": _lasting(args.densepose) if args.densepose else "",
         "engines": args.engines,
         "refit": args.refit,
         "workspace_gb": args.workspace_gb,
@@ -44,6 +45,8 @@ def command_line(request: dict[str, Any]) -> list[str]:
         checkpoint = str(ROOT / checkpoint)
     if isinstance(options.get("loras"), list):
         options["loras"] = ",".join(f"{ROOT / path}:{weight}" for path, weight in options["loras"])
+    if str(options.get("densepose", "")).startswith("./"):
+        options["densepose"] = str(ROOT / options["densepose"])
     return [*(f"--{key.replace('_', '-')}={value}" for key, value in options.items()), "--", checkpoint]
 
 

@@ -71,6 +71,8 @@ class Family(Protocol):
     """A module with these names. Importing it must not import torch."""
 
     NAME: str  # of its folder
+    # Optional: BESIDE, the names of files that may come with a checkpoint; `check` and `load` get those that
+    # are given as arguments of these names.
     TITLE: str  # for people, such as "Stable Diffusion inpainting"
 
     def recognise(self, path: Path) -> bool:

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from families.idm_vton.densepose import DensePose
 from families.idm_vton.features import NAMES
-from families.idm_vton.garment import pixel_values, pixels, squeezed
+from families.idm_vton.garment import as_picture, pixel_values, pixels, squeezed
 from families.idm_vton.garment_features import GarmentFeatures
 from families.idm_vton.pose_picture import pose_picture
 from families.idm_vton.prompts import Prompts, describe
@@ -53,7 +54,14 @@ class Text:
 class IdmVton:
     """The conditioner of this family."""
 
-    def __init__(self, prompts: Prompts, features: GarmentFeatures, cache: GarmentCache):
+    def __init__(
+        self,
+        prompts: Prompts,
+        features: GarmentFeatures,
+        cache: GarmentCache,
+        densepose: DensePose | None = None,
+    ):
+        self._densepose = densepose
         self._prompts = prompts
         self._features = features
         self._cache = cache
@@ -95,9 +103,9 @@ class IdmVton:
         height, width = prepared["mask"].as_numpy().shape
         x, y, crop_width, crop_height = prepared["crop"].as_numpy().tolist()
         window = (x, y, crop_width, crop_height)
-        resolution = task.request.recipe.resolution
+        person = as_picture(prepared["pixels"].as_numpy()[0])
         picture, drawn_from = await asyncio.to_thread(
-            pose_picture, landmarks, own, (width, height), window, resolution
+            pose_picture, landmarks, own, (width, height), window, person, self._densepose
         )
         needed = seen if task.request.recipe.strength < 1 else seen[-1:]
         body = torch.from_numpy(pixels(picture)).to(seen.device)
@@ -187,9 +195,10 @@ def _digest(tensor: Tensor) -> str:
 
 
 def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> IdmVton:
-    """folder: of `tryon`, with the checkpoint's tokenizers."""
+    """folder: of `tryon`, with the checkpoint's tokenizers, and a DensePose network if there is one."""
     settings = Settings.model_validate(config.settings)
     tokenizers = (folder / "tokenizer.json", folder / "tokenizer_2.json")
     prompts = Prompts(tokenizers, config.prompt, settings.garment_prompt, config.negative_prompt)
     features = GarmentFeatures(settings.values_per_latent, settings.feature_cache_mb << 20)
-    return IdmVton(prompts, features, cache)
+    densepose = DensePose(folder / settings.densepose) if settings.densepose else None
+    return IdmVton(prompts, features, cache, densepose)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from export import hub
+from export.errors import ExportError, first_line
 from export.files import read_json
 from export.pipeline_config import read_config
 from families.family import Licence, Loaded
@@ -13,14 +14,16 @@ from pipeline.recipe import PipelineConfig, Recipe
 
 NAME = "idm_vton"
 TITLE = "IDM-VTON"
+# Files that may come with a checkpoint, by the names of the arguments of `check` and `load`.
+BESIDE = ("densepose",)
 LICENCE = Licence(
     "CC BY-NC-SA 4.0",
     False,
     "IDM-VTON's code and weights are for non-commercial use only, and so are its pictures.",
 )
 STAND_IN = (
-    "no DensePose network: the picture of the body's parts is drawn from the 33 landmarks, unless the client "
-    "sends one as pose_image"
+    "no DensePose network (DENSEPOSE=): the picture of the body's parts is drawn from the 33 landmarks, "
+    "unless the client sends one as pose_image"
 )
 TEXT_ENCODER, IMAGE_ENCODER = "idm_text_encoder", "idm_image_encoder"
 GARMENT_NET, UNET = "idm_garment_net", "idm_unet"
@@ -37,11 +40,11 @@ def download(hub_id: str) -> Path:
     return hub.download(hub_id, layout.NETWORKS, layout.CONFIGURATION)
 
 
-def check(path: Path) -> Sequence[Path]:
-    return layout.check(path)
+def check(path: Path, densepose: Path | None = None) -> Sequence[Path]:
+    return layout.check(path, densepose)
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path, densepose: Path | None = None) -> Loaded:
     from families.idm_vton.checkpoint import values_per_latent
     from families.idm_vton.stages import describe_stages
     from families.sdxl_text import load_text
@@ -53,10 +56,33 @@ def load(path: Path) -> Loaded:
         stage_names=STAGES,
         scheduler_config=scheduler_config(read_json(path / _SCHEDULER)),
         licence=LICENCE,
-        files=load_text(path).tokenizer_files(),
-        settings={"values_per_latent": values_per_latent(path)},
-        stand_ins=(STAND_IN,),
+        files=load_text(path).tokenizer_files() | _files(densepose),
+        settings={"values_per_latent": values_per_latent(path)} | _settings(densepose),
+        stand_ins=() if densepose else (STAND_IN,),
     )
+
+
+def _files(densepose: Path | None) -> dict[str, bytes]:
+    """The network as `tryon` finds it. Raises ExportError if it does not find parts of a body."""
+    if densepose is None:
+        return {}
+    import numpy as np
+
+    from families.idm_vton.densepose import DensePose
+
+    try:
+        DensePose(densepose).picture(np.zeros((512, 384, 3), np.uint8))
+    except Exception as error:  # of any library
+        raise ExportError(f"{densepose} does not run as a DensePose network: {first_line(error)}") from error
+    return {_name(densepose): densepose.read_bytes()}
+
+
+def _settings(densepose: Path | None) -> dict[str, str]:
+    return {} if densepose is None else {"densepose": _name(densepose)}
+
+
+def _name(densepose: Path) -> str:
+    return f"densepose{densepose.suffix}"
 
 
 def scheduler_config(values: Mapping[str, Any]) -> dict[str, Any]:

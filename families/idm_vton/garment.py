@@ -20,6 +20,11 @@ def pixels(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
 
 
+def as_picture(seen: np.ndarray) -> np.ndarray:
+    """The opposite of `pixels` for one picture: (3, H, W) float32, −1…1 → (H, W, 3) RGB uint8."""
+    return np.ascontiguousarray(((seen.transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8))
+
+
 def pixel_values(picture: np.ndarray) -> np.ndarray:
     """The image encoder's input, (2, 3, 224, 224) float32: zeros for the unconditional row, and the garment,
     whose middle square CLIP sees."""

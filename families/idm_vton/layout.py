@@ -11,6 +11,7 @@ TITLE = "IDM-VTON"
 NETWORKS = ("unet", "unet_encoder", "image_encoder", "text_encoder", "text_encoder_2", "vae")
 # Patterns of the files of a repository beside the networks' folders.
 CONFIGURATION = ("pipeline.json", "scheduler/*", "tokenizer/*", "tokenizer_2/*")
+DENSEPOSE_SUFFIXES = (".onnx", ".pt", ".torchscript")
 # Latents (4), mask (1), masked person (4), pose picture (4).
 CHANNELS = 13
 # The class of its UNets: transformer blocks after one and two halvings of the latents.
@@ -27,8 +28,10 @@ def recognise(folder: Path) -> bool:
     )
 
 
-def check(folder: Path) -> list[Path]:
+def check(folder: Path, densepose: Path | None = None) -> list[Path]:
     """Every file that decides what is exported.
+
+    densepose: a DensePose network that comes with it.
 
     Raises ExportError, which names the family and the file, if one is missing, broken or of another kind.
     """
@@ -44,6 +47,15 @@ def check(folder: Path) -> list[Path]:
         files += sorted(it for it in (folder / tokenizer).iterdir() if it.is_file())
     for part in NETWORKS:
         files += find_weights(folder, part).files
+    if densepose is not None:
+        if not densepose.is_file():
+            raise ExportError(f"there is no DensePose network {densepose}")
+        if densepose.suffix not in DENSEPOSE_SUFFIXES:
+            raise ExportError(
+                f"{densepose} is no DensePose network: give TorchScript or ONNX "
+                f"({', '.join(DENSEPOSE_SUFFIXES)})"
+            )
+        files.append(densepose)
     own = folder / "pipeline.json"
     return [*files, own] if own.is_file() else files
 

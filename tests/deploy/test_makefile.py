@@ -16,7 +16,7 @@ from tests.import_closure import find
 ROOT = Path(__file__).resolve().parents[2]
 # Not set by a user, but perhaps here: under `make test` every `make` of this test would be an inner one.
 NOT_INHERITED = (
-    "CHECKPOINT", "PROFILE", "PRECISION", "LORAS", "REFIT", "WORKSPACE_GB", "ENGINES",
+    "CHECKPOINT", "PROFILE", "PRECISION", "LORAS", "DENSEPOSE", "REFIT", "WORKSPACE_GB", "ENGINES",
     "MAKELEVEL", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES",
 )  # fmt: skip
 # Makes a "virtual environment" whose Python does what the file `behaviour` says, and logs its arguments.

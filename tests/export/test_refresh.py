@@ -30,7 +30,13 @@ def mine(tmp_path):
     lora.touch()
     request = record(
         argparse.Namespace(
-            checkpoint=str(checkpoint), profile="gpu", precision="fp32", engines=0, refit=1, workspace_gb=4.0
+            checkpoint=str(checkpoint),
+            profile="gpu",
+            precision="fp32",
+            densepose=str(tmp_path / "parts.onnx"),
+            engines=0,
+            refit=1,
+            workspace_gb=4.0,
         ),
         [argparse.Namespace(path=lora, weight=0.8)],
     )
@@ -60,6 +66,7 @@ def test_the_last_export_is_repeated_with_everything_that_it_was_told(exports, m
     (args,) = exports
     assert (args.checkpoint, args.profile, args.precision) == (str(mine), "gpu", "fp32")
     assert args.loras == f"{tmp_path / 'a, b:c.safetensors'}:0.8"
+    assert args.densepose == str(tmp_path / "parts.onnx")
     assert (args.engines, args.refit, args.workspace_gb) == (0, 1, 4.0)
 
 
@@ -111,6 +118,7 @@ def test_a_checkpoint_of_this_checkout_moves_with_it():
         checkpoint="export/checkpoints/lucy-tiny",
         profile="cpu",
         precision=None,
+        densepose="",
         engines=1,
         refit=0,
         workspace_gb=None,
