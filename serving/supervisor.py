@@ -12,10 +12,11 @@ from frontend_proxy.web.listen import port_fault
 from serving.child import Child
 from serving.errors import CannotServe
 from serving.exported import Exported
+from serving.models import served_models
 from serving.ready import TritonReadiness, http_ready
 from serving.settings import ServingSettings
 from serving.triton_log import first_cause
-from serving.triton_server import LOOPBACK, MODELS, TritonServer
+from serving.triton_server import LOOPBACK, TritonServer
 
 _BACKOFF_S = (1, 2, 4, 8, 16, 30)  # before Triton is started again
 _STABLE_S = 60  # Triton that ran for so long starts the backoff anew
@@ -113,7 +114,7 @@ class Stack:
 
         Prints a line for each if `announce`. Returns False if Triton ended before.
         """
-        waiting = [*MODELS, "proxy"]
+        waiting = [*served_models(self._server.repository), "proxy"]
         ended = asyncio.create_task(self._triton.wait())
         async with TritonReadiness(self._server.grpc_address) as triton:
             while waiting and not ended.done():
@@ -122,7 +123,7 @@ class Stack:
                     if await (self._proxy_ready() if name == "proxy" else triton.model(name)):
                         waiting.remove(name)
                         if announce:
-                            say(f"  {name:<14}ready")
+                            say(f"  {name:<18}ready")
                 await asyncio.wait({ended}, timeout=0.2)
         ended.cancel()
         if not waiting:

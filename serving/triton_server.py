@@ -12,18 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from serving.errors import CannotServe
+from serving.models import options as loading
+from serving.models import served_models
 
-MODELS = (
-    "text_encoder",
-    "vae_encoder",
-    "unet",
-    "vae_decoder",
-    "preprocess",
-    "postprocess",
-    "encode",
-    "decode",
-    "tryon",
-)
 LOOPBACK = "127.0.0.1"
 # Nothing of ours calls these protocols, and each of them lets its caller load code, read or write memory, or
 # write files. Releases before 25.08 have published flaws in the shared-memory one.
@@ -70,11 +61,12 @@ class TritonServer:
         return f"lucy-{self.grpc_port}-"
 
     def command(self) -> list[str]:
-        """The program and its arguments. Raises CannotServe if the binary is missing."""
+        """The program and its arguments. Raises CannotServe if the binary or the export is missing."""
         binary, options = self._embedded() if self.profile == "cpu" else self._container()
         return [
             str(binary),
             f"--model-repository={self.repository}",
+            *loading(served_models(self.repository)),
             *options,
             f"--grpc-address={LOOPBACK}",
             f"--grpc-port={self.grpc_port}",

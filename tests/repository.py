@@ -10,14 +10,15 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from export.stage_folder import is_artefact
+
 ROOT = Path(__file__).resolve().parents[1]
 HAND_WRITTEN = ROOT / "model_repository"
 REPOSITORY = ROOT / "build" / "test-repository"
 # What exports write; the same list as in .gitignore and in `make clean`.
 _WRITTEN = shutil.ignore_patterns(
-    "model.onnx*", "model.plan*", "manifest.json*", "pipeline.json", "scheduler_config.json",
-    "tokenizer.json", "gpu.pbtxt", "unet_fast", ".staging", "__pycache__",
-)  # fmt: skip
+    "model.onnx*", "model.plan*", "manifest.json*", "gpu.pbtxt", ".staging", "__pycache__"
+)
 
 
 @cache
@@ -41,11 +42,16 @@ def copy_hand_written(repository: Path) -> None:
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         written = set(_WRITTEN(folder, names))
+        if Path(folder) == HAND_WRITTEN:
+            return written | {name for name in names if is_artefact(HAND_WRITTEN / name)}
+        if Path(folder).parent.name == "tryon":
+            return written | {name for name in names if name != "model.py"}
         return written | ({"configs"} if Path(folder).name == "tryon" else set())
 
     for path in repository.glob("*/configs/*.pbtxt"):
         source = HAND_WRITTEN / path.relative_to(repository)
-        if path.name != "gpu.pbtxt" and path.parts[-3] not in ("tryon", "unet_fast") and not source.exists():
+        by_hand = path.parts[-3] != "tryon" and not is_artefact(path.parents[1])
+        if path.name != "gpu.pbtxt" and by_hand and not source.exists():
             path.unlink()
     shutil.copytree(HAND_WRITTEN, repository, ignore=ignored, dirs_exist_ok=True)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from export.stage_folder import MARK
 from tests import repository
 from tests.repository import HAND_WRITTEN, copy_hand_written
 
@@ -16,10 +17,10 @@ def test_only_hand_written_files_are_copied(tmp_path, monkeypatch):
         (ours / name).parent.mkdir(parents=True, exist_ok=True)
         (ours / name).write_text("by hand")
     exported = ("manifest.json", "unet/1/model.onnx.data", "unet/configs/gpu.pbtxt", "tryon/1/tokenizer.json",
-                "tryon/configs/cpu.pbtxt", "unet_fast/config.pbtxt")  # fmt: skip
+                "tryon/configs/cpu.pbtxt", "its_unet/config.pbtxt", "tryon/1/x.json")  # fmt: skip
     for name in exported:
         (ours / name).parent.mkdir(parents=True, exist_ok=True)
-        (ours / name).write_text("exported")
+        (ours / name).write_text(f"{MARK}: as the unet")
     monkeypatch.setattr(repository, "HAND_WRITTEN", ours)
     copy = tmp_path / "copy"
     (copy / "unet" / "configs").mkdir(parents=True)

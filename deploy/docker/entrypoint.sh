@@ -5,7 +5,17 @@ if [ "${1:-}" = tritonserver ]; then
     umask 077
     # As serving/triton_server.py: nobody may load code, map memory or write files through Triton.
     token=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
-    exec "$@" "--grpc-restricted-protocol=shared-memory,model-repository,trace,logging:token=$token"
+    repository=/models profile=gpu
+    for word in "$@"; do
+        case "$word" in
+            --model-repository=*) repository=${word#*=} ;;
+            --model-config-name=*) profile=${word#*=} ;;
+        esac
+    done
+    # Only the models of the exported checkpoint load. Kubernetes' probe compares the number of processes.
+    models=$(python3 -m serving.models "$repository" --profile "$profile" --count-file /tmp/python-models)
+    # shellcheck disable=SC2086    # one option a line
+    exec "$@" $models "--grpc-restricted-protocol=shared-memory,model-repository,trace,logging:token=$token"
 fi
 if [ "${TRITON_CONFIG:-}" = onnx ]; then
     set -- "$@" --engines=0    # ONNX Runtime reads none

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,10 @@ DECIDED_HERE = {
 
 @pytest.fixture
 def server(tmp_path):
-    return TritonServer(Path("/models"), "cpu", 8001, None, 8002, tmp_path)
+    (tmp_path / "manifest.json").write_text('{"stages": {}}')
+    for ensemble in ("encode", "decode"):
+        shutil.copytree(ROOT / "model_repository" / ensemble, tmp_path / ensemble)
+    return TritonServer(tmp_path, "cpu", 8001, None, 8002, tmp_path)
 
 
 def test_it_is_valid_by_the_compose_specification():

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 
 from export.__main__ import parser as export_parser
-from serving.model_config import read_model_config
+from serving.models import python_processes, served_models
 from tests.deploy.kubernetes import (
     COMPOSE,
     OVERLAYS,
@@ -20,6 +20,7 @@ from tests.deploy.kubernetes import (
     of_kind,
     pods,
 )
+from tests.repository import prepared_repository
 
 pytestmark = needs_kubectl
 
@@ -29,15 +30,6 @@ def tritons():
         for name, labels, pod in pods(build(overlay)):
             if labels["app.kubernetes.io/name"] == "triton":
                 yield f"{overlay}: {name}", pod
-
-
-def python_instances(profile):
-    """The processes of Python models that Triton starts with a profile's configurations."""
-    models = [path.parent for path in (ROOT / "model_repository").glob("*/config.pbtxt")]
-    configs = [read_model_config(model, profile) for model in models if model.name != "unet_fast"]
-    return sum(
-        group.count for config in configs if config.backend == "python" for group in config.instance_group
-    )
 
 
 def options(pod):
@@ -72,7 +64,8 @@ def test_triton_has_composes_options_and_time_to_end():
         seconds = hook["sleep"]["seconds"] + int(given["--exit-timeout-secs"])
         assert pod["terminationGracePeriodSeconds"] > seconds, name
         (command,) = inside(pod["containers"][0]["livenessProbe"], "command")
-        assert f"-ge {python_instances(profile)}" in command[-1], name
+        assert '-ge "$(cat /tmp/python-models)"' in command[-1], name
+        assert "/tmp" in {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}, name
         if profile == "gpu":
             assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
             assert pod["nodeSelector"]["nvidia.com/gpu.product"]
@@ -82,7 +75,8 @@ def test_the_liveness_probe_counts_the_processes_that_run(stack):
     stubs = [
         child for child in stack.triton.children() if child.exe().endswith("/triton_python_backend_stub")
     ]
-    assert len(stubs) == python_instances("cpu")
+    repository = prepared_repository()
+    assert len(stubs) == python_processes(repository, served_models(repository), "cpu")
 
 
 def exports():

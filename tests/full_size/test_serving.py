@@ -4,7 +4,6 @@ It needs 14 GB of memory, 10 GB of disk and some minutes, so the default run lea
 """
 
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,17 +11,16 @@ import pytest
 
 from export.exporter import export
 from tests.full_size import checkpoint
+from tests.repository import copy_hand_written
 from tests.stack import running_stack
 from tests.tryon_client import Tryon, keyframe
-
-OURS = Path(__file__).resolve().parents[2] / "model_repository"
-ARTEFACTS = shutil.ignore_patterns("model.onnx*", "model.plan*", "unet_fast", "manifest.json", "__pycache__")
 
 pytestmark = [pytest.mark.full_size, pytest.mark.timeout(3600)]
 
 
 async def test_a_checkpoint_of_full_size_answers_a_keyframe(tmp_path):
-    repository = shutil.copytree(OURS, tmp_path / "repository", ignore=ARTEFACTS)
+    repository = tmp_path / "repository"
+    copy_hand_written(repository)
     folder = checkpoint.write(tmp_path / "checkpoint")
     manifest, _ = export(str(folder), repository)
     print({name: (stage["seconds"], stage["parity"]["error"]) for name, stage in manifest["stages"].items()})

@@ -8,8 +8,20 @@ from serving.triton_server import RESTRICTED_PROTOCOLS, TritonServer
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, exported):
     return TritonServer(tmp_path / "models", "cpu", 18001, None, 18002, tmp_path / "build")
+
+
+@pytest.fixture(autouse=True)
+def exported(tmp_path):
+    """Two repositories with an export."""
+    for folder in (tmp_path, tmp_path / "models"):
+        for ensemble in ("encode", "decode"):
+            (folder / ensemble).mkdir(parents=True)
+            (folder / ensemble / "config.pbtxt").write_text(
+                'ensemble_scheduling { step { model_name: "unet" } }'
+            )
+        (folder / "manifest.json").write_text('{"stages": {"unet": {}}}')
 
 
 def options(server):

@@ -1,0 +1,81 @@
+"""Which models of the repository Triton loads: those of the exported checkpoint.
+
+The repository has a folder for every stage that some family needs. Without its network, which only an export
+of that family writes, a stage does not load, and Triton would not start.
+
+    python -m serving.models /models --profile gpu      # Triton's options, one a line
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from serving.errors import CannotServe
+from serving.model_config import read_model_config
+
+ENTRY = "tryon"
+_ALWAYS = ("preprocess", "postprocess")
+_ENSEMBLES = ("encode", "decode")
+
+
+def served_models(repository: Path) -> list[str]:
+    """Their names, the entry last. Raises CannotServe without an export, or if a configuration is broken."""
+    path = repository / "manifest.json"
+    try:
+        stages = list(json.loads(path.read_text())["stages"])
+    except FileNotFoundError:
+        raise CannotServe("nothing is exported yet: run `make export` first") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
+    loaded = [*stages, *_ALWAYS]
+    # An ensemble is of use to checkpoints that have all of its steps.
+    ensembles = [name for name in _ENSEMBLES if _steps(repository / name) <= set(loaded)]
+    return [*loaded, *ensembles, ENTRY]
+
+
+def options(models: Sequence[str]) -> list[str]:
+    """Triton's options that load these models and no others."""
+    return ["--model-control-mode=explicit", *(f"--load-model={name}" for name in models)]
+
+
+def python_processes(repository: Path, models: Sequence[str], profile: str) -> int:
+    """How many processes of Python models Triton starts for them."""
+    configs = [read_model_config(repository / name, profile) for name in models]
+    return sum(
+        group.count for config in configs if config.backend == "python" for group in config.instance_group
+    )
+
+
+def _steps(ensemble: Path) -> set[str]:
+    try:
+        config = read_model_config(ensemble)
+    except (OSError, text_format.ParseError) as error:
+        raise CannotServe(f"{ensemble / 'config.pbtxt'} cannot be read ({error})") from error
+    return {step.model_name for step in config.ensemble_scheduling.step}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m serving.models", description=__doc__.split("\n")[0])
+    parser.add_argument("repository", type=Path)
+    parser.add_argument("--profile", default="gpu", help="the value of --model-config-name")
+    parser.add_argument(
+        "--count-file", type=Path, help="write the number of Python models' processes here, for a probe"
+    )
+    args = parser.parse_args(argv)
+    try:
+        models = served_models(args.repository)
+    except CannotServe as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 1
+    if args.count_file:
+        args.count_file.write_text(str(python_processes(args.repository, models, args.profile)))
+    print("\n".join(options(models)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
