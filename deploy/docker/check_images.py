@@ -187,6 +187,7 @@ def check(folder: Path, interpreters: dict[str, Path]) -> None:
     for lock in ("requirements-proxy.lock", "requirements.lock"):
         check_lock(ROOT / lock)
     buildah = Buildah(folder)
+    buildah.run("rm", "--all")  # of an earlier check
     wheel = Path(sysconfig.get_path("purelib"), "pytriton", "tritonserver")
     for service, interpreter in interpreters.items():
         name = base_image(ROOT / SERVICES[service]["build"]["dockerfile"])

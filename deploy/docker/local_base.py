@@ -88,7 +88,8 @@ def _copy_triton(wheel: Path, version: str, tree: Path) -> None:
     shutil.copytree(wheel / "bin", place / "bin")
     shutil.copytree(wheel / "backends", place / "backends")
     stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
-    shutil.copy(stub, place / "backends" / "python")
+    copied = Path(shutil.copy(stub, place / "backends" / "python"))
+    copied.chmod(0o755)  # Triton would do it, and the image's user may not
     # Where the binaries of the wheel look: three folders above.
     shutil.copytree(wheel.parents[1] / "nvidia_pytriton.libs", tree / "nvidia_pytriton.libs")
 

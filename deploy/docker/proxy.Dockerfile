@@ -11,10 +11,13 @@ RUN useradd --uid 10001 --create-home lucy && mkdir -p /app/data && chown lucy /
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
+COPY pyproject.toml README.md ./
 COPY catalog catalog
 COPY fabric fabric
 COPY frontend_proxy frontend_proxy
 COPY pipeline pipeline
+# The proxy tells the version of this package.
+RUN pip install --no-deps --no-cache-dir --editable .
 USER lucy
 EXPOSE 5000
 CMD ["python", "-m", "frontend_proxy"]

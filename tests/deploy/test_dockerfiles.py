@@ -58,6 +58,14 @@ def test_every_package_that_the_image_imports_is_copied(dockerfile):
     assert imported == set(copied(dockerfile)) & PACKAGES
 
 
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_an_image_whose_code_asks_for_our_version_has_the_package_installed(dockerfile):
+    """The proxy's image had the code alone, and ended at its start with a PackageNotFoundError."""
+    files, _ = closure(*PROGRAMS[dockerfile])
+    if any('version("lucy-serve")' in path.read_text() for path in files):
+        assert any("--editable ." in rest for word, rest in instructions(dockerfile) if word == "RUN")
+
+
 def test_the_build_context_contains_nothing_that_no_image_copies():
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     sent = {line.removeprefix("!") for line in lines if line.startswith("!")}
