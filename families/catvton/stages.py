@@ -1,5 +1,6 @@
 """CatVTON's stages: the VAE's two, and a UNet that sees person and garment one above the other."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,12 @@ import torch
 from export.stages import Stage, VaeDecoder, VaeEncoder
 from families.catvton.family import UNET
 from families.catvton.networks import UNet
+from families.catvton.pieces import in_pieces
 
 
 def describe_stages(unet: Any, vae: Any, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
     """The stages for the `resolutions` (height, width), with seeded example inputs."""
-    network = UNet(unet)
+    network = UNet(in_pieces(unet, max(resolutions, key=math.prod)))
     first, *others = (_at(network, vae, resolution) for resolution in resolutions)
     return [
         replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))

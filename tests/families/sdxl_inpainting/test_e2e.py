@@ -8,6 +8,8 @@ from tests.families.sdxl_inpainting.upstream import PROMPT, as_picture, psnr, th
 from tests.families.served import serving
 from tests.tryon_client import Tryon, keyframe
 
+pytestmark = pytest.mark.timeout(900)  # the export takes minutes on a busy machine
+
 INSIDE = ("image", "report", "composite", "crop", "latent_mask", "pixels")
 
 
