@@ -6,8 +6,8 @@ const LARGEST_DETAIL = Math.log(1.9); // this and NOISE as in pipeline/light/rel
 const NOISE = 0.02;
 
 /**
- * A render is made as soft as a camera's picture (pipeline/garment/softness.py): four bilinear samples at so many
- * pixels from the middle are a Gaussian of 3×3 with a sigma of 0.475.
+ * A render is made as soft as a camera's picture (pipeline/garment/softness.py): two bilinear samples on a
+ * diagonal, so many pixels from the middle, are nearly a Gaussian of 3×3 with a sigma of 0.475.
  */
 export const SOFT = 0.178;
 const SIDES = SOFT / 2; // its weights
@@ -33,8 +33,8 @@ uniform sampler2D frame, layer, occlusion;
 uniform mat3 toLayer;                      // frame → layer
 vec4 garment(vec2 inFrame, float hidden) {
   vec2 at = (toLayer * vec3(inFrame, 1.0)).xy;
-  if (any(lessThan(at, vec2(0.0))) || any(greaterThan(at, vec2(1.0)))) return vec4(0.0);
-  return texture(layer, at) * (1.0 - hidden);
+  float inside = at == clamp(at, 0.0, 1.0) ? 1.0 - hidden : 0.0;
+  return textureLod(layer, at, 0.0) * inside;
 }
 `;
 
@@ -67,7 +67,7 @@ uniform mat3 toBefore;                     // crop space of the next light → t
 uniform float share;
 void main() {
   vec2 at = (toBefore * vec3(place, 1.0)).xy;
-  result = vec4(mix(texture(earlier, at).rgb, texture(newest, at).rgb, share), 1.0);
+  result = vec4(mix(textureLod(earlier, at, 0.0).rgb, textureLod(newest, at, 0.0).rgb, share), 1.0);
 }`;
 
 /** The brightness of what is drawn now, and the jacket's coverage, over the crop, as the server shrinks pictures. */
@@ -77,14 +77,14 @@ uniform float halved;                      // 1, 2, 4 …: the frame's pixels th
 void main() {
   vec2 size = vec2(textureSize(frame, 0)), at = (toFrame * vec3(place, 1.0)).xy * size, corner = toFrame[2].xy * size;
   vec2 cell = (at - corner) / halved - 0.5, first = floor(cell), part = cell - first;
-  float hidden = texture(occlusion, place).r;
+  float hidden = textureLod(occlusion, place, 0.0).r;
   vec3 colour = vec3(0.0);
   float coverage = 0.0;
   for (int y = 0; y < 2; y++) for (int x = 0; x < 2; x++) {
     vec2 tap = (corner + (first + vec2(x, y) + 0.5) * halved) / size;
     vec4 jacket = garment(tap, hidden);
     float weight = (x == 0 ? 1.0 - part.x : part.x) * (y == 0 ? 1.0 - part.y : part.y);
-    colour += weight * (jacket.rgb + (1.0 - jacket.a) * texture(frame, tap).rgb);
+    colour += weight * (jacket.rgb + (1.0 - jacket.a) * textureLod(frame, tap, 0.0).rgb);
     coverage += weight * jacket.a;
   }
   result = vec4(dot(colour, vec3(0.299, 0.587, 0.114)), coverage, 0.0, 1.0);
@@ -126,41 +126,48 @@ uniform float share, gain, floorLevel;
 uniform int block;
 void main() {
   vec2 inMean = place * vec2(textureSize(brightness, 0)) / vec2(textureSize(mean, 0) * block);
-  vec3 light = (mix(texture(earlier, place).rgb, texture(newest, place).rgb, share) - 0.5) * ${2 * LOGS};
-  float around = texture(mean, inMean).r * (1.0 + floorLevel);
-  float detail = log((texture(brightness, place).r + floorLevel) / max(around, floorLevel));
+  vec3 light = (mix(textureLod(earlier, place, 0.0).rgb, textureLod(newest, place, 0.0).rgb, share) - 0.5) * ${2 * LOGS};
+  float around = textureLod(mean, inMean, 0.0).r * (1.0 + floorLevel);
+  float detail = log((textureLod(brightness, place, 0.0).r + floorLevel) / max(around, floorLevel));
   float energy = detail * detail;
   detail *= (gain - 1.0) * energy / (energy + ${NOISE * NOISE});
   result = vec4((light + clamp(detail, -${LARGEST_DETAIL}, ${LARGEST_DETAIL})) / ${2 * LOGS} + 0.5, 1.0);
 }`;
 
 /** C + m · (C + floor) · (exp(R + (γ − 1) · T) − 1), in frame space. The first row of a picture is its upper one. */
-export const ANSWER = `${HEAD}${GARMENT}
+const answer = (softened) => `${HEAD}${GARMENT}
 uniform sampler2D lit;
 uniform mat3 toCrop;                       // frame → crop
 uniform float floorLevel;
-uniform vec2 soft, fine;                   // see SOFT; pixels of the frame, or 0
-uniform bool known;
+uniform vec2 soft;                         // see SOFT; of a canvas of another size, a pixel of the frame
 void main() {
   vec2 at = vec2(place.x, 1.0 - place.y);
-  vec3 colour = texture(frame, at).rgb;
-  vec4 jacket = garment(at + soft, 0.0);
-  if (jacket.a > 0.0) {                    // most of a frame is not jacket, and costs nothing more
-    vec2 inCrop = (toCrop * vec3(at, 1.0)).xy;
-    if (fine.x > 0.0) {                    // a canvas of another size: the Gaussian's own nine samples
-      jacket = vec4(0.0);
-      for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++) {
-        float weight = (x == 0 ? ${MIDDLE} : ${SIDES}) * (y == 0 ? ${MIDDLE} : ${SIDES});
-        jacket += weight * garment(at + vec2(x, y) * fine, 0.0);
-      }
-    } else if (soft.x > 0.0) {
-      vec2 other = vec2(soft.x, -soft.y);
-      jacket = 0.25 * (jacket + garment(at - soft, 0.0) + garment(at + other, 0.0) + garment(at - other, 0.0));
-    }
-    jacket *= 1.0 - texture(occlusion, inCrop).r;
-    colour = jacket.rgb + (1.0 - jacket.a) * colour;
-    vec3 change = exp((texture(lit, inCrop).rgb - 0.5) * ${2 * LOGS}) - 1.0;
-    if (known) colour += jacket.a * (colour + floorLevel) * change;
-  }
+  vec3 colour = textureLod(frame, at, 0.0).rgb;
+  vec4 jacket = ${softened};
+  vec2 inCrop = (toCrop * vec3(at, 1.0)).xy;
+  jacket *= 1.0 - textureLod(occlusion, inCrop, 0.0).r;
+  colour = jacket.rgb + (1.0 - jacket.a) * colour;
+  vec3 change = exp((textureLod(lit, inCrop, 0.0).rgb - 0.5) * ${2 * LOGS}) - 1.0;
+  colour += jacket.a * (colour + floorLevel) * change;
   result = vec4(colour, 1.0);
 }`;
+
+/** The jacket as it is, as soft as a camera's picture, and softened by the Gaussian's own nine samples. */
+export const ANSWER = answer("garment(at, 0.0)");
+export const ANSWER_SOFT = answer("0.5 * (textureLod(layer, at + soft, 0.0) + textureLod(layer, at - soft, 0.0))");
+export const ANSWER_FINE = answer(
+  [-1, 0, 1]
+    .flatMap((y) => [-1, 0, 1].map((x) => [x, y, (x ? SIDES : MIDDLE) * (y ? SIDES : MIDDLE)]))
+    .map(([x, y, weight]) => `${weight.toFixed(6)} * garment(at + vec2(${x}.0, ${y}.0) * soft, 0.0)`)
+    .join(" + "),
+);
+
+/** The plain render over the frame: where no light is. */
+const plain = (jacket) => `${HEAD}${GARMENT}
+void main() {
+  vec2 at = vec2(place.x, 1.0 - place.y);
+  vec4 jacket = ${jacket};
+  result = vec4(jacket.rgb + (1.0 - jacket.a) * textureLod(frame, at, 0.0).rgb, 1.0);
+}`;
+export const PLAIN = plain("garment(at, 0.0)");
+export const PLAIN_EQUAL = plain("textureLod(layer, at, 0.0)");

@@ -1,7 +1,10 @@
 /** Paints with WebGL 2: the formula of pipeline/light/relighting.py, in passes over small textures and one over the frame. */
 
 import { STILL, between, inverse } from "./light_geometry.js";
-import { ANSWER, BLOCKS, BRIGHTNESS, CORNERS, ENLARGE, KEEP, LIT, MEAN, SOFT } from "./light_shaders.js";
+import {
+  ANSWER, ANSWER_FINE, ANSWER_SOFT, BLOCKS, BRIGHTNESS, CORNERS, ENLARGE, KEEP, LIT, MEAN, PLAIN,
+  PLAIN_EQUAL, SOFT,
+} from "./light_shaders.js";
 
 const WHOLE = [0, 0, 1, 1];
 const SIDE = 256; // rows of a light over its crop: lucy-tiny's resolution
@@ -82,15 +85,20 @@ export class WebGLLight {
       this.#pass("brightness", "brightness", SIDE, SIDE, pictures, { toLayer, toFrame, halved });
       this.#relight(light, share);
     }
-    // Where a canvas is enlarged, the interpolation softens it enough. The frame has the canvas's size, so its nearest
-    // pixel is its own, which costs half.
-    const softens = layer && layer.width * layer.height * 1.04 > width * height;
-    const equal = layer?.width === width && layer.height === height && !light?.layer;
-    const soft = softens && equal ? [SOFT / width, SOFT / height] : [0, 0];
-    const fine = softens && !equal ? [1 / width, 1 / height] : [0, 0];
+    // The frame has the canvas's size, so its nearest pixel is its own, which costs half.
     this.#filter(["frame"], gl.NEAREST);
-    const values = { toLayer, toCrop, soft, fine, known: light !== null, floorLevel: light?.floor ?? 0 };
-    this.#pass("answer", null, width, height, { ...pictures, lit: "lit" }, values);
+    const equal = !layer || (layer.width === width && layer.height === height && !light?.layer);
+    const matrices = equal ? {} : { toLayer };
+    this.#pass(equal ? "equal" : "plain", null, width, height, { frame: "frame", layer: "layer" }, matrices);
+    if (!light || !layer) return;
+    const softens = layer.width * layer.height * 1.04 > width * height;
+    const [name, size] = !softens ? ["answer", 0] : equal ? ["soft", SOFT] : ["fine", 1];
+    const values = { ...matrices, toCrop, soft: [size / width, size / height], floorLevel: light.floor };
+    // The full formula takes a processor ten times as long as the plain render, so it is for the crop and its margin.
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(...box(between(light.crop, move, WHOLE, aspect), width, height));
+    this.#pass(name, null, width, height, { ...pictures, lit: "lit" }, values);
+    gl.disable(gl.SCISSOR_TEST);
   }
 
   #relight({ sigma, detailGain: gain, floor: floorLevel }, share) {
@@ -117,7 +125,7 @@ export class WebGLLight {
     });
     for (const [uniform, value] of Object.entries(values)) {
       const place = places[uniform];
-      if (uniform === "block" || uniform === "known") gl.uniform1i(place, value);
+      if (uniform === "block") gl.uniform1i(place, value);
       else if (!Array.isArray(value)) gl.uniform1f(place, value);
       else if (value.length === 2) gl.uniform2fv(place, value);
       else gl.uniformMatrix3fv(place, false, value);
@@ -129,7 +137,8 @@ export class WebGLLight {
   #begin() {
     const gl = this.#gl;
     const sources = {
-      keep: KEEP, enlarge: ENLARGE, brightness: BRIGHTNESS, blocks: BLOCKS, mean: MEAN, lit: LIT, answer: ANSWER,
+      keep: KEEP, enlarge: ENLARGE, brightness: BRIGHTNESS, blocks: BLOCKS, mean: MEAN, lit: LIT,
+      plain: PLAIN, equal: PLAIN_EQUAL, answer: ANSWER, soft: ANSWER_SOFT, fine: ANSWER_FINE,
     };
     this.#programs = Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, build(gl, source)]));
     const names = ["frame", "layer", "occlusion", "map", "earlier", "newest", "spare", "brightness", "blocks", "mean", "lit"];
@@ -186,6 +195,20 @@ export class WebGLLight {
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.#target);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.#textures[name].it, 0);
   }
+}
+
+/** Pixels of the canvas around a crop and a tenth of its size on each side, as `scissor` takes them. */
+function box(toFrame, width, height) {
+  const [low, high] = [-0.1, 1.1];
+  const corners = [[low, low], [low, high], [high, low], [high, high]].map(([u, v]) => [
+    (toFrame[0] * u + toFrame[3] * v + toFrame[6]) * width,
+    (1 - (toFrame[1] * u + toFrame[4] * v + toFrame[7])) * height,
+  ]);
+  const bounds = [width, height].map((length, axis) => {
+    const places = corners.map((corner) => Math.min(length, Math.max(0, Math.round(corner[axis]))));
+    return [Math.min(...places), Math.max(...places)];
+  });
+  return [bounds[0][0], bounds[1][0], bounds[0][1] - bounds[0][0], bounds[1][1] - bounds[1][0]];
 }
 
 /** A column-wise 3×3 matrix of `layer_matrix`: [xx, xy, x, yx, yy, y] row by row. */
