@@ -1,4 +1,7 @@
-"""The exported graphs, at several resolutions: of small networks, since tracing takes a second a block."""
+"""The exported graphs at several resolutions, in half precision: test_serving.py has them in single.
+
+The networks are small, since tracing takes a second a block.
+"""
 
 import numpy as np
 import pytest
@@ -47,7 +50,7 @@ def tryon_net():
 
 def test_garment_net_is_one_graph_for_every_resolution(tmp_path):
     stage = stages.garment_net(garment_net(), RESOLUTIONS, 77)
-    assert export_stage(stage, "fp32", tmp_path).error < 1e-4
+    assert export_stage(stage, "fp16", tmp_path).error < 1e-2
     onnx = OnnxStage(tmp_path / "model.onnx")
     inputs = {
         "latents": np.zeros((3, 4, 24, 16), np.float32),
@@ -60,7 +63,7 @@ def test_garment_net_is_one_graph_for_every_resolution(tmp_path):
 
 def test_tryon_net_is_one_graph_for_every_resolution(tmp_path):
     stage = stages.unet(tryon_net(), RESOLUTIONS, 77)
-    assert export_stage(stage, "fp32", tmp_path).error < 1e-4
+    assert export_stage(stage, "fp16", tmp_path).error < 1e-2
     onnx = OnnxStage(tmp_path / "model.onnx")
     onnx.warm_up()
     inputs = {
