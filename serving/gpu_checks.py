@@ -7,6 +7,7 @@ from serving import engine_stamp
 from serving.errors import CannotServe
 from serving.finding import Finding, Machine
 from serving.gpu import Gpu, query_gpus
+from serving.memory_table import read_memory
 from serving.tensorrt_package import tensorrt_version
 
 # The image has CUDA 13, which needs driver 580 or newer.
@@ -27,7 +28,35 @@ def check_gpu(machine: Machine) -> Iterator[Finding]:
     if not (shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")):
         text = "this machine has no tritonserver: use `docker compose --profile gpu up`, or PROFILE=cpu"
         yield Finding("container", "fail", text)
+    yield from _memory(machine, gpu)
     yield from _engines(machine, gpu)
+
+
+def _memory(machine: Machine, gpu: Gpu) -> Iterator[Finding]:
+    """Whether the exported networks fit, by the table that the export measured from their graphs."""
+    memory = read_memory(machine.repository)
+    if memory is None:
+        return
+    have = gpu.memory_total << 20
+    needed = memory.least
+    where = f"{needed.height} × {needed.width} and {needed.batch} rows"
+    if needed.bytes > have:
+        text = (
+            f"the networks take {needed.bytes / 2**30:.1f} GiB at {where}, and {gpu.name} has "
+            f"{have / 2**30:.1f}: export a smaller resolution (pipeline.json) or a smaller checkpoint"
+        )
+        yield Finding("memory", "fail", text)
+        return
+    batch = memory.largest_batch(have)
+    if batch < memory.most:
+        text = (
+            f"the networks take {needed.bytes / 2**30:.1f} GiB at {where}; of {gpu.name}'s "
+            f"{have / 2**30:.1f}, batches of more than {batch} rows take more: if engines do not load, "
+            "export a smaller resolution"
+        )
+        yield Finding("memory", "warn", text)
+    else:
+        yield Finding("memory", "ok", f"the networks take {needed.bytes / 2**30:.1f} GiB at {where}")
 
 
 def _engines(machine: Machine, gpu: Gpu) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def served_models(repository: Path) -> list[str]:
         raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
     loaded = [*stages, *_ALWAYS]
     # An ensemble is of use to checkpoints that have all of its steps.
-    ensembles = [name for name in _ENSEMBLES if _steps(repository / name) <= set(loaded)]
+    ensembles = [name for name in _ENSEMBLES if _has_its_steps(repository / name, loaded)]
     return [*loaded, *ensembles, ENTRY]
 
 
@@ -50,12 +50,14 @@ def python_processes(repository: Path, models: Sequence[str], profile: str) -> i
     )
 
 
-def _steps(ensemble: Path) -> set[str]:
+def _has_its_steps(ensemble: Path, models: Sequence[str]) -> bool:
     try:
         config = read_model_config(ensemble)
+    except FileNotFoundError:
+        return False
     except (OSError, text_format.ParseError) as error:
         raise CannotServe(f"{ensemble / 'config.pbtxt'} cannot be read ({error})") from error
-    return {step.model_name for step in config.ensemble_scheduling.step}
+    return {step.model_name for step in config.ensemble_scheduling.step} <= set(models)
 
 
 def main(argv: list[str] | None = None) -> int:

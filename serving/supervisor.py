@@ -123,7 +123,7 @@ class Stack:
                     if await (self._proxy_ready() if name == "proxy" else triton.model(name)):
                         waiting.remove(name)
                         if announce:
-                            say(f"  {name:<18}ready")
+                            say(f"  {name:<13} ready")
                 await asyncio.wait({ended}, timeout=0.2)
         ended.cancel()
         if not waiting:

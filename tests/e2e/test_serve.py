@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -17,7 +18,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from serving.__main__ import main
-from tests.repository import prepared_repository
+from tests.repository import HAND_WRITTEN, prepared_repository
 from tests.stack import DIRECT, free_ports, running_stack
 
 PIXEL = (
@@ -224,7 +225,9 @@ def test_a_triton_that_does_not_start_is_explained_by_its_first_error(tmp_path, 
     (tmp_path / "models" / "tryon" / "1").mkdir(parents=True)
     (tmp_path / "models" / "tryon" / "config.pbtxt").write_text(f'name: "tryon" backend: "python"{config}')
     (tmp_path / "models" / "tryon" / "1" / "model.py").write_text(model)
-    (tmp_path / "models" / "manifest.json").write_text('{"profile": "cpu"}')
+    (tmp_path / "models" / "manifest.json").write_text('{"profile": "cpu", "stages": {}}')
+    for name in ("preprocess", "postprocess"):
+        shutil.copytree(HAND_WRITTEN / name, tmp_path / "models" / name)
     (port,) = free_ports(1)
     ended = run_to_its_end(tmp_path, port, f"--repository={tmp_path / 'models'}")
     assert ended.returncode == 1

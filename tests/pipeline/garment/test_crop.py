@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.garment.crop import Crop, around, latent_mask, pixels
+from pipeline.garment.crop import Crop, around, latent_mask, person, pixels, place
 
 RESOLUTION = (256, 256)
 
@@ -64,3 +64,45 @@ def test_the_conditioning_image_is_blank_where_it_should_be(masked):
     assert images[0, :, 0, 0] == pytest.approx([1, 0, -1], abs=0.01)  # RGB
     inside = images[-1, :, 100, 100]
     assert inside == pytest.approx([0, 0, 0] if masked else [1, 0, -1], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("frame", "framing", "expected"),
+    [
+        ((480, 640), "cover", (280, 0, 360, 480)),  # the garment in its middle
+        ((640, 480), "cover", (0, 0, 480, 640)),
+        ((1000, 300), "cover", (0, 500, 300, 400)),
+        ((480, 640), "contain", (0, -187, 640, 853)),
+        ((640, 480), "contain", (0, 0, 480, 640)),
+        ((1000, 300), "contain", (-225, 0, 750, 1000)),
+    ],
+)
+def test_the_networks_see_as_much_of_the_person_as_the_checkpoint_wants(frame, framing, expected):
+    mask = np.zeros(frame, np.uint8)
+    mask[-300:, 150:] = 255
+    mask[:, -30:] = 0
+    found = place(framing, mask, (256, 192))
+    if framing == "contain" or frame[0] == 640:
+        assert (found.x, found.y, found.width, found.height) == expected
+    assert (found.width, found.height) == expected[2:]
+    assert 0 <= found.x or framing == "contain"
+
+
+def test_a_person_is_cut_out_by_half_coverage_and_the_latents_by_their_first_pixel():
+    frame = np.full((64, 64, 3), 200, np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[8:33, 8:32] = 128
+    mask[40:48, 40:48] = 127
+    seen, latents = person(Crop(0, 0, 64, 64), frame, mask, (64, 64), black_beside=False)
+    hole = (seen[1] == 0).all(axis=0)
+    assert np.array_equal(hole, mask == 128)
+    assert latents[0, 0].sum() == 4 * 3, "rows 8, 16, 24 and 32; columns 8, 16 and 24"
+    assert seen[0].min() > 0
+
+
+def test_beside_the_frame_a_whole_person_stands_on_black():
+    frame = np.full((64, 32, 3), 255, np.uint8)
+    crop = place("contain", np.zeros((64, 32), np.uint8), (64, 64))
+    seen, _ = person(crop, frame, np.zeros((64, 32), np.uint8), (64, 64), black_beside=True)
+    assert (seen[0][:, :, :16] == -1).all()
+    assert (seen[0][:, :, 16:48] == 1).all()
