@@ -19,6 +19,8 @@ COMPONENTS = {
     "vae": "AutoencoderKL",
 }
 NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
+# The second text encoder, as the authors' code names it.
+_SINGLE_FILE = "conditioner.embedders.1."
 CONFIGURATION = ("model_index.json", "pipeline.json", "scheduler/*", "tokenizer/*", "tokenizer_2/*")
 
 
@@ -37,7 +39,10 @@ class Checkpoint:
 
 
 def recognise(folder: Path) -> bool:
-    """Whether it is a folder of SDXL's class, with its two text encoders, that no other family claims."""
+    """Whether it is a folder of SDXL's class, with its two text encoders, that no other family claims; or a
+    single file of the class, which `check` refuses by its name."""
+    if folder.is_file():
+        return _is_single_file(folder)
     index_path = folder / "model_index.json"
     if not index_path.is_file():
         return False
@@ -46,6 +51,13 @@ def recognise(folder: Path) -> bool:
 
 def check(folder: Path) -> None:
     """Raises ExportError, in one sentence, if a part is missing, broken or of another kind."""
+    if folder.is_file():
+        raise ExportError(
+            f"{folder} is an SDXL checkpoint in a single file, and this family is exported from folders: on "
+            "a machine with a connection, this makes a folder of it, to give as CHECKPOINT: python -c 'from "
+            "diffusers import StableDiffusionXLInpaintPipeline as It; "
+            f'It.from_single_file("{folder}").save_pretrained("{folder.with_suffix("")}")\''
+        )
     index = read_json(folder / "model_index.json")
     for part, wanted in COMPONENTS.items():
         entry = index.get(part)
@@ -87,6 +99,16 @@ def load(folder: Path) -> Checkpoint:
         _scheduler_config(folder),
         bool(index.get("force_zeros_for_empty_prompt", True)),
     )
+
+
+def _is_single_file(path: Path) -> bool:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return any(name.startswith(_SINGLE_FILE) for name in file.keys())  # noqa: SIM118
+    except Exception:  # not of safetensors, or broken: another family says what is wrong with it
+        return False
 
 
 def _scheduler_config(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from export.errors import ExportError
 from families.sdxl_inpainting.checkpoint import check, load, recognise
@@ -26,6 +28,18 @@ def test_another_class_is_not_recognised(copy, checkpoint):
     (copy / "unet_encoder").mkdir()
     assert not recognise(copy)  # IDM-VTON, whose model_index.json names SDXL's pipeline
     assert not recognise(copy / "unet")
+
+
+def test_a_single_file_is_refused_by_the_name_of_its_family(tmp_path):
+    path = tmp_path / "it.safetensors"
+    save_file({"conditioner.embedders.1.model.ln_final.bias": np.zeros(2, np.float32)}, path)
+    assert recognise(path)
+    with pytest.raises(ExportError, match="is an SDXL checkpoint in a single file"):
+        check(path)
+    save_file({"cond_stage_model.bias": np.zeros(2, np.float32)}, path)
+    assert not recognise(path)
+    path.write_text("nothing")
+    assert not recognise(path)
 
 
 @pytest.mark.parametrize(
