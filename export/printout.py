@@ -17,9 +17,7 @@ def _about(manifest: dict[str, Any]) -> Iterator[str]:
     for stand_in in manifest["stand_ins"]:
         yield f"stand-in: {stand_in}"
     for lora in manifest.get("loras", []):
-        left_out = (
-            f"; {lora['left_out']} tensors of its text encoders are left out" if lora["left_out"] else ""
-        )
+        left_out = f"; {lora['left_out']} tensors for text encoders are left out" if lora["left_out"] else ""
         yield f"LoRA: {lora['path']} (weight {lora['weight']:g}) changes {lora['modules']} modules{left_out}"
 
 
