@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fabric.shadow import Shadow, fit_shadow, stretched
+from fabric.shadow_edge import sharpened
 from fabric.shrink import shrink
 
 CLAHE_CLIP = 1.0
@@ -20,6 +21,7 @@ _STEPS = 16383
 _PIECE = 1 << 14
 _FLOOR = 1e-3
 _WELL_LIT = 90  # percentile of the light at which the cloth has its own brightness
+_HARD = 0.008  # width of a shadow's edge that is too narrow for the coarse light
 _NEARLY = 0.05  # of the logarithm of the light: as well lit
 
 
@@ -59,21 +61,26 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
     The geometric mean of each channel stays the same. A straight shadow is taken out as one (`shadow.py`): a
     blur would leave ripples along its edge.
     """
-    light, _ = _light(linear, sigma)
-    return _divided(linear, light - light.mean(axis=(0, 1)), strength)
+    light, cast, shadow, _ = _light(linear, sigma)
+    return _divided(linear, light - (light + cast).mean(axis=(0, 1)), shadow, strength)
 
 
 def well_lit(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
     """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker."""
-    light, lit = _light(linear, sigma)
-    return _divided(linear, light - light[lit].mean(axis=0), strength)
+    light, cast, shadow, lit = _light(linear, sigma)
+    return _divided(linear, light - (light + cast)[lit].mean(axis=0), shadow, strength)
 
 
-def _light(linear: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """The logarithm of the light (_COARSE, _COARSE, 3), and where it is nearly as bright as it becomes."""
+def _light(linear: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray, Shadow | None, np.ndarray]:
+    """The logarithm of the light without a shadow (_COARSE, _COARSE, 3), that of the shadow, and the shadow.
+
+    Last, where the light is nearly as bright as it becomes.
+    """
     coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     log = np.log(np.maximum(coarse, _FLOOR))
     shadow = fit_shadow(log, _SURFACES)
+    if shadow and shadow.width < _HARD:
+        shadow = sharpened(shadow, linear)
     cast = shadow.darkness(_COARSE, _COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
     broad = _quadratic(log - cast)
     smooth = broad
@@ -82,13 +89,17 @@ def _light(linear: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
         smooth = smooth + cv2.GaussianBlur(rest, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
     # What is well lit follows from what is certainly light, and not from the cloth's own pattern.
     bright = (broad + cast).mean(axis=2)
-    return smooth + cast, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
+    return smooth, cast, shadow, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
 
 
-def _divided(linear: np.ndarray, light: np.ndarray, strength: float) -> np.ndarray:
+def _divided(linear: np.ndarray, light: np.ndarray, shadow: Shadow | None, strength: float) -> np.ndarray:
     gain = np.exp(-strength * light).astype(np.float32)
     height, width = linear.shape[:2]
-    return cv2.multiply(linear, cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
+    even = cv2.multiply(linear, cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
+    if shadow is None:
+        return even
+    # A hard edge is narrower than the coarse light's pixels.
+    return cv2.multiply(even, cv2.exp(shadow.darkness(height, width) * np.float32(-strength)))
 
 
 def shadow_on_cloth(linear: np.ndarray) -> Shadow | None:

@@ -25,6 +25,7 @@ _MIN_LENGTH = 0.45  # of the picture's shorter side
 _MAX_TINT = 0.4  # difference of the steps of two colours, relative to the step: light in a shadow is bluish
 _EXPLAINED = 0.6  # what a shadow leaves of the variation that slow changes of light do not explain
 _SURE = 0.15  # the same, where no other line needs to be tried
+_SOFTENED = 0.57  # pixels: the scale of the curve that an edge has after reduction and blur
 _EVEN = 0.025  # deviation of the light without a shadow
 _FLOOR = 1e-3
 
@@ -50,7 +51,15 @@ class Shadow:
         x = (np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / longer
         across = (x * self.normal[0] + y * self.normal[1] - self.offset) / max(self.width, 1e-4)
         share = 1 / (1 + np.exp(np.clip(across, -30, 30)))
-        return -share[..., None] * self.depth.astype(np.float32)
+        return log_light(share, self.depth)
+
+
+def log_light(share: Array, depth: Array) -> Array:
+    """The logarithm of the light where a `share` of the lamp is hidden: what adds up is light."""
+    mean = max(float(depth.mean()), 1e-3)
+    one = np.log1p(-(1 - np.exp(-mean)) * share) / mean
+    found: Array = one[..., None].astype(np.float32) * depth.astype(np.float32)
+    return found
 
 
 def find_shadows(linear: Array) -> list[Shadow]:
@@ -112,13 +121,14 @@ def fit_shadow(log: Array, smooth: Array) -> Shadow | None:
 
     def model(values: Array) -> tuple[Array, Array]:
         """The best depth of each channel for (angle, offset, log width), and what it leaves."""
-        one = np.ones(1, np.float32)
         normal = (float(np.cos(values[0])), float(np.sin(values[0])))
-        soft = float(np.exp(np.clip(values[2], -7, -1.5)))
-        dark = rest(Shadow(normal, float(values[1]), soft, one).darkness(*even.shape[:2]))
+        soft = float(np.hypot(np.exp(np.clip(values[2], -7, -1.5)), _SOFTENED / len(log)))
+        unit = np.array([expected], np.float32)
+        dark = rest(Shadow(normal, float(values[1]), soft, unit).darkness(*even.shape[:2]) / expected)
         depth = np.einsum("pi,pc->c", dark, unexplained) / max(float((dark**2).sum()), 1e-9)
         return depth, unexplained - dark * depth
 
+    expected = 1.0
     unexplained = rest(even)
     before = float((unexplained**2).sum())
     if before < _EVEN**2 * unexplained.size:

@@ -1,7 +1,8 @@
 """How good and how fast the fabric scan is, compared with the scan that it replaces.
 
-    python -m benchmarks.fabric          # everything, about five minutes on two cores
+    python -m benchmarks.fabric          # everything, about eight minutes on two cores
     python -m benchmarks.fabric --quick  # fewer photos, no timing
+    python -m benchmarks.fabric --only photographed --seed 7  # other tables, cameras, shadows and swatches
 
 Writes each section's figures to benchmarks/results/fabric.json when it ends, and a contact sheet to
 build/benchmarks/. Exits with status 1 if a measure is outside its range. The old scan's steps run on the same
@@ -22,6 +23,7 @@ import numpy as np
 from benchmarks.fabric.geometry import periods, perspective
 from benchmarks.fabric.materials import jpeg, lights, measured
 from benchmarks.fabric.metrics import Measure
+from benchmarks.fabric.photographed import photographed
 from benchmarks.fabric.robustness import robustness
 from benchmarks.fabric.speed import serving, speed
 from benchmarks.fabric.surface import light, normals, seams
@@ -29,8 +31,8 @@ from fabric import scan
 from fabric.sheet import contact_sheet
 from serving.command_line import run
 
-SECTIONS: tuple[Callable[[bool], Iterator[Measure]], ...] = (
-    light, seams, periods, perspective, normals, robustness, speed, serving,
+SECTIONS: tuple[Callable[..., Iterator[Measure]], ...] = (
+    light, seams, periods, perspective, photographed, normals, robustness, speed, serving,
 )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer photos, no timing")
     parser.add_argument("--only", nargs="*", choices=[s.__name__ for s in SECTIONS], help="some sections")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/fabric.json"))
+    parser.add_argument("--seed", type=int, default=1, help="draws the photographed sheets anew")
     arguments = parser.parse_args()
     measures: list[Measure] = []
     for section in SECTIONS:
@@ -46,7 +49,8 @@ def main() -> int:
             continue
         print(f"\n{section.__name__}: {section.__doc__}", flush=True)
         found = []
-        for measure in section(arguments.quick):
+        seeded = {"seed": arguments.seed} if section is photographed else {}
+        for measure in section(arguments.quick, **seeded):
             found.append(measure)
             old = f"{measure.old:8.3f}" if measure.old is not None else ""
             limits = f"{measure.low:g} to {measure.high:.4g}"
