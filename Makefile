@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-load bench-capacity perf train-tiny eval-tiny lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-moving bench-load bench-capacity perf train-tiny eval-tiny lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,8 +98,11 @@ demo: setup ## Dress the sample portrait with what was exported last; writes bui
 test-repository: setup
 	$(call run,$(BIN)/python -m tests.repository)
 
+# Two processes at first; then one alone, since other load would fail tests of a real server's times.
+ALONE := tests/benchmarks tests/e2e tests/frontend_proxy tests/serving tests/studio
 test: test-repository ## Run all tests, the end-to-end tests with a real Triton
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile $(ALONE:%=--ignore %)
+	$(BIN)/pytest $(ALONE)
 
 test-full-size: setup ## Serve a checkpoint of SD1.5's size with random weights (14 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
@@ -118,7 +121,7 @@ test-312: ## Test the code that runs in Triton under the container's Python, 3.1
 	            numpy opencv-python-headless scipy pillow pydantic scikit-image \
 	            pytest pytest-asyncio pytest-timeout hypothesis psutil; \
 	        touch build/venv-312/.installed; }; \
-	    build/venv-312/bin/python -m compileall -q export model_repository pipeline serving training; \
+	    build/venv-312/bin/python -m compileall -q export families model_repository pipeline serving training; \
 	    build/venv-312/bin/python -m pytest -q -p no:cacheprovider --noconftest tests/pipeline \
 	        --ignore tests/pipeline/denoising/test_batching.py --ignore tests/pipeline/denoising/test_sampling.py \
 	        --ignore tests/pipeline/tryon/test_pipeline.py --ignore tests/pipeline/tryon/test_job.py \
@@ -179,6 +182,9 @@ bench-capacity: test-repository ## Simulate how many users a GPU serves, checked
 
 bench-fabric: setup ## Measure the fabric scanner against ground truth and against the old scanner
 	$(call run,$(BIN)/python -m benchmarks.fabric)
+
+bench-moving: test-repository ## Measure how far what is displayed lags behind a moving person: blend, picture, light
+	$(call run,$(BIN)/python -m benchmarks.moving)
 
 bench-picture: test-repository ## Measure the images of generated people with known truth; contact sheets in build/
 	$(call run,MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 $(BIN)/python -m benchmarks.picture)
