@@ -46,7 +46,7 @@ def read_memory(repository: Path) -> MemoryTable | None:
     """The table in the manifest; None if it has none, as those of older exports."""
     try:
         found = json.loads((repository / "manifest.json").read_text())["memory"]["rows"]
-        rows = [Row(*it["resolution"], it["batch"], it["bytes"]) for it in found]
+        rows = [Row(it["resolution"][0], it["resolution"][1], it["batch"], it["bytes"]) for it in found]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return MemoryTable(rows) if any(row.batch == _LEAST_ROWS for row in rows) else None

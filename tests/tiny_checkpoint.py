@@ -11,8 +11,11 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 RESOLUTION = 64
 
 
-def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
-    """Four-level VAE (8x), two-level UNet, and a vocabulary of single bytes."""
+def build(in_channels: int = 9, version: int = 1) -> StableDiffusionInpaintPipeline:
+    """Four-level VAE (8x), two-level UNet, and a vocabulary of single bytes.
+
+    version: 2 has OpenCLIP's activation and projections, heads of one size, and predicts v.
+    """
     torch.manual_seed(0)
     vae = AutoencoderKL(
         block_out_channels=(8, 8, 16, 16),
@@ -30,7 +33,8 @@ def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
-        attention_head_dim=8,
+        attention_head_dim=8 if version == 1 else (2, 4),
+        use_linear_projection=version == 2,
         norm_num_groups=8,
         cross_attention_dim=32,
     )
@@ -42,6 +46,7 @@ def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
             intermediate_size=64,
             num_hidden_layers=2,
             num_attention_heads=4,
+            hidden_act="quick_gelu" if version == 1 else "gelu",
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
@@ -51,7 +56,12 @@ def build(in_channels: int = 9) -> StableDiffusionInpaintPipeline:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        scheduler=DDIMScheduler(
+            beta_schedule="scaled_linear",
+            clip_sample=False,
+            steps_offset=1,
+            prediction_type="epsilon" if version == 1 else "v_prediction",
+        ),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

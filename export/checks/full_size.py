@@ -56,7 +56,8 @@ def all_networks() -> tuple[Network, ...]:
         if (module := registry.full_size(family)) is None:
             continue
         for precision in ("fp16", "fp32"):
-            sizes = module.STAGES | (getattr(module, "IN_SINGLE", {}) if precision == "fp32" else {})
+            fewer = getattr(module, "IN_SINGLE", {}) if precision == "fp32" else {}
+            sizes = {**module.STAGES, **fewer}
             found += [Network(family, precision, stage, size) for stage, size in sizes.items()]
     return tuple(found)
 

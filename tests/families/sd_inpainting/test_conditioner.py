@@ -112,6 +112,27 @@ def test_the_same_seed_gives_diffusers_picture(
     assert difference.max() < 2e-3
 
 
+@pytest.fixture(scope="module")
+def version_2():
+    """As Stable Diffusion 2: v-prediction, OpenCLIP's text encoder, linear projections in the UNet."""
+    return tiny_checkpoint.build(version=2)
+
+
+@pytest.mark.parametrize("scheduler", ["DDIMScheduler", "UniPCMultistepScheduler"])
+@pytest.mark.parametrize(("guidance_scale", "strength"), [(1.0, 0.6), (4.0, 1.0)])
+def test_version_2_gives_diffusers_picture(version_2, scene, scheduler, guidance_scale, strength):
+    recipe = Recipe(scheduler=scheduler, steps=4, strength=strength, guidance_scale=guidance_scale)
+    found, expected = (of(version_2, recipe, scene, "masked") for of in (ours, diffusers_own))
+    assert np.abs(found - expected).max() < 2e-3
+    epsilon = version_2.scheduler
+    version_2.scheduler = epsilon.from_config(epsilon.config, prediction_type="epsilon")
+    try:
+        wrong = ours(version_2, recipe, scene, "masked")
+    finally:
+        version_2.scheduler = epsilon
+    assert np.abs(found - wrong).max() > 0.01, "the checkpoint's kind of prediction counts"
+
+
 @pytest.mark.parametrize("strength", [0.6, 1.0])
 @pytest.mark.parametrize("scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler"])
 def test_an_early_end_returns_the_z_0_that_diffusers_predicts_there(
