@@ -224,3 +224,9 @@ async def test_a_wide_frame_shows_the_person_alone(run):
     assert found["pixels"].shape == (1, 3, 108, 72)
     painted = cv2.imdecode(found["image"], cv2.IMREAD_COLOR)[..., ::-1]
     assert np.array_equal(painted[mask == 0], wide[mask == 0])
+
+
+async def test_previews_are_made_of_the_pixels(run, caplog):
+    """There is no VAE to decode: a preview that fails is only logged."""
+    await run(recipe(steps=4), job(), preview_interval=1)
+    assert "no preview" not in caplog.text
