@@ -64,7 +64,7 @@ def test_the_written_files_do_not_ask_for_another_export(repository):
 
 @pytest.mark.parametrize(("profile", "rows"), [("cpu", "6"), ("gpu", "6"), ("onnx", "4")])
 def test_no_batch_is_larger_than_the_denoisers(repository, profile, rows):
-    """ONNX Runtime's CUDA kernels take fewer rows than engines; a large checkpoint's UNet takes fewer, too."""
+    """ONNX Runtime's CUDA kernels take fewer rows than engines, and so does a large checkpoint's UNet."""
     (repository / "tryon" / "1").mkdir()
     recipes = {mode: {"unet": "big_unet"} for mode in ("keyframe", "capture")}
     (repository / "tryon" / "1" / "pipeline.json").write_text(json.dumps(recipes))

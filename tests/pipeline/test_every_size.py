@@ -144,7 +144,8 @@ if stage != "prepare":
     inputs = small, composite, mask, np.array([-500, -500, *(side + 1000 for side in size)])
 before = peak()
 if stage == "prepare":
-    prepare(frame, render, np.zeros((33, 4), np.float32), np.zeros(1, np.uint8), "auto", (256, 256), "composite")
+    pose, no_mask = np.zeros((33, 4), np.float32), np.zeros(1, np.uint8)
+    prepare(frame, render, pose, no_mask, "auto", (256, 256), "composite")
 else:
     finish(*inputs, float(stage), 1.15, NO_LIGHT, "jpeg")
 print(peak() - before)
