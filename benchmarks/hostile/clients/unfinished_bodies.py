@@ -13,7 +13,7 @@ _MIB = 2**20
 
 
 class UnfinishedBodies(Defaults):
-    """In turn 27 MiB of JSON and 20 MiB of a form, the most that is accepted, all but the last byte.
+    """In turn 27 MiB of JSON and 20 MiB of a form, within what is accepted, all but the last byte.
     20 at once, five from each address."""
 
     name = "unfinished bodies"
