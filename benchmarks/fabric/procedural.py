@@ -1,7 +1,7 @@
 """Procedural cloth whose height and albedo are known: yarns, loops, grain, fibres, and ink without relief.
 
 Every surface is drawn anew from a seed: pitch, depth, colours, irregularity. `KINDS` lists the families;
-those in `HELD_OUT` were not used to choose the scanner's values, though their figures were seen for seeds 1 and 2.
+those in `HELD_OUT` did not decide the scanner's values, though their figures were seen for seeds 1 and 2.
 """
 
 from collections.abc import Callable
