@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import torch
 
 from export.errors import ExportError
 from export.stages import Stage
+from pipeline.recipe import RESOLUTION_STEP
 from serving.stages.onnx_runtime import OnnxStage
 
 # 18 to 22 work; 17, and 23 and later, break ONNX Runtime or TensorRT.
@@ -20,6 +22,8 @@ OPSET = 20
 
 # max |ONNX − torch| / max |torch|, against the float32 module.
 TOLERANCES = {"fp32": 1e-4, "fp16": 3e-2}
+# Pixels of a picture up to which they hold as they are.
+_EXACT_UP_TO = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,28 @@ def _check(stage: Stage, precision: str, model: Path) -> Parity:
             float(np.abs(found[name] - reference.numpy()).max() / reference.abs().max())
             for name, reference in zip(stage.outputs, expected, strict=True)
         ]
-    error = float(np.max(errors))
-    if not error <= TOLERANCES[precision]:  # NaN fails too
+    error, allowed = float(np.max(errors)), tolerance(stage, precision)
+    if not error <= allowed:  # NaN fails too
         raise ExportError(
             f"{stage.name}: ONNX differs from torch by {error:.1e} of the largest value, and {precision} "
-            f"allows {TOLERANCES[precision]:.0e}; nothing was replaced"
+            f"allows {allowed:.0e}; nothing was replaced"
         )
-    return Parity(error, TOLERANCES[precision])
+    return Parity(error, allowed)
+
+
+def tolerance(stage: Stage, precision: str) -> float:
+    """TOLERANCES, in single precision more for a large picture.
+
+    ONNX Runtime adds a group norm's values up one after another in float32, and torch in a tree. One norm of
+    random values is off by 5e-6 at 256 × 192 pixels and by 1.3e-4 at 1024 × 768; in a picture, that is a
+    thirtieth of a level of grey.
+    """
+    if precision != "fp32":
+        return TOLERANCES[precision]
+    sizes = [
+        math.prod(side * RESOLUTION_STEP / stage.step(name) for side in tensor.shape[2:])
+        for example in stage.examples
+        for name, tensor in example.items()
+        if tensor.dim() == 4
+    ]
+    return TOLERANCES[precision] * max(1.0, max(sizes, default=0) / _EXACT_UP_TO)
