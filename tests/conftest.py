@@ -10,6 +10,8 @@ from tests.stack import running_stack
 # A busy machine is no fault of the code. A thread that spins at a barrier takes the core of the thread it
 # waits for, and a training step five times as long; torch reads this when it is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes of tests, each with a core of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 

@@ -96,5 +96,5 @@ def test_a_mode_has_the_files_resolution_or_its_own(tmp_path):
 
 def test_a_mode_cannot_use_a_network_that_is_not_exported():
     config = default_config(64)
-    with pytest.raises(ExportError, match="uses unet, and the checkpoint's stages are catvton_unet"):
+    with pytest.raises(ExportError, match="uses unet, and the denoisers are catvton_unet"):
         with_denoisers(config, ["catvton_unet"], fast=False)
