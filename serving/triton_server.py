@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sys
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class TritonServer:
     build: a folder for what is assembled; the wheel's own folders are not changed.
     cpu_runtime, tensor_memory: settings of the models that run inside this Triton.
     traces_url: the OTLP collector that receives Triton's spans, or None.
+    models: those that it loads; none: those of the export.
     run_id: part of the names in /dev/shm, so that leftovers of another user cannot block a start.
     """
 
@@ -45,6 +47,7 @@ class TritonServer:
     cpu_runtime: str = "auto"
     tensor_memory: str = "auto"
     traces_url: str | None = None
+    models: Sequence[str] = ()
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
@@ -66,7 +69,7 @@ class TritonServer:
         return [
             str(binary),
             f"--model-repository={self.repository}",
-            *loading(served_models(self.repository)),
+            *loading(self.models or served_models(self.repository)),
             *options,
             f"--grpc-address={LOOPBACK}",
             f"--grpc-port={self.grpc_port}",

@@ -99,7 +99,10 @@ class Cluster:
         """(process, gRPC address). `wrap` changes Triton's command, for instance to run in a namespace."""
         grpc_port, metrics_port = free_ports(2)
         folder = self.folder / f"triton-{grpc_port}"
-        server = TritonServer(repository, "cpu", grpc_port, None, metrics_port, folder)
+        models = (
+            () if (repository / "manifest.json").exists() else ("tryon",)
+        )  # nothing is exported into a stand-in
+        server = TritonServer(repository, "cpu", grpc_port, None, metrics_port, folder, models=models)
         self._stack.callback(server.remove_shared_memory)
         address = f"{host}:{grpc_port}"
         process = self._start(
@@ -165,7 +168,7 @@ class Cluster:
 
 
 def stand_in(folder, step_ms=25, jobs_at_once=1000):
-    """A model repository whose `tryon` sleeps instead of computing."""
+    """A model repository whose `tryon` sleeps instead of computing, and which has no other model."""
     shutil.copytree(STAND_IN, folder)
     config = folder / "tryon" / "config.pbtxt"
     text = config.read_text()

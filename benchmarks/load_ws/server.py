@@ -33,7 +33,10 @@ class Served:
 def serving(repository, folder):
     """Run both on free ports until the context ends."""
     port, grpc, metrics = free_ports(3)
-    server = TritonServer(repository.resolve(), "cpu", grpc, None, metrics, folder)
+    models = (
+        () if (repository / "manifest.json").exists() else ("tryon",)
+    )  # nothing is exported into a stand-in
+    server = TritonServer(repository.resolve(), "cpu", grpc, None, metrics, folder, models=models)
     address = f"127.0.0.1:{port}"
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "TRITON_URL": f"127.0.0.1:{grpc}",
                 "LOG_LEVEL": "warning", "MAX_KEYFRAMES": "1000",

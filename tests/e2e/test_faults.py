@@ -98,6 +98,8 @@ async def test_triton_killed_in_mid_keyframe(own_stack):
         assert composite.shape == frame.shape
         assert np.abs(composite.astype(int) - frame).mean() > 3, "the jacket is drawn"
 
+        # /health notices the death at the next probe.
+        await asyncio.to_thread(own_stack.wait_until, lambda health: not health["ai_model_loaded"])
         await asyncio.to_thread(own_stack.wait_until, lambda health: health["ai_model_loaded"])
         back, timestamp, found = time.monotonic(), 1, {}
         while found.get("mode") != "ai_enhanced":

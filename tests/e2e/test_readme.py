@@ -14,6 +14,9 @@ from fabric.builtin import RECIPES
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+_PICTURE = re.compile(r"\b\w+\.png(?=[\"'\n])")  # that a block writes, in the working directory
+_FRAME = re.compile(r"tests/data/\S+\.jpg")
+
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="apt-get install curl jq")
 def test_the_documented_requests_are_answered(stack, tmp_path):
@@ -30,8 +33,9 @@ def test_the_documented_requests_are_answered(stack, tmp_path):
         assert done.returncode == 0, block + done.stderr
         answered = done.stdout + ((tmp_path / "scan.json").read_text() if "scan.json" in block else "")
         assert '"success":false' not in answered.replace(" ", ""), block + answered
-        if "capture.png" in block:
-            assert cv2.imread(str(tmp_path / "capture.png")).shape == (720, 1280, 3)
-            (tmp_path / "capture.png").unlink()
+        if written := _PICTURE.search(block):
+            frame, picture = _FRAME.search(block)[0], tmp_path / written[0]
+            assert cv2.imread(str(picture)).shape == cv2.imread(str(ROOT / frame)).shape
+            picture.unlink()
         else:
             assert answered.strip(), block
