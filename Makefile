@@ -98,10 +98,14 @@ demo: setup ## Dress the sample portrait with what was exported last; writes bui
 test-repository: setup
 	$(call run,$(BIN)/python -m tests.repository)
 
-# Two processes at first; then one alone, since other load would fail tests of a real server's times.
-ALONE := tests/benchmarks tests/e2e tests/frontend_proxy tests/serving tests/studio
+# In two processes where it can be: they take 20 minutes one after the other. What measures a real server's times
+# runs alone, since other load would make it fail.
+IN_TWO := pytest -n 2 --dist loadfile
+SERVERS := tests/frontend_proxy tests/studio
+ALONE := tests/benchmarks tests/e2e tests/serving
 test: test-repository ## Run all tests, the end-to-end tests with a real Triton
-	$(BIN)/pytest -n 2 --dist loadfile $(ALONE:%=--ignore %)
+	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(SERVERS) $(ALONE))
+	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
 
 test-full-size: setup ## Serve a checkpoint of SD1.5's size with random weights (14 GB of memory)

@@ -16,6 +16,16 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """A report without lone surrogates, which a hostile text may have and no other process can be sent."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
