@@ -100,7 +100,7 @@ test-repository: setup
 
 # In two processes where it can be: they take 20 minutes one after the other. What measures a real server's times
 # runs alone, since other load would make it fail.
-IN_TWO := pytest -n 2 --dist loadfile
+IN_TWO := pytest -n 2 --dist loadfile --no-loadscope-reorder
 SERVERS := tests/frontend_proxy tests/studio
 ALONE := tests/benchmarks tests/e2e tests/serving
 test: test-repository ## Run all tests, the end-to-end tests with a real Triton

@@ -16,6 +16,14 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 
 
+# Files that take minutes begin first, so that in the end no process waits for another.
+LONG = ("tests/training/", "tests/families/")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """A report without lone surrogates, which a hostile text may have and no other process can be sent."""
