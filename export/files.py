@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ExportError(f"{path} is not a JSON object")
     return found
+
+
+def other_component(index: Mapping[str, Any], wanted: Mapping[str, str]) -> tuple[str, str | None] | None:
+    """The first part of a `model_index.json` that is not of the wanted class, and its class, None if it is
+    missing; None if all parts are as wanted. A `Fast` tokenizer counts as its slow one."""
+    for part, kind in wanted.items():
+        entry = index.get(part)
+        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+        if not isinstance(found, str) or found.removesuffix("Fast") != kind:
+            return part, found
+    return None
 
 
 def check_text(path: Path) -> None:

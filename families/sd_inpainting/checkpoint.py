@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError, first_line
-from export.files import check_text, read_json
+from export.files import check_text, other_component, read_json
 from export.network import load_network
 from export.weights import find_weights
 from families.sd_inpainting.single_file import load_single_file
@@ -39,14 +39,12 @@ def check_folder(folder: Path) -> None:
 
 def _check_class(folder: Path) -> None:
     index = read_json(folder / "model_index.json")
-    for part, wanted in COMPONENTS.items():
-        entry = index.get(part)
-        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-        if not isinstance(found, str) or found.removesuffix("Fast") != wanted:
-            raise ExportError(
-                f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
-                f"its {part} is {found or 'missing'} instead of {wanted}"
-            )
+    if other := other_component(index, COMPONENTS):
+        part, found = other
+        raise ExportError(
+            f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
+            f"its {part} is {found or 'missing'} instead of {COMPONENTS[part]}"
+        )
     channels = _read(folder, "unet/config.json").get("in_channels")
     if channels != 9:
         raise ExportError(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError, first_line
-from export.files import read_json
+from export.files import other_component, read_json
 from export.network import load_network
 from export.weights import find_weights
 from families.sdxl_text import TOKENIZERS, Text, load_text
@@ -59,14 +59,12 @@ def check(folder: Path) -> None:
             f'It.from_single_file("{folder}").save_pretrained("{folder.with_suffix("")}")\''
         )
     index = read_json(folder / "model_index.json")
-    for part, wanted in COMPONENTS.items():
-        entry = index.get(part)
-        found = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
-        if not isinstance(found, str) or found.removesuffix("Fast") != wanted:
-            raise ExportError(
-                f"{folder} is a {index.get('_class_name')}, and SDXL inpainting has a {wanted} as its "
-                f"{part}, not {found or 'none'}"
-            )
+    if other := other_component(index, COMPONENTS):
+        part, found = other
+        raise ExportError(
+            f"{folder} is a {index.get('_class_name')}, and SDXL inpainting has a {COMPONENTS[part]} as its "
+            f"{part}, not {found or 'none'}"
+        )
     if index.get("requires_aesthetics_score"):
         raise ExportError(
             f"{folder} is an SDXL refiner (requires_aesthetics_score in its model_index.json), which paints "
