@@ -26,6 +26,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
+def read_part(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON object of a file that the folder must have. Raises ExportError, which names the file."""
+    path = folder / name
+    if not path.is_file():
+        raise ExportError(f"{folder} is incomplete: {path} is missing")
+    return read_json(path)
+
+
 def other_component(index: Mapping[str, Any], wanted: Mapping[str, str]) -> tuple[str, str | None] | None:
     """The first part of a `model_index.json` that is not of the wanted class, and its class, None if it is
     missing; None if all parts are as wanted. A `Fast` tokenizer counts as its slow one."""

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from export.errors import ExportError, first_line
-from export.files import check_text, other_component, read_json
+from export.files import check_text, other_component, read_json, read_part
 from export.network import load_network
+from export.scheduler_file import SCHEDULER, load_scheduler
 from export.weights import find_weights
 from families.sd_inpainting.single_file import load_single_file
 
@@ -45,7 +46,7 @@ def _check_class(folder: Path) -> None:
             f"{folder} is a {index.get('_class_name')}, not of the Stable-Diffusion-inpainting class: "
             f"its {part} is {found or 'missing'} instead of {COMPONENTS[part]}"
         )
-    channels = _read(folder, "unet/config.json").get("in_channels")
+    channels = read_part(folder, "unet/config.json").get("in_channels")
     if channels != 9:
         raise ExportError(
             f"{folder} is not an inpainting checkpoint: its UNet has {channels} input channels, and "
@@ -56,8 +57,8 @@ def _check_class(folder: Path) -> None:
 def _check_files(folder: Path) -> None:
     """Raises ExportError, which names the file, if one is missing, empty, cut off or a pointer to another."""
     for part in NETWORKS:
-        _read(folder, f"{part}/config.json")
-    _read(folder, "scheduler/scheduler_config.json")
+        read_part(folder, f"{part}/config.json")
+    read_part(folder, SCHEDULER)
     for path in sorted((*folder.glob("scheduler/*.json"), *folder.glob("tokenizer/*.json"))):
         read_json(path)
     tokenizer = folder / "tokenizer"
@@ -68,13 +69,6 @@ def _check_files(folder: Path) -> None:
         check_text(tokenizer / "merges.txt")
     for part in NETWORKS:
         find_weights(folder, part)
-
-
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise ExportError(f"{folder} is incomplete: {path} is missing")
-    return read_json(path)
 
 
 def load(checkpoint: Path) -> Checkpoint:
@@ -115,7 +109,7 @@ def _load_folder(folder: Path) -> Any:
             text_encoder=text_encoder,
             tokenizer=tokenizer,
             unet=unet,
-            scheduler=_load_scheduler(folder),
+            scheduler=load_scheduler(folder, "DDIMScheduler"),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
@@ -127,21 +121,6 @@ def _load_folder(folder: Path) -> Any:
     if not isinstance(size, int) and size:
         unet.register_to_config(sample_size=size)
     return pipeline
-
-
-def _load_scheduler(folder: Path) -> Any:
-    """The checkpoint's own, or DDIM with its configuration if this installation does not have the class."""
-    import diffusers
-
-    path = folder / "scheduler" / "scheduler_config.json"
-    config = read_json(path)
-    kind = getattr(diffusers, str(config.get("_class_name")), diffusers.DDIMScheduler)
-    try:
-        return kind.from_config(config)
-    except ImportError:  # it needs a further library; the recipes choose their own schedulers anyway
-        return diffusers.DDIMScheduler.from_config(config)
-    except Exception as error:  # any value may be wrong in any way
-        raise ExportError(f"{path} does not load: {first_line(error)}") from error
 
 
 def _limit_tokens(checkpoint: Path, tokenizer: Any, text_encoder: Any) -> None:

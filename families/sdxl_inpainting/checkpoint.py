@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.errors import ExportError, first_line
-from export.files import other_component, read_json
+from export.errors import ExportError
+from export.files import other_component, read_json, read_part
 from export.network import load_network
+from export.scheduler_file import SCHEDULER, load_scheduler
 from export.weights import find_weights
 from families.sdxl_text import TOKENIZERS, Text, load_text
 
@@ -70,16 +71,16 @@ def check(folder: Path) -> None:
             f"{folder} is an SDXL refiner (requires_aesthetics_score in its model_index.json), which paints "
             "no picture of its own: give the base, such as diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
         )
-    channels = _config(folder, "unet/config.json").get("in_channels")
+    channels = read_part(folder, "unet/config.json").get("in_channels")
     if channels != 9:
         raise ExportError(
             f"{folder} is an SDXL checkpoint, but not for inpainting: its UNet has {channels} input "
             "channels, and inpainting needs 9 (latents, mask, conditioning latents)"
         )
     for part in NETWORKS:
-        _config(folder, f"{part}/config.json")
+        read_part(folder, f"{part}/config.json")
         find_weights(folder, part)
-    _config(folder, "scheduler/scheduler_config.json")
+    read_part(folder, SCHEDULER)
     for name in TOKENIZERS:
         for path in sorted((folder / name).glob("*.json")):
             read_json(path)
@@ -94,7 +95,7 @@ def load(folder: Path) -> Checkpoint:
         load_text(folder),
         load_network(UNet2DConditionModel, folder, "unet", low_cpu_mem_usage=False).eval(),
         load_network(AutoencoderKL, folder, "vae", low_cpu_mem_usage=False).eval(),
-        _scheduler_config(folder),
+        dict(load_scheduler(folder, "EulerDiscreteScheduler").config),
         bool(index.get("force_zeros_for_empty_prompt", True)),
     )
 
@@ -107,25 +108,3 @@ def _is_single_file(path: Path) -> bool:
             return any(name.startswith(_SINGLE_FILE) for name in file.keys())  # noqa: SIM118
     except Exception:  # not of safetensors, or broken: another family says what is wrong with it
         return False
-
-
-def _scheduler_config(folder: Path) -> dict[str, Any]:
-    """The values that the checkpoint's own scheduler has, with its class's defaults."""
-    import diffusers
-
-    path = folder / "scheduler" / "scheduler_config.json"
-    config = read_json(path)
-    kind = getattr(diffusers, str(config.get("_class_name")), diffusers.EulerDiscreteScheduler)
-    try:
-        return dict(kind.from_config(config).config)
-    except ImportError:  # it needs a further library; the recipes choose their own schedulers anyway
-        return dict(diffusers.EulerDiscreteScheduler.from_config(config).config)
-    except Exception as error:  # any value may be wrong in any way
-        raise ExportError(f"{path} does not load: {first_line(error)}") from error
-
-
-def _config(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise ExportError(f"{folder} is incomplete: {path} is missing")
-    return read_json(path)
