@@ -9,6 +9,9 @@ from families.catvton.layout import find
 from families.catvton.stages import describe_stages
 from tests.families.catvton.vectors import CHECKPOINT, GUIDANCE, RESOLUTION
 from tests.families.served import serving
+from tests.repository import REPOSITORY
+
+KEPT = "test-catvton"
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +33,8 @@ def scheduler_config(layout):
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
-    """The stack that serves the small checkpoint, and its model repository."""
+    """The manifest, and the stack that serves the small checkpoint. Several files use it, perhaps in two
+    processes, so the repository is kept: the export takes long."""
     folder = tmp_path_factory.mktemp("catvton")
     checkpoint = folder / "checkpoint"
     shutil.copytree(CHECKPOINT, checkpoint, ignore=shutil.ignore_patterns("vectors"))
@@ -44,5 +48,11 @@ def served(tmp_path_factory):
         "capture": {**mode, "steps": 4, "eta": 1},
     }
     (checkpoint / "pipeline.json").write_text(json.dumps(config))
-    with serving(checkpoint, folder) as (_, stack):
-        yield stack, folder / "repository"
+    with serving(checkpoint, folder, kept=KEPT) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def repository(served):
+    """The model repository of `served`."""
+    return REPOSITORY.parent / KEPT

@@ -7,17 +7,10 @@ import pytest
 
 from families.catvton.family import UNET
 from tests.families.catvton.vectors import RUNS, job, load, noise, picture, png, psnr, rgb
-from tests.tryon_client import Tryon
 
 pytestmark = pytest.mark.timeout(900)  # the export takes minutes on a busy machine
 
 MODES = {0: "keyframe", 1: "capture"}  # by their eta, as the fixture's pipeline.json has it
-
-
-@pytest.fixture
-async def tryon(served):
-    async with Tryon.connect(served[0].triton_grpc) as client:
-        yield client
 
 
 @pytest.mark.parametrize(("steps", "eta"), RUNS)

@@ -18,7 +18,7 @@ PHOTO = CHECKPOINT.parent / "trials" / "cut_out.png"
 @pytest.fixture
 def wear(served):
     """Sends a capture whose garment is a photo; returns the answer and its picture."""
-    stack = served[0]
+    _, stack = served
 
     def worn(**fields):
         body = capture(NAME, jacket_render=None, garment_image=base64_of(PHOTO), steps=2, seed=3)

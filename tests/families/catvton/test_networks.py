@@ -24,8 +24,7 @@ def test_the_dead_weights_of_cross_attention_are_not_exported(stages):
 
 
 @pytest.mark.timeout(900)  # the export takes minutes on a busy machine
-def test_the_exported_unet_computes_the_same(served):
-    _, repository = served
+def test_the_exported_unet_computes_the_same(repository):
     vector = load("unet_forward")
     found = OnnxStage(repository / UNET / "1" / "model.onnx").run(
         {"sample": vector["sample"], "timestep": vector["timestep"].astype(np.float32)}

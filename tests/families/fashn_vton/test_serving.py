@@ -20,7 +20,6 @@ from tests.families.fashn_vton.vectors import (
     psnr,
 )
 from tests.families.served import serving
-from tests.tryon_client import Tryon
 
 RECIPE = {"scheduler": "ShiftedFlowMatching", "strength": 1, "unet": DENOISER}
 # A run of the vectors for each mode: its recipe and category.
@@ -40,12 +39,6 @@ def served(tmp_path_factory):
     (checkpoint / "pipeline.json").write_text(json.dumps(config))
     with serving(checkpoint, folder, kept="test-fashn-vton") as running:
         yield running
-
-
-@pytest.fixture
-async def tryon(served):
-    async with Tryon.connect(served[1].triton_grpc) as client:
-        yield client
 
 
 @pytest.mark.parametrize("mode", RUNS)

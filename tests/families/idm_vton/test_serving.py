@@ -22,7 +22,6 @@ from tests.families.idm_vton.vectors import (
     rgb,
 )
 from tests.families.served import serving
-from tests.tryon_client import Tryon
 
 # A run of the vectors for each mode, and its guidance.
 RUNS = {"capture": ("run_steps4", 2), "keyframe": ("run_steps4_noguidance", 1)}
@@ -40,12 +39,6 @@ def served(tmp_path_factory):
     (checkpoint / "pipeline.json").write_text(json.dumps(config))
     with serving(checkpoint, folder, kept="test-idm-vton") as running:
         yield running
-
-
-@pytest.fixture
-async def tryon(served):
-    async with Tryon.connect(served[1].triton_grpc) as client:
-        yield client
 
 
 @pytest.mark.parametrize("mode", RUNS)

@@ -140,3 +140,7 @@ def make_pipeline(folder, models, limits=LIMITS, device="cpu", **config):
     prompts = Prompts(write_tokenizer(folder / "tokenizer.json"), served.prompt, served.negative_prompt)
     schedulers, conditioner = Schedulers({"clip_sample": False}), SdInpainting(prompts)
     return Pipeline(served, schedulers, conditioner, models, limits, device), served.modes
+
+
+def report_of(answer):
+    return json.loads(answer["report"][0])

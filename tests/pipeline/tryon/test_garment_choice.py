@@ -1,37 +1,13 @@
 """What a request's photo of the garment changes in a session, with fake models."""
 
-import asyncio
-import json
-
 import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInput
-from pipeline.tryon.request import TryonRequest
-from tests.pipeline.tryon.fakes import PICTURES, Client, Models, make_pipeline
+from tests.pipeline.tryon.fakes import PICTURES, Models, report_of
 
 PHOTO = np.arange(9, dtype=np.uint8)
 NONE = np.zeros(1, np.uint8)
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts a pipeline: returns a function that runs one request through it."""
-
-    def started(models, **config):
-        pipeline, recipes = make_pipeline(tmp_path, models, **config)
-
-        def run(mode="keyframe", client=None, pictures=PICTURES, **options):
-            request = TryonRequest.read(({"mode": mode} | options).get, recipes)
-            return asyncio.wait_for(pipeline.run(request, pictures, client or Client()), 20)
-
-        return run
-
-    return started
-
-
-def report_of(answer):
-    return json.loads(answer["report"][0])
 
 
 @pytest.mark.parametrize(

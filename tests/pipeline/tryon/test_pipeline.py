@@ -1,7 +1,6 @@
 """The order of the stages and what one request's fault does to others, with fake models."""
 
 import asyncio
-import json
 
 import numpy as np
 import pytest
@@ -9,27 +8,7 @@ import pytest
 from pipeline.denoising.stepper import Cancelled
 from pipeline.tryon.pipeline import Limits
 from pipeline.tryon.request import TryonRequest
-from tests.pipeline.tryon.fakes import PICTURES, RECIPE, Client, Models, make_pipeline
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts a pipeline: returns a function that runs one request through it."""
-
-    def started(models, **config):
-        pipeline, recipes = make_pipeline(tmp_path, models, **config)
-
-        def run(mode="keyframe", client=None, pictures=PICTURES, **options):
-            request = TryonRequest.read(({"mode": mode} | options).get, recipes)
-            return asyncio.wait_for(pipeline.run(request, pictures, client or Client()), 20)
-
-        return run
-
-    return started
-
-
-def report_of(answer):
-    return json.loads(answer["report"][0])
+from tests.pipeline.tryon.fakes import PICTURES, RECIPE, Client, Models, make_pipeline, report_of
 
 
 async def settle():
