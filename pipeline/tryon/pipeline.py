@@ -146,16 +146,10 @@ class Pipeline:
                 )
                 if request.output_format == LIGHT:
                     report["light"] = describe(view, request.recipe, laying, occlusion)
-            elif request.output_format == LIGHT:  # the client draws the composite itself
+            else:
                 report |= {"mode": "fallback", "steps": 0}
                 denoised_at = time.perf_counter()
-                decoded = {"image": _NO_IMAGE}
-            else:  # nothing to paint: the composite is the answer
-                report |= {"mode": "fallback", "steps": 0}
-                denoised_at = time.perf_counter()
-                unpainted = {"pixels": np.zeros((1, 3, 8, 8), np.float32)}
-                inputs = unpainted | _paste_inputs(encoded, request.recipe, request.output_format)
-                decoded = await self._models("postprocess", inputs, ["image"], client.request_id)
+                decoded = await self._unpainted(request, encoded, client.request_id)
             ended = time.perf_counter()
             report["latency_ms"] = {
                 "preprocess": _ms(encoded_at - began),
@@ -231,6 +225,16 @@ class Pipeline:
         if request.session is not None:
             self._lights.keep(request.session, view, decoded["light"].as_numpy().copy())
         return {**{name: it for name, it in painted.items() if name == "pixels"}, **decoded}
+
+    async def _unpainted(
+        self, request: TryonRequest, encoded: Mapping[str, Tensor], request_id: str
+    ) -> dict[str, Any]:
+        """The answer where nothing is painted: the composite, which a client of lights draws itself."""
+        if request.output_format == LIGHT:
+            return {"image": _NO_IMAGE}
+        unpainted = {"pixels": np.zeros((1, 3, 8, 8), np.float32)}
+        inputs = unpainted | _paste_inputs(encoded, request.recipe, request.output_format)
+        return await self._models("postprocess", inputs, ["image"], request_id)
 
     def _previews(
         self, request: TryonRequest, encoded: Mapping[str, Tensor], decoding: Decoding, request_id: str
