@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from families.family import Family, FullSize
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
+from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import Conditioner
 
 # One line for each. The export asks them in this order whether a checkpoint is theirs.
@@ -45,7 +45,7 @@ def full_size(name: str) -> FullSize | None:
     return cast(FullSize, import_module(module)) if find_spec(module) else None
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> Conditioner:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> Conditioner:
     """The conditioner of the exported checkpoint's family.
 
     folder: of `tryon`, with what the export wrote for the family. cache: for what depends on a garment alone.

@@ -20,8 +20,8 @@ from families.catvton.garment import fitted
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
-from pipeline.garment_cache import GarmentCache, Values
 from pipeline.recipe import ServedConfig
+from pipeline.tensor_cache import TensorCache, Values
 from pipeline.tryon.conditioner import Conditioned, Decoding, Start, Task, has_nothing_to_paint
 from pipeline.tryon.garment_source import GarmentSource
 
@@ -32,7 +32,7 @@ _ENCODED = ("latent_mean", "latent_std")
 class CatVton:
     """The conditioner of this family."""
 
-    def __init__(self, cache: GarmentCache):
+    def __init__(self, cache: TensorCache):
         self._cache = cache
 
     async def condition(self, task: Task) -> Conditioned:
@@ -97,6 +97,6 @@ def start(
     return latents, Conditions(len(rows), channels)
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> CatVton:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> CatVton:
     """Of the export it needs nothing but the networks."""
     return CatVton(cache)

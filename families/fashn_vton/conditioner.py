@@ -26,9 +26,9 @@ from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
 from pipeline.garment.garment_picture import is_given
 from pipeline.garment.pictures import decode_pose_image
-from pipeline.garment_cache import GarmentCache, Values
 from pipeline.recipe import ServedConfig
 from pipeline.resize import size_of
+from pipeline.tensor_cache import TensorCache, Values
 from pipeline.tryon.conditioner import Conditioned, Decoding, Start, Task, compressed, has_nothing_to_paint
 from pipeline.tryon.garment_source import GarmentSource
 from pipeline.tryon.models import HostTensor
@@ -39,7 +39,7 @@ CATEGORIES = ("tops", "bottoms", "one-pieces")  # from 1
 class FashnVton:
     """The conditioner of this family."""
 
-    def __init__(self, cache: GarmentCache):
+    def __init__(self, cache: TensorCache):
         self._cache = cache
 
     async def condition(self, task: Task) -> Conditioned:
@@ -132,6 +132,6 @@ def _pose_drawing(landmarks: np.ndarray, drawing: np.ndarray) -> str:
     return "landmarks" if landmarks.any() else "none"
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> FashnVton:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> FashnVton:
     """Of the export it needs nothing but the network."""
     return FashnVton(cache)

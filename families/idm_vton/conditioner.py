@@ -31,8 +31,8 @@ from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import AtStep, Conditions
 from pipeline.denoising.schedule import Schedule
 from pipeline.garment.garment_picture import is_given
-from pipeline.garment_cache import GarmentCache, Values
 from pipeline.recipe import ServedConfig
+from pipeline.tensor_cache import TensorCache, Values
 from pipeline.tryon.conditioner import Conditioned, Start, Task, compressed, has_nothing_to_paint
 from pipeline.tryon.garment_source import GarmentSource
 from pipeline.tryon.models import Tensor as Output
@@ -58,7 +58,7 @@ class IdmVton:
         self,
         prompts: Prompts,
         features: GarmentFeatures,
-        cache: GarmentCache,
+        cache: TensorCache,
         densepose: DensePose | None = None,
     ):
         self._densepose = densepose
@@ -194,7 +194,7 @@ def _digest(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.cpu().contiguous().numpy().data).hexdigest()
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> IdmVton:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> IdmVton:
     """folder: of `tryon`, with the checkpoint's tokenizers, and a DensePose network if there is one."""
     settings = Settings.model_validate(config.settings)
     tokenizers = (folder / "tokenizer.json", folder / "tokenizer_2.json")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from families.idm_vton.features import NAMES
-from pipeline.garment_cache import GarmentCache, Values
+from pipeline.tensor_cache import TensorCache, Values
 from pipeline.tryon.models import Models
 
 GARMENT_NET = "idm_garment_net"
@@ -32,7 +32,7 @@ class GarmentFeatures:
     def __init__(self, values_per_latent: int, max_bytes: int):
         self._values_per_latent = values_per_latent
         self._max_bytes = max_bytes
-        self._cache = GarmentCache(max_bytes)
+        self._cache = TensorCache(max_bytes)
 
     async def at(
         self, models: Models, key: str, latents: Tensor, prompt_embeds: Tensor, timestep: Tensor, steps: int

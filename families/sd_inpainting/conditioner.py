@@ -17,8 +17,8 @@ import torch
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
+from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import Conditioned, Start, Task, has_nothing_to_paint
 from pipeline.tryon.prompts import Prompts
 
@@ -88,6 +88,6 @@ def start(
     return latents, Conditions(rows, channels, {"prompt_embeds": prompt_embeds[-rows:]})
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> SdInpainting:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> SdInpainting:
     """folder: of `tryon`, with the checkpoint's tokenizer. Nothing depends on a garment alone here."""
     return SdInpainting(Prompts(folder / "tokenizer.json", config.prompt, config.negative_prompt))

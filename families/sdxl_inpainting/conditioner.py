@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from families.sd_inpainting.conditioner import ENCODE_INPUTS, ENCODED, start
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import Conditioned, Start, Task, has_nothing_to_paint
 from pipeline.tryon.prompts import Prompts
 
@@ -72,7 +72,7 @@ def _without_negative(embeds: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(embeds[:1]), embeds[1:]])
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: GarmentCache) -> SdxlInpainting:
+def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> SdxlInpainting:
     """folder: of `tryon`, with the checkpoint's tokenizers. Nothing depends on a garment alone here."""
     first, second = (
         Prompts(folder / name, config.prompt, config.negative_prompt)

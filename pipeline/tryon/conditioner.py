@@ -5,7 +5,7 @@ The order of a request, which is the same for every family:
 1. `Pipeline` makes a `Task` of the request and calls the family's `condition(task)`.
 2. The family runs what comes before the first step: `preprocess` (by `task.preprocess(…)`, or within the
    ensemble `encode`), and its encoders, by `task.models(name, inputs, outputs)`. What depends on the garment
-   alone it gets from its `GarmentCache`, which the registry gave it. It returns a `Conditioned`.
+   alone it gets from its `TensorCache`, which the registry gave it. It returns a `Conditioned`.
 3. `Pipeline` denoises `Conditioned.start` together with all other jobs.
 4. `Start.decoding` says how clean latents become pixels; `postprocess` puts them back into the frame.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.garment_cache import GarmentCache
+from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.models import Models, Tensor
 
@@ -23,7 +23,7 @@ class EmbeddingCache:
 
     def __init__(self, models: Models, max_bytes: int):
         self._models = models
-        self._kept = GarmentCache(max_bytes)
+        self._kept = TensorCache(max_bytes)
 
     async def __call__(
         self, model: str, inputs: Mapping[str, Any], outputs: Sequence[str], request_id: str = ""

@@ -11,8 +11,8 @@ import triton_python_backend_utils as pb_utils
 from families.registry import make_conditioner
 from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import ServedConfig
+from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.embedding_cache import EmbeddingCache
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
@@ -33,7 +33,7 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"])["parameters"]
         names = ("max_rows", "capture_interval", "max_encoding", "max_sessions")
         limits = Limits(**{name: int(parameters[name]["string_value"]) for name in names})
-        cache = GarmentCache(int(parameters["garment_cache_mb"]["string_value"]) << 20)
+        cache = TensorCache(int(parameters["garment_cache_mb"]["string_value"]) << 20)
         try:
             config = ServedConfig.model_validate_json((folder / "pipeline.json").read_text())
             schedulers = Schedulers(json.loads((folder / "scheduler_config.json").read_text()))

@@ -11,8 +11,8 @@ from families.catvton.conditioner import CatVton, start
 from families.catvton.family import UNET
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.schedule import Schedulers
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.tensor_cache import TensorCache
 from tests.families.catvton.vectors import (
     GUIDANCE,
     RESOLUTION,
@@ -53,7 +53,7 @@ def models(stages):
 
 
 def pipeline_of(config, models, scheduler_config, cache_bytes=1 << 24):
-    return plain_pipeline(config, scheduler_config, CatVton(GarmentCache(cache_bytes)), models)
+    return plain_pipeline(config, scheduler_config, CatVton(TensorCache(cache_bytes)), models)
 
 
 @pytest.mark.parametrize(("steps", "eta"), RUNS)

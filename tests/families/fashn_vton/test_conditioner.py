@@ -16,8 +16,8 @@ from families.fashn_vton.stages import describe_stages
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedulers
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.tensor_cache import TensorCache
 from tests.families.fashn_vton.vectors import (
     RESOLUTION,
     compressed,
@@ -65,7 +65,7 @@ def run(models):
 
     async def run(recipe, pictures, **options):
         config = served(recipe)
-        pipeline = plain_pipeline(config, SCHEDULER, FashnVton(GarmentCache(1 << 24)), models)
+        pipeline = plain_pipeline(config, SCHEDULER, FashnVton(TensorCache(1 << 24)), models)
         return await dress(pipeline, config, pictures, **options)
 
     return run
@@ -176,7 +176,7 @@ async def test_a_garment_is_prepared_once(models, monkeypatch):
 
     monkeypatch.setattr("families.fashn_vton.conditioner.garment_channels", counted)
     config = served(recipe(steps=1))
-    pipeline = plain_pipeline(config, SCHEDULER, FashnVton(GarmentCache(1 << 24)), models)
+    pipeline = plain_pipeline(config, SCHEDULER, FashnVton(TensorCache(1 << 24)), models)
     first, second = await dress(pipeline, config, job()), await dress(pipeline, config, job())
     assert len(prepared) == 1
     assert np.array_equal(first["pixels"], second["pixels"])
@@ -186,7 +186,7 @@ async def test_a_garment_is_prepared_once(models, monkeypatch):
 
 async def test_three_users_with_two_garments_share_batches(models):
     config = served(recipe(steps=3))
-    pipeline = plain_pipeline(config, SCHEDULER, FashnVton(GarmentCache(1 << 24)), models)
+    pipeline = plain_pipeline(config, SCHEDULER, FashnVton(TensorCache(1 << 24)), models)
     other = job(garment_image=compressed(CLOTH[::-1]))
     alone = await dress(pipeline, config, other)
     models.calls.clear()

@@ -8,8 +8,8 @@ import pytest
 
 from families.idm_vton.conditioner import make_conditioner
 from families.idm_vton.stages import GARMENT_NET, IMAGE_ENCODER, TEXT_ENCODER, UNET
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.tensor_cache import TensorCache
 from tests.families.idm_vton.vectors import (
     GARMENT,
     RESOLUTION,
@@ -57,7 +57,7 @@ def served(loaded, folder, models):
             "max_live": 3,
         }
         config = ServedConfig.model_validate(values)
-        conditioner = make_conditioner(config, folder, GarmentCache(1 << 24))
+        conditioner = make_conditioner(config, folder, TensorCache(1 << 24))
         return plain_pipeline(config, dict(loaded.scheduler_config), conditioner, models), config
 
     return make

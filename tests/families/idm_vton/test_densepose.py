@@ -113,14 +113,14 @@ def test_the_export_takes_it_along(tmp_path):
 
 def test_the_served_network_is_found(tmp_path, loaded):
     from families.idm_vton.conditioner import make_conditioner
-    from pipeline.garment_cache import GarmentCache
+    from pipeline.tensor_cache import TensorCache
 
     torchscript(Labels(), tmp_path / "densepose.pt")
     for name, content in loaded.files.items():
         (tmp_path / name).write_bytes(content)
     settings = {**loaded.settings, "densepose": "densepose.pt"}
     values = loaded.config.model_dump() | {"family": "idm_vton", "settings": settings, "max_live": 1}
-    make_conditioner(ServedConfig.model_validate_json(json.dumps(values)), tmp_path, GarmentCache(1))
+    make_conditioner(ServedConfig.model_validate_json(json.dumps(values)), tmp_path, TensorCache(1))
 
 
 @pytest.mark.parametrize(

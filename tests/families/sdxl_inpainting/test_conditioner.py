@@ -7,8 +7,8 @@ import pytest
 
 from families.sdxl_inpainting.conditioner import make_conditioner, time_ids
 from families.sdxl_inpainting.stages import UNET
-from pipeline.garment_cache import GarmentCache
 from pipeline.recipe import Recipe, ServedConfig
+from pipeline.tensor_cache import TensorCache
 from tests.families.plain_models import PlainModels, dress, plain_pipeline
 from tests.families.sdxl_inpainting.upstream import PROMPT, as_picture, psnr, theirs
 from tests.tiny_sdxl import RESOLUTION
@@ -38,7 +38,7 @@ def ours(loaded, stages, tmp_path):
 
     async def run(config, pictures=None, **options):
         models = PlainModels(stages.values())
-        conditioner = make_conditioner(config, tmp_path, GarmentCache(1 << 20))
+        conditioner = make_conditioner(config, tmp_path, TensorCache(1 << 20))
         pipeline = plain_pipeline(config, loaded.scheduler_config, conditioner, models)
         return await dress(pipeline, config, pictures or keyframe("transparent_no_pose"), **options)
 

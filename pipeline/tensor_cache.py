@@ -1,4 +1,4 @@
-"""What was computed from a garment alone: its latents, features or embeddings, kept for the next request.
+"""Tensors that the next request can use again: what was computed from a garment alone, or from a prompt.
 
 A shop's customers try the same garments, and one customer's keyframes show the same one again and again.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 Values = Mapping[str, Tensor]
 
 
-class GarmentCache:
+class TensorCache:
     """An LRU cache of tensors by name, limited in bytes. Use it from one event loop.
 
     max_bytes: of all tensors together. Tensors stay on the device that they were computed on.
@@ -30,7 +30,7 @@ class GarmentCache:
     async def get(self, key: str, compute: Callable[[], Awaitable[Values]]) -> Values:
         """The values of `key`, which are computed if they are not kept; requests that come meanwhile wait.
 
-        key: everything that the values depend on: the garment's content, the checkpoint's choices, the size.
+        key: everything that the values depend on: a garment's content, the checkpoint's choices, the size.
         Raises what `compute` raises; a failure is not kept.
         """
         if key in self._kept:

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 import torch
 
-from pipeline.garment_cache import GarmentCache
+from pipeline.tensor_cache import TensorCache
 
 
 class Computing:
@@ -21,7 +21,7 @@ class Computing:
 
 
 async def test_a_garment_is_computed_once_also_by_requests_that_come_together():
-    cache, compute = GarmentCache(10_000), Computing()
+    cache, compute = TensorCache(10_000), Computing()
     first, second = await asyncio.gather(cache.get("a", compute), cache.get("a", compute))
     assert first is second
     assert await cache.get("a", compute) is first
@@ -29,7 +29,7 @@ async def test_a_garment_is_computed_once_also_by_requests_that_come_together():
 
 
 async def test_other_garments_are_computed_and_the_longest_unused_goes_first():
-    cache, compute = GarmentCache(1000), Computing(400)
+    cache, compute = TensorCache(1000), Computing(400)
     for key in ("a", "b", "a", "c", "a"):
         await cache.get(key, compute)
     assert compute.calls == 3
@@ -39,13 +39,13 @@ async def test_other_garments_are_computed_and_the_longest_unused_goes_first():
 
 
 async def test_what_is_larger_than_the_cache_is_given_and_not_kept():
-    cache, compute = GarmentCache(100), Computing(400)
+    cache, compute = TensorCache(100), Computing(400)
     assert len((await cache.get("a", compute))["latents"]) == 100
     assert len(cache) == 0
 
 
 async def test_a_failure_is_not_kept():
-    cache, compute = GarmentCache(10_000), Computing(fails=1)
+    cache, compute = TensorCache(10_000), Computing(fails=1)
     with pytest.raises(RuntimeError, match="no values"):
         await cache.get("a", compute)
     await cache.get("a", compute)
@@ -53,7 +53,7 @@ async def test_a_failure_is_not_kept():
 
 
 async def test_a_request_that_is_cancelled_takes_nothing_from_others():
-    cache, compute = GarmentCache(10_000), Computing()
+    cache, compute = TensorCache(10_000), Computing()
     first, second = (asyncio.create_task(cache.get("a", compute)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -68,6 +68,6 @@ async def test_kept_values_are_copies():
     async def compute():
         return {"latents": shared}
 
-    kept = await GarmentCache(1000).get("a", compute)
+    kept = await TensorCache(1000).get("a", compute)
     shared.zero_()
     assert kept["latents"].tolist() == [1] * 4
