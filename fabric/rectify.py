@@ -116,9 +116,8 @@ def _whitened(lab: np.ndarray) -> np.ndarray:
     """The colours relative to those at the photo's border, whose deviation becomes 1 in each direction."""
     border = _border(lab)
     middle = np.median(border, axis=0)
-    near = border[
-        np.abs(border - middle).sum(axis=1) <= np.percentile(np.abs(border - middle).sum(axis=1), 90)
-    ]
+    away = np.abs(border - middle).sum(axis=1)
+    near = border[away <= np.percentile(away, 90)]
     values, vectors = np.linalg.eigh(np.cov((near - middle).T) + np.eye(3))
     turned: np.ndarray = cv2.transform(lab - middle, (vectors / np.sqrt(values)).T.astype(np.float32))
     return turned
