@@ -84,10 +84,12 @@ class Decoding:
 
     model: `decode`, the VAE's decoder and then `postprocess`; or `postprocess`, where the latents are pixels.
     latents: what is done to the latents before, such as cutting a part out of them.
+    light_model: makes a small picture of the latents, for an answer that is a light; None: `model` does.
     """
 
     model: str = "decode"
     latents: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents
+    light_model: str | None = None
 
     def inputs(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
         """The model's picture or latents, under the name that `model` knows."""

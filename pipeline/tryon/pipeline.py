@@ -6,7 +6,6 @@ with all other jobs; then `decode`, or `postprocess` alone.
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,28 +17,21 @@ import torch
 
 from pipeline.denoising.linear_schedules import Recurrences
 from pipeline.denoising.noise import Noise
-from pipeline.denoising.previews import Previews, shrink
 from pipeline.denoising.sampling import Denoising
 from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
 from pipeline.denoising.warm_up import warm_up
 from pipeline.light.light_answer import describe
-from pipeline.light.relighting import NO_LIGHT
-from pipeline.light.session_light import SessionLights, View
-from pipeline.recipe import Recipe, ServedConfig
+from pipeline.recipe import ServedConfig
 from pipeline.session_cache import SessionCache
-from pipeline.tryon.conditioner import Conditioner, Decoding, Start, Task
+from pipeline.tryon.conditioner import Conditioner, Start, Task
+from pipeline.tryon.decoding import Decoder, view
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.models import Client, Models, Tensor
 from pipeline.tryon.predictions import Predictions
 from pipeline.tryon.request import LIGHT, TryonRequest
-
-logger = logging.getLogger(__name__)
-
-_FRAME = ("composite", "mask", "crop")
-_NO_IMAGE = np.zeros(1, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ class Pipeline:
         # First come, first served. A request that waits in Triton's own queue could not be cancelled.
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
-        self._lights = SessionLights(limits.max_sessions)
+        self._decoder = Decoder(models, limits.max_sessions)
         self._layings: SessionCache[tuple[tuple[str, ...], str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
         self._stepper = Stepper(scheduler, Predictions(models, config.batch_sizes))
@@ -136,20 +128,19 @@ class Pipeline:
             if conditioned.start is not None:
                 start = conditioned.start
                 denoising = self._denoising(task, start)
-                previews = self._previews(request, encoded, start.decoding, client.request_id)
+                previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
                 await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
                 denoised_at = time.perf_counter()
-                painted = start.decoding.inputs(denoising.latents)
-                view = _view(request, garment, pictures["pose"], encoded)
-                decoded = await self._decode(
-                    request, view, encoded, start.decoding.model, painted, client.request_id
+                seen = view(request, garment, pictures["pose"], encoded)
+                decoded = await self._decoder.decode(
+                    request, seen, encoded, start.decoding, denoising.latents, client.request_id
                 )
                 if request.output_format == LIGHT:
-                    report["light"] = describe(view, request.recipe, laying, occlusion)
+                    report["light"] = describe(seen, request.recipe, laying, occlusion)
             else:
                 report |= {"mode": "fallback", "steps": 0}
                 denoised_at = time.perf_counter()
-                decoded = await self._unpainted(request, encoded, client.request_id)
+                decoded = await self._decoder.unpainted(request, encoded, client.request_id)
             ended = time.perf_counter()
             report["latency_ms"] = {
                 "preprocess": _ms(encoded_at - began),
@@ -200,86 +191,6 @@ class Pipeline:
     def _keep_laying(self, request: TryonRequest, garment: tuple[str, ...], laying: str) -> None:
         if request.session is not None and laying:
             self._layings.keep(request.session, (garment, laying))
-
-    async def _decode(
-        self,
-        request: TryonRequest,
-        view: View,
-        encoded: Mapping[str, Tensor],
-        model: str,
-        painted: Mapping[str, torch.Tensor],
-        request_id: str,
-    ) -> dict[str, Any]:
-        """The answer's picture. In a session, its light follows that of the last keyframe.
-
-        model, painted: of `Decoding`.
-        """
-        earlier_light = self._lights.earlier(request.session, view)
-        inputs = {
-            **painted,
-            **_paste_inputs(encoded, request.recipe, request.output_format, earlier_light),
-        }
-        # What `decode` makes of latents; without a VAE the pixels are there already.
-        outputs = [name for name in ("image", "pixels", "light") if name not in painted]
-        decoded = await self._models(model, inputs, outputs, request_id)
-        if request.session is not None:
-            self._lights.keep(request.session, view, decoded["light"].as_numpy().copy())
-        return {**{name: it for name, it in painted.items() if name == "pixels"}, **decoded}
-
-    async def _unpainted(
-        self, request: TryonRequest, encoded: Mapping[str, Tensor], request_id: str
-    ) -> dict[str, Any]:
-        """The answer where nothing is painted: the composite, which a client of lights draws itself."""
-        if request.output_format == LIGHT:
-            return {"image": _NO_IMAGE}
-        unpainted = {"pixels": np.zeros((1, 3, 8, 8), np.float32)}
-        inputs = unpainted | _paste_inputs(encoded, request.recipe, request.output_format)
-        return await self._models("postprocess", inputs, ["image"], request_id)
-
-    def _previews(
-        self, request: TryonRequest, encoded: Mapping[str, Tensor], decoding: Decoding, request_id: str
-    ) -> Previews | None:
-        """Makes previews on a small copy of the frame; None if the request wants none."""
-        if request.preview_interval is None:
-            return None
-        composite, mask, crop = (encoded[name].as_numpy() for name in _FRAME)
-        small = dict(zip(_FRAME, shrink(composite, mask, crop), strict=True))
-        paste_inputs = _paste_inputs(small, request.recipe, "jpeg")
-
-        async def make(latents: torch.Tensor) -> np.ndarray | None:
-            painted = decoding.inputs(latents)
-            # Asked for "image" alone, Triton 2.51 reports a deadlock of the ensemble.
-            outputs = [name for name in ("image", "pixels") if name not in painted]
-            try:
-                decoded = await self._models(decoding.model, painted | paste_inputs, outputs, request_id)
-            except Exception as error:  # the answer does not need the preview
-                logger.warning("%s: no preview: %r", request_id, error)
-                return None
-            return decoded["image"].as_numpy()
-
-        return Previews(request.preview_interval, make)
-
-
-def _paste_inputs(
-    encoded: Mapping[str, Any], recipe: Recipe, output_format: str, earlier_light: np.ndarray = NO_LIGHT
-) -> dict[str, Any]:
-    """The inputs of `postprocess` except the model's picture."""
-    return {
-        **{name: encoded[name] for name in _FRAME},
-        "relight_sigma": np.array([recipe.relight_sigma], np.float32),
-        "detail_gain": np.array([recipe.detail_gain], np.float32),
-        "earlier_light": earlier_light,
-        "output_format": _string(output_format),
-    }
-
-
-def _view(request: TryonRequest, garment: tuple[str, ...], pose: Any, encoded: Mapping[str, Tensor]) -> View:
-    """What the session's light depends on, for this keyframe."""
-    height, width = encoded["mask"].as_numpy().shape
-    x, y, crop_width, crop_height = encoded["crop"].as_numpy().tolist()
-    choices = garment, request.prompt, request.seed
-    landmarks = pose if isinstance(pose, np.ndarray) else pose.as_numpy()
-    return View(choices, (width, height), (x, y, crop_width, crop_height), landmarks.copy())
 
 
 def _string(text: str) -> np.ndarray:
