@@ -18,6 +18,10 @@ _DRAWN = 48
 _LAG = 3
 # Up to this threshold render and video show the same moment.
 _STILL = 16
+# The same for the mean of 5 × 5 pixels, which has less noise: the least difference, and per level of noise.
+_FAINT, _FAINT_PER_NOISE = 2, 1.2
+# A hole is filled if so much of it has the garment's own colours, and up to this share of the garment.
+_OWN, _LARGEST_HOLE = 0.9, 0.1
 
 
 def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
@@ -37,7 +41,14 @@ def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
     drawn = _open((_beyond_motion(render, video) > threshold).view(np.uint8), 1)
     if threshold > _STILL:  # the person moved: keep to where only drawing explains the difference
         changed &= cv2.dilate(drawn, _disc(2 * _LAG))
-    return _fill_gaps(_with_evidence(_open(changed, _LAG), drawn), render)
+    bodies = _with_evidence(_open(changed, _LAG), drawn)
+    if not bodies.any():
+        return bodies
+    alike = _of_own_colours(render, bodies)
+    blurred = (cv2.blur(picture, (5, 5)) for picture in (render, video))
+    faint = _beyond_motion(*blurred) > _FAINT + _FAINT_PER_NOISE * (threshold - 8) / 3
+    bodies = _grown(bodies, faint.view(np.uint8) & alike)
+    return _fill_holes(_fill_gaps(bodies, alike), alike)
 
 
 def _match_exposure(video: np.ndarray, render: np.ndarray) -> np.ndarray:
@@ -92,15 +103,41 @@ def _with_evidence(changed: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return changed if kept[1:].all() else kept.view(np.uint8).take(labels)
 
 
-def _fill_gaps(bodies: np.ndarray, render: np.ndarray) -> np.ndarray:
-    """`bodies` with gaps filled where the garment happens to have the frame's own colour."""
-    if not bodies.any():
-        return bodies
+def _of_own_colours(render: np.ndarray, bodies: np.ndarray) -> np.ndarray:
+    """1 where the render has colours that it has inside `bodies`, and rarely outside."""
     own, rest = (_histogram(render, mask) for mask in (bodies, 1 - bodies))
     own_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
-    alike = cv2.calcBackProject([render], [0, 1, 2], own_colours.astype(np.float32), [0, 256] * 3, 1)
+    # Not by calcBackProject, which takes the third axis of a histogram in Python for channels.
+    blue, green, red = (channel.astype(np.uint16) for channel in cv2.split(render >> 4))
+    return own_colours.view(np.uint8).ravel().take(blue << 8 | green << 4 | red)
+
+
+def _grown(bodies: np.ndarray, faint: np.ndarray) -> np.ndarray:
+    """`bodies` with the pieces of `faint` that touch them: a garment as dark as what is behind it."""
+    whole = cv2.morphologyEx(faint | bodies, cv2.MORPH_OPEN, _disc(1)) | bodies
+    _, labels = cv2.connectedComponents(whole, ltype=cv2.CV_16U)
+    touching = np.zeros(labels.max() + 1, np.uint8)
+    touching[labels[bodies > 0]] = 1
+    touching[0] = 0
+    return touching.take(labels)
+
+
+def _fill_gaps(bodies: np.ndarray, alike: np.ndarray) -> np.ndarray:
+    """`bodies` with gaps filled where the garment happens to have the frame's own colour."""
     gaps = cv2.compare(_closed(bodies), bodies, cv2.CMP_GT) & alike
     return _majority(bodies | _open(gaps, 1))
+
+
+def _fill_holes(bodies: np.ndarray, alike: np.ndarray) -> np.ndarray:
+    """`bodies` without holes of the garment's own colours; the frame's lower edge may close one."""
+    around = cv2.copyMakeBorder(1 - bodies, 1, 0, 1, 1, cv2.BORDER_CONSTANT, value=1)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=4, ltype=cv2.CV_16U)
+    labels = labels[1:, 1:-1]
+    own = np.bincount(labels[alike > 0], minlength=len(stats))
+    areas = stats[:, cv2.CC_STAT_AREA]
+    holes = (own >= _OWN * areas) & (areas <= _LARGEST_HOLE * np.count_nonzero(bodies))
+    holes[[0, labels[0, 0]]] = False
+    return bodies | holes.view(np.uint8).take(labels) if holes.any() else bodies
 
 
 def _closed(bodies: np.ndarray) -> np.ndarray:
