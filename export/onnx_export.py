@@ -2,9 +2,9 @@
 
 import copy
 import logging
-import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
+from export.group_norm import large_norms_in_rows
 from export.stages import Stage
-from pipeline.recipe import RESOLUTION_STEP
 from serving.stages.onnx_runtime import OnnxStage
 
 # 18 to 22 work; 17, and 23 and later, break ONNX Runtime or TensorRT.
@@ -22,8 +22,6 @@ OPSET = 20
 
 # max |ONNX − torch| / max |torch|, against the float32 module.
 TOLERANCES = {"fp32": 1e-4, "fp16": 3e-2}
-# Pixels of a picture up to which they hold as they are.
-_EXACT_UP_TO = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,16 @@ def export_stage(
 def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = lambda doing: None) -> None:
     """Write the stage in the precision of its module, without a check."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
-    with torch.no_grad(), warnings.catch_warnings():
+    # torch fixes a dynamic side that is a single step long in the example.
+    largest = max(stage.examples, key=lambda example: sum(it.numel() for it in example.values()))
+    with torch.no_grad(), warnings.catch_warnings(), _exact_norms(stage.module, largest):
         warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
         program = torch.onnx.export(
             stage.module,
-            # The largest example: torch fixes a dynamic side that is a single step long in the example.
-            kwargs=max(stage.examples, key=lambda example: sum(it.numel() for it in example.values())),
+            kwargs=largest,
             input_names=list(stage.example),
             output_names=list(stage.outputs),
-            dynamic_shapes=_dynamic_shapes(stage),
+            dynamic_shapes=dynamic_shapes(stage),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -71,7 +70,15 @@ def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = 
     program.save(folder / "model.onnx", external_data=_bytes(stage.module) > 1_800_000_000)
 
 
-def _dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
+def _exact_norms(
+    module: torch.nn.Module, example: Mapping[str, torch.Tensor]
+) -> AbstractContextManager[None]:
+    """Not in half precision, whose squares overflow."""
+    single = all(parameter.dtype == torch.float32 for parameter in module.parameters())
+    return large_norms_in_rows(module, example) if single else nullcontext()
+
+
+def dynamic_shapes(stage: Stage) -> dict[str, dict[int, Any]]:
     """The dynamic dimensions: the batch of every input, and image sides that differ between buckets.
 
     Sides are multiples of what RESOLUTION_STEP pixels are in that tensor, an eighth of it in latents, so that
@@ -107,28 +114,10 @@ def _check(stage: Stage, precision: str, model: Path) -> Parity:
             float(np.abs(found[name] - reference.numpy()).max() / reference.abs().max())
             for name, reference in zip(stage.outputs, expected, strict=True)
         ]
-    error, allowed = float(np.max(errors)), tolerance(stage, precision)
+    error, allowed = float(np.max(errors)), TOLERANCES[precision]
     if not error <= allowed:  # NaN fails too
         raise ExportError(
             f"{stage.name}: ONNX differs from torch by {error:.1e} of the largest value, and {precision} "
             f"allows {allowed:.0e}; nothing was replaced"
         )
     return Parity(error, allowed)
-
-
-def tolerance(stage: Stage, precision: str) -> float:
-    """TOLERANCES, in single precision more for a large picture.
-
-    ONNX Runtime adds a group norm's values up one after another in float32, and torch in a tree. One norm of
-    random values is off by 5e-6 at 256 × 192 pixels and by 1.3e-4 at 1024 × 768; in a picture, that is a
-    thirtieth of a level of grey.
-    """
-    if precision != "fp32":
-        return TOLERANCES[precision]
-    sizes = [
-        math.prod(side * RESOLUTION_STEP / stage.step(name) for side in tensor.shape[2:])
-        for example in stage.examples
-        for name, tensor in example.items()
-        if tensor.dim() == 4
-    ]
-    return TOLERANCES[precision] * max(1.0, max(sizes, default=0) / _EXACT_UP_TO)
