@@ -43,7 +43,8 @@ def floor(network: nn.Module, inputs: Inputs, rates: dict[str, float]) -> dict[s
     """The lower bound of this call's time on this device, in milliseconds."""
     with FlopCounterMode(display=False) as counter:
         output = network(**inputs)
-    moved = (*network.parameters(), *inputs.values(), output)
+    outputs = output if isinstance(output, tuple) else (output,)
+    moved = (*network.parameters(), *inputs.values(), *outputs)
     compute = 1e3 * counter.get_total_flops() / rates["flops_per_s"]
     memory = 1e3 * sum(it.nbytes for it in moved) / rates["bytes_per_s"]
     return {"compute_ms": compute, "memory_ms": memory, "floor_ms": max(compute, memory)}

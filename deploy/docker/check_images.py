@@ -158,9 +158,14 @@ def wait_for(
     print(f"{what}: healthy", flush=True)
 
 
+def wheel_platforms() -> list[str]:
+    """pip's options for wheels that the containers can load."""
+    platforms = ["manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{it}" for it in GLIBC)]
+    return [f"--platform={platform}_x86_64" for platform in platforms]
+
+
 def check_lock(lock: Path, python: str = CONTAINER_PYTHON) -> None:
     """Raises ImageFault if a package of the lock has no wheel for that Python, or one with another hash."""
-    platforms = ["manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{it}" for it in GLIBC)]
     # As the Dockerfile, without the wheel that contains Triton.
     packages = re.sub(r"nvidia-pytriton==.*\\\n(    --hash=.*\n)+", "", lock.read_text())
     with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +174,7 @@ def check_lock(lock: Path, python: str = CONTAINER_PYTHON) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed",
              "--no-deps", "--only-binary=:all:", f"--python-version={python}", f"--target={folder}/target",
-             *(f"--platform={platform}_x86_64" for platform in platforms), "--requirement", wanted],
+             *wheel_platforms(), "--requirement", wanted],
             capture_output=True, text=True,
         )  # fmt: skip
     if done.returncode:
