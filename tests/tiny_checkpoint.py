@@ -78,9 +78,9 @@ def byte_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
-def write(folder: Path, in_channels: int = 9, conditioning: str = "composite") -> Path:
+def write(folder: Path, in_channels: int = 9, conditioning: str = "composite", version: int = 1) -> Path:
     """Save one to `folder`, with a `pipeline.json`."""
-    build(in_channels).save_pretrained(folder)
+    build(in_channels, version).save_pretrained(folder)
     mode = {"scheduler": "DDIMScheduler", "strength": 0.6, "guidance_scale": 1}
     config = {
         "resolution": [RESOLUTION, RESOLUTION],

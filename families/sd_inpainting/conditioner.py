@@ -10,16 +10,26 @@ order, so that the same seed gives the same picture.
 """
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
+from pipeline.garment.garment_picture import is_given
 from pipeline.recipe import ServedConfig
 from pipeline.tensor_cache import TensorCache
-from pipeline.tryon.conditioner import Conditioned, Start, Task, has_nothing_to_paint
+from pipeline.tryon.conditioner import (
+    FRAME,
+    Conditioned,
+    Start,
+    Task,
+    compressed,
+    has_nothing_to_paint,
+)
 from pipeline.tryon.prompts import Prompts
 
 # Without a category: this class of checkpoints paints a render, and takes no photo of the garment.
@@ -38,6 +48,8 @@ class SdInpainting:
 
     async def condition(self, task: Task) -> Conditioned:
         inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
+        if (unpainted := await without_render(task, inputs)) is not None:
+            return unpainted
         encoded, embedded = await asyncio.gather(
             task.models("encode", inputs, ENCODED),
             task.models(
@@ -56,6 +68,17 @@ class SdInpainting:
             ),
         )
         return Conditioned(tensors, Start(latents, conditions))
+
+
+async def without_render(task: Task, inputs: Mapping[str, Any]) -> Conditioned | None:
+    """The answer's start for a request without a render, which this class of checkpoints paints: it is known
+    before any network runs that there is nothing to paint. None if there is a render.
+
+    inputs: of `preprocess`.
+    """
+    if is_given(compressed(task.inputs["jacket_render"])):
+        return None
+    return Conditioned(await task.models("preprocess", inputs, FRAME), None)
 
 
 def start(

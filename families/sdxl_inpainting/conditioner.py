@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from families.sd_inpainting.conditioner import ENCODE_INPUTS, ENCODED, start
+from families.sd_inpainting.conditioner import ENCODE_INPUTS, ENCODED, start, without_render
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import Conditioned, Start, Task, has_nothing_to_paint
@@ -36,6 +36,8 @@ class SdxlInpainting:
 
     async def condition(self, task: Task) -> Conditioned:
         inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
+        if (unpainted := await without_render(task, inputs)) is not None:
+            return unpainted
         encoded, embedded = await asyncio.gather(
             task.models("encode", inputs, ENCODED), task.models(TEXT_ENCODER, self._ids(task), _EMBEDDED)
         )

@@ -9,8 +9,9 @@ from families.sdxl_inpainting.conditioner import make_conditioner, time_ids
 from families.sdxl_inpainting.stages import UNET
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.tensor_cache import TensorCache
+from tests.families.pictures import as_picture, psnr
 from tests.families.plain_models import PlainModels, dress, plain_pipeline
-from tests.families.sdxl_inpainting.upstream import PROMPT, as_picture, psnr, theirs
+from tests.families.sdxl_inpainting.upstream import PROMPT, theirs
 from tests.tiny_sdxl import RESOLUTION
 from tests.tryon_client import keyframe
 
@@ -36,8 +37,8 @@ def ours(loaded, stages, tmp_path):
     for name, content in loaded.text.tokenizer_files().items():
         (tmp_path / name).write_bytes(content)
 
-    async def run(config, pictures=None, **options):
-        models = PlainModels(stages.values())
+    async def run(config, pictures=None, models=None, **options):
+        models = models or PlainModels(stages.values())
         conditioner = make_conditioner(config, tmp_path, TensorCache(1 << 20))
         pipeline = plain_pipeline(config, loaded.scheduler_config, conditioner, models)
         return await dress(pipeline, config, pictures or keyframe("transparent_no_pose"), **options)
@@ -95,10 +96,12 @@ def test_the_time_ids_are_height_first():
     assert ids.tolist() == [[64, 128, 0, 0, 64, 128]] * 2
 
 
-async def test_a_photo_of_the_garment_alone_is_not_painted(ours):
-    """This class paints a render; the answer says so, and its picture is the frame."""
+async def test_a_photo_of_the_garment_alone_is_not_painted(ours, stages):
+    """This class paints a render; the answer says so, its picture is the frame, and no network has run."""
     config = served(scheduler="DDIMScheduler", steps=1, strength=1, guidance_scale=1)
     pictures = keyframe("transparent_no_pose")
     pictures["garment_image"] = pictures.pop("jacket_render")
-    report = json.loads((await ours(config, pictures))["report"][0])
+    models = PlainModels(stages.values())
+    report = json.loads((await ours(config, pictures, models))["report"][0])
     assert (report["mode"], report["mode_reason"]) == ("fallback", "needs_render")
+    assert [model for model, _ in models.calls] == ["preprocess", "postprocess"]

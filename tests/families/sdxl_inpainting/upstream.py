@@ -1,19 +1,22 @@
 """What diffusers' own pipeline makes of the same request."""
 
-import cv2
 import diffusers
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLInpaintPipeline
 from PIL import Image
 
+from tests.families.pictures import window
 from tests.tiny_sdxl import RESOLUTION
 
 PROMPT = "a red jacket"
 
 
-def theirs(folder, recipe, answer, seed, config):
-    """The picture of the same crop, mask and seed, (H, W, 3) in 0…1."""
+def theirs(folder, recipe, answer, seed, config, changes=None):
+    """The picture of the same crop, mask and seed, (H, W, 3) in 0…1.
+
+    changes: added to the UNet's weights, by their names.
+    """
     height, width = RESOLUTION
     pipeline = StableDiffusionXLInpaintPipeline.from_pretrained(
         folder,
@@ -23,6 +26,10 @@ def theirs(folder, recipe, answer, seed, config):
     )
     pipeline.set_progress_bar_config(disable=True)
     pipeline.scheduler = getattr(diffusers, recipe.scheduler).from_config(pipeline.scheduler.config)
+    weights = pipeline.unet.state_dict()
+    pipeline.unet.load_state_dict(
+        {name: weights[name] + it for name, it in (changes or {}).items()}, strict=False
+    )
     crop = window(answer, (width, height))
     mask = answer["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1)
     pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -40,23 +47,3 @@ def theirs(folder, recipe, answer, seed, config):
         generator=torch.Generator().manual_seed(seed),
         output_type="np",
     ).images[0]
-
-
-def window(answer, size):
-    """The crop as the networks see it, with the frame's edge repeated beyond it."""
-    x, y, width, height = answer["crop"]
-    room = max(width, height)
-    padded = cv2.copyMakeBorder(answer["composite"], room, room, room, room, cv2.BORDER_REPLICATE)
-    cut = padded[room + y : room + y + height, room + x : room + x + width]
-    return Image.fromarray(
-        cv2.cvtColor(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
-    )
-
-
-def psnr(one, other):
-    return -10 * np.log10(np.mean((one - other) ** 2))
-
-
-def as_picture(pixels):
-    """(1, 3, H, W) in −1…1 → (H, W, 3) in 0…1"""
-    return (pixels[0].transpose(1, 2, 0) / 2 + 0.5).clip(0, 1)

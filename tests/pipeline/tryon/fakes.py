@@ -96,6 +96,9 @@ class Models:
             latent_std=np.ones(small, np.float32),
         )
 
+    def _preprocess(self, inputs):
+        return self._encode(inputs)
+
     def _text_encoder(self, inputs):
         return outputs(prompt_embeds=np.zeros((len(inputs["input_ids"]), 4, 8), np.float32))
 

@@ -84,6 +84,15 @@ async def test_without_a_garment_the_composite_is_the_answer(start, reason):
     assert (report["mode"], report["mode_reason"], report["steps"]) == ("fallback", reason, 0)
 
 
+async def test_without_a_render_no_network_runs(start):
+    """Stable Diffusion paints a render: a photo of the garment alone is nothing to paint."""
+    models = Models("needs_render")
+    photo = {"garment_image": PICTURES["jacket_render"], "jacket_render": PICTURES["garment_image"]}
+    report = report_of(await start(models)(pictures=PICTURES | photo))
+    assert models.names == ["preprocess", "postprocess"]
+    assert (report["mode"], report["mode_reason"]) == ("fallback", "needs_render")
+
+
 async def test_a_client_that_is_gone_before_its_turn_uses_no_model(start):
     models, client = Models(), Client()
     client.gone = True
