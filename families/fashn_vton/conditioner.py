@@ -12,6 +12,7 @@ The guided row sees p, g and c. In the unguided row all three are 0: grey, and n
 """
 
 import asyncio
+import hashlib
 import json
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from pipeline.tryon.conditioner import Conditioned, Decoding, Start, Task, compr
 from pipeline.tryon.garment_source import GarmentSource
 from pipeline.tryon.models import HostTensor
 
+_NOBODY = np.zeros(1, np.uint8)
 CATEGORIES = ("tops", "bottoms", "one-pieces")  # from 1
 
 
@@ -56,7 +58,7 @@ class FashnVton:
             return person, laid_on(person.letterbox, person.seen, drawn)
 
         (person, begun), garment = await asyncio.gather(
-            asyncio.to_thread(work), self._garment(task.garment(prepared), resolution)
+            asyncio.to_thread(work), self._garment(task, task.garment(prepared))
         )
         category = json.loads(prepared["report"].as_numpy()[0])["category"]
         latents, conditions = start(
@@ -75,12 +77,20 @@ class FashnVton:
             {"pose_drawing": _pose_drawing(landmarks, drawing)},
         )
 
-    async def _garment(self, source: GarmentSource, resolution: tuple[int, int]) -> Values:
+    async def _garment(self, task: Task, source: GarmentSource) -> Values:
+        resolution = task.request.recipe.resolution
+        worn = compressed(task.garment_pose_image) if source.is_photo else _NOBODY
+
+        def work(picture: np.ndarray) -> np.ndarray:
+            own = decode_pose_image(worn, "garment_pose_image")[..., 0] if is_given(worn) else None
+            return garment_channels(picture, resolution, own)
+
         async def compute() -> Values:
-            channels = await asyncio.to_thread(garment_channels, await source.picture(), resolution)
+            channels = await asyncio.to_thread(work, await source.picture())
             return {"garment": torch.from_numpy(channels)[None]}
 
-        return await self._cache.get(f"{await source.key()} at {resolution}", compute)
+        key = f"{await source.key()} at {resolution}, {hashlib.sha256(worn.tobytes()).hexdigest()}"
+        return await self._cache.get(key, compute)
 
 
 def garment_channels(
@@ -89,7 +99,8 @@ def garment_channels(
     """The garment as the network takes it, (4, H, W) float32.
 
     picture: (h, w, 3) RGB uint8.
-    drawing: of its wearer's pose, (h, w) uint8; None for a garment that nobody wears: nothing is drawn.
+    drawing: of its wearer's pose over the picture, (any height, any width) uint8; None for a garment that
+        nobody wears, or whose wearer's pose is not known: nothing is drawn.
     """
     photo = shrunk(picture, max(resolution))
     letterbox = Letterbox.of(size_of(photo), resolution[::-1])

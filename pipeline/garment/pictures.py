@@ -40,9 +40,9 @@ def decode_mask(data: np.ndarray) -> np.ndarray:
     return _decode(data, decode_grey, "client_mask")
 
 
-def decode_pose_image(data: np.ndarray) -> np.ndarray:
-    """Decodes a client's drawing of the pose: (N,) uint8 → (h, w, 3) BGR uint8."""
-    return _decode(data, decode_opaque, "pose_image")
+def decode_pose_image(data: np.ndarray, name: str = "pose_image") -> np.ndarray:
+    """Decodes a client's drawing of a pose: (N,) uint8 → (h, w, 3) BGR uint8. name: for the error."""
+    return _decode(data, decode_opaque, name)
 
 
 def cut_out(render: np.ndarray, mask: np.ndarray) -> np.ndarray:

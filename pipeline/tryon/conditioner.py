@@ -31,6 +31,8 @@ from pipeline.tryon.request import TryonRequest
 
 # The outputs of `preprocess` that every answer needs.
 FRAME = ("composite", "mask", "crop", "report")
+# Pictures of a request that families alone read.
+PICTURES = ("garment_image", "pose_image", "garment_pose_image")
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,24 @@ class Task:
     """One request for a family.
 
     inputs: the inputs of `preprocess` by name: the request's pictures, its pose, and its choices.
-    garment_image: a picture of the garment alone, as compressed bytes; one byte means that there is none.
     models: calls a model of the repository for this request.
     schedule: the timesteps that the job will run. noise: its random numbers.
+    garment_image: a picture of the garment alone.
     pose_image: a client's own drawing of the person's pose over the whole frame, in the style that the family
-        wants, as compressed bytes; one byte means that there is none.
+        wants.
+    garment_pose_image: the same of the person who wears the garment in `garment_image`.
+
+    Pictures are compressed bytes; one byte means that there is none.
     """
 
     request: TryonRequest
     inputs: Mapping[str, Any]
-    garment_image: Any
     models: Models
     schedule: Schedule
     noise: Noise
-    pose_image: Any = field(default_factory=lambda: np.zeros(1, np.uint8))
+    garment_image: Any
+    pose_image: Any
+    garment_pose_image: Any
 
     async def preprocess(self, outputs: Sequence[str]) -> dict[str, Tensor]:
         """The named outputs of `preprocess`, and those of FRAME."""

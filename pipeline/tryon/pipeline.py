@@ -25,7 +25,7 @@ from pipeline.denoising.warm_up import warm_up
 from pipeline.light.light_answer import describe
 from pipeline.recipe import ServedConfig
 from pipeline.session_cache import SessionCache
-from pipeline.tryon.conditioner import Conditioner, Start, Task
+from pipeline.tryon.conditioner import PICTURES, Conditioner, Start, Task
 from pipeline.tryon.decoding import Decoder, view
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
@@ -98,7 +98,8 @@ class Pipeline:
     ) -> dict[str, Any]:
         """The answer's tensors by name (model_repository/README.md), and those of the earlier stages.
 
-        pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose`, `pose_image` and `client_mask`.
+        pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose`, `pose_image`, `garment_pose_image`
+            and `client_mask`.
         recorded: values that take the place of random numbers, or None.
         Raises Cancelled if the client has gone away, InvalidInput for steps that the sampler cannot run,
         otherwise the exceptions of `models`.
@@ -165,7 +166,7 @@ class Pipeline:
         recorded: torch.Tensor | None,
     ) -> Task:
         inputs = {
-            **{name: it for name, it in pictures.items() if name not in ("garment_image", "pose_image")},
+            **{name: it for name, it in pictures.items() if name not in PICTURES},
             "render_fit": _string(request.render_fit),
             "category": _string(request.category),
             "resolution": np.array(request.recipe.resolution, np.int32),
@@ -180,8 +181,8 @@ class Pipeline:
             return await self._models(model, inputs, outputs, request_id)
 
         noise = Noise(request.seed, recorded)
-        garment_image, pose_image = pictures["garment_image"], pictures["pose_image"]
-        return Task(request, inputs, garment_image, models, schedule, noise, pose_image)
+        own = {name: pictures[name] for name in PICTURES}
+        return Task(request, inputs, models, schedule, noise, **own)
 
     def _earlier_laying(self, request: TryonRequest, garment: tuple[str, ...]) -> str:
         """How the session's last keyframe with this garment was laid; empty if that is unknown."""

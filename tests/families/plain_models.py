@@ -9,6 +9,7 @@ import torch
 from pipeline.denoising.schedule import Schedulers
 from pipeline.garment.preparation import prepare
 from pipeline.light.compositing import finish
+from pipeline.tryon.conditioner import PICTURES
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
 
@@ -121,7 +122,7 @@ async def dress(pipeline, config, pictures, noise=None, **options):
     request = TryonRequest.read({"mode": "capture", **options}.get, config.modes)
     given = {
         "pose": np.zeros((33, 4), np.float32),
-        **dict.fromkeys(("jacket_render", "garment_image", "pose_image", "client_mask"), NONE),
+        **dict.fromkeys((*PICTURES, "jacket_render", "client_mask"), NONE),
         **pictures,
     }
     recorded = None if noise is None else torch.from_numpy(np.ascontiguousarray(noise, np.float32).ravel())

@@ -20,10 +20,8 @@ from serving.python_backend import StreamClient, failure, hand_over, response, v
 
 # The values of optional inputs that a request leaves out.
 _NONE = np.zeros(1, np.uint8)
-_DEFAULTS = {
-    "pose": np.zeros((33, 4), np.float32),
-    **dict.fromkeys(("jacket_render", "garment_image", "pose_image", "client_mask"), _NONE),
-}
+_PICTURES = ("jacket_render", "garment_image", "pose_image", "garment_pose_image", "client_mask")
+_DEFAULTS = {"pose": np.zeros((33, 4), np.float32), **dict.fromkeys(_PICTURES, _NONE)}
 
 
 class TritonPythonModel:

@@ -21,9 +21,11 @@ from pipeline.tensor_cache import TensorCache
 from tests.families.fashn_vton.vectors import (
     RESOLUTION,
     compressed,
+    inside,
     job,
     levels,
     load,
+    masked_job,
     picture,
     psnr,
     tensors,
@@ -82,10 +84,24 @@ async def test_a_request_gives_the_upstreams_picture(run, models, name):
     assert rows == [2] * guided + [1] * recipe.unguided_last_steps
 
 
+async def test_a_worn_garment_with_its_wearers_pose_gives_the_upstreams_picture(run):
+    """Clothes masked and cut out by the client; the poses are drawings of its own."""
+    vector = load("run_steps6_model_masked")
+    options = {"noise": vector["noise"], "category": "one-pieces"}
+    found, flat = [
+        levels((await run(recipe(), pictures, **options))["pixels"])
+        for pictures in (
+            masked_job(vector),
+            masked_job(vector) | {"garment_pose_image": np.zeros(1, np.uint8)},
+        )
+    ]
+    assert psnr(inside(found, vector), vector["image"]) > 60
+    assert psnr(inside(flat, vector), vector["image"]) < 50, "the wearer's pose changes nothing"
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_step_gives_the_upstreams_state(network, name):
-    """Also where the upstream cut clothes out by their labels, which the product does not: its inputs."""
     vector = tensors(name)
     if "ca_images" in vector:
         person = torch.cat([vector["ca_images"], vector["person_poses"]], dim=1)

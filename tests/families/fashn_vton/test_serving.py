@@ -13,9 +13,11 @@ from tests.families.fashn_vton.vectors import (
     CHECKPOINT,
     RESOLUTION,
     compressed,
+    inside,
     job,
     levels,
     load,
+    masked_job,
     picture,
     psnr,
 )
@@ -48,6 +50,13 @@ async def test_the_picture_is_the_upstreams(tryon, mode):
     answer = await tryon.dress(job(noise=vector["noise"].ravel()), mode, outputs=INSIDE, category=category)
     assert answer["report"]["category"] == category
     assert psnr(levels(answer["pixels"]), vector["image"]) > 40
+
+
+async def test_a_worn_garment_with_its_wearers_pose_gives_the_upstreams_picture(tryon):
+    vector = load("run_steps6_model_masked")
+    pictures = masked_job(vector) | {"noise": vector["noise"].ravel()}
+    answer = await tryon.dress(pictures, "capture", outputs=INSIDE, category="one-pieces")
+    assert psnr(inside(levels(answer["pixels"]), vector), vector["image"]) > 40
 
 
 async def test_face_hands_and_background_stay_the_cameras(tryon):

@@ -48,6 +48,28 @@ def job(**changes):
     }
 
 
+def masked_job(vector):
+    """The request of the run in which a model wears the garment. The upstream cut the clothes out by their
+    labels, which the product does not: the pictures are those that its network got, borders included."""
+
+    def seen(name):
+        return compressed(levels(vector[name]).squeeze())
+
+    return {
+        "camera_frame": seen("ca_images"),
+        "client_mask": compressed(np.full(RESOLUTION, 255, np.uint8)),
+        "garment_image": seen("garment_images"),
+        "pose_image": seen("person_poses"),
+        "garment_pose_image": seen("garment_poses"),
+    }
+
+
+def inside(picture, vector):
+    """The picture, (H, W, 3), without the vector's borders."""
+    left, top, right, below = vector["padding"]
+    return picture[top : len(picture) - below, left : picture.shape[1] - right]
+
+
 def levels(pixels):
     """(1, 3, h, w) in −1…1 → (h, w, 3) uint8."""
     return np.round(127.5 * (pixels[0].transpose(1, 2, 0) + 1)).astype(np.uint8)

@@ -34,6 +34,7 @@ PICTURES = {
     "client_mask": np.zeros(1, np.uint8),
     "garment_image": np.zeros(1, np.uint8),
     "pose_image": np.zeros(1, np.uint8),
+    "garment_pose_image": np.zeros(1, np.uint8),
 }
 
 
