@@ -42,6 +42,17 @@ class Recipe(_Strict):
         le=4,
         description="of the render's folds, details finer than 3 relight_sigma; 1 keeps them",
     )
+    light: Literal["picture", "scene"] = Field(
+        "picture",
+        description="whose light the garment gets: that of the model's picture, or that of the scene as the "
+        "checkpoint's light reader reads it; a request with a prompt of its own gets the picture's",
+    )
+    picture_share: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="with the scene's light: how much of the shading of the model's picture is added to it",
+    )
     unet: str = Field(
         "unet",
         pattern=r"^[a-z][a-z0-9_]*$",
@@ -65,6 +76,12 @@ class Recipe(_Strict):
                 f"{self.steps} steps at strength {self.strength:g} need a schedule of more than "
                 f"{_LONGEST_SCHEDULE} steps: use fewer steps or a higher strength"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _lays_the_scenes_light_on_a_render(self) -> Self:
+        if self.light == "scene" and not self.relight_sigma:
+            raise ValueError("light `scene` is laid on the render, which takes a relight_sigma above 0")
         return self
 
     def override(self, **chosen: Any) -> "Recipe":

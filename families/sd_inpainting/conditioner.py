@@ -35,9 +35,12 @@ from pipeline.tryon.prompts import Prompts
 # Without a category: this class of checkpoints paints a render, and takes no photo of the garment.
 ENCODE_INPUTS = (
     *("camera_frame", "jacket_render", "pose", "client_mask", "render_fit"),
-    *("resolution", "conditioning", "earlier_laying", "occluded"),
+    *("resolution", "conditioning", "earlier_laying", "occluded", "with_scene"),
 )
-ENCODED = ("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std")
+ENCODED = (
+    *("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std"),
+    *("scene", "scene_window"),
+)
 
 
 class SdInpainting:

@@ -39,17 +39,19 @@ def load(path: Path) -> Loaded:
     from export.stages import Stage
     from export.tokenizer import tokenizer_json
     from families.sd_inpainting.checkpoint import load as load_networks
+    from families.sd_inpainting.light import light_stages
     from families.sd_inpainting.networks import UNet
     from families.sd_inpainting.stages import STAGES, describe_stages
 
     checkpoint = load_networks(path)
     config = recipes(path, checkpoint.unet.config.sample_size)
     stages = describe_stages(checkpoint, config.resolutions)
+    light = light_stages(checkpoint.folder, config)
     [unet] = (stage for stage in stages if stage.name == "unet")
     return Loaded(
         config=config,
-        stages=stages,
-        stage_names=STAGES,
+        stages=[*stages, *light],
+        stage_names=(*STAGES, *(stage.name for stage in light)),
         scheduler_config=dict(checkpoint.scheduler.config),
         licence=_LICENCE,
         files={"tokenizer.json": tokenizer_json(checkpoint.tokenizer)},

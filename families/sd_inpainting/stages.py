@@ -9,6 +9,7 @@ from torch import Tensor
 from export.stages import Stage, VaeDecoder, VaeEncoder
 from families.sd_inpainting.checkpoint import Checkpoint
 from families.sd_inpainting.networks import TextEncoder, UNet
+from families.sd_inpainting.patch_encoder import simplified
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
@@ -40,7 +41,7 @@ def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
         ),
         Stage(
             "vae_encoder",
-            VaeEncoder(checkpoint.vae),
+            simplified(VaeEncoder(checkpoint.vae)),
             {"pixels": normal(2, 3, height, width).clamp(-1, 1)},
             ("latent_mean", "latent_std"),
         ),

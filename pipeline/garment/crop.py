@@ -9,6 +9,9 @@ from pipeline.resize import halved, shrink_to, size_of
 
 # Room around the garment, as a share of its longer side, so that the model sees the scene's light.
 _MARGIN = 0.22
+# Side of the window that shows the light's scene, over the garment's longer side, and how far its middle lies
+# above the garment's, as a share of its own side.
+_SCENE, _UPWARDS = 1.55, 0.1
 # A window smaller than this, in pixels, would show the model too little of the scene.
 _LEAST_SIDE = 32
 # Pixels of a window that is padded beyond the frame; a larger one is halved first.
@@ -74,6 +77,15 @@ def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
         crop_width,
         crop_height,
     )
+
+
+def scene_around(mask: np.ndarray) -> Crop:
+    """A square window around the garment with its surroundings and, usually, the face."""
+    frame_height, frame_width = mask.shape
+    x, y, width, height = cv2.boundingRect(mask) if mask.any() else (0, 0, frame_width, frame_height)
+    side = max(round(_SCENE * max(width, height)), _LEAST_SIDE)
+    middle = y + height / 2 - _UPWARDS * side
+    return Crop(_place(x + width / 2, side, frame_width), _place(middle, side, frame_height), side, side)
 
 
 def place(framing: str, mask: np.ndarray, resolution: tuple[int, int]) -> Crop:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from pipeline.light.light_map import encode_light
-from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, steadied, with_detail
+from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, scene_ratio, steadied, with_detail
+from pipeline.light.scene_light import NO_SCENE_LIGHT
 from pipeline.resize import shrink_to, size_of
 from pipeline.strips import strips
 
@@ -38,6 +39,8 @@ def finish(
     detail_gain: float,
     earlier_light: np.ndarray,
     output_format: str,
+    scene_light: np.ndarray = NO_SCENE_LIGHT,
+    picture_share: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The answer as compressed bytes, (N,) uint8, and the light applied to the garment, (h, w, 3) float32,
     which is (1, 1, 3) of zeros if the model's picture itself is used.
@@ -48,12 +51,14 @@ def finish(
         drawn on the frame. It needs a relight_sigma.
     The others are as in `relit`.
     """
-    picture = to_bgr(pixels)
+    picture, scene = to_bgr(pixels), (scene_light, picture_share)
     if output_format == "light":
-        found = found_light(picture, composite, mask, crop, relight_sigma, earlier_light)
+        found = found_light(picture, composite, mask, crop, relight_sigma, earlier_light, *scene)
         return encode_light(found.light, found.coverage), found.light
     if relight_sigma > 0:
-        answer, light = relit(picture, composite, mask, crop, relight_sigma, earlier_light, detail_gain)
+        answer, light = relit(
+            picture, composite, mask, crop, relight_sigma, earlier_light, detail_gain, *scene
+        )
     else:
         answer, light = paste(picture, composite, mask, crop), np.zeros((1, 1, 3), np.float32)
     suffix, options = _ENCODERS[output_format]
@@ -62,8 +67,13 @@ def finish(
 
 
 def to_bgr(pixels: np.ndarray) -> np.ndarray:
-    """(3, H, W) RGB in −1…1 → (H, W, 3) BGR uint8, rounded as diffusers' image processor does."""
+    """(3, H, W) RGB in −1…1 → (H, W, 3) BGR uint8, rounded as diffusers' image processor does.
+
+    A picture of uint8 was rounded by whoever made it.
+    """
     picture = cv2.merge([*pixels[::-1]])
+    if picture.dtype == np.uint8:
+        return picture
     return cv2.addWeighted(picture, 127.5, picture, 0, 127.5, dtype=cv2.CV_8U)
 
 
@@ -117,6 +127,8 @@ def relit(
     sigma: float,
     earlier_light: np.ndarray = NO_LIGHT,
     detail_gain: float = 1.0,
+    scene_light: np.ndarray = NO_SCENE_LIGHT,
+    picture_share: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The composite in the light of the model's picture, (H, W, 3) BGR uint8, and that light, (h, w, 3)
     float32, which is 0 beyond the frame.
@@ -124,11 +136,12 @@ def relit(
     sigma: in pixels of the picture; only light coarser than this is used (relighting.py).
     earlier_light: (h, w, 4) or (1, 1, 4) float32, see relighting.steadied.
     detail_gain: for the render's folds, see relighting.with_detail.
+    scene_light, picture_share: with a light of the scene, that one counts (relighting.scene_ratio).
     The others are as in `paste`.
     """
     result = composite.copy()
     inside, seen = _overlap(crop, mask.shape, picture.shape)
-    found = found_light(picture, composite, mask, crop, sigma, earlier_light)
+    found = found_light(picture, composite, mask, crop, sigma, earlier_light, scene_light, picture_share)
     if found.coverage.any():
         lit = with_detail(found.light[seen], found.composite, found.coverage[seen], sigma, detail_gain)
         relight(composite[inside], lit, mask[inside], result[inside])
@@ -155,8 +168,10 @@ def found_light(
     crop: np.ndarray,
     sigma: float,
     earlier_light: np.ndarray = NO_LIGHT,
+    scene_light: np.ndarray = NO_SCENE_LIGHT,
+    picture_share: float = 0.0,
 ) -> FoundLight:
-    """The light of the model's picture. The arguments are as in `relit`."""
+    """The light of the model's picture, or of the scene. The arguments are as in `relit`."""
     light, coverage = np.zeros(picture.shape, np.float32), np.zeros(picture.shape[:2], np.float32)
     inside, seen = _overlap(crop, mask.shape, picture.shape)
     start, part, there = composite[inside], picture[seen], mask[inside]
@@ -166,7 +181,11 @@ def found_light(
     small = shrink_to(start, size)
     coverage[seen] = shrink_to(there, size).astype(np.float32) / 255
     known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[seen]
-    light[seen] = steadied(light_ratio(part, small, coverage[seen], sigma), known)
+    ratio = light_ratio(part, small, coverage[seen], sigma)
+    if scene_light.shape[:2] != (1, 1):
+        lit = cv2.resize(scene_light, size_of(picture), interpolation=cv2.INTER_LINEAR)[seen]
+        ratio = scene_ratio(lit, ratio, small, coverage[seen], sigma, picture_share)
+    light[seen] = steadied(ratio, known)
     return FoundLight(light, coverage, small)
 
 

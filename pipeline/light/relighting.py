@@ -20,6 +20,7 @@ Within a session the light of the last keyframe is kept where R agrees with it (
 import cv2
 import numpy as np
 
+from pipeline.light.scene_light import on_code_values
 from pipeline.resize import size_of
 from pipeline.strips import strips
 
@@ -57,6 +58,30 @@ def light_ratio(picture: np.ndarray, composite: np.ndarray, mask: np.ndarray, si
     light, start = (_coarser(p.astype(np.float32) * weights, sigma) + floor for p in (picture, composite))
     ratio = cv2.log(light / start * _shift(picture, composite, mask))
     return cv2.resize(ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO), size_of(mask))
+
+
+def scene_ratio(
+    scene_light: np.ndarray,
+    picture_ratio: np.ndarray,
+    composite: np.ndarray,
+    mask: np.ndarray,
+    sigma: float,
+    share: float,
+) -> np.ndarray:
+    """R of the scene's light (scene_light.py), with a share of the shading of the model's picture.
+
+    scene_light: log E over the crop, in cells. picture_ratio: R of the picture.
+    The others are as in `light_ratio`.
+    """
+    weight = mask + np.float32(_OUTSIDE_WEIGHT)
+    around = _coarser(weight, sigma)
+    weights = cv2.merge([weight * np.float32(1 / 255)] * 3)
+    mean = _coarser(composite.astype(np.float32) * weights, sigma) / cv2.merge([around] * 3)
+    ratio = cv2.resize(on_code_values(scene_light, mean, FLOOR), size_of(mask))
+    if share:
+        total = (picture_ratio * weight[..., None]).sum(axis=(0, 1)) / weight.sum()
+        ratio += np.float32(share) * (picture_ratio - total.astype(np.float32))
+    return ratio.clip(-_LARGEST_RATIO, _LARGEST_RATIO)
 
 
 def with_detail(

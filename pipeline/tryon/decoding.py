@@ -9,6 +9,7 @@ import torch
 
 from pipeline.denoising.previews import Previews, shrink
 from pipeline.light.relighting import NO_LIGHT
+from pipeline.light.scene_light import NO_SCENE_LIGHT
 from pipeline.light.session_light import SessionLights, View
 from pipeline.recipe import Recipe
 from pipeline.tryon.conditioner import Decoding
@@ -78,7 +79,10 @@ class Decoder:
         if request.preview_interval is None:
             return None
         composite, mask, crop = (encoded[name].as_numpy() for name in _FRAME)
-        small = dict(zip(_FRAME, shrink(composite, mask, crop), strict=True))
+        small = {
+            **dict(zip(_FRAME, shrink(composite, mask, crop), strict=True)),
+            "scene_light": encoded.get("scene_light", NO_SCENE_LIGHT),
+        }
         paste_inputs = _paste_inputs(small, request.recipe, "jpeg")
 
         async def make(latents: torch.Tensor) -> np.ndarray | None:
@@ -118,5 +122,7 @@ def _paste_inputs(
         "relight_sigma": np.array([scale * recipe.relight_sigma], np.float32),
         "detail_gain": np.array([recipe.detail_gain], np.float32),
         "earlier_light": earlier_light,
+        "scene_light": encoded.get("scene_light", NO_SCENE_LIGHT),
+        "picture_share": np.array([recipe.picture_share], np.float32),
         "output_format": np.array([output_format], np.object_),
     }

@@ -29,7 +29,8 @@ from pipeline.tryon.conditioner import PICTURES, Conditioner, Start, Task
 from pipeline.tryon.decoding import Decoder, view
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
 from pipeline.tryon.job import DenoisingJob
-from pipeline.tryon.models import Client, Models, Tensor
+from pipeline.tryon.light_reading import read_light
+from pipeline.tryon.models import Client, HostTensor, Models, Tensor
 from pipeline.tryon.predictions import Predictions
 from pipeline.tryon.request import LIGHT, TryonRequest
 
@@ -128,6 +129,9 @@ class Pipeline:
 
             if conditioned.start is not None:
                 start = conditioned.start
+                reading = await read_light(self._models, request.recipe, encoded, client.request_id)
+                encoded = {**encoded, "scene_light": HostTensor(reading.light)}
+                report |= reading.report
                 denoising = self._denoising(task, start)
                 previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
                 await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
@@ -173,6 +177,7 @@ class Pipeline:
             **self._choices,
             "earlier_laying": _string(earlier_laying),
             "occluded": np.array([request.output_format == LIGHT]),
+            "with_scene": np.array([request.recipe.light == "scene"]),
         }
 
         async def models(

@@ -54,7 +54,9 @@ class TryonRequest:
                 recipe, output_format = recipes[mode], OUTPUT_FORMATS[mode]
         try:
             recipe = recipe.override(
-                **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
+                **{name: value(name) for name in ("steps", "strength", "guidance_scale")},
+                # Words about the light are for the model that paints; the light reader has no ears for them.
+                light="picture" if value("prompt") is not None else None,
             )
         except ValueError as error:
             raise InvalidInput(str(error)) from error

@@ -79,12 +79,13 @@ class PlainModels:
 
 def _preprocess(inputs):
     texts = {name: inputs[name][0] for name in _TEXTS if name in inputs}
-    tensors, report = prepare(**inputs | texts | {"resolution": tuple(inputs["resolution"].tolist())})
+    flags = {name: bool(inputs[name][0]) for name in ("occluded", "with_scene")}
+    tensors, report = prepare(**inputs | texts | flags | {"resolution": tuple(inputs["resolution"].tolist())})
     return tensors | {"report": np.array([json.dumps(report)], np.object_)}
 
 
 def _postprocess(inputs):
-    numbers = {name: float(inputs[name][0]) for name in ("relight_sigma", "detail_gain")}
+    numbers = {name: float(inputs[name][0]) for name in ("relight_sigma", "detail_gain", "picture_share")}
     image, light = finish(
         **inputs | numbers | {"pixels": inputs["pixels"][0], "output_format": inputs["output_format"][0]}
     )

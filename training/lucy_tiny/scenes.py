@@ -1,5 +1,6 @@
 """A training scene: the camera frame, the flat render, and the photograph of the dressed person."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from training.lucy_tiny.looks import sample_looks
 from training.lucy_tiny.people import Person
 from training.lucy_tiny.photography import automatic_exposure, sample_camera, sample_light, shade
 from training.lucy_tiny.tailoring import cut_jacket
+
+# Landmarks in shoulder widths, (33, 4) → in the picture.
+Framing = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,24 @@ def frame_landmarks(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return framed
 
 
-def make_scene(seed: int, size: int = 256, shifted: bool = False) -> Scene:
+def frame_with_head(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As `frame_landmarks`, but in a square with the whole head and more of the background."""
+    bottom = rng.uniform(0.9, 2.1)
+    side = rng.uniform(bottom + 1.0, bottom + 1.5)
+    corner = np.array([rng.normal(0, 0.12) * side - side / 2, bottom - side])
+    framed = points.copy()
+    framed[:, :2] = (points[:, :2] - corner) / side
+    framed[:, 2] = points[:, 2] / side
+    return framed
+
+
+def make_scene(
+    seed: int, size: int = 256, shifted: bool = False, framing: Framing = frame_landmarks
+) -> Scene:
     """The scene of a seed, `size` × `size` pixels. shifted: use ranges that training never uses (harsher and
     more tinted light, wider poses and cuts)."""
     rng = np.random.default_rng([seed, int(shifted)])
-    landmarks = frame_landmarks(sample_landmarks(rng, 1.5 if shifted else 1.0), rng)
+    landmarks = framing(sample_landmarks(rng, 1.5 if shifted else 1.0), rng)
     body = read_body(landmarks, (size, size))
     light = sample_light(rng, 1.35 if shifted else 1.0)
     fabric = sample_fabric(rng)

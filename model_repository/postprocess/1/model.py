@@ -21,6 +21,7 @@ def _finish(inputs):
             "pixels": inputs["pixels"][0],
             "relight_sigma": float(inputs["relight_sigma"][0]),
             "detail_gain": float(inputs["detail_gain"][0]),
+            "picture_share": float(inputs["picture_share"][0]),
             "output_format": inputs["output_format"][0].decode(),
         }
     )

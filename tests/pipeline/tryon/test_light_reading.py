@@ -1,0 +1,52 @@
+"""Where the garment's light comes from: the model's picture, or the scene by the light reader."""
+
+import numpy as np
+import pytest
+
+from pipeline.recipe import Recipe
+from tests.pipeline.tryon.fakes import RECIPE, Models, report_of
+
+SCENE = RECIPE | {"relight_sigma": 3.0, "light": "scene", "picture_share": 0.25}
+
+
+async def test_the_light_reader_is_asked_once_for_a_mode_of_the_scenes_light(start):
+    models = Models()
+    answer = await start(models, keyframe=SCENE)()
+    assert models.names.count("light_reader") == 1
+    [encode], [decode] = models.inputs_of("encode"), models.inputs_of("decode")
+    assert encode["with_scene"].tolist() == [True]
+    light = decode["scene_light"].as_numpy()
+    assert light.shape == (64, 64, 3)
+    np.testing.assert_allclose(light, -0.5)
+    assert decode["picture_share"].tolist() == [0.25]
+    assert report_of(answer)["light_confidence"] == 0.75
+
+
+@pytest.mark.parametrize("options", [{"mode": "capture"}, {"prompt": "dim light"}])
+async def test_another_mode_and_a_prompt_of_ones_own_take_the_pictures(start, options):
+    models = Models()
+    answer = await start(models, keyframe=SCENE)(**options)
+    assert "light_reader" not in models.names
+    [encode], [decode] = models.inputs_of("encode"), models.inputs_of("decode")
+    assert encode["with_scene"].tolist() == [False]
+    assert decode["scene_light"].as_numpy().shape == (1, 1, 3)
+    assert "light_confidence" not in report_of(answer)
+
+
+async def test_previews_are_in_the_scenes_light(start):
+    models = Models()
+    await start(models, capture=SCENE | {"steps": 6})("capture", preview_interval=1)
+    decoded = models.inputs_of("decode")
+    assert len(decoded) > 1
+    assert {inputs["scene_light"].as_numpy().shape for inputs in decoded} == {(64, 64, 3)}
+
+
+async def test_without_a_garment_nobody_reads_the_light(start):
+    models = Models("no_garment")
+    await start(models, keyframe=SCENE)()
+    assert "light_reader" not in models.names
+
+
+def test_the_scenes_light_needs_a_render_that_it_is_laid_on():
+    with pytest.raises(ValueError, match="takes a relight_sigma above 0"):
+        Recipe(**RECIPE | {"light": "scene"})

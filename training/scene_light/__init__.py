@@ -1,0 +1,7 @@
+"""Trains the light reader (pipeline/light/light_reader.py), which tells a scene's light.
+
+samples               one scene as the small planes that training needs; shards keeps them on disk
+augmentation          other exposures, fabrics, sizes and masks of the same scene
+learning, training    the loss, and the loop, which goes on where it was stopped
+validation            decibels on scenes that training never has
+"""

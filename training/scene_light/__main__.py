@@ -1,0 +1,91 @@
+"""`python -m training.scene_light`: make samples, train and write the default checkpoint's light reader."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from serving.command_line import run
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "scene-light"
+PHOTOGRAPHS = ROOT / "build" / "photographs"
+CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
+# Seeds of painted scenes; lucy-tiny's own evaluation begins at 2,000,000.
+FIRST_SCENE, HELD_OUT_SCENE = 3_000_000, 2_900_000
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.scene_light", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", help="paint scenes, collect path-traced ones, train; goes on")
+    training.add_argument(
+        "--minutes", type=float, default=60, help="of training in all (default: %(default)s)"
+    )
+    training.add_argument("--painted", type=int, default=4096, help="scenes of lucy-tiny's own generator")
+    training.add_argument(
+        "--photographs", type=Path, default=PHOTOGRAPHS, help="path-traced scenes; may grow"
+    )
+    training.add_argument(
+        "--held-out", type=Path, action="append", default=[], help="scenes that are only measured"
+    )
+    training.add_argument(
+        "--onwards", action="store_true", help="a new run that begins with the last one's weights"
+    )
+    training.add_argument("--seed", type=int, default=0)
+    writing = commands.add_parser("write", help="put the trained network into the checkpoint")
+    writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    measuring = commands.add_parser("validate", help="print the figures of each scene of a folder")
+    measuring.add_argument("scenes", type=Path)
+    for command in (training, writing, measuring):
+        command.add_argument("--work", type=Path, default=WORK, help="default: %(default)s")
+    args = parser.parse_args(argv)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if args.command == "train":
+        _train(args)
+    elif args.command == "write":
+        from training.scene_light.training import Training
+        from training.scene_light.weights import write_weights
+
+        trained = Training(args.work, 0)
+        trained.load()
+        print(write_weights(trained.average, args.checkpoint))
+    else:
+        _validate(args)
+    return 0
+
+
+def _train(args: argparse.Namespace) -> None:
+    import numpy as np
+
+    from training.scene_light.samples import of_painted
+    from training.scene_light.shards import paint, scenes_in, stack
+    from training.scene_light.training import Training
+
+    paint(args.work, FIRST_SCENE, args.painted)
+    held_out = {folder.name: stack(scenes_in(folder)) for folder in args.held_out}
+    held_out["painted"] = np.stack([of_painted(HELD_OUT_SCENE + i) for i in range(64)])
+    training = Training(args.work, 60 * args.minutes, args.seed)
+    if training.state.exists():
+        training.load(args.onwards)
+    training.run(args.photographs, held_out)
+
+
+def _validate(args: argparse.Namespace) -> None:
+    from training.scene_light.shards import scenes_in, stack
+    from training.scene_light.training import Training
+    from training.scene_light.validation import validate
+
+    scenes = scenes_in(args.scenes)
+    training = Training(args.work, 0)
+    training.load()
+    figures = validate(training.average, stack(scenes))
+    for number, scene in enumerate(scenes):
+        row = {name: vars(figures)[name][number].round(2).tolist() for name in vars(figures)}
+        print(scene.name, json.dumps(row))
+    print(json.dumps(figures.summary()))
+
+
+if __name__ == "__main__":
+    sys.exit(run("train-light", main))

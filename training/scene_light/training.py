@@ -1,0 +1,137 @@
+"""The training loop: one thread, resumable, with a moving average of the weights."""
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline.light.light_reader import LightReader
+from training.scene_light.augmentation import varied
+from training.scene_light.learning import losses
+from training.scene_light.shards import collect, read
+from training.scene_light.validation import Figures, validate
+
+BATCH = 32
+LEARNING_RATE = 2e-3
+_DECAY = 0.998
+_REPORT_EVERY = 60.0  # seconds
+# Of a batch, once there are path-traced scenes.
+_PHOTOGRAPHS = 0.75
+
+
+class Training:
+    """
+    work: the folder of samples, states and the log.
+    seconds: total length, at whose end the learning rate is 0.
+    """
+
+    def __init__(self, work: Path, seconds: float, seed: int = 0):
+        torch.manual_seed(seed)
+        self.work, self.seconds = work, seconds
+        self.network = LightReader().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
+        self.elapsed, self.step = 0.0, 0
+        self._generator = torch.Generator().manual_seed(seed)
+        self._half = torch.cpu.get_capabilities().get("avx512_bf16", False)
+
+    @property
+    def state(self) -> Path:
+        return self.work / "state.pt"
+
+    def run(self, photographs: Path | None, held_out: dict[str, np.ndarray]) -> None:
+        """photographs: a folder of path-traced scenes that may still grow. held_out: samples by name."""
+        rows = self._read(photographs)
+        shown, last = time.monotonic(), time.monotonic()
+        sums: list[tuple[float, float, float]] = []
+        while self.elapsed < self.seconds:
+            share = self.elapsed / self.seconds
+            rate = LEARNING_RATE * min(1.0, (self.step + 1) / 100) * (1 - share) + 1e-6
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            sums.append(self._learn(rows))
+            now = time.monotonic()
+            self.elapsed, last = self.elapsed + now - last, now
+            if now - shown > _REPORT_EVERY or self.elapsed >= self.seconds:
+                self._tell(sums, held_out, rows)
+                shown, sums = time.monotonic(), []
+                rows = self._read(photographs)
+                last = time.monotonic()
+
+    def _read(self, photographs: Path | None) -> dict[str, np.ndarray]:
+        if photographs is not None and photographs.exists():
+            collect(self.work, photographs)
+        found = {kind: read(self.work, kind) for kind in ("painted", "photographs")}
+        return {kind: rows for kind, rows in found.items() if len(rows)}
+
+    def _learn(self, rows: dict[str, np.ndarray]) -> tuple[float, float, float]:
+        counts = dict.fromkeys(rows, BATCH)
+        if len(rows) == 2:
+            counts = {"photographs": round(_PHOTOGRAPHS * BATCH)}
+            counts["painted"] = BATCH - counts["photographs"]
+        parts = []
+        for kind, count in counts.items():
+            chosen = torch.randint(len(rows[kind]), (count,), generator=self._generator).numpy()
+            parts.append(torch.from_numpy(rows[kind][chosen]))
+        batch = varied(torch.cat(parts), self._generator)
+        self.network.train()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            log_light, spread, _ = self.network.regress(
+                batch.scene.contiguous(memory_format=torch.channels_last)
+            )
+        found = losses(log_light.float(), spread.float(), batch)
+        self.optimizer.zero_grad()
+        found.total.mean().backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self._follow()
+        self.step += 1
+        return tuple(float(it.detach().mean()) for it in (found.decibels, found.level, found.shading))  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        decay = min(_DECAY, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_([*self.average.parameters()], [*self.network.parameters()], 1 - decay)
+        for mine, theirs in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(theirs, 1 - decay)
+
+    def _tell(self, sums: list[Any], held_out: dict[str, np.ndarray], rows: dict[str, np.ndarray]) -> None:
+        entry: dict[str, Any] = {"step": self.step, "seconds": round(self.elapsed)}
+        entry |= {kind: len(it) for kind, it in rows.items()}
+        entry["train"] = [round(float(value), 3) for value in np.mean(sums, axis=0)]
+        for name, samples in held_out.items():
+            figures: Figures = validate(self.average, samples)
+            entry[name] = figures.summary()
+        with (self.work / "training.jsonl").open("a") as log:
+            log.write(json.dumps(entry) + "\n")
+        print(json.dumps(entry), flush=True)
+        self.save()
+
+    def save(self) -> None:
+        unfinished = self.state.with_suffix(".part")
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "elapsed": self.elapsed,
+                "step": self.step,
+            },
+            unfinished,
+        )
+        unfinished.replace(self.state)
+
+    def load(self, onwards: bool = False) -> None:
+        """Go on where the run in `work` stopped. onwards: with the weights alone, from the first step."""
+        saved: dict[str, Any] = torch.load(self.state, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.average.load_state_dict(saved["average"])
+        if not onwards:
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.elapsed, self.step = saved["elapsed"], saved["step"]
