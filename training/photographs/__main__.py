@@ -1,0 +1,77 @@
+"""Make scenes: `python -m training.photographs render`; what they are: training/photographs/README.md."""
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+log = logging.getLogger("photographs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.photographs", description=__doc__)
+    parser.add_argument("command", choices=["render", "assets"])
+    parser.add_argument("--folder", type=Path, default=Path("build/photographs"))
+    parser.add_argument("--first", type=int, default=0, help="number of the first geometry")
+    parser.add_argument("--count", type=int, default=5000, help="how many geometries")
+    parser.add_argument("--samples", type=int, default=16, help="samples a pixel")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    from training.photographs import assets
+
+    assets.prepare(arguments.folder / "environments")
+    if arguments.command == "render":
+        render(
+            arguments.folder,
+            range(arguments.first, arguments.first + arguments.count),
+            arguments.samples,
+            arguments.threads,
+        )
+
+
+def render(folder: Path, numbers: range, samples: int, threads: int) -> None:
+    """Render each geometry that is not there yet. Stops after the present one at SIGTERM."""
+    from training.photographs import blender, generator, storage
+
+    stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
+    _sweep(folder)
+    quality = generator.Quality(samples=samples, threads=threads)
+    for number in numbers:
+        place = folder / generator.split_of(number) / generator.folder_name(number)
+        skipped = place.with_name(f".{place.name}.skipped")
+        if place.exists() or skipped.exists():
+            continue
+        if stop:
+            log.info("stopped before %s", place.name)
+            return
+        began = time.perf_counter()
+        blender.start(threads)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            geometry = generator.render_geometry(number, quality)
+        except ValueError as error:
+            log.info("%s is left out: %s", place.name, error)
+            skipped.write_text(str(error))
+            continue
+        storage.write_geometry(place, geometry)
+        log.info("%s in %.0f s", place.name, time.perf_counter() - began)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left."""
+    for partial in folder.glob("*/.*.partial"):
+        owner = int(partial.name.split(".")[-2])
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

