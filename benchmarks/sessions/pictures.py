@@ -47,12 +47,12 @@ def _uri(kind: str, picture: bytes) -> str:
 class Messages:
     """Keyframe messages, encoded as JSON in advance, so that the client's work is not measured.
 
-    steps: what each message asks for; None leaves it to the server.
+    steps, answer: what each message asks for; None leaves it to the server.
     """
 
-    def __init__(self, pairs: list[tuple[str, str]], steps: int | None = None):
+    def __init__(self, pairs: list[tuple[str, str]], steps: int | None = None, answer: str | None = None):
         fields = {"type": "keyframe", "pose": None, "fabric_id": "denim-blue"}
-        fields |= {"steps": steps} if steps else {}
+        fields |= {name: it for name, it in (("steps", steps), ("answer", answer)) if it}
         self._ends = [
             json.dumps({**fields, "camera_frame": frame, "jacket_render": render})[:-1]
             for frame, render in pairs

@@ -1,7 +1,8 @@
 """An encoder that is linear in each patch of 8×8 pixels, as the one convolution that it is.
 
-lucy-tiny's encoder is made of diffusers' layers, whose weights are set so that they compute principal components
-of patches (training/lucy_tiny/autoencoder.py). One convolution computes the same in a hundredth of the time.
+lucy-tiny's encoder is made of diffusers' layers, whose weights are set so that they compute principal
+components of patches (training/lucy_tiny/autoencoder.py). One convolution computes the same in a hundredth of
+the time.
 """
 
 import torch
@@ -13,7 +14,7 @@ _TOLERANCE = 1e-3
 
 
 class PatchEncoder(nn.Module):
-    """pixels (B, 3, H, W) in −1…1 → latent_mean, latent_std, each (B, C, H/8, W/8), as export.stages.VaeEncoder."""
+    """pixels (B, 3, H, W) in −1…1 → latent_mean, latent_std, each (B, C, H/8, W/8)."""
 
     def __init__(self, weight: Tensor, bias: Tensor, std: Tensor):
         """weight: (C, 3, 8, 8). bias, std: (C,)."""
@@ -29,14 +30,16 @@ class PatchEncoder(nn.Module):
 
 @torch.no_grad()
 def simplified(encoder: nn.Module) -> nn.Module:
-    """The same encoder as a PatchEncoder if it is linear in each patch, else itself. It is in single precision."""
+    """`encoder`, an export.stages.VaeEncoder in single precision; as a PatchEncoder if it is linear."""
     generator = torch.Generator().manual_seed(0)
     probe = torch.rand((2, 3, 4 * _PATCH, 4 * _PATCH), generator=generator) * 2 - 1
     wanted, std = encoder(probe)
     if not _close(encoder(probe.mean(dim=0, keepdim=True))[0], wanted.mean(dim=0, keepdim=True)):
         return encoder  # most networks end here
     patches = torch.eye(3 * _PATCH**2).reshape(-1, 3, _PATCH, _PATCH) / 2
-    above, below, grey = (encoder(it)[0].flatten(1) for it in (patches, -patches, torch.zeros_like(patches[:1])))
+    above, below, grey = (
+        encoder(it)[0].flatten(1) for it in (patches, -patches, torch.zeros_like(patches[:1]))
+    )
     weight = (above - below).T.reshape(-1, 3, _PATCH, _PATCH).contiguous()
     linear = PatchEncoder(weight, grey[0], std.mean(dim=(0, 2, 3))).eval()
     found, found_std = linear(probe)
