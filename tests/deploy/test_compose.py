@@ -33,6 +33,9 @@ DECIDED_HERE = {
     "TRITON_METRICS_PORT": "of `make serve`",
     "CPU_RUNTIME": "read by Triton",
     "TENSOR_MEMORY": "read by Triton",
+    "GPU_RUNTIME": "of `make serve`",
+    "GPU_DEVICE": "of `make serve`",
+    "CUDA_GRAPHS": "of `make serve`",
     "CATALOG_DIR": "in the volume data",
     "RESULTS_DIR": "in the volume data",
 }
@@ -220,6 +223,21 @@ def test_health_checks_do_not_obey_http_proxy():
 
 def test_the_proxys_health_check_compiles():
     compile(SERVICES["proxy"]["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name.startswith("triton")])
+def test_triton_neither_changes_the_configurations_nor_waits_for_threads(name):
+    """Auto-complete left CUDA graphs for 1 and 16 rows alone, and 64 MB of the GPU did not hold its tensors.
+
+    Kubernetes, KServe, systemd and `make serve` are compared with these options elsewhere.
+    """
+    given = [filled(word) for word in SERVICES[name]["command"]]
+    assert "--disable-auto-complete-config" in given
+    assert "--backend-config=python,thread-pool-size=64" in given
+    if name == "triton-gpu":
+        assert "--rate-limit=execution_count" in given
+        (pool,) = [word.split(":")[1] for word in given if word.startswith("--cuda-memory-pool-byte-size=0:")]
+        assert int(pool) >= 512 << 20
 
 
 @pytest.mark.parametrize("password", ["", "a good one"])
