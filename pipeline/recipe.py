@@ -17,6 +17,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class SceneLight(_Strict):
+    """How the light that the light reader has read is laid on the render."""
+
+    picture_share: float = Field(
+        0, ge=0, le=1, description="how much of the shading of the model's picture is added to it"
+    )
+    detail_gain: float = Field(1, ge=0, le=4, description="takes the place of the mode's")
+
+
 class Recipe(_Strict):
     """The denoising of one mode."""
 
@@ -42,16 +51,10 @@ class Recipe(_Strict):
         le=4,
         description="of the render's folds, details finer than 3 relight_sigma; 1 keeps them",
     )
-    light: Literal["picture", "scene"] = Field(
-        "picture",
-        description="whose light the garment gets: that of the model's picture, or that of the scene as the "
-        "checkpoint's light reader reads it; a request with a prompt of its own gets the picture's",
-    )
-    picture_share: float = Field(
-        0,
-        ge=0,
-        le=1,
-        description="with the scene's light: how much of the shading of the model's picture is added to it",
+    scene_light: SceneLight | None = Field(
+        None,
+        description="the garment gets the light of the scene, which the checkpoint's light reader reads; "
+        "without it, and for a request with a prompt of its own, that of the model's picture",
     )
     unet: str = Field(
         "unet",
@@ -80,8 +83,8 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _lays_the_scenes_light_on_a_render(self) -> Self:
-        if self.light == "scene" and not self.relight_sigma:
-            raise ValueError("light `scene` is laid on the render, which takes a relight_sigma above 0")
+        if self.scene_light and not self.relight_sigma:
+            raise ValueError("a scene_light is laid on the render, which takes a relight_sigma above 0")
         return self
 
     def override(self, **chosen: Any) -> "Recipe":
@@ -100,6 +103,16 @@ class Recipe(_Strict):
     @property
     def guided(self) -> bool:
         return self.guidance_scale > 1
+
+    @property
+    def paints(self) -> bool:
+        """Whether anything of the model's picture is used; the light of the scene alone needs none."""
+        return self.scene_light is None or self.scene_light.picture_share > 0
+
+    @property
+    def laid_detail_gain(self) -> float:
+        """The gain of the render's folds in the light that it gets."""
+        return self.scene_light.detail_gain if self.scene_light else self.detail_gain
 
     @property
     def schedule_steps(self) -> int:

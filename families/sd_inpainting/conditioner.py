@@ -43,6 +43,10 @@ ENCODED = (
 )
 
 
+# What the light of the scene is laid on.
+LIT = (*FRAME, "scene", "scene_window", "pixels")
+
+
 class SdInpainting:
     """The conditioner of this family."""
 
@@ -53,6 +57,8 @@ class SdInpainting:
         inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
         if (unpainted := await without_render(task, inputs)) is not None:
             return unpainted
+        if not task.request.recipe.paints:
+            return Conditioned(await task.models("preprocess", inputs, LIT), None)
         encoded, embedded = await asyncio.gather(
             task.models("encode", inputs, ENCODED),
             task.models(

@@ -25,7 +25,7 @@ def light_stages(checkpoint: Path, config: PipelineConfig) -> list[Stage]:
     """
     path = checkpoint / WEIGHTS
     if not path.is_file():
-        modes = [mode for mode, recipe in config.modes.items() if recipe.light == "scene"]
+        modes = [mode for mode, recipe in config.modes.items() if recipe.scene_light]
         if modes:
             raise ExportError(f"{checkpoint}: {modes[0]} takes the light of the scene, but {path} is missing")
         return []

@@ -181,8 +181,11 @@ def found_light(
     small = shrink_to(start, size)
     coverage[seen] = shrink_to(there, size).astype(np.float32) / 255
     known = earlier_light if earlier_light.shape[:2] == (1, 1) else earlier_light[seen]
-    ratio = light_ratio(part, small, coverage[seen], sigma)
-    if scene_light.shape[:2] != (1, 1):
+    lit_by_scene = scene_light.shape[:2] != (1, 1)
+    ratio = np.zeros((1, 1, 3), np.float32)
+    if picture_share or not lit_by_scene:
+        ratio = light_ratio(part, small, coverage[seen], sigma)
+    if lit_by_scene:
         lit = cv2.resize(scene_light, size_of(picture), interpolation=cv2.INTER_LINEAR)[seen]
         ratio = scene_ratio(lit, ratio, small, coverage[seen], sigma, picture_share)
     light[seen] = steadied(ratio, known)

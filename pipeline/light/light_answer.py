@@ -29,7 +29,7 @@ def describe(view: View, recipe: Recipe, laying: str, occlusion: str | None) -> 
             "range": RANGE,
             "floor": FLOOR,
             "sigma": round(recipe.relight_sigma / recipe.resolution[0], 6),
-            "detail_gain": recipe.detail_gain,
+            "detail_gain": recipe.laid_detail_gain,
         },
     }
 

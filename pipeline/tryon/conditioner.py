@@ -90,12 +90,10 @@ class Decoding:
 
     model: `decode`, the VAE's decoder and then `postprocess`; or `postprocess`, where the latents are pixels.
     latents: what is done to the latents before, such as cutting a part out of them.
-    light_model: makes a small picture of the latents, for an answer that is a light; None: `model` does.
     """
 
     model: str = "decode"
     latents: Callable[[torch.Tensor], torch.Tensor] = lambda latents: latents
-    light_model: str | None = None
 
     def inputs(self, latents: torch.Tensor) -> dict[str, torch.Tensor]:
         """The model's picture or latents, under the name that `model` knows."""
@@ -118,7 +116,8 @@ class Start:
 class Conditioned:
     """
     tensors: outputs of `preprocess`, at least those of FRAME, and further ones that a client may ask for.
-    start: None if there is nothing to paint.
+    start: None if there is nothing to paint, or if the light of the scene is all that is wanted: then the
+        tensors have the composite at the networks' resolution, `pixels`.
     report: added to the answer's report, such as what stands in for a missing network.
     """
 

@@ -37,23 +37,18 @@ class Decoder:
         request: TryonRequest,
         view: View,
         encoded: Mapping[str, Tensor],
-        decoding: Decoding,
-        latents: torch.Tensor,
+        model: str,
+        painted: Mapping[str, torch.Tensor],
         request_id: str,
     ) -> dict[str, Any]:
-        """The answer's picture or light. In a session, its light follows that of the last keyframe."""
-        model, scale = decoding.model, 1.0
-        painted: Mapping[str, Any] = decoding.inputs(latents)
-        if request.output_format == LIGHT and decoding.light_model:
-            # A light has no detail: a small picture is enough, and the VAE's decoder need not run.
-            asked = {"latents": decoding.latents(latents).contiguous()}
-            small = await self._models(decoding.light_model, asked, ["pixels"], request_id)
-            width = torch.from_dlpack(small["pixels"]).shape[-1]
-            model, painted, scale = "postprocess", small, width / request.recipe.resolution[1]
+        """The answer's picture or light. In a session, its light follows that of the last keyframe.
+
+        model, painted: of `Decoding`.
+        """
         earlier_light = self._lights.earlier(request.session, view)
         inputs = {
             **painted,
-            **_paste_inputs(encoded, request.recipe, request.output_format, earlier_light, scale),
+            **_paste_inputs(encoded, request.recipe, request.output_format, earlier_light),
         }
         # What `decode` makes of latents; without a VAE the pixels are there already.
         outputs = [name for name in ("image", "pixels", "light") if name not in painted]
@@ -103,8 +98,7 @@ def view(request: TryonRequest, garment: tuple[str, ...], pose: Any, encoded: Ma
     """What the session's light depends on, for this keyframe."""
     height, width = encoded["mask"].as_numpy().shape
     x, y, crop_width, crop_height = encoded["crop"].as_numpy().tolist()
-    # A light has another resolution than that of a picture.
-    choices = garment, request.prompt, request.seed, request.output_format == LIGHT
+    choices = garment, request.prompt, request.seed
     landmarks = pose if isinstance(pose, np.ndarray) else pose.as_numpy()
     return View(choices, (width, height), (x, y, crop_width, crop_height), landmarks.copy())
 
@@ -114,15 +108,16 @@ def _paste_inputs(
     recipe: Recipe,
     output_format: str,
     earlier_light: np.ndarray = NO_LIGHT,
-    scale: float = 1.0,
 ) -> dict[str, Any]:
-    """The inputs of `postprocess` except the model's picture. scale: of that picture, over the resolution."""
+    """The inputs of `postprocess` except the model's picture."""
     return {
         **{name: encoded[name] for name in _FRAME},
-        "relight_sigma": np.array([scale * recipe.relight_sigma], np.float32),
-        "detail_gain": np.array([recipe.detail_gain], np.float32),
+        "relight_sigma": np.array([recipe.relight_sigma], np.float32),
+        "detail_gain": np.array([recipe.laid_detail_gain], np.float32),
         "earlier_light": earlier_light,
         "scene_light": encoded.get("scene_light", NO_SCENE_LIGHT),
-        "picture_share": np.array([recipe.picture_share], np.float32),
+        "picture_share": np.array(
+            [recipe.scene_light.picture_share if recipe.scene_light else 0], np.float32
+        ),
         "output_format": np.array([output_format], np.object_),
     }

@@ -28,7 +28,7 @@ async def read_light(
     models: Models, recipe: Recipe, encoded: Mapping[str, Tensor], request_id: str
 ) -> LightReading:
     """encoded: with `scene`, `scene_window` and `crop`, where the recipe wants the scene's light."""
-    if recipe.light != "scene":
+    if recipe.scene_light is None:
         return LightReading()
     answer = await models(LIGHT_READER, {"scene": encoded["scene"]}, ["log_light", "confidence"], request_id)
     log_light, confidence = (answer[name].as_numpy()[0] for name in ("log_light", "confidence"))

@@ -124,26 +124,24 @@ class Pipeline:
             laying, occlusion = report.pop("laying", None) or earlier_laying, report.pop("occlusion", None)
             self._keep_laying(request, garment, laying)
             report |= unused_photo(report, pictures)
-            report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": request.recipe.steps}
+            steps = 0 if conditioned.start is None else request.recipe.steps
+            report |= {"mode": "ai_enhanced", "seed": request.seed, "steps": steps}
             report |= conditioned.report
 
-            if conditioned.start is not None:
-                start = conditioned.start
+            if report["mode_reason"] is None:
                 reading = await read_light(self._models, request.recipe, encoded, client.request_id)
                 encoded = {**encoded, "scene_light": HostTensor(reading.light)}
                 report |= reading.report
-                denoising = self._denoising(task, start)
-                previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
-                await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
+                model, painted = await self._paint(task, encoded, conditioned.start, client)
                 denoised_at = time.perf_counter()
                 seen = view(request, garment, pictures["pose"], encoded)
                 decoded = await self._decoder.decode(
-                    request, seen, encoded, start.decoding, denoising.latents, client.request_id
+                    request, seen, encoded, model, painted, client.request_id
                 )
                 if request.output_format == LIGHT:
                     report["light"] = describe(seen, request.recipe, laying, occlusion)
             else:
-                report |= {"mode": "fallback", "steps": 0}
+                report["mode"] = "fallback"
                 denoised_at = time.perf_counter()
                 decoded = await self._decoder.unpainted(request, encoded, client.request_id)
             ended = time.perf_counter()
@@ -155,10 +153,21 @@ class Pipeline:
             }
             return {**encoded, **decoded, "report": _string(json.dumps(report))}
 
-    def _denoising(self, task: Task, start: Start) -> Denoising:
-        recipe = task.request.recipe
+    async def _paint(
+        self, task: Task, encoded: Mapping[str, Tensor], start: Start | None, client: Client
+    ) -> tuple[str, dict[str, torch.Tensor]]:
+        """The model that makes the answer, and what it makes it of, as `Decoding` has them.
+
+        Without a start that is the composite itself, which the light of the scene is laid on.
+        """
+        if start is None:
+            return "postprocess", {"pixels": torch.from_dlpack(encoded["pixels"])[:1]}
+        recipe, request = task.request.recipe, task.request
         recurrence = None if self._recurrences is None else self._recurrences.of(recipe)
-        return Denoising(task.schedule, start.conditions, start.latents, task.noise, recurrence)
+        denoising = Denoising(task.schedule, start.conditions, start.latents, task.noise, recurrence)
+        previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
+        await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
+        return start.decoding.model, start.decoding.inputs(denoising.latents)
 
     def _task(
         self,
@@ -177,7 +186,7 @@ class Pipeline:
             **self._choices,
             "earlier_laying": _string(earlier_laying),
             "occluded": np.array([request.output_format == LIGHT]),
-            "with_scene": np.array([request.recipe.light == "scene"]),
+            "with_scene": np.array([request.recipe.scene_light is not None]),
         }
 
         async def models(

@@ -54,12 +54,12 @@ class TryonRequest:
                 recipe, output_format = recipes[mode], OUTPUT_FORMATS[mode]
         try:
             recipe = recipe.override(
-                **{name: value(name) for name in ("steps", "strength", "guidance_scale")},
-                # Words about the light are for the model that paints; the light reader has no ears for them.
-                light="picture" if value("prompt") is not None else None,
+                **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
             )
         except ValueError as error:
             raise InvalidInput(str(error)) from error
+        if value("prompt") is not None:  # words about the light are for the model that paints
+            recipe = recipe.model_copy(update={"scene_light": None})
         category = value("category") or "auto"
         if category not in CATEGORIES:
             raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")

@@ -10,6 +10,7 @@ from export.errors import ExportError
 from families.sd_inpainting.light import WEIGHTS, light_stages
 from families.sd_inpainting.recipes import default_config
 from pipeline.light.light_reader import LightReader
+from pipeline.recipe import SceneLight
 
 CONFIG = default_config(32)
 
@@ -24,7 +25,7 @@ def with_reader(tmp_path):
 
 
 def reading(config):
-    keyframe = config.keyframe.model_copy(update={"light": "scene", "relight_sigma": 3})
+    keyframe = config.keyframe.model_copy(update={"scene_light": SceneLight(), "relight_sigma": 3})
     return config.model_copy(update={"keyframe": keyframe})
 
 

@@ -97,6 +97,7 @@ class Models:
             latent_std=np.ones(small, np.float32),
             scene=np.zeros((1, 11, 96, 96), np.float32),
             scene_window=np.array([0, 0, 64, 64], np.int32),
+            pixels=np.zeros((2, 3, SIDE, SIDE), np.float32),
         )
 
     def _preprocess(self, inputs):
@@ -121,7 +122,9 @@ class Models:
         )
 
     def _postprocess(self, inputs):
-        return outputs(image=np.frombuffer(b"composite", np.uint8))
+        return outputs(
+            image=np.frombuffer(b"composite", np.uint8), light=np.zeros((SIDE, SIDE, 3), np.float32)
+        )
 
 
 class Client:

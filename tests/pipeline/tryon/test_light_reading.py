@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.recipe import Recipe
-from tests.pipeline.tryon.fakes import RECIPE, Models, report_of
+from tests.pipeline.tryon.fakes import RECIPE, SIDE, Models, report_of
 
-SCENE = RECIPE | {"relight_sigma": 3.0, "light": "scene", "picture_share": 0.25}
+SCENE = RECIPE | {"relight_sigma": 3.0, "scene_light": {"picture_share": 0.25, "detail_gain": 0.5}}
 
 
 async def test_the_light_reader_is_asked_once_for_a_mode_of_the_scenes_light(start):
@@ -19,6 +19,7 @@ async def test_the_light_reader_is_asked_once_for_a_mode_of_the_scenes_light(sta
     assert light.shape == (64, 64, 3)
     np.testing.assert_allclose(light, -0.5)
     assert decode["picture_share"].tolist() == [0.25]
+    assert decode["detail_gain"].tolist() == [0.5]
     assert report_of(answer)["light_confidence"] == 0.75
 
 
@@ -30,6 +31,7 @@ async def test_another_mode_and_a_prompt_of_ones_own_take_the_pictures(start, op
     [encode], [decode] = models.inputs_of("encode"), models.inputs_of("decode")
     assert encode["with_scene"].tolist() == [False]
     assert decode["scene_light"].as_numpy().shape == (1, 1, 3)
+    assert decode["detail_gain"].tolist() == [1]
     assert "light_confidence" not in report_of(answer)
 
 
@@ -41,6 +43,18 @@ async def test_previews_are_in_the_scenes_light(start):
     assert {inputs["scene_light"].as_numpy().shape for inputs in decoded} == {(64, 64, 3)}
 
 
+async def test_where_the_picture_has_no_share_nothing_is_painted(start):
+    models = Models()
+    alone = SCENE | {"scene_light": {"picture_share": 0}}
+    answer = await start(models, keyframe=alone)(session="one")
+    assert models.names == ["preprocess", "light_reader", "postprocess"]
+    [laid] = models.inputs_of("postprocess")
+    assert laid["pixels"].shape == (1, 3, SIDE, SIDE)
+    assert laid["scene_light"].as_numpy().shape == (64, 64, 3)
+    report = report_of(answer)
+    assert (report["mode"], report["steps"]) == ("ai_enhanced", 0)
+
+
 async def test_without_a_garment_nobody_reads_the_light(start):
     models = Models("no_garment")
     await start(models, keyframe=SCENE)()
@@ -49,4 +63,4 @@ async def test_without_a_garment_nobody_reads_the_light(start):
 
 def test_the_scenes_light_needs_a_render_that_it_is_laid_on():
     with pytest.raises(ValueError, match="takes a relight_sigma above 0"):
-        Recipe(**RECIPE | {"light": "scene"})
+        Recipe(**RECIPE | {"scene_light": {}})
