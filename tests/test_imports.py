@@ -35,7 +35,7 @@ INSTALLED = {
     "websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton_python_backend_utils",
-    "training": "cv2 diffusers numpy safetensors skimage tokenizers torch tqdm transformers",
+    "training": "cv2 diffusers numpy onnx safetensors skimage tokenizers torch tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
     "torch tqdm tritonclient",
 }

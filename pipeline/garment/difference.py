@@ -109,7 +109,7 @@ def _of_own_colours(render: np.ndarray, bodies: np.ndarray) -> np.ndarray:
     own_colours = (own > 0.01 * own.sum()) & (own > rest / 4)
     # Not by calcBackProject, which takes the third axis of a histogram in Python for channels.
     blue, green, red = (channel.astype(np.uint16) for channel in cv2.split(render >> 4))
-    return own_colours.view(np.uint8).ravel().take(blue << 8 | green << 4 | red)
+    return np.asarray(own_colours.view(np.uint8).ravel().take(blue << 8 | green << 4 | red))
 
 
 def _grown(bodies: np.ndarray, faint: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ def _grown(bodies: np.ndarray, faint: np.ndarray) -> np.ndarray:
     touching = np.zeros(labels.max() + 1, np.uint8)
     touching[labels[bodies > 0]] = 1
     touching[0] = 0
-    return touching.take(labels)
+    return np.asarray(touching.take(labels))
 
 
 def _fill_gaps(bodies: np.ndarray, alike: np.ndarray) -> np.ndarray:

@@ -1,0 +1,22 @@
+"""The network that finds the visible garment, on ONNX Runtime: what `preprocess` calls."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from pipeline.garment.visibility import Network
+
+NETWORK = Path(__file__).parents[1] / "model_repository" / "preprocess" / "1" / "visible.onnx"
+
+
+def open_network(path: Path = NETWORK, threads: int = 1) -> Network:
+    """The network of an ONNX file."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def network(planes: np.ndarray) -> np.ndarray:
+        return np.asarray(session.run(None, {"planes": planes})[0])
+
+    return network

@@ -1,0 +1,203 @@
+"""What the network sees, and what becomes of its answer. The network itself is a stand-in."""
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.garment.crop import Crop
+from pipeline.garment.masking import composite, find_garment
+from pipeline.garment.pose import Pose
+from pipeline.garment.visibility import PLANES, SIDE, Visibility, hide, in_window, planes, spread, window_of
+from tests.pipeline.garment.scenes import (
+    FRAME_SIZE,
+    landmarks,
+    opaque_render,
+    outline,
+    photograph,
+    transparent_render,
+)
+
+HANDS = {"p15": (0.5, 0.7), "p17": (0.42, 0.74), "p19": (0.42, 0.68), "p21": (0.45, 0.66)}
+SHARES = {"drawn": 0, "visible": 1}
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return photograph()
+
+
+def pose(**points):
+    return Pose(landmarks(**(HANDS | points)), FRAME_SIZE)
+
+
+class Network:
+    """Answers 255 but where `told` says otherwise, and remembers what it was asked."""
+
+    def __init__(self, told=lambda answer: None):
+        self.told, self.asked = told, []
+
+    def __call__(self, seen):
+        assert (seen.shape, seen.dtype) == ((1, SIDE, SIDE, PLANES), np.uint8)
+        self.asked.append(seen[0])
+        answer = np.full((1, SIDE, SIDE, 2), 255, np.uint8)
+        self.told(answer[0])
+        return answer
+
+
+def hidden_square(answer):
+    answer[160:190, 40:70, 1] = 0
+
+
+def test_the_window_holds_the_garment_with_room_and_the_chin_above():
+    crop = window_of(255 * outline().astype(np.uint8))
+    x, y, width, height = cv2.boundingRect(outline().astype(np.uint8))
+    assert crop.width == crop.height > 1.2 * max(width, height)
+    above, below = y - crop.y, crop.y + crop.height - y - height
+    assert above > below > 0
+    assert abs(x - crop.x - (crop.x + crop.width - x - width)) <= 1
+
+
+def test_a_faint_shadow_does_not_widen_the_window():
+    mask = 255 * outline().astype(np.uint8)
+    wide = mask.copy()
+    wide[0, 0] = 5
+    assert window_of(wide) == window_of(mask)
+
+
+def test_the_pose_is_moved_into_the_window():
+    whole = pose()
+    crop = Crop(100, 50, 400, 400)
+    here = in_window(whole, crop)
+    assert np.allclose(here.points[15], (whole.points[15] - (100, 50)) * SIDE / 400)
+    assert not in_window(Pose(np.zeros((33, 4)), FRAME_SIZE), crop).landmarks.any()
+
+
+def test_a_nearer_hand_is_drawn_brighter_than_one_behind_the_hips():
+    """Nothing else tells the network that a hand is hidden by the jacket."""
+    brightest = []
+    for depth in (-0.4, 0.0, 0.4):
+        points = landmarks(**HANDS)
+        points[15, 2] = depth
+        here = in_window(Pose(points, FRAME_SIZE), Crop(100, 50, 400, 400))
+        grey = np.zeros((SIDE, SIDE), np.uint8)
+        brightest.append(planes(np.dstack([grey] * 3), np.dstack([grey] * 3), grey, grey, here)[..., 8].max())
+    assert brightest == sorted(brightest, reverse=True)
+    assert brightest[0] > brightest[2] + 60
+
+
+def test_the_colour_of_the_palm_is_found_everywhere(frame):
+    picture = np.full((SIDE, SIDE, 3), (90, 60, 40), np.uint8)
+    here = in_window(pose(), Crop(100, 50, 400, 400))
+    palm = here.points[[15, 17, 19, 21]].mean(axis=0)
+    for centre in (palm, (30, 30), *here.points[[0, 9, 10]]):
+        cv2.circle(picture, tuple(np.rint(centre).astype(int).tolist()), 9, (120, 150, 210), -1)
+    grey = np.zeros((SIDE, SIDE), np.uint8)
+    skin = planes(picture, picture, grey, grey, here)[..., 11]
+    assert skin[30, 30] > 200
+    assert skin[30, 60] < 60
+
+
+@pytest.mark.parametrize("side", [200, SIDE, 700])
+def test_a_share_of_the_window_lies_at_its_place_on_the_frame(side):
+    crop, share = Crop(40, 30, side, side), np.zeros((SIDE, SIDE), np.uint8)
+    share[100:120, 60:80] = 255
+    laid = spread(share, crop, (40, 30, side, side))
+    rows, columns = np.nonzero(laid > 127)
+    middle = np.array([columns.mean(), rows.mean()]) + 0.5
+    assert np.allclose(middle, np.array([70, 110]) * side / SIDE, atol=0.6 * max(1, side / SIDE))
+
+
+def test_what_is_hidden_is_taken_out_and_nothing_else():
+    mask, colour = np.full((400, 400), 255, np.uint8), np.full((400, 400, 3), 90, np.uint8)
+    visible = np.full((SIDE, SIDE), 255, np.uint8)
+    visible[100:140, 60:90] = 0
+    seen = Visibility(Crop(0, 0, 400, 400), visible, visible)
+    [(box, left)] = hide(seen, mask, colour)
+    assert (mask[160:215, 100:135] == 0).all()
+    assert (colour[160:215, 100:135] == 0).all()
+    untouched = np.ones(mask.shape, bool)
+    untouched[150:225, 88:148] = False
+    assert (mask[untouched] == 255).all()
+    x, y, width, height = box
+    assert left.shape == (height, width)
+    assert 80 < x <= 94 <= 140 <= x + width < 155
+    assert 140 < y <= 156 <= 218 <= y + height < 235
+
+
+@pytest.mark.parametrize("nearly", [255, 245])
+def test_what_is_nearly_certainly_visible_has_no_veil(nearly):
+    mask, colour = np.full((300, 300), 255, np.uint8), np.full((300, 300, 3), 90, np.uint8)
+    visible = np.full((SIDE, SIDE), nearly, np.uint8)
+    visible[100:140, 60:90] = 0
+    hide(Visibility(Crop(0, 0, 300, 300), visible, visible), mask, colour)
+    assert (mask[:100] == 255).all()
+
+
+def test_on_a_transparent_canvas_the_network_decides_what_hides_the_garment(frame):
+    network = Network(hidden_square)
+    garment = find_garment(transparent_render(), frame, pose(), network=network)
+    crop = window_of(255 * outline().astype(np.uint8))
+    x, y = round(crop.x + 55 / SIDE * crop.width), round(crop.y + 175 / SIDE * crop.height)
+    assert outline()[y, x]
+    assert garment.mask[y, x] == 0
+    assert not garment.colour[y, x].any()
+    palm = np.rint(pose().points[[15, 17, 19, 21]].mean(axis=0)).astype(int)
+    assert garment.mask[palm[1], palm[0]] == 255, "the network had the last word"
+    assert len(network.asked) == 1
+    assert garment.cuts
+
+
+def test_without_the_network_geometry_decides(frame):
+    mask = find_garment(transparent_render(), frame, pose()).mask
+    [hand] = pose().hands
+    assert not mask[hand.palm.within((0, 0, *FRAME_SIZE)) == 1].any()
+
+
+def test_on_an_opaque_canvas_the_network_finds_the_garment(frame):
+    def half(answer):
+        answer[:, SIDE // 2 :, 0] = 0
+
+    canvas = opaque_render(frame, (960, 540))
+    garment = find_garment(canvas, frame, pose(), network=Network(half))
+    alone = find_garment(canvas, frame, pose())
+    crop = window_of(255 * outline().astype(np.uint8))
+    middle = round(crop.x + crop.width / 2)
+    assert garment.source == alone.source == "difference"
+    inside = outline() & (garment.mask > 250)
+    assert inside[:, : middle - 8].sum() > 0.9 * outline()[:, : middle - 8].sum()
+    assert not garment.mask[:, middle + 8 :].any()
+    assert not garment.colour[:, middle + 8 :].any()
+    assert (composite(garment, frame)[garment.mask == 0] == frame[garment.mask == 0]).all()
+
+
+def test_of_an_opaque_canvas_the_network_gets_no_alpha(frame):
+    network = Network()
+    find_garment(opaque_render(frame, (960, 540)), frame, pose(), network=network)
+    assert (network.asked[0][..., 6] == 128).all()
+    assert (network.asked[0][..., 7] > 127).mean() > 0.2, "but what differs from the camera"
+
+
+def test_a_canvas_without_a_garment_never_asks_the_network(frame):
+    """It might see one."""
+    network = Network()
+    canvas = cv2.resize(frame, (960, 540))
+    assert find_garment(canvas, frame, pose(), network=network).reason == "no_garment"
+    assert find_garment(np.zeros((90, 90, 3), np.uint8), frame, pose(), network=network).reason
+    assert not network.asked
+
+
+def test_a_garment_that_is_hidden_wholly_is_none(frame):
+    def everything(answer):
+        answer[..., 1] = 0
+
+    garment = find_garment(transparent_render(), frame, pose(), network=Network(everything))
+    assert garment.reason == "no_garment"
+    assert not garment.mask.any()
+
+
+@pytest.mark.parametrize("fit", ["stretch", "body"])
+def test_a_garment_that_is_moved_onto_the_body_is_still_hidden_by_hands(frame, fit):
+    network = Network(hidden_square)
+    garment = find_garment(opaque_render(frame, (960, 540)), frame, pose(), fit, network=network)
+    assert len(network.asked) == 1
+    assert garment.reason is None

@@ -1,0 +1,66 @@
+"""`python -m training.visible_garment`: make the network that finds the visible garment."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from serving.command_line import run
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build" / "visible_garment"
+NETWORK = ROOT / "model_repository" / "preprocess" / "1" / "visible.onnx"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.visible_garment", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    painting = commands.add_parser(
+        "paint", help="paint scenes of lucy-tiny's generator; a stopped run goes on"
+    )
+    painting.add_argument("--scenes", type=int, default=8192, help="default: %(default)s")
+    training = commands.add_parser("train", help="train, and write the network; a stopped run goes on")
+    training.add_argument("--minutes", type=float, default=120, help="in all (default: %(default)s)")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    writing = commands.add_parser("write", help="write the network of a training that still goes on")
+    for command in (training, writing):
+        command.add_argument("--network", type=Path, default=NETWORK)
+    training.add_argument(
+        "--photographs", type=Path, default=ROOT / "build" / "photographs", help="of training/photographs"
+    )
+    for command in (painting, training, writing):
+        command.add_argument("--work", type=Path, default=WORK, help="for scenes and states")
+    args = parser.parse_args(argv)
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch reads it when it is imported
+    if args.command == "paint":
+        from training.visible_garment.scenes import paint
+
+        paint(args.work / "painted", args.scenes)
+        return 0
+    import torch
+
+    from training.visible_garment.network import write_onnx
+    from training.visible_garment.scenes import Scenes, collect
+    from training.visible_garment.training import Sources, Training, train
+
+    if args.command == "write":
+        done = Training(1)
+        done.load(args.work / "state.pt")
+    else:
+        torch.set_num_threads(args.threads)
+
+        def read() -> Sources:
+            """Three quarters path-traced, once there are enough of them."""
+            collect(args.work / "photographed", args.photographs)
+            painted, photographed = (Scenes(args.work / name) for name in ("painted", "photographed"))
+            return [(painted, 1.0), (photographed, min(3.0, len(photographed) / 100))]
+
+        done = train(read, args.minutes, args.work, args.seed)
+    write_onnx(done.average, args.network)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("train-visible", main))
