@@ -91,7 +91,7 @@ def _export(args: argparse.Namespace) -> None:
     loras = parse_loras(args.loras)
     wanted = args.profile == "gpu" and args.engines != 0
     engines = find_engines(args.workspace_gb, bool(args.refit), bool(args.engines)) if wanted else None
-    each = 3 + (engines is not None)  # steps of a stage
+    each = 3 + (args.profile == "gpu") + (engines is not None)  # steps of a stage
     with (
         tqdm(total=1, bar_format="{desc:<24}{bar}{n}/{total}", delay=1) as bar,
         tqdm(bar_format="  {desc:<60.60}{bar}{n}/{total}", disable=engines is None, leave=False) as build,
@@ -131,7 +131,9 @@ def _export(args: argparse.Namespace) -> None:
         return
     print(printout(manifest))
     if args.profile == "gpu" and engines is None:
-        print("The ONNX files are ready; build the TensorRT engines on the machine with the GPU.")
+        print(
+            "It can be served on any NVIDIA GPU: `make serve PROFILE=gpu`. TensorRT engines are built on it."
+        )
 
 
 def _intention(args: argparse.Namespace) -> str:

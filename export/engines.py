@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from serving.engine_stamp import Stamp
 from serving.errors import CannotServe
 from serving.gpu import Gpu, query_gpus
 from serving.model_config import read_model_config
-from serving.tensorrt_package import import_tensorrt
+from serving.tensorrt_package import import_tensorrt, import_tensorrt_rtx, rtx_fault
 
 logger = logging.getLogger(__name__)
 
@@ -152,10 +153,14 @@ def _find() -> tuple[Any, Gpu] | str:
     try:
         return import_tensorrt(), gpus[0]
     except ImportError as error:
-        return (
-            f"this machine has a GPU ({gpus[0].name}) but no tensorrt package ({error}): export inside the "
-            "image that serves (`docker compose run export-gpu`), or give ENGINES=0 for only ONNX"
-        )
+        fault = str(error)
+    with suppress(ImportError):
+        if rtx_fault(gpus[0].compute_capability) is None:
+            return import_tensorrt_rtx(), gpus[0]
+    return (
+        f"this machine has a GPU ({gpus[0].name}) but no tensorrt package ({fault}): `pip install tensorrt`, "
+        "or export inside the image that serves (`docker compose run export-gpu`), or give ENGINES=0"
+    )
 
 
 def batch_range(repository: Path, template: str, most: int | None = None) -> BatchRange:

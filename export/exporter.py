@@ -195,6 +195,11 @@ class _Work:
         parity = export_stage(
             stage, entry["precision"], folder, lambda doing: self._on_progress(stage.name, doing)
         )
+        if self._profile == "gpu":
+            from export.torch_program import export_program
+
+            self._on_progress(stage.name, "program")
+            entry["program_error"] = export_program(stage, entry["precision"], folder)
         return entry | {
             "opset": OPSET,
             "buckets": [{name: list(shape) for name, shape in bucket.items()} for bucket in stage.buckets],

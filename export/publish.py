@@ -49,6 +49,7 @@ class Staging:
                     "model.plan",
                     "model.plan.json",
                     "model.plan.layers.json",
+                    "model.pt2",
                 ):  # belong to the model that is replaced
                     (place / old).unlink(missing_ok=True)
             for path in sorted(folder.iterdir()):

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from export import engine_config, served_config, stage_folder
 from export.errors import ExportError
 from export.manifest import versions
-from serving.model_config import parse_model_config
+from serving.model_config import IN_PROCESS, parse_model_config
 
 _ROOT = Path(__file__).resolve().parent.parent
 # The code that decides an export's output, apart from the family's.
@@ -68,8 +68,8 @@ def _configurations(repository: Path) -> dict[str, object]:
         name = path.relative_to(repository)
         if stage_folder.is_artefact(repository / name.parts[0]) or name.name == engine_config.FILE:
             continue  # written by an export
-        if name.parts[:2] == (served_config.MODEL, "configs"):
-            continue  # that, too
+        if name.parts[:2] == (served_config.MODEL, "configs") or name.stem == IN_PROCESS:
+            continue  # those, too
         try:
             found[name.as_posix()] = MessageToDict(parse_model_config(path))
         except (OSError, text_format.ParseError) as error:

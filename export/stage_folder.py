@@ -96,7 +96,7 @@ def remove_others(repository: Path, stages: Collection[str], files: Collection[s
         if folder.name not in stages and is_artefact(folder):
             shutil.rmtree(folder, ignore_errors=True)
         elif folder.name not in stages and folder.name in HAND_WRITTEN:
-            for pattern in ("1/model.onnx*", "1/model.plan*", "configs/gpu.pbtxt"):
+            for pattern in ("1/model.onnx*", "1/model.plan*", "1/model.pt2", "configs/gpu.pbtxt"):
                 for path in folder.glob(pattern):
                     path.unlink()
     for path in (repository / "tryon" / "1").glob("*"):

@@ -71,7 +71,7 @@ def _triton(settings: ServingSettings, profile: str, repository: Path, build: Pa
         metrics_port=settings.triton_metrics_port,
         build=build,
         cpu_runtime=settings.cpu_runtime,
-        tensor_memory=settings.tensor_memory,
+        gpu=settings,
         traces_url=traces_url(collector) if collector else None,
     )
 
@@ -103,7 +103,7 @@ def _check(triton: TritonServer, exported: Exported) -> None:
             f"{triton.repository} contains the export of profile {exported.profile}: "
             f"run `make export PROFILE={triton.profile}` first"
         )
-    if triton.profile == "cpu" and int(version("numpy").split(".")[0]) >= 2:
+    if (triton.profile == "cpu" or triton.in_process) and int(version("numpy").split(".")[0]) >= 2:
         raise CannotServe(
             f"NumPy {version('numpy')} is installed, and the embedded Triton needs NumPy 1: with NumPy 2 its "
             "Python stub returns empty tensors without an error; run `make setup`"

@@ -22,7 +22,7 @@ from serving.gpu_checks import check_gpu
 from serving.paths import path_fault
 from serving.settings import ROOT, load_settings
 from serving.stages.runtime import choose_runtime, has_amx
-from serving.triton_server import LOOPBACK
+from serving.triton_server import LOOPBACK, runs_in_process
 
 # Shared memory: 32 MiB for each instance of a Python model, and more for large images.
 SHM_BYTES = {"cpu": 512 << 20, "gpu": 256 << 20}
@@ -36,8 +36,9 @@ def examine(machine: Machine) -> Iterator[Finding]:
     if machine.profile == "gpu":
         yield from check_gpu(machine)
     else:
-        yield _embedded_triton()
         yield _processor(machine)
+    if machine.profile == "cpu" or runs_in_process(machine.settings):
+        yield _embedded_triton()
     yield _shared_memory(machine)
     yield _disk(machine)
     yield from _ports(machine)

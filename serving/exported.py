@@ -46,6 +46,17 @@ def read_exported(repository: Path) -> Exported:
         raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
 
 
+def read_stages(repository: Path) -> list[str]:
+    """The names of the exported networks. Raises CannotServe as `read_exported` does."""
+    path = repository / "manifest.json"
+    try:
+        return list(json.loads(path.read_text())["stages"])
+    except FileNotFoundError:
+        raise CannotServe("nothing is exported yet: run `make export` first") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
+
+
 def describe(manifest: dict[str, Any]) -> Exported:
     """The manifest's export. Raises KeyError without a profile; other fields may be missing."""
     checkpoint = manifest.get("checkpoint", {}).get("name", "unknown")

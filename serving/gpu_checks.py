@@ -1,35 +1,58 @@
-"""The doctor's checks of profile gpu: the GPU, its driver, the Triton binary and the TensorRT engines."""
+"""The doctor's checks of profile gpu: the GPU, its driver, and what computes the networks.
 
-import shutil
+That is Triton with TensorRT's engines where a tritonserver is installed, as in the image; elsewhere a runtime
+inside `tryon`.
+"""
+
 from collections.abc import Iterator
 
 from serving import engine_stamp
 from serving.errors import CannotServe
+from serving.exported import read_stages
 from serving.finding import Finding, Machine
 from serving.gpu import Gpu, query_gpus
 from serving.memory_table import read_memory
+from serving.stages.gpu_runtime import choose_gpu_runtime
 from serving.tensorrt_package import tensorrt_version
+from serving.triton_server import runs_in_process
 
-# The image has CUDA 13, which needs driver 580 or newer.
+# The image and torch's wheels have CUDA 13, which needs driver 580 or newer.
 MINIMUM_DRIVER = 580
 
 
 def check_gpu(machine: Machine) -> Iterator[Finding]:
+    in_process = runs_in_process(machine.settings)
     gpus = query_gpus()
-    if not gpus:
+    if machine.settings.gpu_device == "cpu":
+        text = "GPU_DEVICE is cpu: profile gpu computes on the processor, for tests alone"
+        yield Finding("gpu", "warn", text)
+    elif not gpus:
         text = "nvidia-smi finds none: install the driver, give the container the GPU, or use PROFILE=cpu"
         yield Finding("gpu", "fail", text)
-        return
-    gpu = gpus[0]
-    yield Finding("gpu", "ok", f"{gpu.name}, compute capability {gpu.compute_capability}")
-    if int(gpu.driver.split(".")[0]) < MINIMUM_DRIVER:
-        text = f"{gpu.driver} is too old for the image's CUDA 13: install {MINIMUM_DRIVER} or newer"
-        yield Finding("driver", "fail", text)
-    if not (shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")):
-        text = "this machine has no tritonserver: use `docker compose --profile gpu up`, or PROFILE=cpu"
-        yield Finding("container", "fail", text)
-    yield from _memory(machine, gpu)
-    yield from _engines(machine, gpu)
+        if not in_process:
+            return
+    else:
+        gpu = gpus[0]
+        yield Finding("gpu", "ok", f"{gpu.name}, compute capability {gpu.compute_capability}")
+        if int(gpu.driver.split(".")[0]) < MINIMUM_DRIVER:
+            text = f"{gpu.driver} is too old for CUDA 13: install {MINIMUM_DRIVER} or newer"
+            yield Finding("driver", "fail", text)
+        yield from _memory(machine, gpu)
+        if not in_process:
+            yield from _engines(machine, gpu)
+    if in_process:
+        yield _runtime(machine)
+
+
+def _runtime(machine: Machine) -> Finding:
+    """What computes the networks inside `tryon`, and why nothing faster does."""
+    try:
+        stages = read_stages(machine.repository)
+        choice = choose_gpu_runtime(machine.settings, machine.repository, stages)
+    except CannotServe as error:
+        return Finding("runtime", "fail", str(error))
+    others = "".join(f"; not {runtime}: {fault}" for runtime, fault in choice.faults.items())
+    return Finding("runtime", "ok", f"the networks run inside tryon on {choice.runtime}{others}")
 
 
 def _memory(machine: Machine, gpu: Gpu) -> Iterator[Finding]:

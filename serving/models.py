@@ -7,7 +7,6 @@ of that family writes, a stage does not load, and Triton would not start.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,25 +14,22 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from serving.errors import CannotServe
-from serving.model_config import read_model_config
+from serving.exported import read_stages
+from serving.model_config import IN_PROCESS, read_model_config
 
 ENTRY = "tryon"
 _ALWAYS = ("preprocess", "postprocess")
-_ENSEMBLES = ("encode", "decode")
+ENSEMBLES = ("encode", "decode")
 
 
-def served_models(repository: Path) -> list[str]:
-    """Their names, the entry last. Raises CannotServe without an export, or if a configuration is broken."""
-    path = repository / "manifest.json"
-    try:
-        stages = list(json.loads(path.read_text())["stages"])
-    except FileNotFoundError:
-        raise CannotServe("nothing is exported yet: run `make export` first") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
-    loaded = [*stages, *_ALWAYS]
+def served_models(repository: Path, *, in_process: bool = False) -> list[str]:
+    """Their names, the entry last. Raises CannotServe without an export, or if a configuration is broken.
+
+    in_process: whether the networks run inside the entry, and are no models of Triton.
+    """
+    loaded = [*([] if in_process else read_stages(repository)), *_ALWAYS]
     # An ensemble is of use to checkpoints that have all of its steps.
-    ensembles = [name for name in _ENSEMBLES if _has_its_steps(repository / name, loaded)]
+    ensembles = [name for name in ENSEMBLES if _has_its_steps(repository / name, loaded)]
     return [*loaded, *ensembles, ENTRY]
 
 
@@ -69,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
-        models = served_models(args.repository)
+        models = served_models(args.repository, in_process=args.profile == IN_PROCESS)
     except CannotServe as error:
         print(f"serve: {error}", file=sys.stderr)
         return 1

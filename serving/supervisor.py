@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,6 @@ from frontend_proxy.web.listen import port_fault
 from serving.child import Child
 from serving.errors import CannotServe
 from serving.exported import Exported
-from serving.models import served_models
 from serving.ready import TritonReadiness, http_ready
 from serving.settings import ServingSettings
 from serving.triton_log import first_cause
@@ -20,6 +20,7 @@ from serving.triton_server import LOOPBACK, TritonServer
 
 _BACKOFF_S = (1, 2, 4, 8, 16, 30)  # before Triton is started again
 _STABLE_S = 60  # Triton that ran for so long starts the backoff anew
+_NETWORKS = re.compile(r"the networks run inside tryon: (.*)")  # serving/entry_models.py
 _PRIVATE = 0o077  # umask: only this user reads what Triton writes
 
 
@@ -66,6 +67,8 @@ class Stack:
         say(f"Starting Triton on {self._server.repository}")
         if not await self._wait_until_ready(announce=True):
             raise CannotServe(await self._why_triton_did_not_start())
+        if placement := _NETWORKS.search(self._triton.log_text()):
+            say(f"The networks run inside tryon: {placement[1]}")
         base = self._settings.base_url
         say(f"Ready: {base}  {base.replace('http', 'ws', 1)}/ws  (Ctrl-C ends it)")
         attempt = 0
@@ -114,7 +117,7 @@ class Stack:
 
         Prints a line for each if `announce`. Returns False if Triton ended before.
         """
-        waiting = [*served_models(self._server.repository), "proxy"]
+        waiting = [*self._server.served(), "proxy"]
         ended = asyncio.create_task(self._triton.wait())
         async with TritonReadiness(self._server.grpc_address) as triton:
             while waiting and not ended.done():

@@ -1,4 +1,8 @@
-"""Which Triton is started, and how: the binary of the wheel (profile cpu) or of the container (gpu)."""
+"""Which Triton is started, and how: the wheel's binary, or an installed one such as the container's.
+
+Profile cpu is served by the wheel's. So is profile gpu where no `tritonserver` is installed, with the
+networks inside `tryon`'s process: the wheel has the Python backend alone.
+"""
 
 import contextlib
 import ctypes
@@ -13,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from serving.errors import CannotServe
+from serving.gpu_settings import GpuSettings
+from serving.model_config import IN_PROCESS
 from serving.models import options as loading
 from serving.models import served_models
 
@@ -32,7 +38,7 @@ class TritonServer:
 
     http_port: None: no HTTP endpoint, since readiness, statistics and inference all use gRPC.
     build: a folder for what is assembled; the wheel's own folders are not changed.
-    cpu_runtime, tensor_memory: settings of the models that run inside this Triton.
+    cpu_runtime, gpu: settings of the models that run inside this Triton.
     traces_url: the OTLP collector that receives Triton's spans, or None.
     models: those that it loads; none: those of the export.
     run_id: part of the names in /dev/shm, so that leftovers of another user cannot block a start.
@@ -45,7 +51,7 @@ class TritonServer:
     metrics_port: int
     build: Path
     cpu_runtime: str = "auto"
-    tensor_memory: str = "auto"
+    gpu: GpuSettings = field(default_factory=GpuSettings)
     traces_url: str | None = None
     models: Sequence[str] = ()
     run_id: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -63,13 +69,25 @@ class TritonServer:
     def _shm_port_prefix(self) -> str:
         return f"lucy-{self.grpc_port}-"
 
+    @property
+    def in_process(self) -> bool:
+        """Whether the networks run inside `tryon`'s process."""
+        return self.profile == "gpu" and runs_in_process(self.gpu)
+
+    def served(self) -> list[str]:
+        """The models that it loads. Raises CannotServe without an export."""
+        return list(self.models) or served_models(self.repository, in_process=self.in_process)
+
     def command(self) -> list[str]:
         """The program and its arguments. Raises CannotServe if the binary or the export is missing."""
-        binary, options = self._embedded() if self.profile == "cpu" else self._container()
+        if self.profile == "cpu" or self.in_process:
+            binary, options = self._embedded(IN_PROCESS if self.in_process else "cpu")
+        else:
+            binary, options = self._installed()
         return [
             str(binary),
             f"--model-repository={self.repository}",
-            *loading(self.models or served_models(self.repository)),
+            *loading(self.served()),
             *options,
             f"--grpc-address={LOOPBACK}",
             f"--grpc-port={self.grpc_port}",
@@ -96,7 +114,10 @@ class TritonServer:
         libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
         environment["CPU_RUNTIME"] = self.cpu_runtime
-        environment["TENSOR_MEMORY"] = self.tensor_memory
+        environment["TENSOR_MEMORY"] = self.gpu.tensor_memory
+        environment["GPU_RUNTIME"] = self.gpu.gpu_runtime
+        environment["GPU_DEVICE"] = self.gpu.gpu_device
+        environment["CUDA_GRAPHS"] = str(self.gpu.cuda_graphs).lower()
         # By default glibc returns the memory of every image to the kernel and then faults it in again: a
         # third of the time of `preprocess` and `postprocess`.
         environment.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
@@ -143,7 +164,7 @@ class TritonServer:
             "--trace-config=opentelemetry,resource=service.name=lucy-triton",
         ]
 
-    def _embedded(self) -> tuple[Path, list[str]]:
+    def _embedded(self, configuration: str) -> tuple[Path, list[str]]:
         spec = importlib.util.find_spec("pytriton")
         if spec is None or not spec.submodule_search_locations:
             raise CannotServe(
@@ -158,7 +179,7 @@ class TritonServer:
         wheel = Path(spec.submodule_search_locations[0], "tritonserver")
         return wheel / "bin" / "tritonserver", [
             f"--backend-directory={self._assemble_backends(wheel)}",
-            "--model-config-name=cpu",
+            f"--model-config-name={configuration}",
         ]
 
     def _assemble_backends(self, wheel: Path) -> Path:
@@ -171,19 +192,27 @@ class TritonServer:
             (backend / file.name).symlink_to(file)
         return backend.parent
 
-    def _container(self) -> tuple[Path, list[str]]:
-        binary = shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")
+    def _installed(self) -> tuple[Path, list[str]]:
+        binary = installed_triton()
         if binary is None:
-            raise CannotServe(
-                "the gpu profile needs the Triton container, and this machine has no tritonserver: use "
-                "`docker compose --profile gpu up`, or PROFILE=cpu"
-            )
+            raise CannotServe("tritonserver is not installed any more: start again")
         # The configurations that the export wrote. VAE and UNet never run together (unet/config.pbtxt).
-        return Path(binary), [
+        return binary, [
             "--model-config-name=gpu",
             "--rate-limit=execution_count",
             "--cuda-memory-pool-byte-size=0:536870912",
         ]
+
+
+def installed_triton() -> Path | None:
+    """The tritonserver of this machine or container, with the backend of TensorRT; None if there is none."""
+    binary = shutil.which("tritonserver") or shutil.which("tritonserver", path="/opt/tritonserver/bin")
+    return None if binary is None else Path(binary)
+
+
+def runs_in_process(gpu: GpuSettings) -> bool:
+    """Whether profile gpu has its networks inside `tryon`: without a tritonserver, or by GPU_RUNTIME."""
+    return gpu.gpu_runtime != "auto" or gpu.gpu_device == "cpu" or installed_triton() is None
 
 
 def _loads(library: str) -> bool:

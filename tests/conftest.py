@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.repository import GPU_REPOSITORY, prepared_repository
 from tests.stack import running_stack
 
 # A busy machine is no fault of the code. A thread that spins at a barrier takes the core of the thread it
@@ -39,6 +40,26 @@ def stack(tmp_path_factory):
     with running_stack(tmp_path_factory.mktemp("stack")) as running:
         running.wait_until(lambda health: health["ai_model_loaded"])
         yield running
+
+
+@pytest.fixture(scope="session")
+def gpu_stack(tmp_path_factory):
+    """Profile gpu without a GPU: the networks inside `tryon`, on torch, without graphs."""
+    with running_stack(
+        tmp_path_factory.mktemp("gpu"),
+        "--profile=gpu",
+        f"--repository={prepared_repository(GPU_REPOSITORY)}",
+        GPU_DEVICE="cpu",
+        GPU_RUNTIME="torch",
+    ) as running:
+        running.wait_until(lambda health: health["ai_model_loaded"])
+        yield running
+
+
+@pytest.fixture(scope="session", params=["stack", "gpu_stack"], ids=["cpu", "gpu"])
+def either_stack(request):
+    """The real stack of each profile."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

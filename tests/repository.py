@@ -1,6 +1,7 @@
 """The model repository of tests and benchmarks, in build/, so that they never touch what the user exported.
 
-python -m tests.repository      # brings it up to date and prints its path
+python -m tests.repository          # brings it up to date and prints its path
+python -m tests.repository --all    # profile gpu's, too
 """
 
 import fcntl
@@ -16,26 +17,30 @@ from export.stage_folder import is_artefact
 ROOT = Path(__file__).resolve().parents[1]
 HAND_WRITTEN = ROOT / "model_repository"
 REPOSITORY = ROOT / "build" / "test-repository"
+# Profile gpu's, which a processor computes with GPU_DEVICE=cpu; in single precision, since half takes long.
+GPU_REPOSITORY = ROOT / "build" / "test-repository-gpu"
+_OPTIONS = {GPU_REPOSITORY: ("--profile=gpu", "--precision=fp32", "--engines=0")}
 # What exports write; the same list as in .gitignore and in `make clean`.
 _WRITTEN = shutil.ignore_patterns(
-    "model.onnx*", "model.plan*", "manifest.json*", "gpu.pbtxt", ".staging", "__pycache__"
+    *("model.onnx*", "model.plan*", "model.pt2", "manifest.json*", "gpu.pbtxt", "in_process.pbtxt"),
+    *(".staging", "__pycache__"),
 )
 
 
 @cache
-def prepared_repository() -> Path:
+def prepared_repository(repository: Path = REPOSITORY) -> Path:
     """The repository with the default checkpoint, exported if it is not there or not current."""
-    REPOSITORY.parent.mkdir(exist_ok=True)
-    with (REPOSITORY.parent / "test-repository.lock").open("w") as lock:
+    repository.parent.mkdir(exist_ok=True)
+    with repository.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at the same time
-        copy_hand_written(REPOSITORY)
+        copy_hand_written(repository)
         # Outside pytest's capture: the first time it takes a minute, and says so.
         subprocess.run(
-            [sys.executable, "-m", "export", f"--repository={REPOSITORY}"],
+            [sys.executable, "-m", "export", f"--repository={repository}", *_OPTIONS.get(repository, ())],
             cwd=ROOT,
             check=True,
         )
-    return REPOSITORY
+    return repository
 
 
 def copy_hand_written(repository: Path) -> None:
@@ -52,7 +57,7 @@ def copy_hand_written(repository: Path) -> None:
     for path in repository.glob("*/configs/*.pbtxt"):
         source = HAND_WRITTEN / path.relative_to(repository)
         by_hand = path.parts[-3] != "tryon" and not is_artefact(path.parents[1])
-        if path.name != "gpu.pbtxt" and by_hand and not source.exists():
+        if path.name not in ("gpu.pbtxt", "in_process.pbtxt") and by_hand and not source.exists():
             path.unlink()
     shutil.copytree(
         HAND_WRITTEN, repository, ignore=ignored, dirs_exist_ok=True, copy_function=_bring_up_to_date
@@ -67,3 +72,5 @@ def _bring_up_to_date(source: str, place: str) -> None:
 
 if __name__ == "__main__":
     print(prepared_repository())
+    if "--all" in sys.argv:
+        print(prepared_repository(GPU_REPOSITORY))

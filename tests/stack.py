@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ class StackEnded(RuntimeError):
 class Stack:
     url: str
     triton_grpc: str
+    triton_metrics: int
     process: subprocess.Popen
     log: Path
 
@@ -46,6 +48,8 @@ class Stack:
 
     def inferences(self, model):
         """Rows that `model` has computed so far."""
+        if found := network_statistics(self.triton_metrics, model):
+            return found[0]
         return sum(it.inference_count for it in triton_statistics(self.triton_grpc, model))
 
     @property
@@ -84,6 +88,14 @@ def triton_statistics(address, model=""):
         return stub.ModelStatistics(service_pb2.ModelStatisticsRequest(name=model), timeout=10).model_stats
 
 
+def network_statistics(port, model):
+    """(rows, calls) of a network inside `tryon`, from Triton's /metrics; None if it is a model of Triton."""
+    with DIRECT.open(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+        text = response.read().decode()
+    found = dict(re.findall(rf'^lucy_network_(\w+)_total{{model="{model}"}} (\S+)$', text, re.MULTILINE))
+    return (int(float(found["rows"])), int(float(found["calls"]))) if found else None
+
+
 def free_ports(count):
     with ExitStack() as sockets:
         opened = [sockets.enter_context(socket.socket()) for _ in range(count)]
@@ -113,7 +125,7 @@ def running_stack(folder, *options, **environment):
             stderr=subprocess.STDOUT,
         )  # fmt: skip
     url = f"http://{url_host(environment.get('HOST', '127.0.0.1'))}:{port}"
-    stack = Stack(url, f"127.0.0.1:{grpc_port}", process, log)
+    stack = Stack(url, f"127.0.0.1:{grpc_port}", metrics_port, process, log)
     try:
         yield stack
     finally:

@@ -9,6 +9,8 @@ import numpy as np
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 
+from tests.stack import network_statistics
+
 KEYFRAMES = Path(__file__).parent / "data" / "keyframes"
 _TYPES = {
     "mode": ("BYTES", object),
@@ -45,15 +47,17 @@ class TryonError(Exception):
 
 
 class Tryon:
-    def __init__(self, client):
+    def __init__(self, client, metrics_port=None):
         self._client = client
+        self._metrics_port = metrics_port
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, address):
+    async def connect(cls, address, metrics_port=None):
+        """metrics_port: of Triton, which has the statistics of networks that run inside `tryon`."""
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         async with InferenceServerClient(address, channel_args=options) as client:
-            yield cls(client)
+            yield cls(client, metrics_port)
 
     async def stream(self, pictures, outputs=("progress", "image", "report"), **options):
         """Yields the responses of one job, each a dict of arrays by name."""
@@ -91,6 +95,10 @@ class Tryon:
 
     async def statistics(self, model):
         """(inferences, executions) of a model since the server started."""
+        if self._metrics_port is not None:
+            found = await asyncio.to_thread(network_statistics, self._metrics_port, model)
+            if found is not None:
+                return found
         stats = (await self._client.get_inference_statistics(model)).model_stats[0]
         return stats.inference_count, stats.execution_count
 

@@ -94,7 +94,7 @@ def main() -> int:
             metrics_port=settings.triton_metrics_port,
             build=args.build.resolve(),
             cpu_runtime=settings.cpu_runtime,
-            tensor_memory=settings.tensor_memory,
+            gpu=settings,
         )
         return asyncio.run(serve(server))
     except CannotServe as error:

@@ -59,7 +59,8 @@ class Resampler(nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         tokens = self.proj_in(hidden_states)
-        latents = self.latents.expand(len(tokens), -1, -1)
+        # Not len(tokens), which would be a constant of the exported program.
+        latents = self.latents.expand(tokens.shape[0], -1, -1)
         for layer in self.layers:
             attention, feed_forward = cast(nn.ModuleList, layer)
             latents = latents + attention(tokens, latents)

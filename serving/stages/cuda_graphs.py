@@ -14,6 +14,7 @@ Tensors = dict[str, Tensor]
 Network = Callable[[Tensors], Tensors]
 # Runs a network once on its buffers: (run the graph, the outputs' buffers).
 Captured = tuple[Callable[[], None], Tensors]
+Capture = Callable[[Network, Tensors], Captured]
 Key = tuple[tuple[str, tuple[int, ...]], ...]
 
 WARM_UP_RUNS = 3  # cuDNN and cuBLAS choose kernels and take their workspaces before a capture
@@ -24,9 +25,9 @@ class CudaGraphs:
     capture: captures one run of a network on buffers; tests give one that needs no GPU.
     """
 
-    def __init__(self, network: Network, capture: Callable[[Network, Tensors], Captured] | None = None):
+    def __init__(self, network: Network, capture: Capture | None = None):
         self._network = network
-        self._capture = capture or _Capture()
+        self._capture = capture or SharedPool()
         self._graphs: dict[Key, tuple[Tensors, Captured]] = {}
 
     def __len__(self) -> int:
@@ -56,8 +57,11 @@ class CudaGraphs:
         return {name: tensor.clone() for name, tensor in outputs.items()}
 
 
-class _Capture:
-    """Captures on a GPU. All graphs share one pool of memory, since they never run at the same time."""
+class SharedPool:
+    """Captures on a GPU. All its graphs share one pool of memory, since they never run at the same time.
+
+    That of several networks, too, if one thread runs them all: outputs are copied before the next graph runs.
+    """
 
     def __init__(self) -> None:
         self._pool: Any = None

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+import torch.fx.experimental._config as symbolic_shapes
+from torch import nn
 from torch.export.passes import move_to_device_pass
 
 from serving.errors import CannotServe
-from serving.stages.cuda_graphs import CudaGraphs, Tensors
+from serving.stages.cuda_graphs import Capture, CudaGraphs, Tensors
 
 NAME = "model.pt2"
 _DESCRIPTION = "stage.json"  # within model.pt2: the names of its tensors, and one row of each input
@@ -27,13 +27,21 @@ class TorchStage:
     """A `model.pt2` that takes and returns tensors by name; the first dimension of each is the batch.
 
     device: `cpu`, or `cuda` with CUDA graphs for `rows` at the shapes of the export.
+    capture: captures the graphs; stages that share it share their memory.
     """
 
-    def __init__(self, model: Path, device: str = "cuda", rows: Sequence[int] = ()):
+    def __init__(
+        self, model: Path, device: str = "cuda", rows: Sequence[int] = (), capture: Capture | None = None
+    ):
         if not zipfile.is_zipfile(model):
             raise CannotServe(f"{model} is missing or broken: export again")
         extra = {_DESCRIPTION: ""}
-        program = torch.export.load(model, extra_files=extra)
+        try:
+            program = torch.export.load(model, extra_files=extra)
+        except Exception as error:  # torch's own kinds, of another version's file for instance
+            raise CannotServe(
+                f"{model} cannot be read by torch {torch.__version__} ({error}): export again"
+            ) from error
         described = json.loads(extra[_DESCRIPTION])
         self.outputs: list[str] = described["outputs"]
         self._types = {name: getattr(torch, it["type"]) for name, it in described["inputs"].items()}
@@ -45,15 +53,8 @@ class TorchStage:
             program = move_to_device_pass(program, device)
         self._module = program.module()
         _lay_out(self._module)
-        self._graphs = CudaGraphs(self._compute)
+        self._graphs = CudaGraphs(self._compute, capture)
         self._rows = tuple(rows) if self.device.type == "cuda" else ()
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """As the other runtimes: arrays in main memory."""
-        moved = {
-            name: torch.from_numpy(np.ascontiguousarray(it)).to(self.device) for name, it in inputs.items()
-        }
-        return {name: tensor.cpu().numpy() for name, tensor in self.call(moved).items()}
 
     def call(self, inputs: Tensors) -> Tensors:
         """Tensors on the device, which stay there."""
@@ -78,27 +79,32 @@ class TorchStage:
         with torch.no_grad():
             outputs = self._module(**inputs)
         found = outputs if isinstance(outputs, tuple | list) else (outputs,)
-        return dict(zip(self.outputs, found, strict=True))
+        # Not in the convolutions' layout, which no caller expects.
+        return {name: it.contiguous() for name, it in zip(self.outputs, found, strict=True)}
 
 
 def save(
     module: nn.Module,
-    examples: Sequence[Mapping[str, Tensor]],
+    examples: Sequence[Tensors],
     outputs: Sequence[str],
     dynamic_shapes: Mapping[str, Mapping[int, Any]],
     folder: Path,
 ) -> None:
     """Write `model.pt2` into `folder`.
 
-    examples: inputs by name, for each resolution; the first traces the program.
+    examples: inputs by name, for each resolution.
     dynamic_shapes: dimensions of each input that vary, as torch.export.export takes them.
     """
-    with torch.no_grad():
+    # As torch's ONNX exporter does, which accepts every network of ours: no dimension is fixed since its
+    # example is 1 long, and what cannot be proven of a dimension is checked in each run.
+    with torch.no_grad(), symbolic_shapes.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         program = torch.export.export(
             module.eval(),
             (),
-            dict(examples[0]),
+            # The largest: torch fixes a dynamic side that is a single step long in the example.
+            max(examples, key=_elements),
             dynamic_shapes={name: dict(it) for name, it in dynamic_shapes.items()},
+            prefer_deferred_runtime_asserts_over_guards=True,
         )
     described = {
         "outputs": list(outputs),
@@ -106,6 +112,10 @@ def save(
         "buckets": [{name: list(it.shape[1:]) for name, it in example.items()} for example in examples],
     }
     torch.export.save(program, folder / NAME, extra_files={_DESCRIPTION: json.dumps(described)})
+
+
+def _elements(example: Tensors) -> int:
+    return sum(tensor.numel() for tensor in example.values())
 
 
 def _lay_out(module: nn.Module) -> None:

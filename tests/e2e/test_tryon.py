@@ -20,8 +20,8 @@ INSIDE = ("image", "report", "composite", "mask", "crop", "latent_mask", "pixels
 
 
 @pytest.fixture
-async def tryon(stack):
-    async with Tryon.connect(stack.triton_grpc) as client:
+async def tryon(either_stack):
+    async with Tryon.connect(either_stack.triton_grpc, either_stack.triton_metrics) as client:
         yield client
 
 
@@ -164,6 +164,17 @@ async def test_a_capture_reports_every_step_and_then_the_picture(tryon):
 async def test_a_keyframe_is_one_response(tryon):
     """perf_analyzer counts the first response only."""
     assert len([r async for r in tryon.stream(keyframe("transparent_no_pose"), mode="keyframe")]) == 1
+
+
+async def test_profile_gpu_paints_what_profile_cpu_paints(stack, gpu_stack):
+    """The same checkpoint on another runtime, with another sampler arithmetic and pictures in uint8."""
+    found = []
+    for each in (stack, gpu_stack):
+        async with Tryon.connect(each.triton_grpc) as client:
+            found.append(await client.dress(keyframe("transparent_off_body"), outputs=INSIDE, seed=3))
+    ours, theirs = (cv2.imdecode(it["image"], cv2.IMREAD_COLOR) / 255 for it in found)
+    assert psnr(found[0]["pixels"] / 2, found[1]["pixels"] / 2) >= 40
+    assert psnr(ours, theirs) >= 40
 
 
 async def test_keyframes_of_eight_users_share_batches(tryon):

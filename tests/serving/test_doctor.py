@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from export.stamps import stamp_of
-from serving import doctor, gpu_checks
+from serving import doctor, gpu_checks, triton_server
 from serving.doctor import examine, main
 from serving.finding import Machine, report
 from serving.settings import ServingSettings
+from serving.stages import gpu_runtime
+from serving.stages.gpu_runtime import Choice
 from tests.serving.test_engine_stamp import A10G, BATCHES, BUCKETS, write_onnx
 from tests.stack import free_ports
 
@@ -54,7 +56,7 @@ def gpu(tmp_path, monkeypatch):
     """A machine with an A10G on which nothing is wrong."""
     monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [A10G])
     monkeypatch.setattr(gpu_checks, "tensorrt_version", lambda: "11.1.0.106")
-    monkeypatch.setattr(gpu_checks.shutil, "which", lambda name, path=None: f"/opt/{name}")
+    monkeypatch.setattr(triton_server.shutil, "which", lambda name, path=None: f"/opt/{name}")
     return Machine(write_repository(tmp_path / "gpu", "gpu", STAGES), "gpu", settings())
 
 
@@ -127,11 +129,34 @@ def test_an_engine_that_is_larger_than_the_gpu(gpu, monkeypatch):
     assert "unet alone is 2 MiB" in only_fault(gpu)
 
 
-def test_an_old_driver_and_no_container(gpu, monkeypatch):
+def test_an_old_driver(gpu, monkeypatch):
     monkeypatch.setattr(gpu_checks, "query_gpus", lambda: [replace(A10G, driver="535.1")])
     assert "driver: 535.1 is too old" in only_fault(gpu)
-    monkeypatch.setattr(gpu_checks.shutil, "which", lambda name, path=None: None)
-    assert {subject for subject, _ in faults(gpu)} == {"driver", "container"}
+
+
+@pytest.fixture
+def bare(gpu, monkeypatch):
+    """A machine with a GPU and no tritonserver."""
+    monkeypatch.setattr(triton_server.shutil, "which", lambda name, path=None: None)
+    return gpu
+
+
+def test_without_a_tritonserver_the_networks_run_inside_tryon(bare, monkeypatch):
+    for stage in STAGES:
+        (bare.repository / stage / "1" / "model.pt2").write_bytes(b"program")
+    choice = Choice("torch", {"tensorrt": "its package cannot be imported"})
+    monkeypatch.setattr(gpu_checks, "choose_gpu_runtime", lambda *given: choice)
+    assert not faults(bare)
+    expected = "the networks run inside tryon on torch; not tensorrt: its package cannot be imported"
+    assert expected in report(list(examine(bare)))
+
+
+def test_a_runtime_that_cannot_work_is_a_fault(bare, monkeypatch):
+    """The tests' torch is a CPU build."""
+    monkeypatch.setattr(gpu_runtime, "cuda_fault", lambda: "torch was built without CUDA: run `pip`")
+    assert only_fault(bare) == (
+        "runtime: no runtime can compute the networks here: torch was built without CUDA: run `pip`"
+    )
 
 
 def test_too_little_shared_memory(cpu, monkeypatch):

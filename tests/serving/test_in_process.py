@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.light.compositing import to_bgr
 from pipeline.tryon.models import HostTensor
-from serving.in_process import InProcess, Step, ensemble_steps
+from serving.in_process import InProcess, Step, ensemble_steps, scalars, to_levels
 from serving.model_config import read_model_config
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
@@ -103,6 +104,53 @@ async def test_triton_gets_a_networks_output_in_main_memory():
     answer = await models("decode", {"latents": torch.ones(1)}, ["image"])
     assert isinstance(triton.calls[0][1]["pixels"], np.ndarray)
     assert answer["image"].as_numpy().tolist() == [3]
+
+
+async def test_pictures_leave_the_device_as_they_would_be_rounded():
+    """`postprocess` rounds them to uint8 anyway; a quarter of the bytes travel."""
+    triton = Triton()
+    steps = [Step("vae_decoder", {"x": "latents"}, {"x_doubled": "pixels"}),
+             Step("postprocess", {"pixels": "pixels"}, {"image": "image"})]  # fmt: skip
+    networks = {"vae_decoder": Doubling()}
+    models = InProcess(triton, networks, {"decode": steps}, pictures=("pixels", "x_doubled"))
+    latents = torch.linspace(-0.7, 0.7, 3 * 32 * 32).reshape(1, 3, 32, 32)
+    answer = await models("decode", {"latents": latents}, ["image", "pixels"])
+    sent = triton.calls[0][1]["pixels"]
+    assert (sent.dtype, sent.shape) == (np.uint8, (1, 3, 32, 32))
+    exact = answer["pixels"].as_numpy()
+    assert np.array_equal(to_bgr(sent[0]), to_bgr(exact[0]))
+    assert np.array_equal(exact, 2 * latents.numpy()), "who asks for the picture itself gets it"
+    given = np.zeros((1, 3, 8, 8), np.float32)
+    await models("postprocess", {"pixels": given}, ["image"])
+    assert np.array_equal(triton.calls[1][1]["pixels"], np.full((1, 3, 8, 8), 128)), (
+        "where nothing is painted"
+    )
+
+
+def test_a_picture_is_rounded_as_postprocess_does():
+    picture = np.random.default_rng(0).uniform(-1.2, 1.2, (1, 3, 64, 64)).astype(np.float32)
+    assert np.array_equal(to_bgr(to_levels(picture)[0]), to_bgr(picture[0]))
+
+
+async def test_one_number_a_row_has_the_shape_that_the_network_takes():
+    """Triton reshapes (rows, 1) to (rows,) where the configuration says so."""
+    flat = {"unet": scalars(read_model_config(REPOSITORY / "unet"))}
+    assert flat == {"unet": ["timestep"]}
+    models = InProcess(Triton(), {"unet": Doubling()}, {}, flat)
+    given = {"timestep": torch.ones(3, 1), "sample": torch.ones(3, 4)}
+    answer = await models("unet", given, ["timestep_doubled", "sample_doubled"])
+    assert answer["timestep_doubled"].as_numpy().shape == (3,)
+    assert answer["sample_doubled"].as_numpy().shape == (3, 4)
+
+
+async def test_each_call_is_counted_with_its_rows():
+    seen = []
+    models = InProcess(
+        Triton(), {"unet": Doubling()}, {}, observe=lambda model, rows, seconds: seen.append((model, rows))
+    )
+    for rows in (1, 3):
+        await models("unet", {"x": torch.ones(rows, 2)}, ["x_doubled"])
+    assert seen == [("unet", 1), ("unet", 3)]
 
 
 async def test_networks_share_one_thread_that_is_not_the_event_loops():

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from serving import triton_server
+from serving.gpu_settings import GpuSettings
 from serving.triton_server import RESTRICTED_PROTOCOLS, TritonServer
 
 
@@ -57,12 +59,45 @@ def test_every_address_is_loopback(server):
     assert all(address.endswith("=127.0.0.1") for address in addresses)
 
 
-@pytest.mark.parametrize(("name", "value"), [("cpu_runtime", "openvino"), ("tensor_memory", "cpu")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tensor_memory", "cpu"),
+        ("gpu_runtime", "torch"),
+        ("gpu_device", "cpu"),
+        ("cuda_graphs", False),
+    ],
+)
 def test_the_models_settings_reach_them(tmp_path, monkeypatch, name, value):
     """Set in .env, they are not in the environment that Triton would inherit."""
     monkeypatch.delenv(name.upper(), raising=False)
-    server = TritonServer(tmp_path, "cpu", 18001, None, 18002, tmp_path, **{name: value})
-    assert server.environment()[name.upper()] == value
+    gpu = GpuSettings(**{name: value})
+    server = TritonServer(tmp_path, "cpu", 18001, None, 18002, tmp_path, cpu_runtime="openvino", gpu=gpu)
+    assert server.environment()[name.upper()] == str(value).lower()
+    assert server.environment()["CPU_RUNTIME"] == "openvino"
+
+
+@pytest.mark.parametrize(
+    ("installed", "given", "in_process"),
+    [
+        ("/opt/tritonserver/bin/tritonserver", {}, False),
+        ("/opt/tritonserver/bin/tritonserver", {"gpu_runtime": "torch"}, True),
+        (None, {}, True),
+        (None, {"gpu_device": "cpu"}, True),
+    ],
+)
+def test_where_profile_gpu_has_its_networks(server, tmp_path, monkeypatch, installed, given, in_process):
+    """The image's Triton has TensorRT's backend. The wheel's has the Python backend alone."""
+    monkeypatch.setattr(triton_server.shutil, "which", lambda name, path=None: installed)
+    args = tmp_path / "models", "gpu", 18001, None, 18002, tmp_path / "build"
+    server = TritonServer(*args, gpu=GpuSettings(_env_file=None, **given))
+    assert server.in_process == in_process
+    program, *_ = server.command()
+    configuration = f"--model-config-name={'in_process' if in_process else 'gpu'}"
+    assert configuration in options(server)
+    assert (program == installed) != in_process
+    assert ("--load-model=unet" in options(server)) != in_process
+    assert "--load-model=tryon" in options(server)
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
 from pipeline.recipe import ServedConfig
 from pipeline.tensor_cache import TensorCache
+from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.embedding_cache import EmbeddingCache
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
-from serving.python_backend import StreamClient, failure, hand_over, response, value
+from serving.entry_models import entry_models
+from serving.python_backend import StreamClient, failure, response, value
 
 # The values of optional inputs that a request leaves out.
 _NONE = np.zeros(1, np.uint8)
@@ -26,7 +28,6 @@ _DEFAULTS = {"pose": np.zeros((33, 4), np.float32), **dict.fromkeys(_PICTURES, _
 
 class TritonPythonModel:
     def initialize(self, args):
-        torch.set_num_threads(1)  # it only adds and stacks latents; the networks need the cores
         folder = Path(args["model_repository"], args["model_version"])
         parameters = json.loads(args["model_config"])["parameters"]
         names = ("max_rows", "capture_interval", "max_encoding", "max_sessions")
@@ -39,7 +40,7 @@ class TritonPythonModel:
             raise pb_utils.TritonModelException(
                 f"{error.filename} is missing: run `make export` first"
             ) from error
-        models, device = hand_over(json.loads(parameters["served"]["string_value"])["profile"])
+        models, device = entry_models(parameters, folder.parents[1])
         self._modes = config.modes
         conditioner = make_conditioner(config, folder, cache)
         models = EmbeddingCache(models, int(parameters["embedding_cache_mb"]["string_value"]) << 20)
@@ -72,4 +73,9 @@ class TritonPythonModel:
         recorded = torch.from_numpy(inputs["noise"].as_numpy().copy()) if "noise" in inputs else None
         outputs = await self._pipeline.run(options, pictures, client, recorded)
         wanted = set(request.requested_output_names()) - {"progress", "preview"}
-        return response({name: outputs[name] for name in wanted if name in outputs})
+        return response({name: _in_main_memory(outputs[name]) for name in wanted if name in outputs})
+
+
+def _in_main_memory(value):
+    """Networks in this process may leave tensors on the GPU, which no client can read."""
+    return value.as_numpy() if isinstance(value, DeviceTensor) else value
