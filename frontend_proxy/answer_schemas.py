@@ -117,18 +117,30 @@ class CaptureImage(BaseModel):
     seed: int | None
 
 
-class CaptureResult(Report):
-    """The answer to a capture. `result_image` is a data URI of the first sample; the report is also the first
-    sample's. The images are kept until `expires_at`.
-    """
+class CaptureAnswer(Report):
+    """What every answer to a capture has. The report is the first sample's. The images are kept until
+    `expires_at`."""
 
     success: Literal[True] = True
-    result_image: str
     result_id: str
     timestamp: str
     images: list[CaptureImage]
     expires_at: str
     request_id: str
+
+
+class CaptureResult(CaptureAnswer):
+    """The answer to a capture: `result_image` is a data URI of the first sample."""
+
+    answer: Literal["picture"] = "picture"
+    result_image: str
+
+
+class CaptureLight(CaptureAnswer, Light):
+    """The answer to a capture that asked for a light, as a keyframe's. `images` are all samples' lights."""
+
+    answer: Literal["light"] = "light"
+    light: WebpDataUri | None = None
 
 
 class CaptureProgress(BaseModel):
@@ -161,7 +173,7 @@ class CaptureStatus(BaseModel):
     created_at: str
     expires_at: str
     progress: CaptureProgress | None = None
-    result: CaptureResult | None = None
+    result: CaptureResult | CaptureLight | None = None
     failure: CaptureFailure | None = None
 
 

@@ -94,6 +94,7 @@ JpegDataUri = Annotated[
 ]
 WebpDataUri = Annotated[
     bytes,
+    BeforeValidator(lambda value: from_base64(value) if isinstance(value, str) else value),
     PlainSerializer(lambda data: to_data_uri(data, "image/webp"), when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^data:image/webp;base64,"}),
 ]

@@ -66,7 +66,7 @@ class JobFactory:
             mode="capture",
             camera_frame=capture.user_image,
             jacket_render=capture.jacket_render,
-            output_format=capture.output_format,
+            output_format="light" if capture.answer == "light" else capture.output_format,
             seed=random_seed() if capture.seed is None else capture.seed,
             **await self._options(capture, capture.user_image, self._settings.quality_inference_steps),
             preview_interval=preview_interval,

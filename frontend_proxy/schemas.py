@@ -91,7 +91,7 @@ class Capture(TryOn):
     """The body of `POST /virtual-tryon`, as JSON or as a form.
 
     It has a `jacket_render` or a `garment_image`. The samples' seeds count up from `seed`. `webhook_url` is
-    notified when an asynchronous capture ends.
+    notified when an asynchronous capture ends. `answer`: as of a keyframe.
     """
 
     model_config = ConfigDict(json_schema_extra=_one_garment)
@@ -100,6 +100,7 @@ class Capture(TryOn):
     jacket_render: OptionalImageBytes
     num_samples: int = Field(1, ge=1, le=4)
     output_format: Literal["png", "jpeg"] = "png"
+    answer: Literal["picture", "light"] = "picture"
     webhook_url: str | None = Field(None, max_length=2048)
 
     @model_validator(mode="before")

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from frontend_proxy.answer_schemas import CaptureImage, CaptureProgress, CaptureResult, CaptureStatus
+from frontend_proxy.answer_schemas import (
+    CaptureImage,
+    CaptureLight,
+    CaptureProgress,
+    CaptureResult,
+    CaptureStatus,
+)
 from frontend_proxy.captures.record import Record
 from frontend_proxy.image_text import to_data_uri
 
@@ -19,21 +25,23 @@ def images(record: Record) -> list[CaptureImage]:
             seed=report.seed,
         )
         for sample, report in enumerate(record.reports)
+        if record.first_image
     ]
 
 
-def result(record: Record, image: bytes) -> CaptureResult:
-    """The answer of a capture that succeeded; `image` is its first sample."""
+def result(record: Record, image: bytes) -> CaptureResult | CaptureLight:
+    """The answer of a capture that succeeded; `image` is its first sample, or empty."""
     assert record.finished_at is not None
-    return CaptureResult(
-        **record.reports[0].model_dump(),
-        result_image=to_data_uri(image, f"image/{record.output_format}"),
-        result_id=record.result_id,
-        timestamp=record.finished_at.isoformat(timespec="milliseconds"),
-        images=images(record),
-        expires_at=record.expires_at.isoformat(timespec="seconds"),
-        request_id=record.request_id,
-    )
+    common = record.reports[0].model_dump() | {
+        "result_id": record.result_id,
+        "timestamp": record.finished_at.isoformat(timespec="milliseconds"),
+        "images": images(record),
+        "expires_at": record.expires_at.isoformat(timespec="seconds"),
+        "request_id": record.request_id,
+    }
+    if record.output_format == "webp":
+        return CaptureLight(**common, **dict(record.light or {}), light=image or None)
+    return CaptureResult(**common, result_image=to_data_uri(image, f"image/{record.output_format}"))
 
 
 def status(

@@ -4,7 +4,8 @@ Proxies of different versions share the queue during an upgrade. A writer leaves
 default. A reader uses the default for missing fields and ignores unknown ones. A change that an older proxy
 must not ignore raises `VERSION`: the queue then leaves captures that need it to a newer proxy.
 
-Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`.
+Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`; 3 has jobs that are
+answered with a light.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import numpy as np
 
 from frontend_proxy.jobs import Job
 
-VERSION = 2  # the newest that this module reads
+VERSION = 3  # the newest that this module reads
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
 _DEFAULTS = {
@@ -32,6 +33,8 @@ class UnreadablePayload(Exception):
 def version_of(jobs: list[Job]) -> int:
     """The oldest version that can make these jobs."""
     job = jobs[0]
+    if job.output_format == "light":
+        return 3
     return 1 if job.jacket_render is not None and job.garment_image is job.category is None else 2
 
 

@@ -7,15 +7,16 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel
 
-from frontend_proxy.answer_schemas import CaptureFailure, Report
+from frontend_proxy.answer_schemas import CaptureFailure, Light, Report
 from frontend_proxy.errors import Interrupted, NotFound, ProxyError, error_body
-from frontend_proxy.jobs import Job
+from frontend_proxy.jobs import Job, Result
 
 # 128 random bits in URL-safe base64: the last character holds only two of them.
 RESULT_ID = r"[A-Za-z0-9_-]{21}[AQgw]"
-IMAGE_NAME = r"[0-3]\.(?:png|jpeg)"
+IMAGE_NAME = r"[0-3]\.(?:png|jpeg|webp)"
 
 _RESULT_ID = re.compile(RESULT_ID)
+_PNG = b"\x89PNG"
 
 
 class Record(BaseModel):
@@ -23,18 +24,21 @@ class Record(BaseModel):
 
     owner: `callers.owner_of` the request that created it; None for an anonymous one.
     base_url: base of the URLs that the client gets.
+    output_format: of the samples; WebP is that of lights.
+    light: where the samples' lights lie, if they are lights.
     webhook_attempts, webhook_due: of the next delivery, while `webhook_pending` (without Redis only).
     """
 
     result_id: str
     request_id: str
     base_url: str
-    output_format: Literal["png", "jpeg"]
+    output_format: Literal["png", "jpeg", "webp"]
     created_at: AwareDatetime
     expires_at: AwareDatetime
     finished_at: AwareDatetime | None = None
     state: Literal["running", "succeeded", "failed"] = "running"
     reports: list[Report] = []  # one for each sample
+    light: Light | None = None
     failure: CaptureFailure | None = None
     owner: str | None = None
     webhook_url: str | None = None
@@ -52,7 +56,7 @@ class Record(BaseModel):
             result_id=new_result_id(),
             request_id=job.request_id,
             base_url=base_url,
-            output_format=job.output_format,
+            output_format="webp" if job.output_format == "light" else job.output_format,
             created_at=now,
             expires_at=now + timedelta(seconds=lifetime_s),
             owner=owner,
@@ -68,6 +72,21 @@ class Record(BaseModel):
         """Whether this caller may read, cancel and delete it. An anonymous capture belongs to everybody who
         knows its id."""
         return self.owner is None or self.owner == owner
+
+    @property
+    def first_image(self) -> str | None:
+        """The name of the first sample; None where nothing was painted and a light was asked for."""
+        return None if self.output_format == "webp" and self.light is None else f"0.{self.output_format}"
+
+    def take(self, results: list[Result]) -> list[bytes]:
+        """The capture succeeded; returns what is to be stored: lights, or pictures where there are none."""
+        self.succeed([result.report for result in results])
+        images = [result.image for result in results]
+        if self.output_format == "webp":
+            self.light = results[0].light
+            if self.light is None and images[0].startswith(_PNG):
+                self.output_format = "png"
+        return images if self.first_image else []
 
     def succeed(self, reports: list[Report]) -> None:
         self.state, self.reports, self.finished_at = "succeeded", reports, datetime.now(UTC)

@@ -141,7 +141,9 @@ class RedisCaptures:
             run.record.fail(run.error)
 
     async def _first_image(self, record: Record) -> bytes:
-        name = f"0.{record.output_format}"
+        name = record.first_image
+        if name is None:
+            return b""
         image = await self._worker.persist(lambda: self._images.read(record.result_id, name))
         if image is None:
             raise NotFound("the capture's image was removed")

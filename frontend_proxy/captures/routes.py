@@ -48,7 +48,7 @@ class CaptureRoutes:
     async def create(self, request: Request) -> Response:
         """Accepts a `Capture`, as JSON or as a form. Answers what the client asks for:
 
-        - a `CaptureResult`; a client that disconnects cancels its capture;
+        - a `CaptureResult` or `CaptureLight`; a client that disconnects cancels its capture;
         - with `Accept: text/event-stream`, events: `progress` and then `result` or `error`; disconnecting
           cancels the capture, too;
         - with `Prefer: respond-async`, 202 and a `CaptureStatus`, whose URL is in `Location`.
@@ -144,7 +144,7 @@ class CaptureRoutes:
         return EventStream(only_result(), lambda: None)
 
     async def _first_image(self, record: Record) -> bytes:
-        return await self._read_image(record.result_id, f"0.{record.output_format}")
+        return await self._read_image(record.result_id, record.first_image) if record.first_image else b""
 
     async def _read_image(self, result_id: str, name: str) -> bytes:
         image = await self._captures.image(result_id, name)
@@ -209,7 +209,8 @@ def fingerprint(capture: Capture) -> str:
 
     That of a request without the newer fields is as older proxies have made and kept it.
     """
-    newer = {name: getattr(capture, name) for name in ("garment_image", "mask", "category")}
+    newer = {name: getattr(capture, name) for name in ("garment_image", "mask", "category", "answer")}
+    newer["answer"] = None if capture.answer == "picture" else capture.answer
     fields = capture.model_dump_json(exclude={"user_image", "jacket_render", *newer}).encode()
     parts = [capture.user_image, capture.jacket_render or b"", fields]
     for name, value in newer.items():

@@ -15,7 +15,7 @@ RETRY_S = 1.0  # before a model that is away is asked again
 
 
 class CaptureRun:
-    """After its end, `error` says how it failed; without one, `image` is its first sample.
+    """After its end, `error` says how it failed; without one, `image` is its first sample, or empty.
 
     detached: no client waits on a connection, so the run waits for a model that is away until its timeout.
     is_wanted: called at each step; the run cancels itself when it returns False.
@@ -47,11 +47,10 @@ class CaptureRun:
         was removed meanwhile."""
         try:
             results = await self._run(server, timeout_s)
-            images = [result.image for result in results]
             record = self.record.model_copy()  # clients see it succeed only after all of it is stored
-            record.succeed([result.report for result in results])
+            images = record.take(results)
             await store(record, images)
-            self.record, self.image = record, images[0]
+            self.record, self.image = record, b"".join(images[:1])
         except FileNotFoundError:
             self.error = NotFound("the capture was removed while it was made")
         except ProxyError as error:

@@ -1,6 +1,6 @@
 """The OpenAPI description of captures."""
 
-from frontend_proxy.answer_schemas import CaptureDeleted, CaptureResult, CaptureStatus
+from frontend_proxy.answer_schemas import CaptureDeleted, CaptureLight, CaptureResult, CaptureStatus
 from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
@@ -37,7 +37,10 @@ _CAPTURE = operation(
         "200": {
             "description": "The result; with `Accept: text/event-stream` the events `progress` and then "
             "`result` or `error`",
-            "content": {**content(CaptureResult), "text/event-stream": {"schema": {"type": "string"}}},
+            "content": {
+                JSON: {"schema": {"oneOf": [reference(CaptureResult), reference(CaptureLight)]}},
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
         },
         "202": {
             "description": "Accepted; `Location` is where to ask for its state",
@@ -73,6 +76,7 @@ PATHS: Json = {
             [_CAPTURE_ID, in_path("name")],
             "image/png",
             "image/jpeg",
+            "image/webp",
         )
     },
 }

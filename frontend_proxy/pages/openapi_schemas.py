@@ -6,7 +6,13 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from catalog import Fabric, FabricDetails
-from frontend_proxy.answer_schemas import CaptureDeleted, CaptureResult, CaptureStatus, ScanResult
+from frontend_proxy.answer_schemas import (
+    CaptureDeleted,
+    CaptureLight,
+    CaptureResult,
+    CaptureStatus,
+    ScanResult,
+)
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.health import HealthReport, Liveness, Readiness
 from frontend_proxy.pages.openapi_operation import REFERENCE, Json
@@ -53,6 +59,7 @@ REQUESTS = (Capture, ScanRequest, FabricDetails)
 ANSWERS = (
     *(
         CaptureResult,
+        CaptureLight,
         CaptureStatus,
         CaptureDeleted,
         ScanResult,
