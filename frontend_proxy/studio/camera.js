@@ -37,8 +37,12 @@ async function openCamera() {
   return {
     kind: "camera",
     element: video,
-    width: video.videoWidth,
-    height: video.videoHeight,
+    get width() {
+      return video.videoWidth; // a phone that is turned changes it
+    },
+    get height() {
+      return video.videoHeight;
+    },
     moving: true,
     mirrored: track.getSettings().facingMode !== "environment",
     landmarks: null,

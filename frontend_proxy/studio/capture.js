@@ -1,6 +1,6 @@
 /** The Capture tab: one to four samples of the current picture in full quality, with progress and previews. */
 
-import { el, sentence } from "./dom.js";
+import { counted, el, sentence } from "./dom.js";
 import { explain } from "./readings.js";
 
 export function mount(root, studio) {
@@ -148,7 +148,7 @@ class Capture {
     this.#results.replaceChildren(...images.map(drawSample));
     const seconds = latency.total ? ` in ${(latency.total / 1000).toFixed(1)} s` : "";
     const plain = mode === "fallback" ? ` The model was not used: ${explain(reason)}.` : "";
-    this.#say(`Done: ${steps ?? 0} steps${seconds}.${plain}`);
+    this.#say(`Done: ${counted(steps ?? 0, "step")}${seconds}.${plain}`);
   }
 
   #showFailure(error, cancelled) {

@@ -66,6 +66,8 @@ interface KeyframeAnswer extends Report {
   detail: string | null;
   /** From sending to receiving; null if the connection was lost in between. */
   round_trip_ms: number | null;
+  /** The keyframe's, by which a compositor knows whose light it is. */
+  fabric_id?: string | null;
 }
 
 export interface KeyframePicture extends KeyframeAnswer {
@@ -99,7 +101,8 @@ export function lightKeyframe(
 
 /** Lays the newest light on the live jacket, at the display's own rate. */
 export class LightCompositor {
-  constructor(canvas: HTMLCanvasElement, options?: { webgl?: boolean; clock?: () => number });
+  /** `over: true`: the canvas lies over the page's own video and holds the garment alone. */
+  constructor(canvas: HTMLCanvasElement, options?: { over?: boolean; webgl?: boolean; clock?: () => number });
   readonly canvas: HTMLCanvasElement;
   readonly kind: "webgl2" | "2d";
   readonly lit: boolean;
@@ -107,8 +110,15 @@ export class LightCompositor {
   /** Resolves with whether the answer brought a newer light. */
   take(result: KeyframeResult): Promise<boolean>;
   clear(): void;
-  /** `fresh: false` if the layer is as at the last draw. */
-  draw(now: { frame: Drawable; layer?: Drawable | null; landmarks?: Landmark[] | null; fresh?: boolean }): void;
+  /** `fresh: false` if the layer is as at the last draw. Returns whether the canvas has changed. */
+  draw(now: {
+    frame: Drawable;
+    layer?: Drawable | null;
+    landmarks?: Landmark[] | null;
+    fresh?: boolean;
+    /** With another fabric the light is forgotten, until that fabric's own light comes. */
+    fabric_id?: string | null;
+  }): boolean;
 }
 
 export type SessionState = "connecting" | "open" | "waiting" | "closed";

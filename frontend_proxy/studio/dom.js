@@ -23,6 +23,11 @@ export function sentence(message) {
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }
 
+/** "1 step", "2 steps"; `many` for words that do not just get an s. */
+export function counted(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on") && typeof value === "function") {

@@ -40,9 +40,7 @@ export class Fitting {
     this.source = source;
     this.landmarks = null;
     this.fitted = false;
-    for (const canvas of [this.#frame, this.#next, this.#overlay]) {
-      Object.assign(canvas, { width: source.width, height: source.height });
-    }
+    this.#overlay.getContext("2d").clearRect(0, 0, this.#overlay.width, this.#overlay.height);
     this.#stale = true;
   }
 
@@ -72,14 +70,17 @@ export class Fitting {
       if (this.#fabric) await this.#jacket.setFabric(this.#fabric);
     }
     const next = this.#next;
-    next.getContext("2d").drawImage(source.element, 0, 0, source.width, source.height);
+    const { width, height } = source;
+    size(next, width, height);
+    next.getContext("2d").drawImage(source.element, 0, 0, width, height);
     const landmarks = await this.#look(source, next);
     if (source !== this.source) return; // another source was opened meanwhile
     this.landmarks = landmarks;
     [this.#frame, this.#next] = [next, this.#frame];
-    this.#jacket.render(landmarks, source.width, source.height);
+    this.#jacket.render(landmarks, width, height);
+    size(this.#overlay, width, height);
     const context = this.#overlay.getContext("2d");
-    context.clearRect(0, 0, source.width, source.height);
+    context.clearRect(0, 0, width, height);
     context.drawImage(this.#jacket.canvas, 0, 0);
     this.#stale = false;
     this.fitted = true;
@@ -120,12 +121,13 @@ export class Fitting {
 
   /** The last fitted frame and its jacket, as input of a keyframe or a capture. */
   async snapshot() {
+    const { landmarks } = this;
     const { width, height } = this.#frame;
     const [cameraImage, overlayImage] = await Promise.all([
       toBlob(this.#frame, "image/jpeg", JPEG_QUALITY),
       toBlob(this.#overlay, "image/png"),
     ]);
-    return { cameraImage, overlayImage, landmarks: this.landmarks, width, height };
+    return { cameraImage, overlayImage, landmarks, width, height };
   }
 
   /** The same as input of a keyframe that asks for a light. */
@@ -133,6 +135,10 @@ export class Fitting {
     const { landmarks } = this;
     return { ...(await lightKeyframe(this.#frame, this.#overlay)), pose: { landmarks } };
   }
+}
+
+function size(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
 }
 
 function toBlob(canvas, type, quality) {

@@ -1,5 +1,6 @@
 /** The choice between the jacket and a photo of another garment, with the garment's category. */
 
+import { choice } from "./choice.js";
 import { el } from "./dom.js";
 
 const CATEGORIES = { auto: "not said", tops: "top", bottoms: "trousers or skirt", "one-pieces": "dress or overall" };
@@ -12,11 +13,7 @@ export class GarmentChoice {
   #choose = el("button", { type: "button", onclick: () => this.#file.click() }, "Choose a photo");
   #back = el("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.#wear(null) }, "Wear the jacket");
   #preview = el("img", { class: "garment-photo", alt: "The garment", hidden: true });
-  #category = el(
-    "select",
-    { onchange: () => this.#changed() },
-    Object.entries(CATEGORIES).map(([value, text]) => el("option", { value }, text)),
-  );
+  #category = choice("It is a", CATEGORIES, () => this.#changed());
 
   /** @param {import("./studio.js").Studio} studio */
   constructor(studio) {
@@ -32,7 +29,7 @@ export class GarmentChoice {
       el("label", { class: "unseen", for: this.#file.id }, "A photo of the garment"),
       this.#file,
       el("div", { class: "row" }, this.#preview, this.#choose, this.#back),
-      el("label", { class: "field" }, "It is a", this.#category),
+      this.#category.element,
     );
   }
 

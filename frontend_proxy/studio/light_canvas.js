@@ -9,6 +9,7 @@ const SIDE = 64; // of a light over its crop
 
 export class CanvasLight {
   kind = "2d";
+  settled = true; // it draws each light at once
   #canvas;
   #garment = document.createElement("canvas"); // the jacket alone, in its light
   #cover = document.createElement("canvas"); // the jacket, to cut the light's rectangle by
@@ -36,11 +37,12 @@ export class CanvasLight {
     this.#light = this.#earlier = this.#newest = this.#occlusion = null;
   }
 
-  draw({ frame, layer, move, aspect, share }) {
+  /** Draws the jacket, transparent around it; see LightCompositor.draw. Returns whether anything has changed. */
+  draw({ layer, move, aspect, share }) {
     const { width, height } = this.#canvas;
     const context = this.#canvas.getContext("2d");
-    context.drawImage(frame, 0, 0, width, height);
-    if (!layer) return;
+    context.clearRect(0, 0, width, height);
+    if (!layer) return true;
     for (const canvas of [this.#garment, this.#cover]) {
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     }
@@ -62,6 +64,7 @@ export class CanvasLight {
       garment.drawImage(this.#cover, 0, 0);
     }
     context.drawImage(this.#light ? this.#garment : this.#cover, 0, 0);
+    return true;
   }
 
   #mixed(share) {

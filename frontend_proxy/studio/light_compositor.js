@@ -20,6 +20,8 @@ const SHORTEST_EASE_MS = 60;
 export class LightCompositor {
   #painter;
   #clock;
+  #context; // of the canvas, where the frame is drawn, too
+  #garment; // the canvas that holds the jacket alone
   #light = null; // the newest, as readLight gives it
   #since = 0; // when #light came
   #ease = LONGEST_EASE_MS;
@@ -27,15 +29,20 @@ export class LightCompositor {
   #aspect = 1; // of the last frame
   #taken = 0; // answers that have begun to be read
   #shown = 0; // the newest of them that was shown
+  #timestamp = -Infinity; // its keyframe's
+  #fabric = null; // of the jacket that was drawn last
 
   /**
    * @param canvas gets the frame's size at each draw
-   * @param {{ webgl?: boolean, clock?: () => number }} options webgl: false uses the 2D canvas
+   * @param {{ over?: boolean, webgl?: boolean, clock?: () => number }} options over: the canvas lies over the page's own
+   *   video of the person, and gets the jacket alone, which costs less. webgl: false uses the 2D canvas
    */
-  constructor(canvas, { webgl = true, clock = () => performance.now() } = {}) {
+  constructor(canvas, { over = false, webgl = true, clock = () => performance.now() } = {}) {
     this.canvas = canvas;
     this.#clock = clock;
-    this.#painter = (webgl && WebGLLight.on(canvas)) || new CanvasLight(canvas);
+    this.#garment = over ? canvas : document.createElement("canvas");
+    this.#context = over ? null : canvas.getContext("2d", { alpha: false });
+    this.#painter = (webgl && WebGLLight.on(this.#garment, !over)) || new CanvasLight(this.#garment);
   }
 
   /** "webgl2" or "2d". */
@@ -43,9 +50,9 @@ export class LightCompositor {
     return this.#painter.kind;
   }
 
-  /** Whether the newest light has fully replaced the one before. */
+  /** Whether drawing again would show the same, as long as frame, layer and pose stay as they are. */
   get settled() {
-    return this.#share(this.#clock()) === 1;
+    return this.#share(this.#clock()) === 1 && this.#painter.settled;
   }
 
   /** Whether there is a light to lay on the jacket. */
@@ -54,14 +61,17 @@ export class LightCompositor {
   }
 
   /**
-   * Takes an answer of a session. Resolves with whether it brought a light that is newer than the shown one. One
-   * without a light (a fallback) leaves the last light as it is.
+   * Takes an answer of a session. Resolves with whether it brought a newer light for the jacket that is drawn. An
+   * answer without a light (a fallback) leaves the last light as it is; one to an older keyframe, or to a keyframe with
+   * another fabric than is drawn now, changes nothing.
    */
   async take(result) {
     const number = (this.#taken += 1);
+    if (this.#isOld(result)) return false;
     const light = await readLight(result);
-    if (!light || number < this.#shown) return false;
+    if (!light || number < this.#shown || this.#isOld(result)) return false;
     this.#shown = number;
+    if (Number.isFinite(result.timestamp)) this.#timestamp = result.timestamp;
     const now = this.#clock();
     const earlier = this.#light;
     const move = motion(earlier?.anchor, light.anchor, this.#aspect) ?? STILL;
@@ -74,28 +84,53 @@ export class LightCompositor {
 
   /** Forgets the lights, also those that are still being read: for another source, or another person. */
   clear() {
-    this.#shown = this.#taken + 1;
-    this.#taken += 1;
-    this.#light = this.#shoulders = null;
-    this.#painter.clear();
+    this.#shoulders = null;
+    this.#forget();
   }
 
   /**
-   * Draws one frame.
+   * Draws one frame. Returns whether the canvas has changed.
    *
    * @param frame the video, canvas or image of the person, now
    * @param layer a canvas or image with the jacket, transparent around it; null draws the frame alone
    * @param fresh false if the layer is as at the last draw, which saves its upload
    * @param landmarks the pose now: MediaPipe's 33 points, or null while nobody is found
+   * @param fabric_id the jacket's fabric. A light belongs to one fabric: with the next one the light is forgotten, and
+   *   the plain render is shown until that fabric's own light comes
    */
-  draw({ frame, layer = null, landmarks = null, fresh = true }) {
+  draw({ frame, layer = null, landmarks = null, fresh = true, fabric_id = null }) {
     const [width, height] = sizeOf(frame);
-    if (!width || !height) return; // a video that has not begun
-    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    if (!width || !height) return false; // a video that has not begun
+    if (fabric_id !== this.#fabric) {
+      if (this.#fabric !== null) this.#forget();
+      this.#fabric = fabric_id;
+    }
+    for (const canvas of [this.canvas, this.#garment]) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    }
     this.#aspect = width / height;
     this.#shoulders = shoulders(landmarks) ?? this.#shoulders;
     const move = motion(this.#light?.anchor, this.#shoulders, this.#aspect) ?? STILL;
-    this.#painter.draw({ frame, layer, fresh, move, aspect: this.#aspect, share: this.#share(this.#clock()) });
+    const now = this.#clock();
+    const changed = this.#painter.draw({ layer, fresh, move, aspect: this.#aspect, share: this.#share(now), now });
+    if (!this.#context) return changed;
+    this.#context.drawImage(frame, 0, 0, width, height);
+    if (layer) this.#context.drawImage(this.#garment, 0, 0);
+    return true;
+  }
+
+  #forget() {
+    this.#shown = this.#taken + 1;
+    this.#taken += 1;
+    this.#timestamp = -Infinity;
+    this.#light = null;
+    this.#painter.clear();
+  }
+
+  /** Whether an answer came after a newer one, as it can over several connections, or belongs to another fabric. */
+  #isOld({ timestamp, fabric_id: fabric }) {
+    if (this.#fabric !== null && fabric !== undefined && fabric !== this.#fabric) return true;
+    return Number.isFinite(timestamp) && timestamp < this.#timestamp;
   }
 
   /** How far the newest light has replaced the one before, 0 to 1. */

@@ -1,47 +1,87 @@
-/** The shaders of light_webgl.js. Crop space is 0 to 1 over the light's crop, frame space over the current frame. */
+/**
+ * The shaders of light_webgl.js, in GLSL. Crop space is 0 to 1 over the light's crop, frame space over the current frame.
+ *
+ * What is drawn over the frame is drawn in tiles, of which the empty ones are left out: software WebGL computes every
+ * pixel on the processor, and most of a frame has no garment. Names in capitals are defined by light_webgl.js where they apply.
+ */
 
 /** A logarithm is stored as 0 to 1: `LOGS` is the largest one, that of light and detail together. */
 export const LOGS = 2.1;
 const LARGEST_DETAIL = Math.log(1.9); // this and NOISE as in pipeline/light/relighting.py
 const NOISE = 0.02;
 
-/**
- * A render is made as soft as a camera's picture (pipeline/garment/softness.py): two bilinear samples on a
- * diagonal, so many pixels from the middle, are nearly a Gaussian of 3×3 with a sigma of 0.475.
- */
-export const SOFT = 0.178;
-const SIDES = SOFT / 2; // its weights
-const MIDDLE = 1 - SOFT;
+const VERSION = "#version 300 es\n";
+const HEAD = `
+precision highp float;
+precision highp sampler2D;
+out vec4 result;
+`;
 
-export const CORNERS = `#version 300 es
+/** A whole target, `place` 0 to 1. */
+export const WHOLE = `
 out vec2 place;
 void main() {
   place = vec2(gl_VertexID & 1, gl_VertexID >> 1);
   gl_Position = vec4(2.0 * place - 1.0, 0.0, 1.0);
 }`;
 
-const HEAD = `#version 300 es
-precision highp float;
-precision highp sampler2D;
-in vec2 place;
-out vec4 result;
-`;
+/** The tiles of the frame in which there is a garment, six corners each; the others have no area. */
+export const TILES = `
+uniform highp sampler2D tiles;
+uniform mat3 toTarget, toLayer, toCrop;    // frame → target, layer, crop
+out vec2 place, inLayer, inCrop;           // of frame, layer and crop
+void main() {
+  int number = gl_VertexID / 6, corner = gl_VertexID % 6;
+  if (corner > 2) corner = 6 - corner;     // 0 1 2, 3 2 1
+  ivec2 size = textureSize(tiles, 0), tile = ivec2(number % size.x, number / size.x);
+  place = vec2(tile + ivec2(corner & 1, corner >> 1)) / vec2(size);
+  inLayer = (toLayer * vec3(place, 1.0)).xy;
+  inCrop = (toCrop * vec3(place, 1.0)).xy;
+  vec2 at = (toTarget * vec3(place, 1.0)).xy;
+  gl_Position = texelFetch(tiles, tile, 0).r > 0.0 ? vec4(2.0 * at - 1.0, 0.0, 1.0) : vec4(2.0, 2.0, 0.0, 1.0);
+}`;
 
-/** The jacket and how much it covers, in frame space: colours multiplied by coverage, and coverage. */
+/** The jacket: colours multiplied by coverage, and coverage. */
 const GARMENT = `
-uniform sampler2D frame, layer, occlusion;
-uniform mat3 toLayer;                      // frame → layer
-vec4 garment(vec2 inFrame, float hidden) {
-  vec2 at = (toLayer * vec3(inFrame, 1.0)).xy;
-  float inside = at == clamp(at, 0.0, 1.0) ? 1.0 - hidden : 0.0;
-  return textureLod(layer, at, 0.0) * inside;
+uniform sampler2D layer, occlusion;
+float shown(vec2 inCrop) {
+#ifdef OCCLUDED
+  return 1.0 - textureLod(occlusion, inCrop, 0.0).r;
+#else
+  return 1.0;
+#endif
+}
+vec4 garment(vec2 at) {
+#ifdef PLACED
+  if (at != clamp(at, 0.0, 1.0)) return vec4(0.0);
+#endif
+  return textureLod(layer, at, 0.0);
 }
 `;
 
-/** Enlarges the light's map, bicubically as OpenCV does: R, stored. */
+/** Whether there is any garment in a tile and a little around it, from six samples a side. */
+export const COVERAGE = `${HEAD}${GARMENT}
+in vec2 place;
+uniform mat3 toLayer, toCrop;
+uniform vec2 grid;                         // tiles across and down
+void main() {
+  vec2 step = 1.2 / (5.0 * grid), first = place - 0.6 / grid;
+  vec2 inLayer = (toLayer * vec3(first, 1.0)).xy, inCrop = (toCrop * vec3(first, 1.0)).xy;
+  mat2 layerStep = mat2(toLayer) * mat2(step.x, 0.0, 0.0, step.y), cropStep = mat2(toCrop) * mat2(step.x, 0.0, 0.0, step.y);
+  float most = 0.0;
+  for (int y = 0; y < 6; y++) for (int x = 0; x < 6; x++) {
+    vec2 at = vec2(x, y);
+    most = max(most, garment(inLayer + layerStep * at).a * shown(inCrop + cropStep * at));
+  }
+  result = vec4(most > 0.002 ? 1.0 : 0.0);
+}`;
+
+/** Enlarges the light's map along one axis, bicubically as OpenCV does. `scale` brings what is read to R, stored. */
 export const ENLARGE = `${HEAD}
+in vec2 place;
 uniform sampler2D map;
-uniform float range;
+uniform float scale;
+uniform bool down;
 vec4 weights(float t) {
   const float A = -0.75;
   vec4 d = vec4(1.0 + t, t, 1.0 - t, 2.0 - t), d2 = d * d;
@@ -49,19 +89,20 @@ vec4 weights(float t) {
   return vec4(far.x, near.y, near.z, far.w);
 }
 void main() {
-  ivec2 size = textureSize(map, 0);
-  vec2 at = place * vec2(size) - 0.5, start = floor(at);
-  vec4 across = weights(at.x - start.x), down = weights(at.y - start.y);
+  ivec2 size = textureSize(map, 0), here = ivec2(gl_FragCoord.xy);
+  float at = down ? place.y * float(size.y) - 0.5 : place.x * float(size.x) - 0.5, start = floor(at);
+  vec4 weight = weights(at - start);
   vec3 sum = vec3(0.0);
-  for (int y = 0; y < 4; y++) for (int x = 0; x < 4; x++) {
-    ivec2 cell = clamp(ivec2(start) + ivec2(x - 1, y - 1), ivec2(0), size - 1);
-    sum += across[x] * down[y] * texelFetch(map, cell, 0).rgb;
+  for (int tap = 0; tap < 4; tap++) {
+    int along = clamp(int(start) + tap - 1, 0, (down ? size.y : size.x) - 1);
+    sum += weight[tap] * texelFetch(map, down ? ivec2(here.x, along) : ivec2(along, here.y), 0).rgb;
   }
-  result = vec4((sum * 2.0 - 1.0) * range / ${2 * LOGS} + 0.5, 1.0);
+  result = vec4((sum - 0.5) * scale + 0.5, 1.0);
 }`;
 
 /** What is shown of two lights, in the crop space of the one that follows them. */
 export const KEEP = `${HEAD}
+in vec2 place;
 uniform sampler2D earlier, newest;
 uniform mat3 toBefore;                     // crop space of the next light → that of these two
 uniform float share;
@@ -70,104 +111,111 @@ void main() {
   result = vec4(mix(textureLod(earlier, at, 0.0).rgb, textureLod(newest, at, 0.0).rgb, share), 1.0);
 }`;
 
-/** The brightness of what is drawn now, and the jacket's coverage, over the crop, as the server shrinks pictures. */
+/**
+ * The brightness of the jacket that is drawn now, times its coverage, and its coverage, over the crop. Both are averaged
+ * as the server shrinks pictures: `across` and `down` are the distances in the layer of two averages of 1, 2, 4 … pixels.
+ */
 export const BRIGHTNESS = `${HEAD}${GARMENT}
-uniform mat3 toFrame;                      // crop → frame
-uniform float halved;                      // 1, 2, 4 …: the frame's pixels that were averaged before
+in vec2 place, inCrop;
+uniform vec2 corner, perStep;              // the crop's first pixel, and how many averages make the frame
+uniform vec2 origin, across, down;         // in the layer
+uniform float floorLevel;
 void main() {
-  vec2 size = vec2(textureSize(frame, 0)), at = (toFrame * vec3(place, 1.0)).xy * size, corner = toFrame[2].xy * size;
-  vec2 cell = (at - corner) / halved - 0.5, first = floor(cell), part = cell - first;
-  float hidden = textureLod(occlusion, place, 0.0).r;
-  vec3 colour = vec3(0.0);
-  float coverage = 0.0;
-  for (int y = 0; y < 2; y++) for (int x = 0; x < 2; x++) {
-    vec2 tap = (corner + (first + vec2(x, y) + 0.5) * halved) / size;
-    vec4 jacket = garment(tap, hidden);
-    float weight = (x == 0 ? 1.0 - part.x : part.x) * (y == 0 ? 1.0 - part.y : part.y);
-    colour += weight * (jacket.rgb + (1.0 - jacket.a) * textureLod(frame, tap, 0.0).rgb);
-    coverage += weight * jacket.a;
-  }
-  result = vec4(dot(colour, vec3(0.299, 0.587, 0.114)), coverage, 0.0, 1.0);
+  vec2 cell = (place - corner) * perStep - 0.5, first = floor(cell), part = cell - first;
+  vec2 at = origin + first.x * across + first.y * down;
+  vec4 upper = mix(garment(at), garment(at + across), part.x);
+  vec4 lower = mix(garment(at + down), garment(at + across + down), part.x);
+  vec4 jacket = mix(upper, lower, part.y) * shown(inCrop);
+  float level = dot(jacket.rgb, vec3(0.299, 0.587, 0.114)) + floorLevel * jacket.a;
+  result = vec4(level / (1.0 + floorLevel), jacket.a, 0.0, 1.0);
 }`;
 
-/** Sums of brightness · coverage, and of coverage, over blocks. */
+/** Their means over blocks, by samples of four of them. */
 export const BLOCKS = `${HEAD}
 uniform sampler2D brightness;
 uniform int block;
-uniform float floorLevel;
 void main() {
-  ivec2 first = ivec2(gl_FragCoord.xy) * block;
-  vec2 sum = vec2(0.0);
-  for (int y = 0; y < block; y++) for (int x = 0; x < block; x++) {
-    vec2 it = texelFetch(brightness, first + ivec2(x, y), 0).rg;
-    sum += vec2((it.r + floorLevel) * it.g, it.g);
+  vec2 first = floor(gl_FragCoord.xy) * float(block), size = vec2(textureSize(brightness, 0)), sum = vec2(0.0);
+  int taps = (block + 1) / 2;
+  for (int y = 0; y < taps; y++) for (int x = 0; x < taps; x++) {
+    vec2 at = (vec2(x, y) + 0.5) * float(block) / float(taps);
+    sum += textureLod(brightness, (first + at) / size, 0.0).rg;
   }
-  result = vec4(sum / float(block * block) / vec2(1.0 + floorLevel, 1.0), 0.0, 1.0);
+  result = vec4(sum / float(taps * taps), 0.0, 1.0);
 }`;
 
-/** Their Gaussian mean over the garment: the brightness that folds differ from. */
+/** Their Gaussian mean along one axis, and after the second one over the garment: the brightness that folds differ from. */
 export const MEAN = `${HEAD}
 uniform sampler2D blocks;
-uniform float sigma, floorLevel;           // sigma in blocks
+uniform float sigma;                       // in blocks
+uniform bool down;
 void main() {
   ivec2 size = textureSize(blocks, 0), here = ivec2(gl_FragCoord.xy);
   vec2 sum = vec2(0.0);
-  for (int y = -6; y <= 6; y++) for (int x = -6; x <= 6; x++) {
-    ivec2 at = clamp(here + ivec2(x, y), ivec2(0), size - 1);
-    sum += exp(-float(x * x + y * y) / (2.0 * sigma * sigma)) * texelFetch(blocks, at, 0).rg;
+  float all = 0.0;
+  for (int tap = -5; tap <= 5; tap++) {
+    ivec2 at = clamp(here + (down ? ivec2(0, tap) : ivec2(tap, 0)), ivec2(0), size - 1);
+    float weight = exp(-float(tap * tap) / (2.0 * sigma * sigma));
+    sum += weight * texelFetch(blocks, at, 0).rg;
+    all += weight;
   }
-  result = vec4(sum.r / max(sum.g, 1e-5), 0.0, 0.0, 1.0);
+  result = down ? vec4(sum.r / max(sum.g, 1e-5), 0.0, 0.0, 1.0) : vec4(sum / all, 0.0, 1.0);
 }`;
 
 /** R + (γ − 1) · T, stored. */
 export const LIT = `${HEAD}
+in vec2 place, inCrop;
 uniform sampler2D earlier, newest, brightness, mean;
-uniform float share, gain, floorLevel;
-uniform int block;
+uniform float share, gain, least;          // least: what the floor alone is in \`mean\`
+uniform vec2 inMean;                       // crop → mean
 void main() {
-  vec2 inMean = place * vec2(textureSize(brightness, 0)) / vec2(textureSize(mean, 0) * block);
-  vec3 light = (mix(textureLod(earlier, place, 0.0).rgb, textureLod(newest, place, 0.0).rgb, share) - 0.5) * ${2 * LOGS};
-  float around = textureLod(mean, inMean, 0.0).r * (1.0 + floorLevel);
-  float detail = log((textureLod(brightness, place, 0.0).r + floorLevel) / max(around, floorLevel));
+  vec3 light = textureLod(newest, inCrop, 0.0).rgb;
+#ifdef EASING
+  light = mix(textureLod(earlier, inCrop, 0.0).rgb, light, share);
+#endif
+  vec2 here = texelFetch(brightness, ivec2(gl_FragCoord.xy), 0).rg;
+  float around = max(textureLod(mean, inCrop * inMean, 0.0).r, least);
+  float detail = log(max(here.r, 1e-4) / (max(here.g, 1e-3) * around));
   float energy = detail * detail;
   detail *= (gain - 1.0) * energy / (energy + ${NOISE * NOISE});
-  result = vec4((light + clamp(detail, -${LARGEST_DETAIL}, ${LARGEST_DETAIL})) / ${2 * LOGS} + 0.5, 1.0);
+  result = vec4(light + clamp(detail, -${LARGEST_DETAIL}, ${LARGEST_DETAIL}) / ${2 * LOGS}, 1.0);
 }`;
 
-/** C + m · (C + floor) · (exp(R + (γ − 1) · T) − 1), in frame space. The first row of a picture is its upper one. */
-const answer = (softened) => `${HEAD}${GARMENT}
+/**
+ * C + m · (C + floor) · (exp(R + (γ − 1) · T) − 1), to be laid over the frame: C holds the frame where the jacket is
+ * transparent, and the frame is not known here, so its factor there is the mean of the three colours'.
+ *
+ * SOFT: two samples on a diagonal, `soft` from the middle; FINE: four around it.
+ */
+export const JACKET = `${HEAD}${GARMENT}
+in vec2 place, inLayer, inCrop;
 uniform sampler2D lit;
-uniform mat3 toCrop;                       // frame → crop
 uniform float floorLevel;
-uniform vec2 soft;                         // see SOFT; of a canvas of another size, a pixel of the frame
+uniform vec2 soft;
+vec3 change(vec3 stored) {                 // exp(x) − 1 by (1 + x / 8 + …)^8, a third of the time of exp
+  vec3 x = (stored - 0.5) * ${(2 * LOGS) / 8};
+  vec3 power = 1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x / 24.0)));
+  power *= power;
+  power *= power;
+  return power * power - 1.0;
+}
 void main() {
-  vec2 at = vec2(place.x, 1.0 - place.y);
-  vec3 colour = textureLod(frame, at, 0.0).rgb;
-  vec4 jacket = ${softened};
-  vec2 inCrop = (toCrop * vec3(at, 1.0)).xy;
-  jacket *= 1.0 - textureLod(occlusion, inCrop, 0.0).r;
-  colour = jacket.rgb + (1.0 - jacket.a) * colour;
-  vec3 change = exp((textureLod(lit, inCrop, 0.0).rgb - 0.5) * ${2 * LOGS}) - 1.0;
-  colour += jacket.a * (colour + floorLevel) * change;
-  result = vec4(colour, 1.0);
+#if defined(SOFT)
+  vec4 jacket = 0.5 * (garment(inLayer + soft) + garment(inLayer - soft));
+#elif defined(FINE)
+  vec2 other = vec2(soft.x, -soft.y);
+  vec4 jacket = 0.25 * (garment(inLayer + soft) + garment(inLayer - soft) + garment(inLayer + other) + garment(inLayer - other));
+#else
+  vec4 jacket = garment(inLayer);
+#endif
+  jacket *= shown(inCrop);
+#ifdef LIGHT
+  vec3 more = change(textureLod(lit, inCrop, 0.0).rgb);
+  jacket.rgb += jacket.a * (jacket.rgb + floorLevel) * more;
+  jacket.a = 1.0 - (1.0 - jacket.a) * max(0.0, 1.0 + jacket.a * dot(more, vec3(1.0 / 3.0)));
+#endif
+  result = jacket;
 }`;
 
-/** The jacket as it is, as soft as a camera's picture, and softened by the Gaussian's own nine samples. */
-export const ANSWER = answer("garment(at, 0.0)");
-export const ANSWER_SOFT = answer("0.5 * (textureLod(layer, at + soft, 0.0) + textureLod(layer, at - soft, 0.0))");
-export const ANSWER_FINE = answer(
-  [-1, 0, 1]
-    .flatMap((y) => [-1, 0, 1].map((x) => [x, y, (x ? SIDES : MIDDLE) * (y ? SIDES : MIDDLE)]))
-    .map(([x, y, weight]) => `${weight.toFixed(6)} * garment(at + vec2(${x}.0, ${y}.0) * soft, 0.0)`)
-    .join(" + "),
-);
-
-/** The plain render over the frame: where no light is. */
-const plain = (jacket) => `${HEAD}${GARMENT}
-void main() {
-  vec2 at = vec2(place.x, 1.0 - place.y);
-  vec4 jacket = ${jacket};
-  result = vec4(jacket.rgb + (1.0 - jacket.a) * textureLod(frame, at, 0.0).rgb, 1.0);
-}`;
-export const PLAIN = plain("garment(at, 0.0)");
-export const PLAIN_EQUAL = plain("textureLod(layer, at, 0.0)");
+/** A shader's text with what it has to define, first of all its version. */
+export const defined = (source, names) => VERSION + names.map((name) => `#define ${name}\n`).join("") + source;

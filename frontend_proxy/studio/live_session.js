@@ -24,7 +24,7 @@ export class LiveSession {
   #state = "closed";
   #attempt = 0;
   #frameId = 0;
-  #inFlight = null; // { frameId, sentAt }
+  #inFlight = null; // { frameId, sentAt, fabric }
   #newest = null;
   #retry = null;
   #watchdog = null;
@@ -85,7 +85,7 @@ export class LiveSession {
     const socket = this.#socket;
     const frameId = (this.#frameId += 1);
     this.#newest = null;
-    this.#inFlight = { frameId, sentAt: performance.now() };
+    this.#inFlight = { frameId, sentAt: performance.now(), fabric: keyframe.fabric_id ?? null };
     let message;
     try {
       message = await this.#codec.encode({ type: "keyframe", timestamp: Date.now(), ...keyframe, frame_id: frameId });
@@ -103,22 +103,23 @@ export class LiveSession {
 
   async #receive(data) {
     const answer = await this.#codec.decode(data);
-    const roundTrip = this.#settle(answer.frame_id);
+    const settled = this.#settle(answer.frame_id);
     if (answer.type === "keyframe_result") {
       this.answered += 1;
-      this.#listeners.onResult?.({ ...answer, round_trip_ms: roundTrip });
+      this.#listeners.onResult?.({ ...answer, ...settled });
     } else if (answer.type === "error") {
       this.#listeners.onError?.(Object.assign(new Error(answer.error), { code: answer.code, requestId: answer.request_id }));
     }
     this.#flush();
   }
 
+  /** What is known of the keyframe that was answered. */
   #settle(frameId) {
-    if (this.#inFlight?.frameId !== frameId) return null;
+    if (this.#inFlight?.frameId !== frameId) return { round_trip_ms: null };
     clearTimeout(this.#watchdog);
-    const roundTrip = performance.now() - this.#inFlight.sentAt;
+    const { sentAt, fabric } = this.#inFlight;
     this.#inFlight = null;
-    return roundTrip;
+    return { round_trip_ms: performance.now() - sentAt, fabric_id: fabric };
   }
 
   #lost() {

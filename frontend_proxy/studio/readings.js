@@ -1,6 +1,6 @@
 /** Facts about the last answer and the session, as a definition list. */
 
-import { el } from "./dom.js";
+import { counted, el } from "./dom.js";
 
 const WHY = {
   fewer_steps: "fewer steps, because the server is busy",
@@ -62,9 +62,9 @@ export class Readings {
     this.#set("dropped", String(dropped));
   }
 
-  /** @param count of frames in the last second; null if nothing has changed in it */
-  showRate(count) {
-    this.#set("rate", count === null ? "still" : `${count} frames a second`);
+  /** @param count of frames in the last second   @param moving whether the source's picture moves */
+  showRate(count, moving) {
+    this.#set("rate", moving ? `${counted(count, "frame")} a second` : "a still picture");
   }
 
   /** @param landmarks of the last frame   @param milliseconds null if the landmarks were known beforehand */
@@ -84,5 +84,5 @@ export const explain = (why) => WHY[why] ?? why;
 function reason({ reused, steps, mode_reason: why }) {
   if (reused) return ", reused because nothing has changed";
   if (why) return `: ${explain(why)}`;
-  return steps ? `, ${steps} steps` : "";
+  return steps ? `, ${counted(steps, "step")}` : "";
 }

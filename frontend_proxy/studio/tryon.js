@@ -1,5 +1,6 @@
 /** The Try on tab: fits the jacket to a source of frames, sends keyframes, shows the answers. */
 
+import { choice } from "./choice.js";
 import { el } from "./dom.js";
 import { Fitting } from "./fitting.js";
 import { GarmentChoice } from "./garment_choice.js";
@@ -8,13 +9,16 @@ import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip" };
-const PACES = { interval: "every 1.5 s", fast: "as fast as possible" };
+const PACES = { interval: "every 1.5 s", live: "live: the next when the answer comes" };
 const INTERVAL_MS = 1500;
-const ANSWERS = { light: "a light, on what is live", picture: "a whole photo" };
+const ANSWERS = {
+  light: "light, laid on the live jacket",
+  picture: "picture, a whole photo",
+  both: "both: picture beside light",
+};
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
 const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
 const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
-const LONGEST_ANSWER_MS = 6000; // the server promises one within 5 s
 
 export function mount(root, studio) {
   return new TryOn(root, studio);
@@ -33,10 +37,10 @@ class TryOn {
   #opened = null; // a promise: the source is open
   #since = 0; // Date.now() at the last change of jacket or source
   #wake = () => {}; // ends the pause before the next keyframe
-  #source = choice("Picture", SOURCES, () => this.#open(this.#source.value));
+  #source = choice("Source", SOURCES, () => this.#open(this.#source.value));
   #pace = choice("Keyframes", PACES, () => this.#wake());
-  #answers = choice("Answer", ANSWERS, () => this.#connect());
-  #rate = { since: 0, frames: 0 }; // of the lit display
+  #answers = choice("Answer", ANSWERS, () => this.#change());
+  #rate = { since: 0, frames: 0 }; // of the display
   #protocol = choice("Sent as", PROTOCOLS, () => this.#connect());
   #live = el("button", { class: "primary", onclick: () => this.#toggle() }, "Pause");
 
@@ -61,7 +65,7 @@ class TryOn {
     );
     studio.tryon = this;
     studio.addEventListener("fabric", () => this.#wear());
-    studio.addEventListener("garment", () => this.#begin());
+    studio.addEventListener("garment", () => this.#change());
     studio.addEventListener("key", () => this.#connect());
     this.#wear();
   }
@@ -101,7 +105,7 @@ class TryOn {
       await this.#fitting.open("portrait");
     }
     this.#studio.source = this.#fitting.source;
-    this.#stage.open(this.#fitting.source);
+    this.#stage.open(this.#fitting.source, this.#fitting.overlay);
     this.#begin();
     if (this.#shown) this.#fitting.run((error) => this.#fault(error));
   }
@@ -126,26 +130,39 @@ class TryOn {
     this.#wake();
   }
 
+  /** Another kind of answer, or another garment. */
+  #change() {
+    this.#stage.view = this.#studio.garment ? "picture" : this.#answers.value;
+    this.#begin();
+    this.#connect();
+  }
+
   #draw() {
     const { source, overlay, landmarks, fitted, poseMs, version } = this.#fitting;
-    if (source) this.#stage.draw(source.element, this.#studio.garment ? null : overlay);
-    if (source && fitted && this.#lights) this.#count(this.#stage.drawLit(source, overlay, landmarks, version));
+    const worn = this.#studio.garment ? null : overlay;
+    if (source) this.#count(this.#stage.draw(source, worn, landmarks, version, this.#fabricId));
     if (fitted) this.#readings.showPose(landmarks, poseMs);
     this.#stage.note(this.#note || this.#progress());
     this.#drawing = requestAnimationFrame(() => this.#draw());
   }
 
-  /** Whether lights are asked for. A photo of a garment has no live layer to lay one on. */
-  get #lights() {
-    return this.#answers.value === "light" && !this.#studio.garment;
+  /** What the next keyframes ask for, in turn. A photo of a garment has no live layer to lay a light on. */
+  get #kinds() {
+    if (this.#studio.garment) return ["picture"];
+    return this.#answers.value === "both" ? ["picture", "light"] : [this.#answers.value];
   }
 
-  /** Counts the displayed frames of each second. */
-  #count(drawn) {
-    if (drawn) this.#rate.frames += 1;
+  get #fabricId() {
+    return this.#studio.fabric?.id ?? this.#studio.fabric?.fabric_id ?? null;
+  }
+
+  /** Counts the displayed frames of each second: those that differ from the one before. */
+  #count(changed) {
+    if (changed) this.#rate.frames += 1;
     const passed = performance.now() - this.#rate.since;
     if (passed < 1000) return;
-    this.#readings.showRate(this.#rate.frames ? Math.round((1000 * this.#rate.frames) / passed) : null);
+    this.#readings.showRate(Math.round((1000 * this.#rate.frames) / passed), this.#fitting.source.moving);
+    this.#stage.element.dataset.frames = Number(this.#stage.element.dataset.frames ?? 0) + this.#rate.frames; // in all
     this.#rate = { since: performance.now(), frames: 0 };
   }
 
@@ -162,7 +179,11 @@ class TryOn {
     this.#disconnect();
     const session = this.#studio.client.connect({
       protocol: this.#protocol.value,
-      onState: (state) => this.#readings.showState(state),
+      onState: (state) => {
+        this.#readings.showState(state);
+        if (state === "waiting") this.#stage.clearPicture(); // it gets older; a light goes with what is live
+        if (state === "open") this.#since = Date.now(); // a keyframe that waited for the connection is old
+      },
       onResult: (result) => this.#answer(result, session),
       onError: (error) => {
         this.#studio.fail(error);
@@ -176,7 +197,7 @@ class TryOn {
   #disconnect() {
     this.#session?.close();
     this.#session = null;
-    if (!this.#lights) this.#stage.clear(); // a light stays valid for what is live
+    this.#stage.clearPicture();
     this.#readings.showState("closed");
     this.#wake();
   }
@@ -192,42 +213,38 @@ class TryOn {
   async #send(session) {
     while (session === this.#session) {
       const { source, landmarks } = this.#fitting;
-      if (source && landmarks && !document.hidden) {
-        const timestamp = Date.now();
-        const pictures = await (this.#lights ? this.#fitting.smallSnapshot() : this.#picture(landmarks));
-        session.send({
-          timestamp,
-          ...pictures,
-          fabric_id: this.#studio.fabric?.id ?? this.#studio.fabric?.fabric_id ?? null,
-        });
-        this.#readings.showSession(session);
-        await this.#untilNext(session);
+      if (source && landmarks && !document.hidden && session.state === "open") {
+        const began = performance.now();
+        for (const kind of this.#kinds) {
+          const timestamp = Date.now();
+          const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
+          session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
+          this.#readings.showSession(session);
+          await this.#untilSent(session);
+        }
+        if (this.#pace.value === "interval") await this.#pause(INTERVAL_MS - (performance.now() - began));
       } else {
         await this.#pause(100);
       }
     }
   }
 
-  async #picture(landmarks) {
-    const { cameraImage, overlayImage } = await this.#fitting.snapshot();
+  async #picture() {
+    const { cameraImage, overlayImage, landmarks } = await this.#fitting.snapshot();
     return { camera_frame: cameraImage, ...this.#studio.garmentFields(overlayImage), pose: { landmarks } };
   }
 
-  /** As fast as possible, a light's next keyframe is ready when the answer comes; a picture's begins then. */
-  async #untilNext(session) {
-    if (this.#pace.value !== "fast") return this.#pause(INTERVAL_MS);
-    if (!this.#lights) return this.#pause(LONGEST_ANSWER_MS);
-    do await this.#pause(10);
-    while (session.waiting && session === this.#session);
+  /** The keyframe in flight is answered, and the next one has been sent: it was ready when the answer came. */
+  async #untilSent(session) {
+    while (session.waiting && session === this.#session) await this.#pause(10);
   }
 
   async #answer(result, session) {
     if (result.timestamp >= this.#since) {
       if (result.answer === "light") await this.#stage.showLight(result);
-      else await this.#stage.showResult(result.image);
+      else await this.#stage.showPicture(result.image);
     }
     this.#readings.showResult(result, session);
-    if (this.#pace.value === "fast") this.#wake();
   }
 
   #pause(milliseconds) {
@@ -245,22 +262,4 @@ class TryOn {
     this.#note = error.message;
     this.#studio.fail(error);
   }
-}
-
-/** A labelled select; `value` reads and writes it. */
-function choice(label, options, onchange) {
-  const select = el(
-    "select",
-    { onchange },
-    Object.entries(options).map(([value, text]) => el("option", { value }, text)),
-  );
-  return {
-    element: el("label", { class: "field" }, label, select),
-    get value() {
-      return select.value;
-    },
-    set value(value) {
-      select.value = value;
-    },
-  };
 }

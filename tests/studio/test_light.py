@@ -13,6 +13,7 @@ from pipeline.light.light_map import encode_light
 from tests.tryon_client import Tryon, keyframe
 
 COMPOSING = (Path(__file__).parent / "composing.js").read_text()
+SEQUENCE = (Path(__file__).parent / "sequence.js").read_text()
 SIZE = (320, 240)
 CODING = {"range": 1.4, "floor": 0.04, "sigma": 0.0117, "detail_gain": 1.0}
 
@@ -50,10 +51,11 @@ def compose(open_studio):
     """Shows a frame with a jacket after the answers, and returns the picture, BGR."""
     page = open_studio("server")
 
-    def compose(answers, frame=FRAME, layer=LAYER, landmarks=None, webgl=True, at=5000):
+    def compose(answers, frame=FRAME, layer=LAYER, landmarks=None, webgl=True, at=5000, over=False):
         sent = {"frame": png(frame) if isinstance(frame, np.ndarray) else frame, "answers": answers}
         sent |= {"layer": png(layer) if isinstance(layer, np.ndarray) else layer}
-        shown = page.evaluate(COMPOSING, {**sent, "landmarks": landmarks, "webgl": webgl, "at": at})
+        sent |= {"landmarks": landmarks, "webgl": webgl, "at": at, "over": over}
+        shown = page.evaluate(COMPOSING, sent)
         assert shown["kind"] == ("webgl2" if webgl else "2d")
         return cv2.imdecode(np.frombuffer(base64.b64decode(shown["png"].split(",")[1]), np.uint8), 1)
 
@@ -74,6 +76,7 @@ def dressed(stack, scene, **options):
 
 @pytest.mark.parametrize("scene", ["transparent_no_pose", "transparent_off_body", "opaque_over_video"])
 def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
+    """On one canvas, and on a transparent one over the page's own video."""
     picture = dressed(stack, scene, output_format="png")
     answer = dressed(stack, scene, output_format="light")
     told = answer["report"]["light"]
@@ -85,18 +88,20 @@ def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
     if landmarks is not None:
         names = ("x", "y", "z", "visibility")
         landmarks = [dict(zip(names, map(float, point), strict=True)) for point in landmarks]
-    shown = compose(
-        [sent],
-        frame=uri(inputs["camera_frame"].tobytes(), "jpeg"),
-        layer=uri(inputs["jacket_render"].tobytes(), "png"),
-        landmarks=landmarks,
-    )
     wanted = cv2.imdecode(picture["image"], cv2.IMREAD_COLOR)
     inside = picture["mask"] > 127
-    error = (shown.astype(np.float32) - wanted)[inside]
-    decibels = 10 * np.log10(255**2 / (error**2).mean())
-    print(f"{scene}: {decibels:.1f} dB, light of {len(answer['image'])} bytes")
-    assert decibels > 40
+    for over in (False, True):
+        shown = compose(
+            [sent],
+            frame=uri(inputs["camera_frame"].tobytes(), "jpeg"),
+            layer=uri(inputs["jacket_render"].tobytes(), "png"),
+            landmarks=landmarks,
+            over=over,
+        )
+        error = (shown.astype(np.float32) - wanted)[inside]
+        decibels = 10 * np.log10(255**2 / (error**2).mean())
+        print(f"{scene}: {decibels:.1f} dB, light of {len(answer['image'])} bytes")
+        assert decibels > 40
 
 
 def test_the_formula_with_its_floor(compose):
@@ -180,6 +185,109 @@ def test_a_canvas_of_another_size_and_the_2d_fallback(compose):
     assert (plain[20, 20] == FRAME[0, 0]).all()
 
 
+@pytest.fixture
+def follow(open_studio):
+    """Runs the steps of sequence.js."""
+    page = open_studio("server")
+
+    def follow(*steps):
+        return page.evaluate(SEQUENCE, {"frame": png(FRAME), "layer": png(LAYER), "steps": steps})
+
+    return follow
+
+
+def test_a_light_of_an_older_keyframe_comes_late(follow):
+    """As over two connections: what is shown is that of the newest keyframe."""
+    newer, older = light(0.5, timestamp=2000), light(-0.5, timestamp=1000)
+    seen = follow(
+        {"draw": {}},
+        {"take": newer, "wait": 5000},
+        {"take": older, "wait": 5000},
+        {"draw": {}, "wait": 5000},
+        {"take": light(-0.5, timestamp=3000)},
+        {"draw": {}, "wait": 5000},
+    )
+    assert [it["level"] > 150 for it in seen] == [False, True, False]
+    assert seen[2]["level"] < 70
+
+
+def test_a_fabric_is_not_shown_in_the_light_of_another(follow):
+    denim, leather = {"fabric_id": "denim-blue"}, {"fabric_id": "leather-black"}
+    seen = follow(
+        {"draw": denim},
+        {"take": light(0.5, **denim), "wait": 5000},
+        {"draw": denim, "wait": 5000},
+        {"draw": leather, "wait": 20},  # at once the plain render
+        {"take": light(0.5, **denim), "wait": 200},  # the answer to the last keyframe before the change
+        {"draw": leather, "wait": 5000},
+        {"take": light(-0.5, **leather)},
+        {"draw": leather, "wait": 5000},
+    )
+    assert [it["lit"] for it in seen] == [False, True, False, False, True]
+    assert [seen[number]["level"] for number in (0, 2, 3)] == [100, 100, 100]
+    assert seen[1]["level"] > 150
+    assert seen[4]["level"] < 70
+
+
+def test_a_picture_of_another_size_goes_on_in_the_same_light(follow):
+    """A phone that is turned; also the canvas is resized."""
+    seen = follow(
+        {"draw": {}},
+        {"take": light(0.5)},
+        {"draw": {}, "wait": 5000},
+        {"draw": {"width": 240, "height": 320}, "wait": 20},
+        {"draw": {"width": 1280, "height": 720}, "wait": 20},
+    )
+    assert [it["size"] for it in seen] == [[320, 240], [320, 240], [240, 320], [1280, 720]]
+    levels = [it["level"] for it in seen[1:]]
+    assert min(levels) > 150
+    assert max(levels) - min(levels) <= 3
+
+
+def test_the_pose_is_lost_and_found(follow):
+    """The light stays where the shoulders were, and goes on with them when they are found again."""
+    there, moved = pose((0.6, 0.4), (0.4, 0.4)), pose((0.65, 0.4), (0.45, 0.4))
+    values = np.zeros((40, 40, 3), np.float32)
+    values[:, :21], values[:, 21:] = 0.6, -0.6  # a border a little right of the middle
+    seen = follow(
+        {"draw": {"landmarks": there}},
+        {"take": light(values, anchor=[[0.6, 0.4], [0.4, 0.4]])},
+        {"draw": {"landmarks": there}, "wait": 5000},
+        {"draw": {"landmarks": None}, "wait": 1000},
+        {"draw": {"landmarks": moved}, "wait": 1000},
+        {"draw": {"landmarks": pose((0.55, 0.4), (0.35, 0.4))}, "wait": 1000},
+    )
+    levels = [it["level"] for it in seen[1:]]
+    assert levels[0] == levels[1] > 150
+    assert levels[2] > 150
+    assert levels[3] < 70
+
+
+def test_what_has_not_changed_is_not_drawn_again(open_studio):
+    """Over a page's own video, a still jacket costs nothing."""
+    page = open_studio("server")
+    changed = page.evaluate(
+        """async ({ frame, layer, answer }) => {
+          const { LightCompositor } = await import("/studio/client.js");
+          const drawn = async (uri) => createImageBitmap(await (await fetch(uri)).blob());
+          let now = 0;
+          const canvas = document.createElement("canvas");
+          const compositor = new LightCompositor(canvas, { over: true, clock: () => now });
+          const [one, other] = [await drawn(frame), await drawn(layer)];
+          const draw = (fresh) => compositor.draw({ frame: one, layer: other, fresh });
+          const changed = [draw(true), draw(false)];
+          await compositor.take({ ...answer, light: await (await fetch(answer.light)).blob() });
+          for (const passed of [10, 30, 200, 10]) { // it eases in, it is there, nothing changes
+            now += passed;
+            changed.push(draw(false));
+          }
+          return [...changed, compositor.settled];
+        }""",
+        {"frame": png(FRAME), "layer": png(LAYER), "answer": light(0.5)},
+    )
+    assert changed == [True, False, True, True, True, False, True]
+
+
 def test_a_lost_context_comes_back_with_its_light(open_studio):
     page = open_studio("server", forgiven="CONTEXT_LOST")
     shown = page.evaluate(
@@ -188,7 +296,7 @@ def test_a_lost_context_comes_back_with_its_light(open_studio):
           const drawn = async (uri) => createImageBitmap(await (await fetch(uri)).blob());
           const canvas = document.createElement("canvas");
           let now = 0;
-          const compositor = new LightCompositor(canvas, { clock: () => now });
+          const compositor = new LightCompositor(canvas, { over: true, clock: () => now });
           const [one, other] = [await drawn(frame), await drawn(layer)];
           compositor.draw({ frame: one, layer: other });
           await compositor.take({ ...answer, light: await (await fetch(answer.light)).blob() });

@@ -9,7 +9,7 @@ def test_charts_show_what_another_page_does(open_studio, screenshot):
     polls = []
     other = open_studio()
     expect(other.locator(".stage.answered")).to_be_visible()
-    other.get_by_label("Keyframes").select_option("fast")
+    other.get_by_label("Keyframes").select_option("live")
 
     def prepare(page):
         page.clock.install()

@@ -63,13 +63,13 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
     assert {message["answer"] for message in answers} == {"light"}
     assert picture(answers[0]["light"]) == b"RI"
     assert max(len(msgpack.packb(message)) for message in answers) <= 4096
-    expect(page.locator(".stage.lights canvas.lit")).to_be_visible()
+    expect(page.locator(".stage[data-right=light]")).to_be_visible()
 
     page.get_by_label("Answer").select_option("picture")
     sent = frames.wait(page, lambda _, message: "answer" not in message)
     assert picture(sent["camera_frame"]) == b"\xff\xd8"
     assert picture(sent["jacket_render"]) == b"\x89P"
-    expect(page.locator(".stage.answered:not(.lights)")).to_be_visible()
+    expect(page.locator(".stage[data-left=render][data-right=picture]")).to_be_visible()
 
     slider = page.get_by_role("slider")
     for key, share in (("Home", 0), ("End", 100)):
@@ -80,7 +80,7 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
     sent = frames.wait(page, lambda protocol, _: protocol == "json")
     assert picture(sent["camera_frame"]) == "data:image/jpeg;base64,"
 
-    page.get_by_label("Keyframes").select_option("fast")
+    page.get_by_label("Keyframes").select_option("live")
     page.get_by_role("radio", name="Black leather").check(force=True)
     expect(page.locator(".chosen")).to_have_text("Black leather")
     frames.wait(page, lambda _, message: message["fabric_id"] == "leather-black")
@@ -93,7 +93,7 @@ def test_keyframes_go_out_and_photographs_come_in(open_studio, screenshot):
 def test_a_person_before_the_camera_is_found_and_dressed(open_studio, screenshot):
     frames = Frames()
     page = open_studio(prepare=frames.watch)
-    page.get_by_label("Picture").select_option("camera")
+    page.get_by_label("Source").select_option("camera")
     expect(page.locator("[data-reading=pose]")).to_have_text(re.compile(r"^MediaPipe, \d+ ms$"))
     landmarks = frames.wait(page, lambda _, message: message["pose"]["landmarks"])["pose"]["landmarks"]
     expect(page.locator(".stage.mirrored.answered")).to_be_visible()
@@ -108,6 +108,6 @@ def test_without_a_camera_it_says_so_and_shows_the_portrait(open_studio):
         "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"
     )
     page = open_studio(prepare=lambda page: page.add_init_script(deny))
-    page.get_by_label("Picture").select_option("camera")
+    page.get_by_label("Source").select_option("camera")
     expect(page.locator(".stage-note")).to_contain_text("No camera was found.")
-    expect(page.get_by_label("Picture")).to_have_value("portrait")
+    expect(page.get_by_label("Source")).to_have_value("portrait")
