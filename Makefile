@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-moving bench-load bench-capacity perf train-tiny eval-tiny lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-load bench-capacity perf train-tiny train-light eval-tiny lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,10 @@ check-images: setup ## Build both images without Docker, on local bases, and run
 	$(call run,$(BIN)/python -m deploy.docker.check_images build/check-images \
 	    --proxy-python "$$($(if $(shell $(PYTHON312) --version 2>/dev/null),$(PYTHON312),$(BIN)/python) -c 'import sys; print(sys.executable)')")
 
+check-gpu-proof: setup ## Rehearse the proof on a GPU (docs/gpu.md) without one, on tiny networks: some minutes
+	$(call run,$(BIN)/python -m benchmarks.gpu_proof pack --only-data)
+	$(call run,$(BIN)/python -m benchmarks.gpu_proof run --device cpu --size tiny --patience 3)
+
 # TensorRT-RTX is 800 MB and nothing else needs it: it has its own environment.
 build/venv-rtx/.installed:
 	$(PYTHON) -m venv --clear build/venv-rtx
@@ -192,6 +196,14 @@ bench-moving: test-repository ## Measure how far what is displayed lags behind a
 
 bench-picture: test-repository ## Measure the images of generated people with known truth; contact sheets in build/
 	$(call run,MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 $(BIN)/python -m benchmarks.picture)
+
+# A folder of scenes with camera.jpg, render.png, target.jpg, mask.png and pose.json each.
+PHOTOGRAPHS ?= build/photographs/scenes
+bench-photographs: test-repository ## Compare the answers with path-traced photographs of a folder (PHOTOGRAPHS=)
+	$(call run,$(BIN)/python -m benchmarks.photographs "$(PHOTOGRAPHS)")
+
+train-light: setup ## Train the default checkpoint's light reader on painted and path-traced scenes: an hour; goes on
+	$(call run,$(BIN)/python -m training.scene_light train)
 
 train-tiny: setup ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
 	$(call run,$(BIN)/python -m training.lucy_tiny train)

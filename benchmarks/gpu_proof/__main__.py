@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu_proof pack         # what a machine without network needs, in two parts
     python -m benchmarks.gpu_proof run          # every step, on this machine
-    python -m benchmarks.gpu_proof run --device cpu --size tiny --seconds 120    # a rehearsal without a GPU
+    python -m benchmarks.gpu_proof run --device cpu --size tiny    # a rehearsal without a GPU
     python -m benchmarks.gpu_proof run --steps networks,parity
     python -m benchmarks.gpu_proof table build/gpu-proof/results/report.json    # as Markdown
 
@@ -11,6 +11,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -60,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--part", type=int, choices=[1, 2], help="the steps of one call (default: all)")
     run.add_argument("--steps", type=lambda text: text.split(","), default=[], help="only these")
     run.add_argument("--seconds", type=float, help="for all steps together")
+    run.add_argument(
+        "--patience", type=float, default=1.0, help="times each limit, for a rehearsal on a slow machine"
+    )
     step = commands.add_parser("step", help="one step, in this process; `run` calls it")
     step.add_argument("name")
     step.add_argument("--limit", type=float, default=600.0, help="seconds after which it will be ended")
@@ -81,7 +85,9 @@ def _run(args: argparse.Namespace) -> int:
     from benchmarks.gpu_proof.sizes import SIZES
 
     try:
-        steps = chosen(args.part, args.steps)
+        steps = [
+            replace(step, limit_s=step.limit_s * args.patience) for step in chosen(args.part, args.steps)
+        ]
         device = describe_device(args.device)
     except ValueError as error:
         print(f"gpu_proof: {error}", file=sys.stderr)
@@ -98,7 +104,8 @@ def _run(args: argparse.Namespace) -> int:
             size=args.size,
             networks=SIZES[args.size].networks,
         )
-    seconds = args.seconds or (SECONDS[args.part] if args.part else sum(SECONDS.values()))
+    whole = SECONDS[args.part] if args.part else sum(SECONDS.values())
+    seconds = args.seconds or args.patience * whole
     options = [f"--device={args.device}", f"--size={args.size}", f"--data={args.data}"]
     runner = Runner(args.work, args.results, [*options, f"--checkpoint={args.checkpoint}"])
     report = runner.run(steps, report, seconds)

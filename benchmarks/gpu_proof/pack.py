@@ -1,6 +1,6 @@
 """Packs what the proof needs on a machine without network, in two parts of at most 64 MiB.
 
-Part 1: the code, lucy-tiny, data, and packages. Part 2: Triton and OpenCV. Both unpack into one folder:
+Part 1: the code, lucy-tiny, data, and packages. Part 2: Triton, OpenCV and gRPC. Both unpack into one folder:
 
 code/     our code, without pictures and pages of the website
 data/     scenes and latents, painted here
@@ -52,7 +52,7 @@ _LEFT_OUT = (
         "opentelemetry-proto",
     ),
 )
-_SECOND = ("cv2", "opencv_python_headless", "pytriton", "nvidia_pytriton")
+_SECOND = ("cv2", "opencv_python_headless", "pytriton", "nvidia_pytriton", "grpc")
 # Within packages: tests, and Triton's stubs for other Pythons.
 _NOT_SITE = re.compile(
     r"(^|/)(tests|test|__pycache__|include)(/|$)"
@@ -77,7 +77,7 @@ def pack(folder: Path, interpreter: str, only_data: bool = False) -> None:
     write_data(folder / "data")
     if only_data:
         return
-    python = _prefix(interpreter)
+    python = copy_python(_prefix(interpreter), folder / "python")
     site = install_packages(folder / "site", folder / "packages.txt")
     carried = write_checkpoint(folder / "lucy-tiny")
     parts = folder / "parts"
@@ -91,7 +91,7 @@ def pack(folder: Path, interpreter: str, only_data: bool = False) -> None:
         ("code", ROOT, lambda name: name in code_files()),
         ("code/export/checkpoints/lucy-tiny", carried, lambda name: True),
         ("data", folder / "data", lambda name: True),
-        ("python", python, lambda name: not _NOT_PYTHON.search(name) and _is_python(name)),
+        ("python", python, lambda name: True),
         ("site", site, lambda name: not second(name) and not _NOT_SITE.search(name)),
     ]
     last = [("site", site, lambda name: second(name) and not _NOT_SITE.search(name))]
@@ -193,6 +193,24 @@ def _prefix(interpreter: str) -> Path:
             "which is needed since the machine's own may have none: name one with --python"
         )
     return prefix
+
+
+def copy_python(prefix: Path, folder: Path) -> Path:
+    """What runs of a Python, without what debuggers need: that is three quarters of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in _files(prefix):
+        name = file.relative_to(prefix).as_posix()
+        if _is_python(name) and not _NOT_PYTHON.search(name):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, folder / name, follow_symlinks=False)
+    programs = [
+        folder / "bin" / f"python{CONTAINER_PYTHON}",
+        *folder.rglob("*.so"),
+        *folder.rglob("*.so.1.0"),
+    ]
+    # Never the wheels' libraries: auditwheel has moved their sections, and they do not load when stripped.
+    subprocess.run(["strip", "--strip-unneeded", *programs], check=True)
+    return folder
 
 
 def _is_python(name: str) -> bool:

@@ -111,6 +111,7 @@ def running_server(args: argparse.Namespace, folder: Path) -> Iterator[Server]:
             process.wait(8)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
 
 
 def _is_loaded(port: int) -> bool:

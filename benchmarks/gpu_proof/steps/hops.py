@@ -58,6 +58,7 @@ def measure(recorded: Recorded, args: argparse.Namespace) -> None:
             process.wait(8)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
         triton.remove_shared_memory()
     _read(Path(asked["output"]), recorded)
     if args.device == "cpu":

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from benchmarks.gpu_proof.sizes import SIZES
 from benchmarks.gpu_proof.steps.parity import _psnr
 from benchmarks.gpu_proof.steps.step import run_step
 from benchmarks.gpu_proof.table import table
+from export.checkpoint import locate
 
 TINY = SIZES["tiny"]
 
@@ -41,7 +43,8 @@ def folder(tmp_path_factory, checkpoint):
         input_ids=rng.integers(0, 500, (2, 77)).astype(np.int32),
         target=rng.integers(0, 255, (2, 64, 64, 3)).astype(np.uint8),
     )
-    (folder / "data" / "tokenizer.json").write_text("{}")
+    tokenizer = locate(str(checkpoint)).load().files["tokenizer.json"]
+    (folder / "data" / "tokenizer.json").write_bytes(tokenizer)
     return folder
 
 
@@ -112,6 +115,28 @@ def test_the_repository_has_programs_of_its_networks_and_what_the_server_reads(t
     unet = TorchStage(repository / "unet" / "1" / "model.pt2", "cpu")
     inputs = {name: torch.cat([one] * 5) for name, one in unet.example().items()}
     assert unet.call(inputs)["model_output"].shape == (5, 4, 8, 8), "any number of rows"
+
+
+def test_the_server_answers_keyframes_and_captures(take, folder):
+    """What the step before wrote, served by the wheel's Triton with the networks in `tryon`'s process."""
+    figures, faults = take("serving", limit=250.0)
+    assert faults == []
+    assert len(figures.keyframes_ms) == TINY.keyframes
+    assert figures.keyframe_p95_ms >= figures.keyframe_p50_ms > 0
+    assert (figures.keyframe_steps, figures.capture_steps) == (4, 25)
+    assert len(figures.captures_ms) == TINY.captures
+    assert {"preprocess", "denoise", "postprocess", "total"} <= set(figures.stages_ms)
+    picture = cv2.imread(str(folder / "results" / "keyframe.jpg"))
+    assert picture.shape == (720, 1280, 3)
+
+
+def test_a_hop_to_another_model_costs_more_than_a_call_in_the_process(take):
+    figures, faults = take("hops", limit=250.0)
+    assert [(hop.way, hop.rows) for hop in figures.hops] == [
+        (way, rows) for way in ("in process", "main memory") for rows in TINY.rows
+    ]
+    assert figures.hops[2].p50_ms > figures.hops[0].p50_ms
+    assert faults == ["gpu memory: it needs a GPU"]
 
 
 def test_rows_a_call_come_from_tritons_metrics():
