@@ -1,1 +1,1 @@
-"""Serving on one machine: the supervisor of Triton and the proxy, the doctor, and the CPU stages."""
+"""Serving on one machine: the supervisor of Triton and the proxy, the doctor, and the networks inside Triton."""

@@ -20,7 +20,7 @@ from serving.triton_server import LOOPBACK, TritonServer
 
 _BACKOFF_S = (1, 2, 4, 8, 16, 30)  # before Triton is started again
 _STABLE_S = 60  # Triton that ran for so long starts the backoff anew
-_NETWORKS = re.compile(r"the networks run inside tryon: (.*)")  # serving/entry_models.py
+_NETWORKS = re.compile(r"the networks run inside tryon: ([^\"\n]*)")  # serving/entry_models.py
 _PRIVATE = 0o077  # umask: only this user reads what Triton writes
 
 

@@ -1,1 +1,1 @@
-"""The networks of the CPU profile, which run in Triton's Python backend."""
+"""The runtimes that compute exported networks in Python processes of Triton."""
