@@ -23,14 +23,18 @@ class Patch:
 
     def within(self, box: Box) -> np.ndarray:
         """The mask over the area of `box`: (h, w) uint8."""
+        seen = np.zeros((box[3], box[2]), np.uint8)
+        self.add_to(seen, box)
+        return seen
+
+    def add_to(self, seen: np.ndarray, box: Box) -> None:
+        """Draws the mask on `seen`, (h, w) uint8, which lies over the area of `box`."""
         x, y, width, height = box
         left, right = max(x, self.x), min(x + width, self.x + self.mask.shape[1])
         top, bottom = max(y, self.y), min(y + height, self.y + self.mask.shape[0])
-        seen = np.zeros((height, width), np.uint8)
         if left < right and top < bottom:
             part = self.mask[top - self.y : bottom - self.y, left - self.x : right - self.x]
-            seen[top - y : bottom - y, left - x : right - x] = part
-        return seen
+            seen[top - y : bottom - y, left - x : right - x] |= part
 
 
 def with_room(box: Box, room: int, size: tuple[int, int]) -> Box:

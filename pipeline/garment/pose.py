@@ -20,6 +20,10 @@ SHOULDERS = (11, 12)
 HIPS = (24, 23)  # in this order they continue the torso's outline after the shoulders
 ARMS = ((11, 13, 15), (12, 14, 16))
 HANDS = ((15, 17, 19, 21), (16, 18, 20, 22))  # wrist, then the knuckles of little finger, index and thumb
+# A forearm's width, and how far before the wrist its middle line ends, in shoulder widths.
+_ARM, _TO_CUFF = 0.3, 0.25
+# A hand that is farther away than the shoulders by more than this, in shoulder widths, is behind the back.
+_BEHIND = 0.2
 # Points are clipped to so many frame sides, since OpenCV draws with fixed-point coordinates.
 _FAR = 4
 
@@ -28,12 +32,18 @@ _FAR = 4
 class Hand:
     """The area of a hand.
 
-    outline: certainly contains the hand, from the cuff's end to the fingertips.
+    outline: contains the hand, from the cuff's end to the tips of bent fingers.
     palm: certainly lies inside the hand, between wrist and knuckles.
+    reach: where stretched fingers may be, too.
+    corners: (N, 2) int32, of the convex polygon from wrist to fingertips, around which `reach` has a margin.
+    arm: the index of its arm, in HANDS and `Pose.forearms`.
     """
 
     outline: Patch
     palm: Patch
+    reach: Patch
+    corners: np.ndarray
+    arm: int
 
 
 class Pose:
@@ -108,22 +118,24 @@ class Pose:
             cv2.polylines(mask, [points], False, 1, max(1, round(0.36 * unit)))
         return mask
 
-    def _hand(self, wrist: np.ndarray, knuckles: np.ndarray) -> Hand:
+    def _hand(self, wrist: np.ndarray, knuckles: np.ndarray, arm: int) -> Hand:
         """These proportions match generated hands best: an intersection over union of two thirds, against a
         quarter for a disc around the knuckles."""
         reach = knuckles - wrist
         half = max(0.33 * np.linalg.norm(reach.mean(axis=0)), 0.2 * np.linalg.norm(reach, axis=1).max())
         thick = max(1, round(2 * half))
-        hull, palm = (
+        hull, palm, stretched = (
             cv2.convexHull(np.vstack([wrist + share * reach for share in shares]).round().astype(np.int32))
-            for shares in ((0.2, 1.0, 1.25), (0.35, 0.9))
+            for shares in ((0.2, 1.0, 1.25), (0.35, 0.9), (-0.1, 1.0, 1.8))
         )
-        x, y, width, height = with_room(cv2.boundingRect(hull), thick, self._size)
-        outline, inner = np.zeros((2, height, width), np.uint8)
-        cv2.fillConvexPoly(outline, hull - (x, y), 1)
-        cv2.polylines(outline, [hull - (x, y)], True, 1, thick)
+        x, y, width, height = with_room(cv2.boundingRect(stretched), thick, self._size)
+        masks = outline, inner, far = np.zeros((3, height, width), np.uint8)
+        for mask, corners in ((outline, hull), (far, stretched)):
+            cv2.fillConvexPoly(mask, corners - (x, y), 1)
+            cv2.polylines(mask, [corners - (x, y)], True, 1, thick)
         cv2.fillConvexPoly(inner, palm - (x, y), 1)
-        return Hand(Patch(x, y, outline), Patch(x, y, inner))
+        outside, inside, beyond = (Patch(x, y, mask) for mask in masks)
+        return Hand(outside, inside, beyond, stretched, arm)
 
     def _down(self) -> np.ndarray:
         """The direction from the shoulders to the hips; straight down if the hips are impossible."""
@@ -162,14 +174,57 @@ class Pose:
         return Patch(x, y, mask)
 
     @cached_property
+    def forearms(self) -> tuple[Patch, ...]:
+        """From each elbow to where a sleeve ends: bare arms have hands' colour, and may lie beside one."""
+        return tuple(self._limb(elbow, wrist, _TO_CUFF) for _, elbow, wrist in ARMS)
+
+    @cached_property
+    def upper_arms(self) -> tuple[Patch, ...]:
+        """From each shoulder to the elbow."""
+        return tuple(self._limb(shoulder, elbow) for shoulder, elbow, _ in ARMS)
+
+    def _limb(self, first: int, last: int, short: float = 0) -> Patch:
+        """Between two landmarks, and `short` shoulder widths less."""
+        if not (self.tracked and self.known[[first, last]].all()):
+            return Patch(0, 0, np.zeros((0, 0), np.uint8))
+        start, end = self.points[[first, last]]
+        short *= self.shoulder_width / max(float(np.linalg.norm(end - start)), 1)
+        line = self._near(np.array([start, end - min(short, 1) * (end - start)]))
+        thick = max(1, round(_ARM * self.shoulder_width))
+        x, y, width, height = with_room(cv2.boundingRect(line), thick, self._size)
+        mask = np.zeros((height, width), np.uint8)
+        cv2.polylines(mask, [line - (x, y)], False, 1, thick)
+        return Patch(x, y, mask)
+
+    def trunk_points(self, count: int) -> np.ndarray:
+        """`count` × `count` points between shoulders and hips, (N, 2); none if nobody is tracked."""
+        if not self.tracked:
+            return np.zeros((0, 2))
+        left, right = self.points[list(SHOULDERS)]
+        across, down = np.meshgrid(np.linspace(0.1, 0.9, count), np.linspace(0.1, 1.3, count))
+        low = self.shoulder_width * self._down()
+        return left + np.outer(across, right - left) + np.outer(down, low)
+
+    def _behind(self, wrist: int) -> bool:
+        """Whether a hand is behind the trunk: then a garment hides it. A pose without depth tells nothing."""
+        depth = self.landmarks[[*SHOULDERS, wrist], 2] * self._size[0]
+        farther = depth[2] - depth[:2].mean()
+        return bool(self.tracked and farther > _BEHIND * self.shoulder_width)  # False for NaN
+
+    def _near(self, points: np.ndarray) -> np.ndarray:
+        """Points that OpenCV can draw: (N, 2) int32."""
+        far = _FAR * self._extent
+        return points.clip(-far, far).round().astype(np.int32)
+
+    @cached_property
     def hands(self) -> list[Hand]:
-        """The hands of which at least two knuckles are seen."""
+        """The hands of which at least two knuckles are seen, and that are not behind the back."""
         found = []
-        for wrist, *knuckles in HANDS:
+        for arm, (wrist, *knuckles) in enumerate(HANDS):
             points = self.points[knuckles][self.seen[knuckles]]
-            if len(points) >= 2:
+            if len(points) >= 2 and not self._behind(wrist):
                 start = self.points[wrist] if self.seen[wrist] else points.mean(axis=0)
-                found.append(self._hand(start, points))
+                found.append(self._hand(start, points, arm))
         return found
 
     def _hull(self, points: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def protect_head_and_hands(
     frame: (H, W, 3) BGR uint8. colour: (H, W, 3) uint8.
     Returns where it did so.
     """
-    hiding = (pose.head, *(hand_pixels(hand, frame) for hand in pose.hands))
+    hiding = (pose.head, *(hand_pixels(hand, frame, pose) for hand in pose.hands))
     return [cut for patch in hiding if (cut := _cut(patch, mask, colour))]
 
 

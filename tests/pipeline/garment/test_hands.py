@@ -39,7 +39,7 @@ def picture(shirt, skin=SKIN):
 def test_the_rim_of_old_clothes_around_a_hand_is_left_to_the_jacket():
     (hand,) = POSE.hands
     truth = true_hand()
-    found = whole(hand_pixels(hand, picture(SHIRT)))
+    found = whole(hand_pixels(hand, picture(SHIRT), POSE))
 
     def iou(mask):
         return (mask & truth).sum() / (mask | truth).sum()
@@ -51,7 +51,7 @@ def test_the_rim_of_old_clothes_around_a_hand_is_left_to_the_jacket():
 
 def test_a_hand_on_a_shirt_of_its_own_colour_keeps_its_whole_outline():
     (hand,) = POSE.hands
-    assert hand_pixels(hand, picture(SKIN)) is hand.outline
+    assert hand_pixels(hand, picture(SKIN), POSE) is hand.outline
 
 
 @pytest.mark.parametrize("shirt", [SHIRT, (30, 30, 160), (235, 235, 235), (20, 20, 20)])
@@ -74,7 +74,7 @@ def test_whatever_is_seen_the_palm_is_the_hand_s_and_little_beyond_the_outline(s
     frame = cv2.resize(small, FRAME_SIZE, interpolation=cv2.INTER_NEAREST)
     pose = Pose(landmarks(p17=(x, y), p19=(x + 0.02, y), p21=(x, y + 0.03)), FRAME_SIZE)
     for hand in pose.hands:
-        found, outline = whole(hand_pixels(hand, frame)), whole(hand.outline)
+        found, outline = whole(hand_pixels(hand, frame, pose)), whole(hand.outline)
         assert set(np.unique(found)) <= {0, 1}
         longer = max(cv2.boundingRect(outline)[2:])
         side = 2 * round(0.15 * longer + 4) + 1
@@ -83,3 +83,43 @@ def test_whatever_is_seen_the_palm_is_the_hand_s_and_little_beyond_the_outline(s
             continue
         inner = cv2.erode(whole(hand.palm), np.ones((5, 5), np.uint8))
         assert found[inner == 1].all()
+
+
+def test_stretched_fingers_reach_beyond_the_outline():
+    """Up to a third of a hand was painted over: knuckles do not tell how long the fingers are."""
+    truth, frame = true_hand(), picture(SHIRT)
+    for y in (331, 341, 351, 361):
+        cv2.line(truth, (285, y - 2), (228, y), 1, 7)
+        cv2.line(frame, (285, y - 2), (228, y), SKIN, 7)
+    (hand,) = POSE.hands
+    beyond = (truth == 1) & (whole(hand.outline) == 0)
+    assert beyond.sum() > 100
+    found = whole(hand_pixels(hand, frame, POSE))
+    assert found[beyond].mean() > 0.8
+    assert found[truth == 0].sum() < 0.15 * truth.sum()
+
+
+def test_a_bare_arm_beside_the_hand_is_left_to_the_sleeve():
+    """Its colour is the hand's. It was taken for clothes, so that the colours seemed too similar."""
+    pose = Pose(landmarks(**POINTS, p13=(0.70, 0.80)), FRAME_SIZE)
+    frame = picture(SHIRT)
+    cv2.line(frame, (335, 346), (448, 384), SKIN, 34)
+    (hand,) = pose.hands
+    found = whole(hand_pixels(hand, frame, pose))
+    truth = true_hand()
+    assert found[truth == 1].mean() > 0.85
+    assert not found[360:, 385:].any()
+    assert found[(truth == 0) & (np.arange(FRAME_SIZE[0]) < 300)].sum() < 0.15 * truth.sum()
+
+
+def test_a_hand_behind_the_back_leaves_the_jacket_whole():
+    points = landmarks(**POINTS)
+    points[15, 2] = 0.3 * 0.32  # in shares of the frame's width, as x is
+    behind = Pose(points, FRAME_SIZE)
+    assert not behind.hands
+    mask = find_garment(transparent_render(), picture(SHIRT), behind).mask
+    assert mask[345, 303] == 255
+    points[15, 2] = 0.1 * 0.32
+    assert Pose(points, FRAME_SIZE).hands
+    points[15, 2] = np.nan
+    assert len(Pose(points, FRAME_SIZE).hands) == 1
