@@ -51,6 +51,7 @@ class TorchStage:
         self.device = torch.device(device)
         if self.device.type != "cpu":
             program = move_to_device_pass(program, device)
+            torch.backends.cudnn.benchmark = True  # each shape's kernels are tried once, before its capture
         self._module = program.module()
         _lay_out(self._module)
         self._graphs = CudaGraphs(self._compute, capture)
