@@ -56,6 +56,10 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         "relight_sigma": np.array([pipeline["keyframe"]["relight_sigma"]], np.float32),
         "detail_gain": np.array([pipeline["keyframe"]["detail_gain"]], np.float32),
         "earlier_light": np.zeros((1, 1, 4), np.float32),
+        "occluded": np.zeros(1, bool),
+        "with_scene": np.zeros(1, bool),
+        "scene_light": np.zeros((1, 1, 3), np.float32),
+        "picture_share": np.zeros(1, np.float32),
         "output_format": np.array([b"jpeg"], np.object_),
     }
     async with InferenceServerClient(address) as client:

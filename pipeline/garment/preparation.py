@@ -14,6 +14,8 @@ from pipeline.garment.painting import find_painting
 from pipeline.garment.pictures import cut_out, decode_frame, decode_mask, decode_render
 from pipeline.garment.pose import Pose
 from pipeline.garment.region import CATEGORIES, resolved
+from pipeline.garment.scene import NO_SCENE, see
+from pipeline.garment.visibility import Network
 from pipeline.resize import size_of
 
 
@@ -29,6 +31,8 @@ def prepare(
     category: str = "",
     earlier_laying: str = "",
     occluded: bool = False,
+    with_scene: bool = False,
+    network: Network | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
 
@@ -41,7 +45,9 @@ def prepare(
     category: of the garment, one of CATEGORIES; empty where the checkpoint takes no picture of it, so that
         it needs a render.
     earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
+    with_scene: whether the light reader's input is made, too: the tensors `scene` and `scene_window`.
     occluded: whether the report has `occlusion`, what hides the garment (occlusion.py), or None.
+    network: tells what of the garment is visible (visibility.py); without it geometry does.
     model_repository/README.md describes the tensors. Raises InvalidInput and NotAnImage.
     """
     if render_fit not in RENDER_FITS:
@@ -52,8 +58,9 @@ def prepare(
     landmarks = Pose(pose, size_of(frame))
     garment = None
     if is_given(jacket_render):
+        laid = Laying.from_json(earlier_laying)
         garment, drawn, report = _rendered(
-            frame, jacket_render, client_mask, landmarks, render_fit, Laying.from_json(earlier_laying)
+            frame, jacket_render, client_mask, landmarks, render_fit, laid, network
         )
         mask = garment.mask
     else:
@@ -76,7 +83,11 @@ def prepare(
         "crop": np.array([crop.x, crop.y, crop.width, crop.height], np.int32),
         "pixels": seen,
         "latent_mask": painted,
+        "scene": NO_SCENE,
+        "scene_window": np.zeros(4, np.int32),
     }
+    if with_scene and garment and not garment.reason:
+        tensors["scene"], tensors["scene_window"] = see(frame, garment.colour, mask, pose)
     if conditioning == "person":  # the render only tells where the garment is, and what it looks like
         tensors["drawn"] = drawn
     return tensors, report
@@ -89,10 +100,13 @@ def _rendered(
     landmarks: Pose,
     render_fit: str,
     earlier: Laying | None,
+    network: Network | None,
 ) -> tuple[Garment, np.ndarray, dict[str, Any]]:
     """The garment, the composite, and the report."""
     # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
-    garment = find_garment(_canvas(jacket_render, client_mask), frame, landmarks, render_fit, earlier)
+    garment = find_garment(
+        _canvas(jacket_render, client_mask), frame, landmarks, render_fit, earlier, network
+    )
     by_client = is_given(client_mask) and garment.source == "alpha"
     report = {
         "mask_source": "client" if by_client else garment.source,

@@ -18,6 +18,8 @@ def inputs(**changed):
         "relight_sigma": np.zeros(1, np.float32),
         "detail_gain": np.ones(1, np.float32),
         "earlier_light": np.zeros((1, 1, 4), np.float32),
+        "scene_light": np.zeros((1, 1, 3), np.float32),
+        "picture_share": np.zeros(1, np.float32),
         "output_format": "png",
         **changed,
     }

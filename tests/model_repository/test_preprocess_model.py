@@ -21,6 +21,7 @@ def inputs(**changed):
         "conditioning": "masked",
         "earlier_laying": "",
         "occluded": np.zeros(1, bool),
+        "with_scene": np.zeros(1, bool),
         **changed,
     }
 
@@ -40,7 +41,8 @@ def model(backend, monkeypatch):
 def test_it_returns_the_tensors_of_its_configuration(model):
     [response] = model.execute([Request(inputs())])
     found = response.arrays()
-    assert set(found) == {"composite", "mask", "crop", "pixels", "latent_mask", "report"}
+    scene = {"scene", "scene_window"}
+    assert set(found) == {"composite", "mask", "crop", "pixels", "latent_mask", "report"} | scene
     assert found["composite"].shape == (48, 64, 3)
     assert found["pixels"].shape == (2, 3, 64, 64)
     assert found["latent_mask"].shape == (1, 1, 8, 8)
