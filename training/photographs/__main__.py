@@ -36,14 +36,14 @@ def main() -> None:
 
 def render(folder: Path, numbers: range, samples: int, threads: int) -> None:
     """Render each geometry that is not there yet. Stops after the present one at SIGTERM."""
-    from training.photographs import blender, generator, storage
+    from training.photographs import blender, generator, numbering, storage
 
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     _sweep(folder)
     quality = generator.Quality(samples=samples, threads=threads)
     for number in numbers:
-        place = folder / generator.split_of(number) / generator.folder_name(number)
+        place = folder / numbering.split_of(number) / numbering.folder_name(number)
         skipped = place.with_name(f".{place.name}.skipped")
         if place.exists() or skipped.exists():
             continue

@@ -1,4 +1,5 @@
-"""The environments as NumPy files: Poly Haven's HDRIs (CC0) out of an npm package and of Blender's own package."""
+"""The environments as NumPy files: Poly Haven's HDRIs (CC0) out of an npm package and of Blender's own
+package."""
 
 import base64
 import hashlib

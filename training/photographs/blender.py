@@ -10,9 +10,10 @@ import OpenEXR
 from mathutils import Matrix, Vector
 
 from training.photographs.lights import Lights
-from training.photographs.people import Mesh
+from training.photographs.meshes import Mesh, polygons
 
-# The brightness of the cloth in the render of its white self: as bright as usual cloth, so that the light that
+# The brightness of the cloth in the render of its white self: as bright as usual cloth, so that the light
+# that
 # it throws on itself and on the person is that of usual cloth.
 CLOTH_ALBEDO = 0.35
 
@@ -175,7 +176,7 @@ def jacket_material(kind: str) -> bpy.types.Material:
 
 def add_mesh(mesh: Mesh, material: bpy.types.Material) -> bpy.types.Object:
     data = bpy.data.meshes.new(mesh.name)
-    data.from_pydata(mesh.vertices.tolist(), [], _polygons(mesh.faces))
+    data.from_pydata(mesh.vertices.tolist(), [], polygons(mesh.faces))
     colours = data.color_attributes.new("colour", "FLOAT_COLOR", "POINT")
     colours.data.foreach_set(
         "color", np.concatenate([mesh.colours, np.ones((len(mesh.colours), 1))], 1).ravel()
@@ -195,12 +196,10 @@ def add_mesh(mesh: Mesh, material: bpy.types.Material) -> bpy.types.Object:
         modifier = item.modifiers.new("subdivide", "SUBSURF")
         modifier.levels = modifier.render_levels = mesh.subdivide
         modifier.boundary_smooth = "PRESERVE_CORNERS"
+        # Once for all renders, and not anew for each.
+        item.data = bpy.data.meshes.new_from_object(item.evaluated_get(bpy.context.evaluated_depsgraph_get()))
+        item.modifiers.clear()
     return item
-
-
-def _polygons(faces: np.ndarray) -> list[list[int]]:
-    """Quads, and triangles where a corner is repeated."""
-    return [list(dict.fromkeys(face)) for face in faces.tolist()]
 
 
 def add_lights(lights: Lights) -> None:
@@ -234,7 +233,7 @@ def set_view(view: View) -> None:
     scene = bpy.context.scene
     data = bpy.data.cameras.new("camera")
     item = bpy.data.objects.new("camera", data)
-    height, width = view.size
+    width = view.size[1]
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = 36.0
     data.lens = 36.0 * view.focal / width
@@ -250,9 +249,9 @@ def set_view(view: View) -> None:
 def render(
     size: tuple[int, int], samples: int, *, maps: bool = False, guides: bool = False, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Render what is set up. Returns pictures (h, w, channels) by pass name: `Combined`, and `Combined_l0`, … of
-    the light groups; with guides, `Denoising Albedo`, `Denoising Normal`; with maps, only the AOVs, one sample a
-    pixel at its centre."""
+    """Render what is set up. Returns pictures (h, w, channels) by pass name: `Combined`, and `Combined_l0`,
+    … of the light groups; with guides, `Denoising Albedo`, `Denoising Normal`; with maps, only the AOVs,
+    one sample a pixel at its centre."""
     scene, layer = bpy.context.scene, bpy.context.view_layer
     scene.render.resolution_x, scene.render.resolution_y = size[1], size[0]
     scene.render.resolution_percentage = 100

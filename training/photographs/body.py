@@ -31,7 +31,8 @@ def _metres(points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class BaseMesh:
-    """vertices: (19158, 3); faces: (F, 4) of all groups; uv_faces, uv: texture coordinates; groups: by name."""
+    """vertices: (19158, 3); faces: (F, 4) of all groups; uv_faces, uv: texture coordinates; groups: by
+    name."""
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -67,7 +68,7 @@ def base_mesh() -> BaseMesh:
 
 
 @lru_cache(maxsize=1500)
-def _target(name: str) -> tuple[np.ndarray, np.ndarray] | None:
+def target(name: str) -> tuple[np.ndarray, np.ndarray] | None:
     path = data_folder() / "targets" / f"{name}.target.gz"
     if not path.exists():
         return None
@@ -80,7 +81,8 @@ def _target(name: str) -> tuple[np.ndarray, np.ndarray] | None:
 
 @dataclass(frozen=True)
 class Shape:
-    """Each from 0 to 1. gender: 1 male; age: 0.5 is 25 years, 1 is 90; race: shares of African, Asian, Caucasian.
+    """Each from 0 to 1. gender: 1 male; age: 0.5 is 25 years, 1 is 90; race: shares of African, Asian,
+    Caucasian.
     details: more targets of the package by name, with their share."""
 
     gender: float
@@ -149,9 +151,9 @@ def shaped_vertices(shape: Shape) -> np.ndarray:
     """The whole base mesh in this shape, in the rest pose: (19158, 3)."""
     vertices = base_mesh().vertices.copy()
     for name, share in target_weights(shape).items():
-        target = _target(name)
-        if target is not None:
-            vertices[target[0]] += share * target[1]
+        moves = target(name)
+        if moves is not None:
+            vertices[moves[0]] += share * moves[1]
     return vertices
 
 
@@ -231,12 +233,12 @@ def sample_shape(rng: np.random.Generator) -> Shape:
     race = rng.dirichlet([0.6, 0.6, 0.6])
     details = []
     for part in (
-        "head/head-oval", "head/head-round", "head/head-rectangular", "head/head-square", "head/head-triangular",
-        "stomach/stomach-pregnant-incr", "torso/torso-scale-horiz-incr", "torso/torso-scale-horiz-decr",
-        "torso/torso-vshape-incr", "torso/torso-vshape-decr", "nose/nose-volume-incr", "nose/nose-volume-decr",
-        "chin/chin-width-incr", "chin/chin-height-incr", "neck/neck-scale-vert-incr", "neck/neck-scale-horiz-incr",
-        "head/head-fat-incr", "head/head-fat-decr", "stomach/stomach-tone-decr", "mouth/mouth-scale-horiz-incr",
-    ):  # fmt: skip
+        "head/head-oval", "head/head-round", "head/head-rectangular", "head/head-square",
+        "head/head-triangular", "stomach/stomach-pregnant-incr", "torso/torso-scale-horiz-incr",
+        "torso/torso-scale-horiz-decr", "torso/torso-vshape-incr", "torso/torso-vshape-decr",
+        "nose/nose-volume-incr", "nose/nose-volume-decr", "chin/chin-width-incr", "chin/chin-height-incr",
+        "neck/neck-scale-vert-incr", "neck/neck-scale-horiz-incr", "head/head-fat-incr",
+    "head/head-fat-decr", "stomach/stomach-tone-decr", "mouth/mouth-scale-horiz-incr", ):  # fmt: skip
         if rng.random() < 0.3:
             strength = rng.uniform(0.1, 0.7) * (0.4 if "pregnant" in part else 1)
             details.append((part, float(strength)))

@@ -66,13 +66,17 @@ def sample_webcam(
 ) -> Webcam:
     """A camera that has set its exposure and balance on a scene's linear light (h, w, 3), not quite rightly.
 
-    person: (h, w) coverage; automatic exposure looks at people more than at what is around them.
-    incident: RGB of the light that falls on the person; automatic balance is between it and the picture's mean.
+    person: (h, w) coverage; automatic exposure looks at people more than at the rest.
+    incident: RGB of the light that falls on the person; the balance is between it and the picture's mean.
     """
     height, width = person.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    attention = 0.25 + np.exp(-1.5 * (x**2 + y**2)) + rng.uniform(0.5, 2.5) * person
-    exposure = _exposure(light.mean(axis=2), attention, 0.2 * np.exp(rng.normal(0.0, 0.3)))
+    attention = 0.25 + np.exp(-1.5 * (x**2 + y**2)) + rng.uniform(1.0, 4.0) * person
+    # What it sees tells it most, but faces are recognised and exposed as faces: by the light on them.
+    seen = _exposure(light.mean(axis=2), attention, 0.25)
+    fair = 0.25 * np.pi / (0.3 * float(incident.mean()) + 1e-6)
+    share = rng.uniform(0.35, 0.75)
+    exposure = float(seen**share * fair ** (1 - share) * np.exp(rng.normal(0, 0.2)))
     metered = np.minimum(light * exposure, 1)
     grey = (metered * attention[..., None]).reshape(-1, 3).mean(axis=0) + 1e-5
     balance = np.exp(rng.normal(0, 0.035, 3))

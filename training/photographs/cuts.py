@@ -13,10 +13,11 @@ VALIDATION_CUTS = frozenset({"coat", "hooded"})
 class Cut:
     """Lengths in metres.
 
-    hem: below the crotch (negative: above); ease, sleeve_ease: between body and cloth; cuff: length beyond the
-    wrist. front: `closed`, `open`, or `vee` (closed below a button); gap: half of the open front's width at the
-    chest. collar: `stand`, `fold`, `lapel`, `hood`, `none`; collar_height: of its stand; fall: of what is turned
-    over. rib: height of ribs at hem and cuffs, 0 for none. stiffness: 0 to 1 against bending.
+    hem: below the crotch (negative: above); ease, sleeve_ease: between body and cloth; cuff: length beyond
+    the wrist. front: `closed`, `open`, or `vee` (closed below a button); gap: half of the open front's
+    width at the chest. collar: `stand`, `fold`, `lapel`, `hood`, `none`; collar_height: of its stand; fall:
+    of what is turned over. rib: height of ribs at hem and cuffs, 0 for none. stiffness: 0 to 1 against
+    bending.
     """
 
     kind: str
@@ -52,10 +53,10 @@ def sample_cut(rng: np.random.Generator, split: str) -> Cut:
     if kind in ("blazer", "coat"):
         return Cut(
             **{**common, "lapel": u(0.05, 0.09), "button": u(0.25, 0.55)},
-            hem=u(0.0, 0.1) if kind == "blazer" else u(0.12, 0.3), flare=u(0.01, 0.03), sleeve_ease=u(0.012, 0.022),
-            cuff=u(-0.01, 0.02), front=str(rng.choice(["vee", "open"], p=[0.7, 0.3])), collar="lapel",
-            collar_height=u(0.02, 0.035), fall=u(0.035, 0.05), rib=0.0, stiffness=u(0.5, 0.95), pockets="flap",
-            closure="buttons",
+            hem=u(0.0, 0.1) if kind == "blazer" else u(0.12, 0.3), flare=u(0.01, 0.03), sleeve_ease=u(0.012,
+            0.022), cuff=u(-0.01, 0.02), front=str(rng.choice(["vee", "open"], p=[0.7, 0.3])), collar="lapel",
+            collar_height=u(0.02, 0.035), fall=u(0.035, 0.05), rib=0.0, stiffness=u(0.5, 0.95),
+            pockets="flap", closure="buttons",
         )  # fmt: skip
     if kind == "bomber":
         return Cut(
@@ -71,8 +72,8 @@ def sample_cut(rng: np.random.Generator, split: str) -> Cut:
         )  # fmt: skip
     long = kind == "anorak"
     return Cut(
-        **common, hem=u(0.02, 0.12) if long else u(-0.06, 0.08), flare=u(0.0, 0.025), sleeve_ease=u(0.012, 0.026),
-        cuff=u(-0.01, 0.025), front=front, collar=str(rng.choice(["fold", "stand"], p=[0.8, 0.2])),
+        **common, hem=u(0.02, 0.12) if long else u(-0.06, 0.08), flare=u(0.0, 0.025), sleeve_ease=u(0.012,
+        0.026), cuff=u(-0.01, 0.025), front=front, collar=str(rng.choice(["fold", "stand"], p=[0.8, 0.2])),
         collar_height=u(0.025, 0.045), fall=u(0.04, 0.065), rib=0.0, stiffness=u(0.15, 0.7), pockets="patch",
         closure="zip" if long else "buttons",
     )  # fmt: skip

@@ -61,7 +61,7 @@ class Photograph:
     @property
     def composite(self) -> np.ndarray:
         """The render drawn on the camera frame where the jacket is visible: what doing nothing gives."""
-        share = self.mask[..., None]
+        share = (self.mask * (self.render[..., 3] / np.float32(255)))[..., None]
         return np.rint(self.camera + share * (self.render[..., :3].astype(np.float32) - self.camera)).astype(
             np.uint8
         )
@@ -71,6 +71,8 @@ def light_from_environment(geometry: Geometry, path: Path, rng: np.random.Genera
     """An environment turned at random, mostly so that its strongest source meets one of the hard lights."""
     picture, environment = read_environment(path)
     lights = Lights.of_meta(geometry.meta["lights"])
+    if rng.random() < 0.7:
+        environment = environment.natural
     rotation = rng.uniform(0, 2 * np.pi)
     if environment.suns and rng.random() < 0.7:
         sun = environment.suns[0].towards

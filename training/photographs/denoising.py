@@ -1,6 +1,7 @@
 """Intel's Open Image Denoise, from the library that Blender's package has.
 
-Called through its C interface, so that the passes of all lights of the basis are cleaned without a file between.
+Called through its C interface, so that the passes of all lights of the basis are cleaned without a file
+between.
 """
 
 import ctypes
@@ -81,9 +82,9 @@ def denoise_white(
 ) -> np.ndarray:
     """The same for passes under white lights, three in one run: three times as fast.
 
-    Under white light a surface's brightness carries nearly all of the picture; its colour is the albedo's, and
-    what light from coloured neighbours changes of it is smooth. So three passes' brightness is cleaned as the
-    red, green and blue of one picture. Only the part of the picture that is covered is looked at.
+    Under white light a surface's brightness carries nearly all of the picture; its colour is the albedo's,
+    and what light from coloured neighbours changes of it is smooth. So three passes' brightness is cleaned
+    as the red, green and blue of one picture. Only the part of the picture that is covered is looked at.
     """
     rows, columns = np.flatnonzero(alpha.max(axis=1) > 0), np.flatnonzero(alpha.max(axis=0) > 0)
     cleaned = np.zeros_like(passes)

@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 
 @dataclass(frozen=True)
 class Springs:
-    """Pairs of vertices with rest lengths and stiffness (0 to 1). ropes: pairs that only resist being stretched."""
+    """Pairs of vertices with rest lengths and stiffness (0 to 1). ropes: pairs that only resist being
+    stretched."""
 
     incidence: csr_matrix
     lengths: np.ndarray
@@ -47,7 +48,8 @@ def grid_ropes(
 
 
 def grid_pairs(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges and diagonals of a grid of vertex numbers, and its pairs at distance two, which resist bending."""
+    """Edges and diagonals of a grid of vertex numbers, and its pairs at distance two, which resist
+    bending."""
     near = [
         (index[:, :-1], index[:, 1:]), (index[:-1], index[1:]),
         (index[:-1, :-1], index[1:, 1:]), (index[:-1, 1:], index[1:, :-1]),

@@ -6,8 +6,9 @@ from scipy.spatial import cKDTree
 from training.photographs.body import SKIN, base_mesh, rig
 from training.photographs.cuts import Cut
 from training.photographs.drape import grid_pairs, grid_ropes, relax, springs
-from training.photographs.jacket import Jacket, part_of_vertices
-from training.photographs.people import skin_parts, smooth, vertex_normals
+from training.photographs.jacket import Jacket
+from training.photographs.meshes import smooth, vertex_normals
+from training.photographs.parts import part_of_vertices, skin_parts
 from training.photographs.posing import Skeleton
 
 
@@ -62,7 +63,8 @@ def _armholes(jacket: Jacket) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stump(rest: np.ndarray, skeleton: Skeleton, reach: float) -> np.ndarray:
-    """The skin about the shoulder joints: what lies up to a share of the upper arm beyond them, and near them."""
+    """The skin about the shoulder joints: what lies up to a share of the upper arm beyond them, and near
+    them."""
     found = np.zeros(SKIN.stop, bool)
     for side in ("L", "R"):
         shoulder, elbow = skeleton.rest(f"upperarm01.{side}"), skeleton.rest(f"lowerarm01.{side}")

@@ -39,7 +39,7 @@ def read_environment(path: Path) -> tuple[np.ndarray, Environment]:
     small = cv2.resize(picture, _LIGHT_SIZE, interpolation=cv2.INTER_AREA)
     rows = np.sin((np.arange(small.shape[0]) + 0.5) / small.shape[0] * np.pi)
     level = float((small.mean(axis=(1, 2)) * rows).sum() / rows.sum())
-    return (picture / level).astype(np.float16), Environment.of_picture(small / level)
+    return np.minimum(picture / level, 60000).astype(np.float16), Environment.of_picture(small / level)
 
 
 def seen_from(picture: np.ndarray, camera: dict, size: tuple[int, int], rotation: float) -> np.ndarray:

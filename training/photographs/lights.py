@@ -110,6 +110,20 @@ class Environment:
     picture: np.ndarray
     suns: tuple[Sun, ...]
 
+    @property
+    def natural(self) -> "Environment":
+        """The same with no sun of one colour alone.
+
+        Some pictures were compressed so that red and green are lost where they are brightest.
+        """
+        suns = []
+        for sun in self.suns:
+            light = sun.irradiance
+            if light.min() < 0.1 * light.max():
+                light = 0.6 * light.max() * np.array([1.0, 0.9, 0.75])
+            suns.append(Sun(sun.towards, light))
+        return Environment(self.picture, tuple(suns))
+
     @classmethod
     def of_picture(cls, picture: np.ndarray) -> "Environment":
         """picture: (h, w, 3) linear, equirectangular."""

@@ -36,7 +36,7 @@ def take_pose(skeleton: Skeleton, surface: Surface, rng: np.random.Generator, ea
     seated = bool(rng.random() < 0.12)
     if seated:
         spread = rng.uniform(0.05, 0.25)
-        for side, sign in (("L", 1), ("R", -1)):
+        for side, sign in (("L", 1.0), ("R", -1.0)):
             thigh = about(np.array([0, 0, 1.0]), sign * spread) @ about(
                 np.array([1.0, 0, 0]), np.radians(-82)
             )

@@ -11,8 +11,8 @@ SIDE = 1024
 _METRE = SIDE / ATLAS_METRES
 
 
-def draw_trim(jacket: Jacket, cut: Cut, rng: np.random.Generator) -> np.ndarray:
-    """(SIDE, SIDE) uint8, the factor of the cloth's colour; 128 is 1."""
+def draw_trim(jacket: Jacket, cut: Cut, lapels: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE) uint8, the factor of the cloth's colour; 128 is 1. lapels: their atlas coordinates."""
     trim = np.full((SIDE, SIDE), 128, np.uint8)
     body = jacket.pieces[0]
     rows = jacket.body_rows
@@ -42,6 +42,10 @@ def draw_trim(jacket: Jacket, cut: Cut, rng: np.random.Generator) -> np.ndarray:
         x = left + share * (right - left)
         line(np.array([x, bottom]), np.array([x, bottom + 0.62 * height]))
     line(np.array([(left + right) / 2, bottom]), np.array([(left + right) / 2, top]))
+    for grid in lapels:  # a line where each lapel ends, outside and at its notch
+        outer = grid[:, -1] * 0.93 + grid[:, 0] * 0.07
+        for a, b in zip(outer[:-1] * SIDE, outer[1:] * SIDE, strict=True):
+            line(a, b)
     _pockets(trim, cut, left, right, bottom, height, dark)
     value = int(rng.choice([25, 40, 220]))
     if cut.closure == "zip":
