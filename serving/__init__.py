@@ -1,1 +1,1 @@
-"""Serving on one machine: the supervisor of Triton and the proxy, the doctor, and the networks inside Triton."""
+"""Serving on one machine: the supervisor of Triton and the proxy, the doctor, and networks inside Triton."""
