@@ -22,6 +22,9 @@ _STILL = 16
 _FAINT, _FAINT_PER_NOISE = 2, 1.2
 # A hole is filled if so much of it has the garment's own colours, and up to this share of the garment.
 _OWN, _LARGEST_HOLE = 0.9, 0.1
+# From a mask blurred over 3 × 3 pixels to one whose edge lies half a pixel farther inside: the codec carries the
+# garment's colour outwards, and video within the mask would get the garment's light, a bright rim.
+_INWARDS = np.rint((np.arange(256) - 85.0).clip(0) * 1.5).astype(np.uint8)
 
 
 def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
@@ -30,7 +33,8 @@ def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
     render, video: (h, w, 3) BGR uint8, their longer side at most `WORK_AT` pixels; the render was drawn over
     the video, which is the camera frame.
     """
-    return cv2.blur(255 * _garment(render, _match_exposure(video, render)), (3, 3))
+    blurred = cv2.blur(255 * _garment(render, _match_exposure(video, render)), (3, 3))
+    return cv2.LUT(blurred, _INWARDS)
 
 
 def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`preprocess` as Triton loads it, on a fake Python backend."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,22 @@ def model(backend, monkeypatch):
     model = backend.load(monkeypatch, "preprocess")
     model.initialize({})
     return model
+
+
+def test_the_network_beside_the_model_is_used(backend, monkeypatch):
+    opened = []
+
+    def open_network(path):
+        opened.append(path)
+        return lambda planes: np.zeros((*planes.shape[:3], 2), np.uint8)
+
+    monkeypatch.setattr("serving.visible_garment.open_network", open_network)
+    monkeypatch.setattr(Path, "exists", lambda path: path.name == "visible.onnx")
+    model = backend.load(monkeypatch, "preprocess")
+    model.initialize({})
+    [response] = model.execute([Request(inputs())])
+    assert [path.parent.parent.name for path in opened] == ["preprocess"]
+    assert json.loads(response.arrays()["report"][0])["mode_reason"] == "no_garment", "all of it is hidden"
 
 
 def test_it_returns_the_tensors_of_its_configuration(model):

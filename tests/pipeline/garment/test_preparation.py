@@ -63,7 +63,25 @@ def test_the_tensors_have_their_shapes_and_types(run):
         "crop": ((4,), "int32"),
         "pixels": ((1, 3, 256, 192), "float32"),
         "latent_mask": ((1, 1, 32, 24), "float32"),
+        "scene": ((1, 11, 1, 1), "float32"),
+        "scene_window": ((4,), "int32"),
     }
+
+
+def test_the_network_is_asked_what_is_visible(run):
+    def nothing_on_the_left(planes):
+        answer = np.full((*planes.shape[:3], 2), 255, np.uint8)
+        answer[:, :, :128, 1] = 0
+        return answer
+
+    whole, _ = run()
+    tensors, report = run(network=nothing_on_the_left)
+    assert report["mask_source"] == "alpha"
+    left = np.arange(FRAME_SIZE[0]) < 0.4 * FRAME_SIZE[0]
+    assert whole["mask"][:, left].any()
+    assert not tensors["mask"][:, left].any()
+    right = np.arange(FRAME_SIZE[0]) > 0.52 * FRAME_SIZE[0]
+    assert (tensors["mask"][:, right] == whole["mask"][:, right]).mean() > 0.99
 
 
 def test_the_composite_is_the_frame_outside_the_mask_and_the_render_inside(run, frame):
