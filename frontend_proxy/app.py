@@ -31,6 +31,8 @@ from frontend_proxy.security.forwarded import ForwardedHeaders
 from frontend_proxy.security.guard import Guard
 from frontend_proxy.security.rate_limits import network
 from frontend_proxy.settings import Settings
+from frontend_proxy.videos.routes import VideoRoutes
+from frontend_proxy.videos.service import VideoService
 from frontend_proxy.web.byte_budget import ByteBudget
 from frontend_proxy.web.middleware import ErrorMiddleware, RequestMiddleware
 from frontend_proxy.web.request_bytes import RequestBytes
@@ -84,11 +86,21 @@ def create_app(
         settings.max_worker_memory_bytes,
     )
 
+    films = Worker(
+        "films",
+        background,
+        settings.max_worker_queue,
+        ("frontend_proxy.videos.film",),
+        settings.max_worker_memory_bytes,
+    )
+
     jobs = JobFactory(settings, catalog)
     sockets = Sockets(KeyframeService(settings, server, jobs, compositor), shutdown)
     fabrics = Fabrics(settings, catalog)
     captures = capture_service(settings, server, background)
     capture_routes = CaptureRoutes(settings, jobs, captures, fabrics.base_url)
+    videos = VideoService(settings, server, films, background)
+    video_routes = VideoRoutes(settings, jobs, videos, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, shutdown, background, lambda: sockets.active, settings.triton_state_file)
 
@@ -98,7 +110,13 @@ def create_app(
         if settings.catalog_url:
             background.loop("catalog refresh", fabrics.keep_fresh)
         try:
-            async with scanner.running(), compositor.running(), captures.running():
+            async with (
+                scanner.running(),
+                compositor.running(),
+                films.running(),
+                captures.running(),
+                videos.running(),
+            ):
                 yield
         finally:
             await background.close()
@@ -120,6 +138,9 @@ def create_app(
             resource("/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/api/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/results/{id}/{name}", GET=capture_routes.image),
+            resource("/api/video", POST=video_routes.create),
+            resource("/api/video/{id}", GET=video_routes.show, DELETE=video_routes.delete),
+            resource("/results/videos/{id}/{name}", GET=video_routes.film),
             Mount("/textures", Textures(catalog)),
             *api_docs.routes(authenticator.required, settings.max_steps),
             *studio.routes(settings.public_url),

@@ -14,7 +14,7 @@ from frontend_proxy.image_headers import InvalidHeader, read_image_header
 from frontend_proxy.jobs import Job
 from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
-from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn
+from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn, Video
 from frontend_proxy.settings import Settings
 from pipeline.pictures.metadata import read_metadata
 
@@ -72,9 +72,28 @@ class JobFactory:
             preview_interval=preview_interval,
         )
 
+    async def video(self, video: Video) -> Job:
+        """The job of every frame of a film, without its pictures; with a random seed if it has none."""
+        self._check_steps(video.steps)
+        return Job(
+            request_id=current_request_id(),
+            mode="video",
+            camera_frame=b"",
+            jacket_render=None,
+            output_format="light",
+            seed=random_seed() if video.seed is None else video.seed,
+            fabric=await self._name(video.fabric_id) if video.fabric_id else None,
+            category=video.category,
+            render_fit=video.render_fit,
+            steps=video.steps,
+        )
+
+    def _check_steps(self, steps: int | None) -> None:
+        if steps is not None and steps > self._settings.max_steps:
+            raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {steps}")
+
     async def _options(self, request: TryOn, frame: bytes, default_steps: int | None) -> dict[str, Any]:
-        if request.steps is not None and request.steps > self._settings.max_steps:
-            raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {request.steps}")
+        self._check_steps(request.steps)
         pose, detail = read_pose(request.pose, lambda: _size(frame))
         return {
             "request_id": current_request_id(),

@@ -29,7 +29,7 @@ class Job:
     """
 
     request_id: str
-    mode: Literal["keyframe", "capture"]
+    mode: Literal["keyframe", "capture", "video"]
     camera_frame: bytes
     jacket_render: bytes | None
     output_format: Literal["jpeg", "png", "light"]

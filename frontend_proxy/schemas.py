@@ -22,9 +22,11 @@ from frontend_proxy.errors import InvalidInput
 from frontend_proxy.field_types import (
     AnyPose,
     Echoed,
+    FilmBytes,
     FromJson,
     Id,
     ImageBytes,
+    OptionalFilmBytes,
     OptionalImageBytes,
     RenderBytes,
     read_image,
@@ -117,6 +119,27 @@ class Capture(TryOn):
         """Without a `garment_image` it is needed. One that is no image has an error of its own."""
         needed = checked.data.get("garment_image", b"") is None
         return read_image(value) if needed else read_optional_image(value)
+
+
+class Video(BaseModel):
+    """The body of `POST /api/video`, as a form or as JSON.
+
+    `layer` is the rendered garment, with alpha or opaque over the clip; `mask` is white where the garment is,
+    for a layer without alpha. `poses` are JSON lines: one for each frame, or each with its `time` in seconds.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    video: FilmBytes
+    layer: FilmBytes
+    mask: OptionalFilmBytes = None
+    poses: OptionalFilmBytes = None
+    format: Literal["mp4", "webm"] = "mp4"
+    category: Category | None = None
+    fabric_id: Id | None = None
+    render_fit: Literal["auto", "stretch", "contain", "cover", "body"] | None = None
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    steps: int | None = Field(None, ge=1)
 
 
 class ScanRequest(BaseModel):

@@ -123,6 +123,7 @@ class Settings(BaseSettings):
         5.0, gt=0, description="seconds from a keyframe's arrival until its plain composite is sent instead"
     )
     capture_timeout_s: float = Field(60.0, gt=0, description="seconds that a capture may take")
+    video_timeout_s: float = Field(1800.0, gt=0, description="seconds that the making of a film may take")
 
     # Limits
     max_connections: int = Field(2000, ge=1, description="open connections, sockets included; beyond: 503")
@@ -144,6 +145,10 @@ class Settings(BaseSettings):
     max_worker_memory_bytes: int = Field(
         1536 * 2**20, ge=2**28, description="bytes that one image may take in a worker process; beyond: 413"
     )
+    max_videos: int = Field(2, ge=1, description="films that are made at once; beyond: 429")
+    max_video_bytes: int = Field(64 * 2**20, ge=1, description="bytes of a film and its layer together")
+    max_video_s: float = Field(60.0, gt=0, description="seconds that a film may last; beyond: 413")
+    max_video_pixels: int = Field(2_100_000, ge=256, description="pixels of a film's frame; beyond: 413")
     max_bytes_in_flight: int = Field(
         256 * 2**20, ge=1, description="bytes of requests and messages that are held at once; beyond: 503"
     )

@@ -30,12 +30,13 @@ INSTALLED = {
     "fabric": "cv2 numpy PIL pillow_heif scipy",
     "families": "cv2 diffusers numpy onnxruntime PIL pydantic safetensors tokenizers torch transformers",
     "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
-    "frontend_proxy": "cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
+    "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
     "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
     "websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton_python_backend_utils",
-    "training": "cv2 diffusers numpy onnx safetensors skimage tokenizers torch tqdm transformers",
+    "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR safetensors scipy skimage tokenizers torch "
+    "tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
     "torch tqdm tritonclient",
 }
@@ -44,7 +45,7 @@ INSTALLED = {
 ROOMS = {
     "pipeline": ["*", "pictures", "garment", "light", "denoising", "tryon"],
     "frontend_proxy": [
-        *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures", "pages"),
+        *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures", "videos", "pages"),
         *("app", "__main__"),
     ],
 }

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from frontend_proxy.captures.record import Record
-from frontend_proxy.captures.results import CaptureLock, Results, storage_errors
+from frontend_proxy.captures.results import CaptureLock, Results
+from frontend_proxy.captures.storage_errors import storage_errors
 from frontend_proxy.errors import InvalidInput, KeyReused
 
 HEADER = "Idempotency-Key"

@@ -13,7 +13,7 @@ from frontend_proxy.jobs import Job, Result
 
 # 128 random bits in URL-safe base64: the last character holds only two of them.
 RESULT_ID = r"[A-Za-z0-9_-]{21}[AQgw]"
-IMAGE_NAME = r"[0-3]\.(?:png|jpeg|webp)"
+IMAGE_NAME = r"(?:[0-3]\.(?:png|jpeg|webp)|film\.(?:mp4|webm))"
 
 _RESULT_ID = re.compile(RESULT_ID)
 _PNG = b"\x89PNG"

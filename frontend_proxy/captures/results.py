@@ -15,9 +15,8 @@ import fcntl
 import logging
 import os
 import re
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,8 @@ from pydantic import ValidationError
 
 from frontend_proxy.captures.quota import Quota
 from frontend_proxy.captures.record import IMAGE_NAME, Record, interrupted, is_result_id
-from frontend_proxy.errors import InsufficientStorage, StorageUnavailable
+from frontend_proxy.captures.storage_errors import storage_errors
+from frontend_proxy.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,11 @@ class CaptureLock:
 class Results:
     """All methods block for as long as the disk takes: call them in a thread."""
 
-    def __init__(self, directory: Path, quota: Quota | None = None) -> None:
+    def __init__(self, directory: Path, quota: Quota | None = None, kind: type[Record] = Record) -> None:
+        """kind: of the records."""
         self.directory = directory
         self._quota = quota
+        self._kind = kind
 
     def create(self, record: Record) -> CaptureLock:
         """Store a new capture. Raises InsufficientStorage."""
@@ -92,6 +94,24 @@ class Results:
             self._write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
             if self._quota:
                 self._quota.add(len(image))
+
+    def move_in(self, record: Record, path: Path, name: str) -> None:
+        """Take a finished file, which may lie on another disk.
+
+        Raises InsufficientStorage, FileNotFoundError if the capture was removed.
+        """
+        self._check_exists(record.result_id)
+        place = self._folder(record.result_id) / name
+        partial = place.with_name(f"{name}.part")
+        with storage_errors():
+            try:
+                shutil.copyfile(path, partial)
+                os.replace(partial, place)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                raise
+        if self._quota:
+            self._quota.add(place.stat().st_size)
 
     def load(self, result_id: str) -> Record | None:
         """The record; None if there is none or it has expired. Raises StorageUnavailable."""
@@ -256,7 +276,7 @@ class Results:
     def _read(self, result_id: str) -> Record | None:
         """None if there is no record, or only half of one since the machine lost power. Raises OSError."""
         try:
-            return Record.model_validate_json((self._folder(result_id) / "record.json").read_bytes())
+            return self._kind.model_validate_json((self._folder(result_id) / "record.json").read_bytes())
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
 
@@ -273,16 +293,3 @@ class Results:
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Raises InsufficientStorage for an OSError; FileNotFoundError stays as it is."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise InsufficientStorage(
-            f"the result cannot be stored: {error.strerror}; try again later"
-        ) from error

@@ -13,15 +13,16 @@ from frontend_proxy.errors import ErrorBody
 from frontend_proxy.pages import openapi_captures as captures
 from frontend_proxy.pages import openapi_fabrics as fabrics
 from frontend_proxy.pages import openapi_server as server
+from frontend_proxy.pages import openapi_videos as videos
 from frontend_proxy.pages.openapi_operation import Json, content
 from frontend_proxy.pages.openapi_schemas import ANSWERS, REQUESTS, schemas, with_forms
 from frontend_proxy.request_id import HEADER
-from frontend_proxy.schemas import Capture, ScanRequest
+from frontend_proxy.schemas import Capture, ScanRequest, Video
 
 
 def document(keys_required: bool, max_steps: int) -> Json:
     """The whole description. `keys_required`: credentials are needed, because the settings name keys."""
-    models = with_forms(schemas(REQUESTS, ANSWERS), Capture, ScanRequest)
+    models = with_forms(schemas(REQUESTS, ANSWERS), Capture, ScanRequest, Video)
     whole_number, _null = models["Capture"]["properties"]["steps"]["anyOf"]
     whole_number["maximum"] = max_steps
     schemes: list[Json] = [{"bearer": []}, {"key": []}]
@@ -36,7 +37,7 @@ def document(keys_required: bool, max_steps: int) -> Json:
         },
         "servers": [{"url": "/"}],
         "security": schemes if keys_required else [{}, *schemes],
-        "paths": captures.PATHS | fabrics.PATHS | server.PATHS,
+        "paths": captures.PATHS | videos.PATHS | fabrics.PATHS | server.PATHS,
         "components": {
             "schemas": models,
             "responses": {str(status): _error(status) for status in _ERRORS} | {"default": _error(None)},

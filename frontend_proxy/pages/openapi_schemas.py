@@ -16,7 +16,8 @@ from frontend_proxy.answer_schemas import (
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.health import HealthReport, Liveness, Readiness
 from frontend_proxy.pages.openapi_operation import REFERENCE, Json
-from frontend_proxy.schemas import Capture, ScanRequest
+from frontend_proxy.schemas import Capture, ScanRequest, Video
+from frontend_proxy.videos.record import VideoDeleted, VideoStatus
 
 
 def _leave_out_null(schema: Json) -> None:
@@ -55,13 +56,15 @@ class Index(BaseModel):
 
 
 _EMPTY = ""  # in a form, the text of a field that is left out
-REQUESTS = (Capture, ScanRequest, FabricDetails)
+REQUESTS = (Capture, Video, ScanRequest, FabricDetails)
 ANSWERS = (
     *(
         CaptureResult,
         CaptureLight,
         CaptureStatus,
         CaptureDeleted,
+        VideoStatus,
+        VideoDeleted,
         ScanResult,
         FabricAnswer,
         FabricList,

@@ -9,14 +9,15 @@ from pipeline.garment.region import CATEGORIES
 from pipeline.recipe import Recipe
 
 # The default of each mode.
-OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png"}
+OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png", "video": "jpeg"}
 LIGHT = "light"
 
 
 @dataclass(frozen=True)
 class TryonRequest:
     """
-    live: whether it is a keyframe, for which somebody waits in real time.
+    live: whether it is a keyframe, for which somebody waits in real time. A film's frame (mode `video`) has
+        the recipes of keyframes, but waits for them, as captures do.
     category: of the garment, one of pipeline.garment.region.CATEGORIES.
     session: keyframes with the same session name share their light.
     output_format: `jpeg` or `png`; or `light`, if the recipe takes the light of the model's picture.
@@ -46,12 +47,12 @@ class TryonRequest:
         output_format = value("output_format") or OUTPUT_FORMATS[mode]
         if output_format not in (*OUTPUT_FORMATS.values(), LIGHT):
             raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg, png or light")
-        recipe = recipes[mode]
+        default = recipe = recipes["capture" if mode == "capture" else "keyframe"]
         if output_format == LIGHT:
-            if mode == "keyframe":
+            if mode != "capture":
                 recipe = recipes.get("live", recipe)
             if not recipe.relight_sigma:  # a light cannot be taken from this checkpoint's pictures
-                recipe, output_format = recipes[mode], OUTPUT_FORMATS[mode]
+                recipe, output_format = default, OUTPUT_FORMATS[mode]
         try:
             recipe = recipe.override(
                 **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
@@ -72,7 +73,7 @@ class TryonRequest:
         return cls(
             recipe=recipe,
             live=live,
-            session=value("session") if live else None,
+            session=value("session") if mode != "capture" else None,
             render_fit=value("render_fit") or "auto",
             category=category,
             fabric=value("fabric") or "",

@@ -68,7 +68,7 @@ def test_only_keyframes_have_a_session():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"mode": "video"}, "mode is 'video'; it must be one of keyframe, capture"),
+        ({"mode": "film"}, "mode is 'film'; it must be one of keyframe, capture, video"),
         ({"mode": None}, "mode is None"),
         ({"steps": 0}, "steps is 0; it should be greater than or equal to 1"),
         ({"strength": float("nan")}, "strength is nan"),

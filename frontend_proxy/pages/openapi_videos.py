@@ -1,0 +1,56 @@
+"""The OpenAPI description of films."""
+
+from frontend_proxy.pages.openapi_operation import (
+    FORM,
+    JSON,
+    Json,
+    content,
+    file,
+    form,
+    in_path,
+    operation,
+    reference,
+)
+from frontend_proxy.schemas import Video
+from frontend_proxy.videos.record import VideoDeleted, VideoStatus
+
+_VIDEO_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "the `video_id`",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+}
+
+PATHS: Json = {
+    "/api/video": {
+        "post": operation(
+            "try-on",
+            "A clip and a rendered layer to the dressed clip",
+            VideoStatus,
+            body={FORM: form(Video, "video", "layer", "mask", "poses"), JSON: {"schema": reference(Video)}},
+            errors=(400, 401, 408, 413, 415, 429, 503, 507),
+            answers={
+                "202": {
+                    "description": "Accepted; `Location` is where to ask for its state",
+                    "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+                    "content": content(VideoStatus),
+                },
+            },
+        )
+    },
+    "/api/video/{id}": {
+        "parameters": [_VIDEO_ID],
+        "get": operation("try-on", "State and result of a film", VideoStatus, errors=(401, 404, 429, 503)),
+        "delete": operation("try-on", "Cancel and delete a film", VideoDeleted, errors=(401, 404, 429, 503)),
+    },
+    "/results/videos/{id}/{name}": {
+        "get": file(
+            "try-on",
+            "A finished film, by its `url`",
+            [_VIDEO_ID, in_path("name")],
+            "video/mp4",
+            "video/webm",
+        )
+    },
+}
