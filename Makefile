@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-load bench-capacity perf train-tiny train-light eval-tiny lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-load bench-capacity perf train-tiny train-light eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -207,6 +207,23 @@ train-light: setup ## Train the default checkpoint's light reader on painted and
 
 train-tiny: setup ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
 	$(call run,$(BIN)/python -m training.lucy_tiny train)
+
+# Blender's package exists for this Python alone. It has an environment of its own, since serving never needs it.
+RENDERER_PYTHON ?= python3.11
+RENDERER := build/photographs-venv/bin/python
+build/photographs-venv/.installed: requirements-photographs.lock
+	@$(RENDERER_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	    echo "Blender needs Python 3.11: install it, and name it: make render-photographs RENDERER_PYTHON=…" >&2; exit 1; }
+	$(RENDERER_PYTHON) -m venv --clear build/photographs-venv
+	$(RENDERER) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-photographs.lock
+	@touch $@
+
+render-photographs: build/photographs-venv/.installed ## Render training scenes into build/photographs/ until stopped; goes on where it was
+	$(call run,nice -n 5 $(RENDERER) -m training.photographs render)
+
+test-renderer: build/photographs-venv/.installed ## Test the rendering of training scenes, with Blender
+	$(RENDERER) -m pytest -q -c /dev/null --rootdir . --import-mode=importlib --noconftest -p no:cacheprovider \
+	    tests/training/photographs
 
 eval-tiny: test-repository ## Measure the default checkpoint through the real server, on scenes that it was not trained on
 	$(call run,$(BIN)/python -m benchmarks.checkpoint)
