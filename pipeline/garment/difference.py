@@ -18,12 +18,12 @@ _DRAWN = 48
 _LAG = 3
 # Up to this threshold render and video show the same moment.
 _STILL = 16
-# The same for the mean of 5 × 5 pixels, which has less noise: the least difference, and per level of noise.
+# The same for the mean of 6 × 6 pixels, which has less noise: the least difference, and per level of noise.
 _FAINT, _FAINT_PER_NOISE = 2, 1.2
 # A hole is filled if so much of it has the garment's own colours, and up to this share of the garment.
 _OWN, _LARGEST_HOLE = 0.9, 0.1
-# From a mask blurred over 3 × 3 pixels to one whose edge lies half a pixel farther inside: the codec carries the
-# garment's colour outwards, and video within the mask would get the garment's light, a bright rim.
+# From a mask blurred over 3 × 3 pixels to one whose edge lies half a pixel farther inside: a codec carries
+# the garment's colour outwards, and video within the mask would get the garment's light, a bright rim.
 _INWARDS = np.rint((np.arange(256) - 85.0).clip(0) * 1.5).astype(np.uint8)
 
 
@@ -34,7 +34,7 @@ def difference_mask(render: np.ndarray, video: np.ndarray) -> np.ndarray:
     the video, which is the camera frame.
     """
     blurred = cv2.blur(255 * _garment(render, _match_exposure(video, render)), (3, 3))
-    return cv2.LUT(blurred, _INWARDS)
+    return cv2.blur(cv2.LUT(blurred, _INWARDS), (3, 3))
 
 
 def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
@@ -49,10 +49,28 @@ def _garment(render: np.ndarray, video: np.ndarray) -> np.ndarray:
     if not bodies.any():
         return bodies
     alike = _of_own_colours(render, bodies)
-    blurred = (cv2.blur(picture, (5, 5)) for picture in (render, video))
-    faint = _beyond_motion(*blurred) > _FAINT + _FAINT_PER_NOISE * (threshold - 8) / 3
-    bodies = _grown(bodies, faint.view(np.uint8) & alike)
-    return _fill_holes(_fill_gaps(bodies, alike), alike)
+    return _fill_gaps(_completed(bodies, alike, render, video, threshold), alike)
+
+
+def _completed(
+    bodies: np.ndarray, alike: np.ndarray, render: np.ndarray, video: np.ndarray, threshold: float
+) -> np.ndarray:
+    """`bodies` with the parts that are nearly as dark as what is behind them; found at half the size.
+
+    alike: 1 where the render has the garment's colours.
+    """
+    size = size_of(bodies)
+    half = tuple((side + 1) // 2 for side in size)
+    known, own = (np.ascontiguousarray(mask[::2, ::2]) for mask in (bodies, alike))
+    drawn, seen = (
+        cv2.blur(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), (3, 3))
+        for picture in (render, video)
+    )
+    faint = _beyond_motion(drawn, seen, (_LAG + 1) // 2) > _FAINT + _FAINT_PER_NOISE * (threshold - 8) / 3
+    whole = _fill_holes(_grown(known, faint.view(np.uint8) & own), own)
+    if not (whole > known).any():
+        return bodies
+    return bodies | cv2.resize(whole, size, interpolation=cv2.INTER_NEAREST)
 
 
 def _match_exposure(video: np.ndarray, render: np.ndarray) -> np.ndarray:
@@ -74,9 +92,9 @@ def _threshold(difference: np.ndarray) -> float:
     return min(8 + 3 * noise, _DRAWN)
 
 
-def _beyond_motion(render: np.ndarray, video: np.ndarray) -> np.ndarray:
-    """How far the render is outside the range of the video within `_LAG` pixels: 0 at edges that moved."""
-    window = np.ones((2 * _LAG + 1, 2 * _LAG + 1), np.uint8)
+def _beyond_motion(render: np.ndarray, video: np.ndarray, lag: int = _LAG) -> np.ndarray:
+    """How far the render is outside the range of the video within `lag` pixels: 0 at edges that moved."""
+    window = np.ones((2 * lag + 1, 2 * lag + 1), np.uint8)
     above = cv2.subtract(render, cv2.dilate(video, window))
     below = cv2.subtract(cv2.erode(video, window), render)
     return largest_channel(cv2.max(above, below))
