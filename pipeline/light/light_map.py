@@ -8,7 +8,8 @@ server's answer was rebuilt from maps of n×n, enlarged bicubically. In the garm
 as lossless WebP. A JPEG of quality 92 had 44 dB and 1.0 KB at 64×64; lossy WebP, which halves the resolution
 of colours, 40 dB.
 
-So a map is lossless WebP with 40 pixels on its longer side. Each channel of a pixel is a logarithm:
+So a map is lossless WebP with 40 pixels on its longer side, or fewer where its file would be too large for an
+answer of 4 KB. Each channel of a pixel is a logarithm:
 
     value = 255 · (R / RANGE + 1) / 2       answer = C + m · (C + FLOOR) · (exp(R) − 1)      (relighting.py)
 
@@ -20,7 +21,8 @@ import numpy as np
 
 from pipeline.resize import halved, size_of
 
-SIDE = 40
+SIDES = (40, 36, 32, 28, 24, 20, 16, 12)
+MOST_BYTES = 1700
 # Larger than the largest logarithm that `light_ratio` gives, log(4).
 RANGE = 1.4
 # Of a cell of the map, the share inside the garment from which the cell keeps its own light.
@@ -35,8 +37,12 @@ def encode_light(light: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     light: (h, w, 3) float32, BGR, R over the crop.
     coverage: (h, w) float32 in 0…1, the garment's, and 0 beyond the frame.
     """
-    values = np.rint((small_light(light, coverage) / RANGE + 1) * 127.5).clip(0, 255)
-    return _webp(values.astype(np.uint8))
+    for side in SIDES:
+        values = np.rint((small_light(light, coverage, side) / RANGE + 1) * 127.5).clip(0, 255)
+        image = _webp(values.astype(np.uint8))
+        if len(image) <= MOST_BYTES:
+            break
+    return image
 
 
 def decode_light(image: np.ndarray) -> np.ndarray:
@@ -45,9 +51,12 @@ def decode_light(image: np.ndarray) -> np.ndarray:
     return (values / 127.5 - 1) * np.float32(RANGE)
 
 
-def small_light(light: np.ndarray, coverage: np.ndarray) -> np.ndarray:
-    """The garment's mean light in each cell, continued beyond the garment: (rows, columns, 3) float32."""
-    scale = SIDE / max(coverage.shape)
+def small_light(light: np.ndarray, coverage: np.ndarray, side: int = SIDES[0]) -> np.ndarray:
+    """The garment's mean light in each cell, continued beyond the garment: (rows, columns, 3) float32.
+
+    side: cells along the longer side.
+    """
+    scale = side / max(coverage.shape)
     width, height = (max(1, round(scale * side)) for side in size_of(coverage))
     share = cv2.resize(coverage, (width, height), interpolation=cv2.INTER_AREA)
     total = cv2.resize(light * coverage[..., None], (width, height), interpolation=cv2.INTER_AREA)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from pipeline.light.compositing import finish, found_light, relit, to_bgr
-from pipeline.light.light_map import RANGE, SIDE, decode_light, encode_light
+from pipeline.light.light_map import MOST_BYTES, RANGE, SIDES, decode_light, encode_light
 from pipeline.light.relighting import FLOOR, NO_LIGHT, relight, with_detail
 
 CROP = np.array([30, 20, 200, 200])
@@ -42,12 +42,20 @@ def test_the_map_is_small(scene):
     found = found_light(*scene, CROP, 3.0)
     image = encode_light(found.light, found.coverage)
     assert len(image) < 2500
-    assert decode_light(image).shape == (SIDE, SIDE, 3)
+    assert decode_light(image).shape == (SIDES[0], SIDES[0], 3)
+
+
+def test_a_light_of_noise_has_fewer_cells():
+    noise = np.random.default_rng(0).uniform(-1.4, 1.4, (256, 256, 3)).astype(np.float32)
+    rough = cv2.resize(noise[:40, :40], (256, 256), interpolation=cv2.INTER_NEAREST)
+    image = encode_light(rough, np.ones((256, 256), np.float32))
+    assert len(image) <= MOST_BYTES
+    assert decode_light(image).shape[0] in SIDES[1:]
 
 
 def test_the_longer_side_has_all_pixels():
     image = encode_light(np.zeros((128, 256, 3), np.float32), np.ones((128, 256), np.float32))
-    assert decode_light(image).shape == (SIDE // 2, SIDE, 3)
+    assert decode_light(image).shape == (SIDES[0] // 2, SIDES[0], 3)
 
 
 def test_beyond_the_garment_the_map_continues_the_light_of_its_edge():
