@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import triton_python_backend_utils as pb_utils
 
+from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.models import Models
 from serving.cores import available_cores
 from serving.errors import CannotServe
@@ -20,7 +21,7 @@ from serving.model_config import PICTURE, PLACEMENT, read_model_config
 from serving.models import ENSEMBLES
 from serving.network_metrics import NetworkMetrics
 from serving.networks import open_networks
-from serving.python_backend import call, hand_over
+from serving.python_backend import call, hand_over, response
 
 
 def entry_models(parameters: Mapping[str, Any], repository: Path) -> tuple[Models, str]:
@@ -45,3 +46,11 @@ def entry_models(parameters: Mapping[str, Any], repository: Path) -> tuple[Model
     metrics = NetworkMetrics(pb_utils, list(opened.stages))
     models = InProcess(call, opened.stages, ensembles, flat, (PICTURE,), metrics)
     return models, settings.gpu_device
+
+
+def answer_of(outputs: Mapping[str, Any]) -> Any:
+    """The response to a request. Networks in this process may leave tensors on the GPU, which no client can
+    read."""
+    return response(
+        {name: it.as_numpy() if isinstance(it, DeviceTensor) else it for name, it in outputs.items()}
+    )

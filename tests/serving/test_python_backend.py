@@ -174,7 +174,7 @@ async def test_many_calls_wait_at_the_same_time(adapter, backend):
 
 
 def test_triton_has_as_many_threads_for_calls_as_the_models(adapter, tmp_path, monkeypatch):
-    monkeypatch.setattr("serving.triton_server.served_models", lambda repository: ["tryon"])
+    monkeypatch.setattr("serving.triton_server.served_models", lambda repository, in_process: ["tryon"])
     command = TritonServer(tmp_path, "cpu", 8001, None, 8002, tmp_path).command()
     assert f"--backend-config=python,thread-pool-size={adapter.CALLS}" in command
 

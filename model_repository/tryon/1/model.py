@@ -13,12 +13,11 @@ from pipeline.denoising.schedule import Schedulers
 from pipeline.denoising.stepper import Cancelled
 from pipeline.recipe import ServedConfig
 from pipeline.tensor_cache import TensorCache
-from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.embedding_cache import EmbeddingCache
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
-from serving.entry_models import entry_models
-from serving.python_backend import StreamClient, failure, response, value
+from serving.entry_models import answer_of, entry_models
+from serving.python_backend import StreamClient, failure, value
 
 # The values of optional inputs that a request leaves out.
 _NONE = np.zeros(1, np.uint8)
@@ -73,9 +72,4 @@ class TritonPythonModel:
         recorded = torch.from_numpy(inputs["noise"].as_numpy().copy()) if "noise" in inputs else None
         outputs = await self._pipeline.run(options, pictures, client, recorded)
         wanted = set(request.requested_output_names()) - {"progress", "preview"}
-        return response({name: _in_main_memory(outputs[name]) for name in wanted if name in outputs})
-
-
-def _in_main_memory(value):
-    """Networks in this process may leave tensors on the GPU, which no client can read."""
-    return value.as_numpy() if isinstance(value, DeviceTensor) else value
+        return answer_of({name: outputs[name] for name in wanted if name in outputs})
