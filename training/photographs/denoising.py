@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 
 _FLOAT3 = 3
+# Of its network. The best takes 2.5 times as long, and leaves a fifth less grain.
+_BALANCED, _BEST = 5, 6
 
 
 @lru_cache
@@ -50,7 +52,9 @@ def _device(threads: int) -> int:
     return int(device)
 
 
-def denoise(passes: np.ndarray, albedo: np.ndarray, normal: np.ndarray, threads: int = 1) -> np.ndarray:
+def denoise(
+    passes: np.ndarray, albedo: np.ndarray, normal: np.ndarray, threads: int = 1, best: bool = True
+) -> np.ndarray:
     """passes: (G, h, w, 3) linear light; albedo, normal: (h, w, 3), free of noise. Returns cleaned passes."""
     library, device = _library(), _device(threads)
     count, height, width = passes.shape[:3]
@@ -62,6 +66,7 @@ def denoise(passes: np.ndarray, albedo: np.ndarray, normal: np.ndarray, threads:
         library.oidnSetSharedFilterImage(run, name, guide.ctypes.data, _FLOAT3, width, height, 0, 0, 0)
     library.oidnSetFilterBool(run, b"hdr", True)
     library.oidnSetFilterBool(run, b"cleanAux", True)
+    library.oidnSetFilterInt(run, b"quality", _BEST if best else _BALANCED)
     for index in range(count):
         for name, images in ((b"color", colour), (b"output", cleaned)):
             library.oidnSetSharedFilterImage(
@@ -78,7 +83,12 @@ def denoise(passes: np.ndarray, albedo: np.ndarray, normal: np.ndarray, threads:
 
 
 def denoise_white(
-    passes: np.ndarray, albedo: np.ndarray, normal: np.ndarray, alpha: np.ndarray, threads: int = 1
+    passes: np.ndarray,
+    albedo: np.ndarray,
+    normal: np.ndarray,
+    alpha: np.ndarray,
+    threads: int = 1,
+    best: bool = True,
 ) -> np.ndarray:
     """The same for passes under white lights, three in one run: three times as fast.
 
@@ -97,7 +107,7 @@ def denoise_white(
     padded = np.concatenate([bright, np.repeat(bright[-1:], -count % 3, axis=0)])
     packed = np.moveaxis(padded.reshape(-1, 3, *padded.shape[1:]), 1, -1)
     grey = own.mean(axis=-1, keepdims=True)
-    done = denoise(packed, np.repeat(grey, 3, axis=-1), facing, threads)
+    done = denoise(packed, np.repeat(grey, 3, axis=-1), facing, threads, best)
     smooth = np.moveaxis(done, -1, 1).reshape(-1, *padded.shape[1:])[:count]
     tint = (own + 1e-4) / (grey + 1e-4)
     for index in range(count):

@@ -70,5 +70,5 @@ def sleeve_piece(skin: np.ndarray, skeleton: Skeleton, cut: Cut, side: str) -> P
     around = np.linalg.norm(np.diff(points, axis=1), axis=2).mean(axis=0)
     offset = 0.03 if side == "L" else 0.53
     uv[..., 0] = offset + np.concatenate([[0], np.cumsum(around)])[None] / ATLAS_METRES
-    uv[..., 1] = 0.62 + s[:, None] / ATLAS_METRES
+    uv[..., 1] = 0.70 + s[:, None] / ATLAS_METRES
     return Piece(f"sleeve{side}", points, uv, panels, closed=True)
