@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-load bench-capacity perf train-tiny train-light eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,7 +103,8 @@ test-repository: setup
 IN_TWO := pytest -n 2 --dist loadfile --no-loadscope-reorder
 SERVERS := tests/frontend_proxy tests/studio
 ALONE := tests/benchmarks tests/e2e tests/serving
-test: test-repository ## Run all tests, the end-to-end tests with a real Triton
+test: setup ## Run all tests, the end-to-end tests with a real Triton
+	$(call run,$(BIN)/python -m tests.repository --all)
 	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(SERVERS) $(ALONE))
 	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
@@ -193,6 +194,9 @@ bench-fabric: setup ## Measure the fabric scanner against ground truth and again
 
 bench-moving: test-repository ## Measure how far what is displayed lags behind a moving person: blend, picture, light
 	$(call run,$(BIN)/python -m benchmarks.moving)
+
+bench-compositor: setup ## Measure what a displayed frame costs a browser without a GPU, by client.js's compositor
+	$(call run,$(BIN)/python -m benchmarks.compositor)
 
 bench-picture: test-repository ## Measure the images of generated people with known truth; contact sheets in build/
 	$(call run,MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=67108864 $(BIN)/python -m benchmarks.picture)

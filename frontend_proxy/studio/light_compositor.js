@@ -6,12 +6,12 @@
  *     requestAnimationFrame(() => compositor.draw({ frame: video, layer: jacketCanvas, landmarks }));
  *
  * It never shows an old picture of the person: without a light it shows the plain render, and between two answers the
- * last light moves with the shoulders. It uses WebGL 2, and without it a 2D canvas, which leaves out the detail's gain.
+ * last light moves with the shoulders. It uses WebGL 2 where there is a GPU, and else the processor and a 2D canvas.
  */
 
-import { CanvasLight } from "./light_canvas.js";
 import { readLight } from "./light_answer.js";
 import { STILL, motion, shoulders } from "./light_geometry.js";
+import { PixelLight } from "./light_pixels.js";
 import { WebGLLight } from "./light_webgl.js";
 
 const LONGEST_EASE_MS = 400;
@@ -35,14 +35,16 @@ export class LightCompositor {
   /**
    * @param canvas gets the frame's size at each draw
    * @param {{ over?: boolean, webgl?: boolean, clock?: () => number }} options over: the canvas lies over the page's own
-   *   video of the person, and gets the jacket alone, which costs less. webgl: false uses the 2D canvas
+   *   video of the person, and gets the jacket alone, which costs less. webgl: by default where a GPU computes it; true
+   *   and false choose
    */
-  constructor(canvas, { over = false, webgl = true, clock = () => performance.now() } = {}) {
+  constructor(canvas, { over = false, webgl, clock = () => performance.now() } = {}) {
     this.canvas = canvas;
     this.#clock = clock;
     this.#garment = over ? canvas : document.createElement("canvas");
     this.#context = over ? null : canvas.getContext("2d", { alpha: false });
-    this.#painter = (webgl && WebGLLight.on(this.#garment, !over)) || new CanvasLight(this.#garment);
+    const painter = webgl === false ? null : WebGLLight.on(this.#garment, { kept: !over, slow: webgl === true });
+    this.#painter = painter ?? new PixelLight(this.#garment);
   }
 
   /** "webgl2" or "2d". */

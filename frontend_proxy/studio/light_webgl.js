@@ -11,6 +11,7 @@ const FOLDS = 3; // folds are finer than this many sigma
 const ROWS = 24; // of tiles over the frame
 /** How often the light and the folds' detail are computed; where they are drawn moves with every frame. */
 const RENEW_MS = 40;
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i; // of renderers
 /**
  * A render is made as soft as a camera's picture (pipeline/garment/softness.py), by a Gaussian with this sigma in
  * pixels. Two bilinear samples, SOFT from the middle, are nearly the same where a pixel of the canvas is one of the frame.
@@ -44,8 +45,12 @@ export class WebGLLight {
   #stale = false; // whether it has to be computed again
   #lost = false;
 
-  /** On a canvas; null if there is no WebGL 2. kept: what is drawn stays readable, for a canvas that is not shown itself. */
-  static on(canvas, kept) {
+  /**
+   * On a canvas; null if there is no WebGL 2. kept: what is drawn stays readable, for a canvas that is not shown itself.
+   * slow: also where no GPU computes it.
+   */
+  static on(canvas, { kept, slow }) {
+    if (!slow && !hasGpu()) return null;
     const gl = canvas.getContext("webgl2", { antialias: false, depth: false, preserveDrawingBuffer: kept });
     return gl ? new WebGLLight(gl) : null;
   }
@@ -166,6 +171,13 @@ export class WebGLLight {
     const values = { ...places, share, gain, least: floorLevel / (1 + floorLevel), inMean: [inMean, inMean] };
     surface.pass({ ...LIT, defines: share < 1 ? ["EASING"] : [] }, square("lit"), lights, values, tiles);
   }
+}
+
+/** Whether WebGL is computed by a GPU. Not all browsers report a processor's as a `failIfMajorPerformanceCaveat`. */
+function hasGpu() {
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  const named = gl?.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL;
+  return gl !== null && !SOFTWARE.test(gl.getParameter(named ?? gl.RENDERER));
 }
 
 /** A column-wise 3×3 matrix of `layer_matrix`: [xx, xy, x, yx, yy, y] row by row. */

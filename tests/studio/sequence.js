@@ -1,5 +1,5 @@
 /* Draws, takes answers and lets time pass, as the steps say; returns the middle pixel's first colour after each drawing. */
-async ({ frame, layer, steps }) => {
+async ({ frame, layer, steps, webgl }) => {
   const { LightCompositor } = await import("/studio/client.js");
   const blob = async (uri) => (await fetch(uri)).blob();
   const drawn = async (uri, width, height) => {
@@ -10,7 +10,7 @@ async ({ frame, layer, steps }) => {
     return canvas;
   };
   let now = 0;
-  const compositor = new LightCompositor(document.createElement("canvas"), { clock: () => now });
+  const compositor = new LightCompositor(document.createElement("canvas"), { webgl, clock: () => now });
   const seen = [];
   for (const { take, wait = 0, draw } of steps) {
     now += wait;

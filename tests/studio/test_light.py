@@ -76,7 +76,7 @@ def dressed(stack, scene, **options):
 
 @pytest.mark.parametrize("scene", ["transparent_no_pose", "transparent_off_body", "opaque_over_video"])
 def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
-    """On one canvas, and on a transparent one over the page's own video."""
+    """By a GPU's way and the processor's; on one canvas, and on one over the page's own video."""
     picture = dressed(stack, scene, output_format="png")
     answer = dressed(stack, scene, output_format="light")
     told = answer["report"]["light"]
@@ -90,22 +90,24 @@ def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
         landmarks = [dict(zip(names, map(float, point), strict=True)) for point in landmarks]
     wanted = cv2.imdecode(picture["image"], cv2.IMREAD_COLOR)
     inside = picture["mask"] > 127
-    for over in (False, True):
+    for webgl, over in ((True, False), (True, True), (False, False), (False, True)):
         shown = compose(
             [sent],
             frame=uri(inputs["camera_frame"].tobytes(), "jpeg"),
             layer=uri(inputs["jacket_render"].tobytes(), "png"),
             landmarks=landmarks,
+            webgl=webgl,
             over=over,
         )
         error = (shown.astype(np.float32) - wanted)[inside]
         decibels = 10 * np.log10(255**2 / (error**2).mean())
-        print(f"{scene}: {decibels:.1f} dB, light of {len(answer['image'])} bytes")
+        print(f"{scene}: {decibels:.1f} dB, {webgl=}, {over=}, light of {len(answer['image'])} bytes")
         assert decibels > 40
 
 
-def test_the_formula_with_its_floor(compose):
-    shown = compose([light(0.5)])
+@pytest.mark.parametrize("webgl", [True, False])
+def test_the_formula_with_its_floor(compose, webgl):
+    shown = compose([light(0.5)], webgl=webgl)
     wanted = 100 + (100 + 0.04 * 255) * (np.exp(0.5) - 1)
     assert np.abs(shown[130, 160].astype(float) - wanted).max() < 1.5
     assert (shown[20, 20] == FRAME[0, 0]).all()
@@ -118,32 +120,35 @@ def test_without_a_light_the_plain_render_is_shown(compose):
     assert compose([light(0.5), fallback])[130, 160, 0] > 150  # the light that there was is kept
 
 
-def test_what_hides_the_jacket_stays_before_it(compose):
+@pytest.mark.parametrize("webgl", [True, False])
+def test_what_hides_the_jacket_stays_before_it(compose, webgl):
     hidden = np.zeros((48, 48), np.uint8)
     hidden[:, :24] = 255
     occlusion = uri(cv2.imencode(".webp", hidden, [cv2.IMWRITE_WEBP_QUALITY, 101])[1], "webp")
-    shown = compose([light(0.5, occlusion=occlusion)])
+    shown = compose([light(0.5, occlusion=occlusion)], webgl=webgl)
     assert (shown[130, 100] == FRAME[0, 0]).all()
     assert shown[130, 220, 0] > 150
 
 
-def test_the_light_moves_with_the_shoulders(compose):
+@pytest.mark.parametrize("webgl", [True, False])
+def test_the_light_moves_with_the_shoulders(compose, webgl):
     """Bright left of the middle of the shoulders, dark right of it; then the person moves to the right."""
     values = np.zeros((40, 40, 3), np.float32)
     values[:, :20], values[:, 20:] = 0.6, -0.6
     answer = light(values, anchor=[[0.6, 0.4], [0.4, 0.4]])
-    there = compose([answer], landmarks=pose((0.6, 0.4), (0.4, 0.4)))[130, :, 0].astype(int)
-    moved = compose([answer], landmarks=pose((0.7, 0.4), (0.5, 0.4)))[130, :, 0].astype(int)
+    there = compose([answer], landmarks=pose((0.6, 0.4), (0.4, 0.4)), webgl=webgl)[130, :, 0].astype(int)
+    moved = compose([answer], landmarks=pose((0.7, 0.4), (0.5, 0.4)), webgl=webgl)[130, :, 0].astype(int)
     border = [int(np.argmax(row[82:238] < 100)) + 82 for row in (there, moved)]
     assert abs(border[0] - 160) <= 3
     assert abs(border[1] - 192) <= 3
-    lost = compose([answer], landmarks=None)[130, :, 0].astype(int)  # it stays where it was
+    lost = compose([answer], landmarks=None, webgl=webgl)[130, :, 0].astype(int)  # it stays where it was
     assert abs(int(np.argmax(lost[82:238] < 100)) + 82 - 160) <= 3
 
 
-def test_one_light_eases_into_the_next(compose):
+@pytest.mark.parametrize("webgl", [True, False])
+def test_one_light_eases_into_the_next(compose, webgl):
     answers = [light(-0.5), light(0.5)]
-    levels = [float(compose(answers, at=at)[130, 160, 0]) for at in (0, 200, 400)]
+    levels = [float(compose(answers, at=at, webgl=webgl)[130, 160, 0]) for at in (0, 200, 400)]
     assert levels[0] < 70
     assert 80 < levels[1] < 125
     assert levels[2] > 150
@@ -177,21 +182,22 @@ def test_an_older_answer_that_is_read_later_is_not_shown(open_studio):
     assert taken == [False, True, False, False]
 
 
-def test_a_canvas_of_another_size_and_the_2d_fallback(compose):
+@pytest.mark.parametrize("webgl", [True, False])
+def test_a_canvas_of_another_size(compose, webgl):
     small = cv2.resize(LAYER, (160, 120), interpolation=cv2.INTER_NEAREST)
-    assert compose([light(0.5)], layer=small)[130, 160, 0] > 150
-    plain = compose([light(0.5)], webgl=False)
-    assert abs(int(plain[130, 160, 0]) - 165) < 6
-    assert (plain[20, 20] == FRAME[0, 0]).all()
+    shown = compose([light(0.5)], layer=small, webgl=webgl)
+    assert shown[130, 160, 0] > 150
+    assert (shown[20, 20] == FRAME[0, 0]).all()
 
 
-@pytest.fixture
-def follow(open_studio):
+@pytest.fixture(params=[True, False], ids=["webgl", "processor"])
+def follow(open_studio, request):
     """Runs the steps of sequence.js."""
     page = open_studio("server")
 
     def follow(*steps):
-        return page.evaluate(SEQUENCE, {"frame": png(FRAME), "layer": png(LAYER), "steps": steps})
+        sent = {"frame": png(FRAME), "layer": png(LAYER), "steps": steps, "webgl": request.param}
+        return page.evaluate(SEQUENCE, sent)
 
     return follow
 
@@ -296,7 +302,7 @@ def test_a_lost_context_comes_back_with_its_light(open_studio):
           const drawn = async (uri) => createImageBitmap(await (await fetch(uri)).blob());
           const canvas = document.createElement("canvas");
           let now = 0;
-          const compositor = new LightCompositor(canvas, { over: true, clock: () => now });
+          const compositor = new LightCompositor(canvas, { over: true, webgl: true, clock: () => now });
           const [one, other] = [await drawn(frame), await drawn(layer)];
           compositor.draw({ frame: one, layer: other });
           await compositor.take({ ...answer, light: await (await fetch(answer.light)).blob() });
