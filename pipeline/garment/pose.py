@@ -24,6 +24,8 @@ HANDS = ((15, 17, 19, 21), (16, 18, 20, 22))  # wrist, then the knuckles of litt
 _ARM, _TO_CUFF = 0.3, 0.25
 # A hand that is farther away than the shoulders by more than this, in shoulder widths, is behind the back.
 _BEHIND = 0.2
+# A hand's landmarks lie no farther apart than this, in shoulder widths.
+_HAND = 0.5
 # Points are clipped to so many frame sides, since OpenCV draws with fixed-point coordinates.
 _FAR = 4
 
@@ -205,6 +207,14 @@ class Pose:
         low = self.shoulder_width * self._down()
         return left + np.outer(across, right - left) + np.outer(down, low)
 
+    def _beside(self, number: int, hand: np.ndarray) -> bool:
+        """Whether a point is seen, or lies outside the frame as close to a seen hand as its own points do."""
+        x_y = self.landmarks[number, :2]
+        within = bool((x_y >= 0).all() and (x_y <= 1).all())
+        if within or not (self.known[number] and self.tracked):
+            return bool(self.seen[number])
+        return bool(np.linalg.norm(self.points[number] - hand) < _HAND * self.shoulder_width)
+
     def _behind(self, wrist: int) -> bool:
         """Whether a hand is behind the trunk: then a garment hides it. A pose without depth tells nothing."""
         depth = self.landmarks[[*SHOULDERS, wrist], 2] * self._size[0]
@@ -223,7 +233,9 @@ class Pose:
         for arm, (wrist, *knuckles) in enumerate(HANDS):
             points = self.points[knuckles][self.seen[knuckles]]
             if len(points) >= 2 and not self._behind(wrist):
-                start = self.points[wrist] if self.seen[wrist] else points.mean(axis=0)
+                start = points.mean(axis=0)
+                points = self.points[[number for number in knuckles if self._beside(number, start)]]
+                start = self.points[wrist] if self._beside(wrist, start) else start
                 found.append(self._hand(start, points, arm))
         return found
 

@@ -66,3 +66,15 @@ def test_any_landmarks_give_regions_of_the_frames_size(wild):
     assert pose.protected.shape == (HEIGHT, WIDTH)
     if pose.tracked:
         assert pose.torso().shape == (HEIGHT, WIDTH)
+
+
+def test_a_hand_that_leaves_the_frame_is_as_wide_as_its_landmarks_tell():
+    """Of a hand at the picture's lower edge, half was painted over: its wrist lies outside the frame."""
+    leaving = landmarks(p15=(0.60, 1.03), p17=(0.50, 1.01), p19=(0.50, 0.95), p21=(0.53, 0.92))
+    [hand] = Pose(leaving, FRAME_SIZE).hands
+    outline = hand.outline.within((0, 0, *FRAME_SIZE))
+    assert outline[HEIGHT - 2, int(0.52 * WIDTH) : int(0.57 * WIDTH)].all()
+    far = leaving.copy()
+    far[15, :2] = (0.60, 1.6)
+    [guessed] = Pose(far, FRAME_SIZE).hands
+    assert guessed.outline.mask.sum() < hand.outline.mask.sum()
