@@ -38,7 +38,9 @@ def main(place: Path) -> None:
     packages = venv / "lib" / f"python{WANTED[0]}.{WANTED[1]}" / "site-packages"
     theirs = [it for it in sys.path if it.endswith(("site-packages", "dist-packages"))]
     folders = [str(place / "site"), *theirs, str(place / "code")]
-    (packages / "gpu_proof.pth").write_text("".join(f"{folder}\n" for folder in folders))
+    install = "from benchmarks.gpu_proof import stand_ins; stand_ins.install()"
+    paths = [*folders, f"import sys; exec({install!r})"]  # site runs lines that begin with `import`
+    (packages / "gpu_proof.pth").write_text("".join(f"{line}\n" for line in paths))
     (place / "environment.sh").write_text("".join(f"{line}\n" for line in lines))
     print(f"gpu_proof: {python}, {library} {'of this machine' if own else 'carried'}; packages of {theirs}")
 
