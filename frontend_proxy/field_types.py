@@ -101,7 +101,7 @@ WebpDataUri = Annotated[
 OptionalImageBytes = Annotated[
     bytes | None, BeforeValidator(read_optional_image), WithJsonSchema(_OPTIONAL_IMAGE_SCHEMA)
 ]
-_FILM_SCHEMA = {"type": "string", "format": "image", "description": "a file; in JSON in base64"}
+_FILM_SCHEMA = {"type": "string", "format": "film", "description": "a file; in JSON in base64"}
 FilmBytes = Annotated[bytes, BeforeValidator(read_image), WithJsonSchema(_FILM_SCHEMA)]
 OptionalFilmBytes = Annotated[
     bytes | None,

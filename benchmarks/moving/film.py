@@ -41,11 +41,28 @@ class Moment:
         }
 
 
-def film(scene: Scene, seconds: float) -> Iterator[Moment]:
+@dataclass(frozen=True)
+class Motion:
+    """How far the person goes in each way, as a share of a lively person's: to and fro, swaying, turning."""
+
+    walk: float
+    sway: float
+    turn: float
+
+
+MOTIONS = {
+    "walking": Motion(walk=1, sway=0.3, turn=0.3),
+    "swaying": Motion(walk=0, sway=1, turn=0),
+    "turning": Motion(walk=0.1, sway=0.2, turn=1.5),
+    "all together": Motion(walk=1, sway=1, turn=1),
+}
+
+
+def film(scene: Scene, seconds: float, how: Motion = MOTIONS["all together"]) -> Iterator[Moment]:
     for number in range(round(seconds * RATE)):
         time = number / RATE
-        turn = np.sin(2 * np.pi * time / 3.1)  # −1 to 1: how far the person has turned
-        motion = _motion(time, turn)
+        turn = how.turn * np.sin(2 * np.pi * time / 3.1)  # about −1 to 1: how far the person has turned
+        motion = _motion(time, turn, how)
         rng = np.random.default_rng(number)
         lit = _turned_light(bgr(scene.target), scene.mask, turn)
         points = scene.landmarks.copy()
@@ -62,12 +79,14 @@ def film(scene: Scene, seconds: float) -> Iterator[Moment]:
         )
 
 
-def _motion(time: float, turn: float) -> np.ndarray:
+def _motion(time: float, turn: float, how: Motion) -> np.ndarray:
     """Walking to and fro, nearer and further, swaying, and the narrowing of a turn: (2, 3)."""
-    angle = 3 * np.sin(2 * np.pi * time / 1.7)
-    scale = 1 + 0.08 * np.sin(2 * np.pi * time / 4.3)
+    angle = 3 * how.sway * np.sin(2 * np.pi * time / 1.7)
+    scale = 1 + 0.08 * how.walk * np.sin(2 * np.pi * time / 4.3)
     motion = cv2.getRotationMatrix2D((WEBCAM[0] / 2, WEBCAM[1]), angle, scale)
-    motion[:, 2] += 110 * np.sin(2 * np.pi * time / 4), 8 * np.sin(2 * np.pi * time / 0.6)
+    motion[:, 2] += how.walk * np.array(
+        [110 * np.sin(2 * np.pi * time / 4), 8 * np.sin(2 * np.pi * time / 0.6)]
+    )
     narrow = 1 - 0.1 * turn**2
     about = np.array([[narrow, 0, (1 - narrow) * WEBCAM[0] / 2], [0, 1, 0], [0, 0, 1]])
     return (np.vstack([motion, (0, 0, 1)]) @ about)[:2]

@@ -94,7 +94,7 @@ def with_forms(found: Json, *models: type[BaseModel]) -> Json:
     for model in models:
         schema = found[model.__name__]
         fields = {
-            name: file if field.get("format") == "image" else _without_null(field)
+            name: file if field.get("format") in ("image", "film") else _without_null(field)
             for name, field in schema["properties"].items()
         }
         found[f"{model.__name__}Form"] = {**schema, "properties": fields}

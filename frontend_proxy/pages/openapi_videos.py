@@ -28,7 +28,7 @@ PATHS: Json = {
             "try-on",
             "A clip and a rendered layer to the dressed clip",
             VideoStatus,
-            body={FORM: form(Video, "video", "layer", "mask", "poses"), JSON: {"schema": reference(Video)}},
+            body={FORM: form(Video), JSON: {"schema": reference(Video)}},
             errors=(400, 401, 408, 413, 415, 429, 503, 507),
             answers={
                 "202": {
