@@ -1,9 +1,9 @@
 """`python -m benchmarks.compositor`: what a frame costs a browser that lays a light on a live jacket.
 
 client.js's compositor draws 1280×720 frames of a moving jacket in a headless Chromium, 30 a second by its
-clock: on one canvas with the frame, and over the page's own video. Without a GPU it computes in JavaScript; the
-last cases are WebGL on the processor (SwiftShader). Figures: milliseconds a frame until its pixels are there,
-and processor time of all of Chromium's processes beyond that of the page's own drawing.
+clock: on one canvas with the frame, and over the page's own video. Without a GPU it computes in JavaScript;
+the last cases are WebGL on the processor (SwiftShader). Figures: milliseconds until a frame's pixels are
+there, and processor time of all of Chromium's processes beyond that of the page's own drawing.
 """
 
 import argparse

@@ -69,7 +69,8 @@ export class FabricScan {
           el(
             "p",
             { class: "note" },
-            "Turn a photo of cloth into a material. Lay the cloth flat, in even light. Drop the photo here, or:",
+            "Turn a photo of cloth into a material. Lay the cloth flat, in even light.",
+            el("span", { class: "for-mouse" }, " Drop the photo here, or:"),
           ),
         ),
         el(

@@ -22,6 +22,7 @@ export class GarmentChoice {
       if (this.#file.files[0]) this.#wear(this.#file.files[0]);
       this.#file.value = ""; // so that the same photo can be chosen again
     });
+    this.#category.element.hidden = true; // until there is a photo
     this.element = el(
       "fieldset",
       { class: "garment-choice" },
@@ -39,7 +40,7 @@ export class GarmentChoice {
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = smaller && URL.createObjectURL(smaller);
     if (this.#url) this.#preview.src = this.#url;
-    this.#preview.hidden = this.#back.hidden = !smaller;
+    this.#preview.hidden = this.#back.hidden = this.#category.element.hidden = !smaller;
     this.#choose.textContent = smaller ? "Choose another" : "Choose a photo";
     this.#studio.wear(smaller && { photo: smaller, category: this.#category.value });
   }

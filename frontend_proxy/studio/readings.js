@@ -23,7 +23,7 @@ export class Readings {
       ["state", "Connection"],
       ["mode", "Mode"],
       ["roundTrip", "Latency"],
-      ["stages", "Stages"],
+      ["stages", "In the server"],
       ["rate", "Displayed"],
       ["count", "Answers"],
       ["dropped", "Dropped"],
@@ -49,10 +49,11 @@ export class Readings {
     if (result.reused) this.reused += 1;
     const { preprocess, denoise, postprocess } = result.latency_ms;
     const stages = [preprocess, denoise, postprocess].filter((value) => value !== undefined);
-    const score = result.alignment?.score;
+    const score = result.mode === "fallback" ? null : result.alignment?.score;
     this.#set("mode", `${result.mode === "ai_enhanced" ? "model" : "fallback"}${reason(result)}`);
     this.#set("roundTrip", result.round_trip_ms === null ? "–" : `${Math.round(result.round_trip_ms)} ms`);
     this.#set("stages", stages.length ? `${stages.map(Math.round).join(" + ")} ms` : "–");
+    this.#values.stages.title = "preparing + the model + finishing";
     this.#set("alignment", Number.isFinite(score) ? `${Math.round(score * 100)} %` : "–");
     this.showSession(session);
   }

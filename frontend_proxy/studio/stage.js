@@ -6,13 +6,14 @@
 import { el } from "./dom.js";
 import { LightCompositor } from "./light_compositor.js";
 
-/** What stands left and right of the border. "render": the plain jacket. */
+/** What stands left and right of the border. "render": the plain jacket; "frame": the person alone. */
 export const VIEWS = {
   light: { left: "render", right: "light" },
   picture: { left: "render", right: "picture" },
+  garment: { left: "frame", right: "picture" },
   both: { left: "picture", right: "light" },
 };
-const NAMES = { render: "Render", picture: "Picture", light: "Light" };
+const NAMES = { frame: "Before", render: "Render", picture: "Picture", light: "Light" };
 const FORGET_MS = 2000; // without anybody in the picture; the next person has another light
 
 export class Stage {
@@ -137,7 +138,7 @@ export class Stage {
   #arrange() {
     const { left, right } = this.#view;
     this.#lighted = this.#compositor.lit && this.#drawn !== null;
-    const there = { render: true, picture: this.#pictured, light: this.#lighted };
+    const there = { frame: true, render: true, picture: this.#pictured, light: this.#lighted };
     this.element.dataset.left = there[left] ? left : "render";
     this.element.dataset.right = there[right] ? right : "render";
     this.element.classList.toggle("answered", there[left] && there[right]);

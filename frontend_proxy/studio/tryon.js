@@ -1,10 +1,10 @@
 /** The Try on tab: fits the jacket to a source of frames, sends keyframes, shows the answers. */
 
 import { choice } from "./choice.js";
-import { el } from "./dom.js";
+import { el, sentence } from "./dom.js";
 import { Fitting } from "./fitting.js";
 import { GarmentChoice } from "./garment_choice.js";
-import { Readings } from "./readings.js";
+import { Readings, explain } from "./readings.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 
@@ -16,7 +16,10 @@ const ANSWERS = {
   picture: "picture, a whole photo",
   both: "both: picture beside light",
 };
+const [PAUSE, RESUME] = ["Pause keyframes", "Send keyframes again"];
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
+const AWAY = "There is no connection to the server. Trying again …";
+const LASTING = ["no_garment", "unusable_render", "needs_render", "no_region"]; // what the next keyframe does not change
 const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
 const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
 
@@ -34,6 +37,7 @@ class TryOn {
   #paused = false;
   #drawing = 0; // the animation frame's request
   #note = ""; // the last problem with the picture
+  #why = ""; // why the last answer did without the model
   #opened = null; // a promise: the source is open
   #since = 0; // Date.now() at the last change of jacket or source
   #wake = () => {}; // ends the pause before the next keyframe
@@ -42,7 +46,7 @@ class TryOn {
   #answers = choice("Answer", ANSWERS, () => this.#change());
   #rate = { since: 0, frames: 0 }; // of the display
   #protocol = choice("Sent as", PROTOCOLS, () => this.#connect());
-  #live = el("button", { class: "primary", onclick: () => this.#toggle() }, "Pause");
+  #live = el("button", { class: "primary", onclick: () => this.#toggle() }, PAUSE);
 
   constructor(root, studio) {
     this.#studio = studio;
@@ -125,6 +129,7 @@ class TryOn {
   /** Ignores answers to earlier keyframes: they show another jacket or another source. */
   #begin() {
     this.#since = Date.now();
+    this.#why = "";
     this.#stage.clear();
     this.#readings.clear();
     this.#wake();
@@ -132,7 +137,8 @@ class TryOn {
 
   /** Another kind of answer, or another garment. */
   #change() {
-    this.#stage.view = this.#studio.garment ? "picture" : this.#answers.value;
+    this.#stage.view = this.#studio.garment ? "garment" : this.#answers.value;
+    this.#answers.element.hidden = this.#studio.garment !== null; // a photo has no live layer to lay a light on
     this.#begin();
     this.#connect();
   }
@@ -146,7 +152,7 @@ class TryOn {
     this.#drawing = requestAnimationFrame(() => this.#draw());
   }
 
-  /** What the next keyframes ask for, in turn. A photo of a garment has no live layer to lay a light on. */
+  /** What the next keyframes ask for, in turn. */
   get #kinds() {
     if (this.#studio.garment) return ["picture"];
     return this.#answers.value === "both" ? ["picture", "light"] : [this.#answers.value];
@@ -166,12 +172,13 @@ class TryOn {
     this.#rate = { since: performance.now(), frames: 0 };
   }
 
-  /** A note on what the page waits for. */
+  /** A note on what the page waits for, or why there is no better picture. */
   #progress() {
     const { source, landmarks, fitted } = this.#fitting;
+    if (this.#session?.state === "waiting") return AWAY;
     if (!source) return "Loading …";
     if (!fitted) return source.landmarks ? "Preparing the jacket …" : LOOKING;
-    return landmarks ? "" : NOBODY;
+    return landmarks ? this.#why : NOBODY;
   }
 
   #connect() {
@@ -204,7 +211,7 @@ class TryOn {
 
   #toggle() {
     this.#paused = !this.#paused;
-    this.#live.textContent = this.#paused ? "Resume" : "Pause";
+    this.#live.textContent = this.#paused ? RESUME : PAUSE;
     if (this.#paused) this.#disconnect();
     else this.#connect();
   }
@@ -243,6 +250,8 @@ class TryOn {
     if (result.timestamp >= this.#since) {
       if (result.answer === "light") await this.#stage.showLight(result);
       else await this.#stage.showPicture(result.image);
+      const why = result.mode_reason;
+      this.#why = LASTING.includes(why) ? sentence(`The model was not used: ${explain(why)}`) : "";
     }
     this.#readings.showResult(result, session);
   }

@@ -1,38 +1,18 @@
 """Fabrics: found in the catalog, scanned from a photo, saved, worn, deleted."""
 
 import time
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from catalog import Catalog
+from tests.studio.cloth import CORNERS, SIZE, photograph
 from tests.studio.conftest import WITHIN_MS
-
-CLOTH = np.float32([[250, 130], [930, 90], [1040, 760], [170, 800]])  # its corners in the photo
-TABLE = (120, 140, 160)
 
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
-    """A piece of plaid flannel on a table, seen at an angle."""
-    catalog = Catalog()
-    texture = catalog.texture(catalog.get("flannel-plaid").textures["diffuse"].filename)
-    cloth = np.tile(cv2.resize(cv2.imread(str(texture)), (450, 450), interpolation=cv2.INTER_AREA), (2, 2, 1))
-    flat = np.float32([[0, 0], [900, 0], [900, 900], [0, 900]])
-    picture = np.full((900, 1200, 3), TABLE, np.uint8)
-    cv2.warpPerspective(
-        cloth,
-        cv2.getPerspectiveTransform(flat, CLOTH),
-        (1200, 900),
-        picture,
-        borderMode=cv2.BORDER_TRANSPARENT,
-    )
-    path = Path(tmp_path_factory.mktemp("photo")) / "attic_plaid.jpg"
-    cv2.imwrite(str(path), picture)
-    return path
+    return photograph(tmp_path_factory.mktemp("photo") / "attic_plaid.jpg")
 
 
 def test_search_by_text_and_tag(open_studio):
@@ -70,7 +50,7 @@ def test_a_photo_becomes_a_fabric_of_the_catalog(open_studio, screenshot, photo)
     expect(page.locator(".tile-stage canvas[data-fabric^=custom-]")).to_be_visible()
     expect(page.locator(".advice")).to_be_visible()
     found = corners(page)
-    assert np.abs(found - CLOTH / [1200, 900]).max() < 0.03
+    assert np.abs(found - CORNERS / SIZE).max() < 0.03
     screenshot(page, "fabrics-scan")
 
     first, second = (
