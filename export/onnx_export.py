@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
-from export.group_norm import large_norms_in_rows
+from export.group_norm import contiguous_norms, large_norms_in_rows
 from export.stages import Stage
 from serving.stages.onnx_runtime import OnnxStage
 
@@ -105,7 +105,7 @@ def _check(stage: Stage, precision: str, model: Path) -> Parity:
     onnx = OnnxStage(model)
     errors = []
     for example in stage.examples:
-        with torch.no_grad():
+        with torch.no_grad(), contiguous_norms(stage.module):
             expected = stage.module(**example)
         if isinstance(expected, torch.Tensor):
             expected = (expected,)

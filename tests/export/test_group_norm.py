@@ -1,11 +1,13 @@
 """Without it an export at 1024 × 768 was refused: ONNX Runtime adds a group's values one after another."""
 
+from contextlib import nullcontext
+
 import onnx
 import pytest
 import torch
 from torch import nn
 
-from export.group_norm import MOST_VALUES, in_rows, large_norms_in_rows
+from export.group_norm import MOST_VALUES, contiguous_norms, in_rows, large_norms_in_rows
 from export.onnx_export import export_stage
 from export.stages import Stage
 
@@ -64,3 +66,18 @@ def test_half_precision_keeps_the_operator(network, tmp_path):
     stage = Stage("vae_encoder", network, {"pixels": pictures(640, 448, outlier=1)}, ("it",))
     export_stage(stage, "fp16", tmp_path)
     assert "ReduceL2" not in {node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node}
+
+
+def test_torchs_own_norm_is_exact_with_contiguous_tensors_only(network):
+    """The reference of an export's check was the wrong one: a VAE's attention makes tensors channels-last."""
+    pixels = pictures(640, 448)
+    with torch.no_grad():
+        expected = network.double()(pixels.double())
+        network.float()
+        errors = []
+        for context in (nullcontext(), contiguous_norms(network)):
+            with context:
+                found = network(pixels.to(memory_format=torch.channels_last))
+            errors.append(((found - expected).abs().max() / expected.abs().max()).item())
+    assert errors[1] < 2e-6
+    assert errors[0] > 5 * errors[1]
