@@ -14,24 +14,31 @@ log = logging.getLogger("photographs")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.photographs", description=__doc__)
-    parser.add_argument("command", choices=["render", "assets"])
+    parser.add_argument(
+        "command",
+        choices=["render", "assets", "scenes"],
+        help="render geometries; fetch the environments alone; write validation photographs as files",
+    )
     parser.add_argument("--folder", type=Path, default=Path("build/photographs"))
     parser.add_argument("--first", type=int, default=0, help="number of the first geometry")
-    parser.add_argument("--count", type=int, default=5000, help="how many geometries")
+    parser.add_argument("--count", type=int, help="how many geometries (5000) or photographs (24)")
     parser.add_argument("--samples", type=int, default=16, help="samples a pixel")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    folder = arguments.folder
+    if arguments.command == "scenes":
+        from training.photographs.dataset import Photographs
+        from training.photographs.export import write_scenes
+
+        write_scenes(Photographs(folder, "validation"), folder / "scenes", arguments.count or 24)
+        return
     from training.photographs import assets
 
-    assets.prepare(arguments.folder / "environments")
+    assets.prepare(folder / "environments")
     if arguments.command == "render":
-        render(
-            arguments.folder,
-            range(arguments.first, arguments.first + arguments.count),
-            arguments.samples,
-            arguments.threads,
-        )
+        numbers = range(arguments.first, arguments.first + (arguments.count or 5000))
+        render(folder, numbers, arguments.samples, arguments.threads)
 
 
 def render(folder: Path, numbers: range, samples: int, threads: int) -> None:

@@ -1,5 +1,7 @@
 import dataclasses
+import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from training.photographs.camera import Webcam
 from training.photographs.canvases import draw_canvas
 from training.photographs.cloths import albedo, sample_dressing
 from training.photographs.dataset import Lighting, Photographs, draw_render, light_from_lamps, photograph
+from training.photographs.export import write_scenes
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,27 @@ def test_the_folder_may_grow(folder, tmp_path):
     (source / "train" / ".2-000001.77.partial").rename(source / "train" / "2-000001")
     photographs.refresh()
     assert len(photographs) == 1
+
+
+def test_scenes_as_files(folder, tmp_path):
+    """The layout that `make bench-photographs` reads."""
+    photographs = Photographs(folder, "validation")
+    write_scenes(photographs, tmp_path / "scenes", 2)
+    first, second = sorted((tmp_path / "scenes").iterdir())
+    assert {path.name for path in first.iterdir()} == {
+        "camera.jpg", "render.png", "target.jpg", "mask.png", "pose.json", "meta.json",
+    }  # fmt: skip
+    render = cv2.imread(str(first / "render.png"), cv2.IMREAD_UNCHANGED)
+    assert render.shape == (*photographs.geometry(0).size, 4)
+    pose = json.loads((second / "pose.json").read_text())
+    assert len(pose["landmarks"]) == 33
+    assert set(pose["landmarks"][0]) == {"x", "y", "z", "visibility"}
+
+
+def test_scenes_need_geometries(folder, tmp_path):
+    empty = Photographs(folder, "validation", oldest=99)
+    with pytest.raises(FileNotFoundError, match="no validation geometries yet"):
+        write_scenes(empty, tmp_path, 1)
 
 
 def test_older_generators_can_be_left_out(folder):
