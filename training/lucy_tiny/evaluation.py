@@ -173,6 +173,9 @@ def verdicts(seen: dict[str, dict[str, float]], shifted: dict[str, dict[str, flo
     met |= {
         f"shifted: {key} + {0.7 * least:.3g}": gains[1][key] >= 0.7 * least for key, least in wanted.items()
     }
+    met["1 step, for lights, within 0.1 dB of 4"] = all(
+        row["steps 1"]["psnr"] >= row["steps 4"]["psnr"] - 0.1 for row in (seen, shifted)
+    )
     met["25 steps within 0.2 dB of 4"] = seen["steps 25"]["psnr"] >= seen["steps 4"]["psnr"] - 0.2
     met["25 steps: gradients 0.8 to 1.2"] = 0.8 <= seen["steps 25"]["gradient"] <= 1.2
     return met

@@ -27,6 +27,14 @@ def test_a_pipeline_that_returns_the_target_meets_every_requirement(scenes):
     assert all(verdicts(figures, figures).values())
 
 
+def test_a_light_of_one_step_must_be_as_good_as_that_of_four(scenes):
+    figures = measure(plain, scenes)
+    worse = figures | {"steps 1": figures["steps 1"] | {"psnr": figures["steps 4"]["psnr"] - 0.2}}
+    [demand] = (it for it in verdicts(figures, figures) if it.startswith("1 step"))
+    assert verdicts(figures, figures)[demand]
+    assert not verdicts(figures, worse)[demand]
+
+
 def test_a_pipeline_that_obeys_prompts_is_distinguished_from_one_that_ignores_them(scenes):
     def obedient(frame, render, landmarks, prompt, steps):
         picture = plain(frame, render, landmarks, prompt, steps).astype(float)
