@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu_proof import machine_setup, pack
+from benchmarks.gpu_proof import machine_setup, pack, stand_ins
+from tests.import_closure import closure, find
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "benchmarks" / "gpu_proof" / "gpu_proof.sh"
@@ -95,7 +96,11 @@ def test_other_pythons_stubs_and_tests_stay_here():
 def place(tmp_path, monkeypatch):
     """The unpacked folder, on a machine whose Python is this one."""
     monkeypatch.setattr(machine_setup, "WANTED", sys.version_info[:2])
-    for name, text in {"site/numpy.py": "__version__ = '1.26'", "code/our_code.py": ""}.items():
+    for name, text in {
+        "site/numpy.py": "__version__ = '1.26'",
+        "code/our_code.py": "",
+        "code/benchmarks/gpu_proof/stand_ins.py": "def install(): pass",
+    }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     return tmp_path
@@ -167,3 +172,42 @@ def test_a_file_that_is_no_part_is_refused(call):
     done = call("something.tar.xz", "out")
     assert (done.returncode, done.stderr) == (2, "gpu_proof: something.tar.xz is no part\n")
     assert "usage" in call().stderr
+
+
+# Where a package's name is not that of what is imported.
+NAMES = {
+    "cv2": "opencv-python-headless", "PIL": "pillow", "google": "protobuf", "grpc": "grpcio", "jwt": "pyjwt",
+    "opentelemetry": "opentelemetry-api", "pydantic_core": "pydantic-core", "tritonclient": "tritonclient",
+    "pydantic_settings": "pydantic-settings", "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
+}  # fmt: skip
+# With torch and transformers, or of Triton's own stub.
+THEIRS = {
+    "numpy",
+    "safetensors",
+    "tokenizers",
+    "torch",
+    "tqdm",
+    "transformers",
+    "triton_python_backend_utils",
+}
+
+
+def test_whatever_the_server_imports_when_it_starts_is_there():
+    """A package that the proxy began to import would have ended the proof on a machine with a GPU."""
+    starts = [find("frontend_proxy.__main__"), find("serving.__main__")]
+    _, imported = closure(*starts, *ROOT.glob("model_repository/*/1/model.py"), lazily=False)
+    carried = {line.split("==")[0] for line in pack.picked().splitlines() if "==" in line}
+    there = carried | THEIRS | set(stand_ins.PACKAGES) | sys.stdlib_module_names
+    assert {name for name in imported if NAMES.get(name, name) not in there} == set()
+
+
+def test_a_stand_in_comes_last_and_can_be_imported_caught_and_asked():
+    code = (
+        "from benchmarks.gpu_proof import stand_ins; stand_ins.PACKAGES = ('numpy', 'nobody'); "
+        "stand_ins.install(); import numpy; from nobody import inner; import nobody.deep.one; "
+        "assert numpy.zeros(1).sum() == 0\n"
+        "try:\n    raise ValueError\nexcept inner.Error:\n    pass\nexcept ValueError:\n    print('works')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "works\n", done.stderr
