@@ -121,7 +121,7 @@ def _elements(example: Tensors) -> int:
 
 
 def _drop_assertions(module: Any) -> None:
-    """The export has checked one row and several, and torch 2.11 asserts of its example that no batch is 1."""
+    """The export has checked one row, too, and torch 2.11 asserts of its example that no batch is 1."""
     for node in [it for it in module.graph.nodes if it.target is torch.ops.aten._assert_scalar.default]:
         module.graph.erase_node(node)
     module.graph.eliminate_dead_code()
