@@ -81,9 +81,9 @@ def albedo(dressing: Dressing, uv: np.ndarray, trim: np.ndarray) -> np.ndarray:
     factor = np.where(panel == 5, 1, factor.astype(np.float32) / 128)
     covered = (panel > 0).astype(np.float32)
     colour *= (factor * covered)[..., None]
-    height, width = panel.shape
-    total = colour.reshape(height // 2, 2, width // 2, 2, 3).sum(axis=(1, 3))
-    count = covered.reshape(height // 2, 2, width // 2, 2).sum(axis=(1, 3))
+    half = panel.shape[1] // 2, panel.shape[0] // 2
+    total = 4 * cv2.resize(colour, half, interpolation=cv2.INTER_AREA)
+    count = 4 * cv2.resize(covered, half, interpolation=cv2.INTER_AREA)
     mean = total / np.maximum(count, 1)[..., None]
     # At the outline a pixel may be covered by less than its four points show.
     blurred, weight = cv2.blur(total, (3, 3)), cv2.blur(count, (3, 3))

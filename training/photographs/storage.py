@@ -84,12 +84,28 @@ class Geometry:
         codes = getattr(self, name)
         scaled = weights * np.asarray(self.meta["scales"][name])[:, None]
         light = np.zeros((*codes.shape[1:3], 3), np.float32)
-        for code, (red, green, blue) in zip(codes, scaled.astype(np.float32), strict=True):
-            linear = _DECODING[code]
-            if linear.ndim == 2:
-                linear = linear[..., None]
-            light += linear * (red, green, blue)
+        if name in ("camera", "worn"):
+            rows, columns = _extent(self.coverage(name))
+        else:
+            rows, columns = _extent(self.coverage("visible"))
+        inner = light[rows, columns]
+        tables = _DECODING[:, None] * scaled[:, None].astype(np.float32)  # (G, 256, 3)
+        for code, table in zip(codes[:, rows, columns], tables, strict=True):
+            if not table.any() or not code.size:
+                continue
+            if code.ndim == 2:
+                code = np.repeat(code[..., None], 3, axis=-1)
+            inner += cv2.LUT(np.ascontiguousarray(code), table[None])
         return light
+
+
+def _extent(coverage: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns that are covered at all."""
+    spans = []
+    for axis in (1, 0):
+        found = np.flatnonzero(coverage.any(axis=axis))
+        spans.append(slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 0))
+    return spans[0], spans[1]
 
 
 def encode(passes: np.ndarray) -> tuple[np.ndarray, list[float]]:
