@@ -181,7 +181,8 @@ async def test_keyframes_of_eight_users_share_batches(tryon):
     inferences, executions = await tryon.statistics("unet")
     await asyncio.gather(*(tryon.dress(keyframe("transparent_no_pose")) for _ in range(8)))
     now = await tryon.statistics("unet")
-    assert now[0] - inferences == 8 * 4
+    # Profile gpu pads a call to the sizes that have CUDA graphs: 5 rows to 6, and 7 to 8.
+    assert 8 * 4 <= now[0] - inferences <= 8 * 4 * 6 / 5
     assert now[1] - executions < 8 * 4
 
 
