@@ -69,13 +69,15 @@ class LightReader(nn.Module):
         )
         self.steer = nn.Linear(_GLOBAL, 2 * last)
         self.level = nn.Linear(_GLOBAL, 3)
+        # What mean colours tell alone; training.scene_light.level_fit knows it in closed form.
+        self.plain = nn.Linear(regions, 3)
         self.spread = nn.Linear(_GLOBAL, 2)
         self.up3, self.up2, self.up1 = (
             _block(before, after)
             for before, after in ((last + third, third), (third + second, second), (second + first, first))
         )
         self.shading = nn.Conv2d(first, 3, 1)
-        for layer in (self.level, self.spread, self.shading, self.steer):
+        for layer in (self.level, self.plain, self.spread, self.shading, self.steer):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
         axis = torch.linspace(-1, 1, SIDE)
@@ -84,7 +86,10 @@ class LightReader(nn.Module):
         self.register_buffer("calibration", torch.tensor([_SURE, _UNSURE]))
 
     def forward(self, scene: Tensor) -> tuple[Tensor, Tensor]:
-        log_light, spread, brightness = self.regress(scene)
+        return self.trusted(*self.regress(scene))
+
+    def trusted(self, log_light: Tensor, spread: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` makes of the outputs of `regress`."""
         sure, unsure = self.calibration
         confidence = ((unsure - spread[:, :1]) / (unsure - sure)).clamp(0, 1)
         safe = functional.relu(brightness - _STILL_USUAL) - functional.relu(-brightness - _STILL_USUAL)
@@ -94,10 +99,8 @@ class LightReader(nn.Module):
     def regress(self, scene: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log E; the standard deviations (B, 2) that are expected of the errors of level and shading; and how
         much brighter than usual the picture is, (B, 1), a logarithm."""
-        camera = torch.log(to_linear(scene[:, 0:3]) + _CAMERA_FLOOR) - _USUAL
-        coverage = scene[:, 6:7]
-        colour = (torch.log(to_linear(scene[:, 3:6]) + _COLOUR_FLOOR) - _USUAL) * coverage
-        told, brightness = self._told(scene, camera, colour)
+        camera, colour = self._logarithms(scene)
+        told, brightness = self.told(scene)
         places = self.places.expand(scene.shape[0], -1, -1, -1)
         seen = torch.cat([camera, colour, scene[:, 6:], places], dim=1)
 
@@ -114,15 +117,21 @@ class LightReader(nn.Module):
         deep24 = self.up2(torch.cat([_twice(deep12), at24], dim=1))
         deep48 = self.up1(torch.cat([_twice(deep24), at48], dim=1))
         shading = self.shading(deep48)
-        weight = functional.avg_pool2d(coverage, 2) + 1e-4
+        weight = functional.avg_pool2d(scene[:, 6:7], 2) + 1e-4
         mean = (shading * weight).sum(dim=(2, 3), keepdim=True) / weight.sum(dim=(2, 3), keepdim=True)
-        level = self.level(whole) + brightness
+        level = self.level(whole) + self.plain(told) + brightness
         log_light = (level[:, :, None, None] + shading - mean).clamp(-_LARGEST, _LARGEST)
         return log_light, functional.softplus(self.spread(whole) - 1), brightness
 
-    def _told(self, scene: Tensor, camera: Tensor, colour: Tensor) -> tuple[Tensor, Tensor]:
+    def _logarithms(self, scene: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the camera's picture and of the garment's own colours, (B, 3, 96, 96) each."""
+        camera = torch.log(to_linear(scene[:, 0:3]) + _CAMERA_FLOOR) - _USUAL
+        return camera, (torch.log(to_linear(scene[:, 3:6]) + _COLOUR_FLOOR) - _USUAL) * scene[:, 6:7]
+
+    def told(self, scene: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 18) the mean logarithms of head, hands, shirt, background, whole picture and render, each a
         colour; and (B, 1) the whole picture's brightness."""
+        camera, colour = self._logarithms(scene)
         coverage, inside, head, body, hands = scene[:, 6:11].split(1, dim=1)
         shirt = body * coverage * (1 - head) * (1 - hands)
         behind = (1 - body) * (1 - coverage) * (1 - head)

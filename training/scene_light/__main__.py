@@ -36,14 +36,19 @@ def main(argv: list[str] | None = None) -> int:
     training.add_argument("--seed", type=int, default=0)
     writing = commands.add_parser("write", help="put the trained network into the checkpoint")
     writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    calibrating = commands.add_parser("calibrate", help="measure how sure it may be, on path-traced scenes")
+    calibrating.add_argument("--photographs", type=Path, default=PHOTOGRAPHS)
+    calibrating.add_argument("--samples", type=int, default=200, help="default: %(default)s")
     measuring = commands.add_parser("validate", help="print the figures of each scene of a folder")
     measuring.add_argument("scenes", type=Path)
-    for command in (training, writing, measuring):
+    for command in (training, calibrating, writing, measuring):
         command.add_argument("--work", type=Path, default=WORK, help="default: %(default)s")
     args = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if args.command == "train":
         _train(args)
+    elif args.command == "calibrate":
+        _calibrate(args)
     elif args.command == "write":
         from training.scene_light.training import Training
         from training.scene_light.weights import write_weights
@@ -70,6 +75,19 @@ def _train(args: argparse.Namespace) -> None:
     if training.state.exists():
         training.load(args.onwards)
     training.run(args.photographs, held_out)
+
+
+def _calibrate(args: argparse.Namespace) -> None:
+    from training.scene_light.calibration import calibrate
+    from training.scene_light.shards import taken
+    from training.scene_light.training import Training
+
+    training = Training(args.work, 0)
+    training.load()
+    found = calibrate(training.average, taken(args.photographs, "validation", args.samples, seed=1))
+    training.network.calibration.copy_(training.average.calibration)
+    training.save()
+    print(json.dumps(found))
 
 
 def _validate(args: argparse.Namespace) -> None:

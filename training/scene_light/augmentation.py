@@ -13,6 +13,8 @@ from pipeline.light.light_reader import to_code, to_linear
 _SCENE = len(PLANES)
 # Standard deviations of logarithms: of the exposure, of the white balance of each channel, of a dye.
 _EXPOSURE, _BALANCE, _DYE = 0.22, 0.07, 0.3
+# The same of the background, whose light is often not the person's: a window behind, a lamp in front.
+_BEHIND, _REPLACED = 0.6, 0.5
 # Shares of the samples: in a dark room, dyed, without a pose, with a coarser mask.
 _DARK, _DYED, _LOST, _COARSE = 0.08, 0.5, 0.08, 0.3
 _DARKEST = 3.0
@@ -64,7 +66,9 @@ def varied(rows: Tensor, generator: torch.Generator) -> Batch:
     dye = torch.minimum(dye, 0.9 / colour.amax(dim=(1, 2, 3), keepdim=True).clamp(min=0.05)).clamp(min=0.15)
     scene[:, 3:6] = to_code((colour * dye).clamp(0, 1))
     inside = 1 + visible * (dye - 1)
-    scene[:, 0:3] = _developed(to_linear(scene[:, 0:3]) * gain)
+    behind = torch.exp(_BEHIND * normal(count, 1) + 0.2 * _BEHIND * normal(count, 3))[:, :, None, None]
+    behind = torch.where((uniform(count, 1) < _REPLACED)[:, :, None, None], behind, torch.ones(1))
+    scene[:, 0:3] = _developed(to_linear(scene[:, 0:3]) * gain * (1 + _background(scene) * (behind - 1)))
     target = _developed(to_linear(target) * gain * inside)
 
     coarse = (uniform(count, 1, 1, 1) < _COARSE).float()
@@ -73,6 +77,19 @@ def varied(rows: Tensor, generator: torch.Generator) -> Batch:
     lost = (uniform(count, 1, 1, 1) < _LOST).float()
     scene[:, 8:11] = scene[:, 8:11] * (1 - lost)
     return Batch(scene, target, visible)
+
+
+def _background(scene: Tensor) -> Tensor:
+    """The share of each pixel, (B, 1, 96, 96), that shows neither person nor garment, as far as the pose
+    tells; nothing where there is no pose."""
+    coverage, _, head, body, hands = scene[:, 6:11].split(1, dim=1)
+    person = torch.maximum(torch.maximum(coverage, body), torch.maximum(hands, _grown(head, 9)))
+    known = (body.amax(dim=(1, 2, 3), keepdim=True) > 0).float()
+    return functional.avg_pool2d(1 - _grown(person, 3), 3, 1, 1) * known
+
+
+def _grown(mask: Tensor, side: int) -> Tensor:
+    return functional.max_pool2d(mask, side, 1, side // 2)
 
 
 def _developed(linear: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from training.scene_light.samples import COUNT, SIDE, of_painted, of_photograph,
 
 IN_SHARD = 128
 # Photographs of each path-traced geometry, which takes half a minute to render, and geometries in a shard.
-_PHOTOGRAPHS, _GEOMETRIES = 24, 2
+_PHOTOGRAPHS, _GEOMETRIES = 12, 2
 
 
 def paint(folder: Path, first: int, count: int) -> None:

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from pipeline.light.light_reader import LightReader
-from training.scene_light.augmentation import varied
+from training.scene_light.augmentation import Batch, varied
 from training.scene_light.learning import losses
+from training.scene_light.level_fit import fit_level
 from training.scene_light.shards import collect, read
 from training.scene_light.validation import Figures, validate
 
@@ -20,8 +21,10 @@ BATCH = 32
 LEARNING_RATE = 2e-3
 _DECAY = 0.998
 _REPORT_EVERY = 60.0  # seconds
-# Of a batch, once there are path-traced scenes.
-_PHOTOGRAPHS = 0.75
+# Batches that the level's linear part is fitted to.
+_FITTED = 16
+# The path-traced samples' share of a batch, if there are many of them, and how many make half of it.
+_PHOTOGRAPHS, _HALF = 0.85, 600
 
 
 class Training:
@@ -47,6 +50,8 @@ class Training:
     def run(self, photographs: Path | None, held_out: dict[str, np.ndarray]) -> None:
         """photographs: a folder of path-traced scenes that may still grow. held_out: samples by name."""
         rows = self._read(photographs)
+        if self.step == 0:
+            self._fit_level(rows)
         shown, last = time.monotonic(), time.monotonic()
         sums: list[tuple[float, float, float]] = []
         while self.elapsed < self.seconds:
@@ -69,16 +74,24 @@ class Training:
         found = {kind: read(self.work, kind) for kind in ("painted", "photographs")}
         return {kind: rows for kind, rows in found.items() if len(rows)}
 
-    def _learn(self, rows: dict[str, np.ndarray]) -> tuple[float, float, float]:
+    def _fit_level(self, rows: dict[str, np.ndarray]) -> None:
+        fit_level(self.network, [self._batch(rows) for _ in range(_FITTED)])
+        self.average.plain.load_state_dict(self.network.plain.state_dict())
+
+    def _batch(self, rows: dict[str, np.ndarray]) -> Batch:
         counts = dict.fromkeys(rows, BATCH)
         if len(rows) == 2:
-            counts = {"photographs": round(_PHOTOGRAPHS * BATCH)}
+            known = len(rows["photographs"])
+            counts = {"photographs": round(_PHOTOGRAPHS * BATCH * known / (known + _HALF))}
             counts["painted"] = BATCH - counts["photographs"]
         parts = []
         for kind, count in counts.items():
             chosen = torch.randint(len(rows[kind]), (count,), generator=self._generator).numpy()
             parts.append(torch.from_numpy(rows[kind][chosen]))
-        batch = varied(torch.cat(parts), self._generator)
+        return varied(torch.cat(parts), self._generator)
+
+    def _learn(self, rows: dict[str, np.ndarray]) -> tuple[float, float, float]:
+        batch = self._batch(rows)
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
             log_light, spread, _ = self.network.regress(

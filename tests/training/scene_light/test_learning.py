@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from pipeline.light.light_reader import LightReader
 from training.scene_light.augmentation import plain, varied
 from training.scene_light.learning import losses, relit, squared_error, truth
+from training.scene_light.level_fit import fit_level
 from training.scene_light.samples import COUNT, SIDE
 
 
@@ -68,3 +70,19 @@ def test_variants_of_a_scene_keep_its_light_in_proportion(rows):
     torch.testing.assert_close(level[safe], exposure[safe], atol=0.12, rtol=0)
     assert level.std() > 0.2
     assert batch.scene[:, 3:6].amax(dim=(1, 2, 3)).std() > 0.02, "some are dyed"
+
+
+def test_the_level_is_fitted_to_what_mean_colours_tell(rows):
+    """Photographs that are as much brighter as their shirt: a linear rule, which leaves hardly an error."""
+    torch.manual_seed(1)
+    many = rows[:1].repeat(64, 1, 1, 1)
+    many[:, 9] = 255  # the body
+    gain = torch.rand(64) * 0.8 + 0.4
+    many[:, 0:3] = (90 * gain[:, None, None, None]).to(torch.uint8)
+    many[:, 11:] = (128 * gain[:, None, None, None] ** 0.5).clamp(0, 255).to(torch.uint8)
+    network = LightReader()
+    before, after = fit_level(network, [plain(many)])
+    assert before > 0.2
+    assert after < before / 4
+    again, _ = fit_level(network, [plain(many)])
+    assert again == pytest.approx(after, abs=0.02)

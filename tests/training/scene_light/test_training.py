@@ -7,7 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline.light.light_reader import LightReader
 from training.scene_light import shards, training
+from training.scene_light.augmentation import plain
+from training.scene_light.calibration import calibrate
+from training.scene_light.level_fit import fit_level
 from training.scene_light.samples import of_painted
 from training.scene_light.training import Training
 from training.scene_light.weights import write_weights
@@ -47,6 +51,24 @@ def test_it_learns(work, rows):
     run = Training(work, 1)
     errors = [run._learn({"painted": rows})[0] for _ in range(50)]
     assert np.mean(errors[-15:]) < np.mean(errors[:15]) - 0.1
+
+
+def test_a_reader_that_is_wrong_is_trusted_less(rows):
+    """It expects an error of 0.3 everywhere; where its light is right, that is small enough."""
+    torch.manual_seed(0)
+    network = LightReader().eval()
+    fit_level(network, [plain(torch.from_numpy(rows))])
+    right = calibrate(network, rows)
+    with torch.no_grad():
+        network.plain.bias += 1.5
+    wrong = calibrate(network, rows)
+    trusts = []
+    for found in (right, wrong):
+        network.calibration.copy_(torch.tensor([found["sure"], found["unsure"]]))
+        with torch.no_grad():
+            trusts.append(float(network(plain(torch.from_numpy(rows)).scene)[1].mean()))
+    assert trusts[0] > trusts[1] + 0.3
+    assert wrong["worst"] > -1
 
 
 def test_the_weights_are_written_in_half_precision(work, tmp_path):
