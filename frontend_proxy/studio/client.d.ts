@@ -147,6 +147,8 @@ export interface CaptureRequest extends Options {
   jacket_render?: Blob | null;
   num_samples?: 1 | 2 | 3 | 4;
   output_format?: "png" | "jpeg";
+  /** `light`: for a preview that the client composes. */
+  answer?: "picture" | "light";
 }
 
 export interface CaptureProgress {
@@ -156,13 +158,25 @@ export interface CaptureProgress {
   preview: string | null;
 }
 
-export interface CaptureResult extends Report {
-  /** A data URI of the first sample. */
-  result_image: string;
+interface CaptureAnswer extends Report {
   result_id: string;
   timestamp: string;
   images: { url: string; seed: number | null }[];
   expires_at: string;
+}
+
+export interface CaptureResult extends CaptureAnswer {
+  answer: "picture";
+  /** A data URI of the first sample. */
+  result_image: string;
+}
+
+/** As a keyframe's light, with data URIs. `images` are the samples' lights. */
+export interface CaptureLight
+  extends CaptureAnswer, Pick<KeyframeLight, "crop" | "anchor" | "layer_matrix" | "light_coding"> {
+  answer: "light";
+  light: string | null;
+  occlusion: string | null;
 }
 
 export interface Fabric {
@@ -232,6 +246,10 @@ export class LucyClient {
   readonly baseUrl: string;
   apiKey: string | null;
   connect(listeners?: SessionListeners): LiveSession;
+  capture(
+    request: CaptureRequest & { answer: "light" },
+    options?: { onProgress?: (progress: CaptureProgress) => void; signal?: AbortSignal },
+  ): Promise<CaptureResult | CaptureLight>;
   capture(
     request: CaptureRequest,
     options?: { onProgress?: (progress: CaptureProgress) => void; signal?: AbortSignal },
