@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -208,6 +208,10 @@ bench-photographs: test-repository ## Compare the answers with path-traced photo
 
 train-light: setup ## Train the default checkpoint's light reader on painted and path-traced scenes: an hour; goes on
 	$(call run,$(BIN)/python -m training.scene_light train)
+
+train-visible: setup ## Train the network that finds the visible garment on painted and path-traced scenes; goes on
+	$(call run,$(BIN)/python -m training.visible_garment paint)
+	$(call run,$(BIN)/python -m training.visible_garment train)
 
 train-tiny: setup ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
 	$(call run,$(BIN)/python -m training.lucy_tiny train)

@@ -10,7 +10,7 @@ from pipeline.garment.visibility import Network
 NETWORK = Path(__file__).parents[1] / "model_repository" / "preprocess" / "1" / "visible.onnx"
 
 
-def open_network(path: Path = NETWORK, threads: int = 1) -> Network:
+def open_network(path: Path, threads: int = 1) -> Network:
     """The network of an ONNX file."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,7 +1,7 @@
 """Is the visible garment found? Masks against the truth of path-traced scenes.
 
-    python -m benchmarks.picture.masks --scenes FOLDER              # with the network of `preprocess`
-    python -m benchmarks.picture.masks --scenes FOLDER --geometry   # without it
+    python -m benchmarks.picture.masks --scenes FOLDER              # as `preprocess` does it
+    python -m benchmarks.picture.masks --scenes FOLDER --geometry   # without a network
 
 A scene is a folder with camera.jpg, render.png (RGBA, not occluded), mask.png (what is truly visible) and
 pose.json. Each is sent as a transparent canvas and as several kinds of opaque ones. Prints the means of each
@@ -32,6 +32,7 @@ from pipeline.garment.pose import HANDS, Pose
 from pipeline.garment.visibility import Network
 from pipeline.resize import size_of
 from serving.command_line import run
+from serving.visible_garment import NETWORK, open_network
 
 _RIM = 6  # pixels
 _LOST = np.zeros((33, 4), np.float32)
@@ -191,16 +192,15 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of scenes")
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), help="default: all", metavar="KIND")
     parser.add_argument("--geometry", action="store_true", help="leave the network out")
-    parser.add_argument("--network", type=Path, help="its ONNX file (default: that of preprocess)")
+    parser.add_argument(
+        "--network", type=Path, help="its ONNX file (default: that of preprocess, if there is one)"
+    )
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks/masks"))
     args = parser.parse_args()
 
     cv2.setNumThreads(1)
-    network = None
-    if not args.geometry:
-        from serving.visible_garment import open_network
-
-        network = open_network(args.network) if args.network else open_network()
+    path = args.network or (NETWORK if NETWORK.exists() else None)
+    network = open_network(path) if path and not args.geometry else None
     report: dict[str, dict[str, dict[str, float]]] = {}
     scenes = list(read_scenes(args.scenes))
     for kind in args.kinds or KINDS:

@@ -1,5 +1,13 @@
 """How the network that finds the visible garment is trained.
 
 `python -m training.visible_garment paint` paints scenes of the generator of lucy-tiny, `train` trains on them
-and on path-traced photographs, and writes `visible.onnx`. Every command continues what a stopped one began.
+and on path-traced photographs (training/photographs), whose number may grow meanwhile, and writes
+`visible.onnx`. Every command continues what a stopped one began. benchmarks/picture/masks.py says how good
+it is.
+
+scenes      scenes on disk
+occluders   fingers and hair that painted scenes lack
+composing   what a client might send of a scene, and what the network should answer
+network     the network, and its ONNX file
+training    the training
 """

@@ -9,7 +9,7 @@ from serving.command_line import run
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "visible_garment"
-NETWORK = ROOT / "model_repository" / "preprocess" / "1" / "visible.onnx"
+NETWORK = WORK / "visible.onnx"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     painting = commands.add_parser(
         "paint", help="paint scenes of lucy-tiny's generator; a stopped run goes on"
     )
-    painting.add_argument("--scenes", type=int, default=8192, help="default: %(default)s")
+    painting.add_argument("--scenes", type=int, default=2304, help="default: %(default)s")
     training = commands.add_parser("train", help="train, and write the network; a stopped run goes on")
     training.add_argument("--minutes", type=float, default=120, help="in all (default: %(default)s)")
     training.add_argument("--seed", type=int, default=0)
