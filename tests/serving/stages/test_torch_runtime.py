@@ -102,3 +102,20 @@ def test_a_broken_file_is_one_sentence(tmp_path, content):
         (tmp_path / NAME).write_bytes(content)
     with pytest.raises(CannotServe, match=r"model\.pt2 is missing or broken: export again"):
         TorchStage(tmp_path / NAME, "cpu")
+
+
+class Asserting(nn.Module):
+    """Asserts of its batch what torch 2.11's export asserted of every network's: that it is not 1."""
+
+    def forward(self, sample):
+        torch.ops.aten._assert_scalar.default(sample.shape[0] != 1, "Runtime assertion failed")
+        return 2 * sample
+
+
+def test_an_assertion_about_the_exports_example_refuses_no_row(tmp_path):
+    """It kept `tryon` from starting on torch 2.11."""
+    batch = torch.export.Dim("batch", min=1, max=16)
+    example = {"sample": torch.ones(2, 4)}
+    save(Asserting(), [example], ["model_output"], {"sample": {0: batch}}, tmp_path)
+    stage = TorchStage(tmp_path / NAME, "cpu")
+    assert stage.call({"sample": torch.ones(1, 4)})["model_output"].tolist() == [[2] * 4]
