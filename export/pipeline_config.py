@@ -45,7 +45,7 @@ def with_denoisers(config: PipelineConfig, stages: Collection[str], fast: bool) 
     """
     quick = {name: recipe for name, recipe in config.modes.items() if name != "capture"}
     for name, recipe in quick.items():
-        if fast and "unet" not in recipe.model_fields_set:
+        if fast and not _names_its_denoiser(recipe):
             quick[name] = recipe.model_copy(update={"unet": fast_name(recipe.unet)})
     config = config.model_copy(update=quick)
     for mode, recipe in config.modes.items():
@@ -59,6 +59,15 @@ def with_denoisers(config: PipelineConfig, stages: Collection[str], fast: bool) 
                 f"pipeline.json's {mode} uses {recipe.unet}, the {base} with LoRAs: give LORAS=path:weight"
             )
     return config
+
+
+def _names_its_denoiser(recipe: Recipe) -> bool:
+    """Whether the recipe decides about LoRAs: by the name of a denoiser with them, or by Stable Diffusion's
+    `unet`, which is the default and so is only named on purpose. The name of a family's own decides nothing,
+    since its recipes must name it.
+    """
+    ordinary = Recipe.model_fields["unet"].default
+    return recipe.unet.endswith(FAST) or (recipe.unet == ordinary and "unet" in recipe.model_fields_set)
 
 
 def fast_name(denoiser: str) -> str:

@@ -6,6 +6,7 @@ from export.errors import ExportError
 from export.pipeline_config import read_config, with_denoisers
 from families.sd_inpainting.recipes import default_config
 from families.sd_inpainting.stages import STAGES
+from pipeline.recipe import PipelineConfig
 
 # As a file has it: what is left out has the default.
 GOOD = json.loads(default_config(64).model_dump_json(exclude_unset=True))
@@ -83,6 +84,17 @@ def test_a_mode_chooses_a_unet_that_exists(tmp_path):
     assert (chosen.keyframe.unet, chosen.capture.unet) == ("unet", "unet_fast")
     with pytest.raises(ExportError, match=r"capture uses unet_fast.* give LORAS"):
         with_denoisers(config, STAGES, fast=False)
+
+
+def test_a_familys_own_denoiser_gets_the_loras_though_its_recipes_must_name_it():
+    """SDXL's LoRAs were exported and never used: its recipes name `sdxl_unet`."""
+    modes = {mode: GOOD[mode] | {"unet": "sdxl_unet"} for mode in ("keyframe", "capture")}
+    config = PipelineConfig.model_validate(GOOD | modes)
+    chosen = with_denoisers(config, ["sdxl_unet"], fast=True)
+    assert (chosen.keyframe.unet, chosen.capture.unet) == ("sdxl_unet_fast", "sdxl_unet")
+    modes["keyframe"]["unet"] = "sdxl_unet_fast"
+    config = PipelineConfig.model_validate(GOOD | modes)
+    assert with_denoisers(config, ["sdxl_unet"], fast=True).keyframe.unet == "sdxl_unet_fast"
 
 
 def test_a_mode_has_the_files_resolution_or_its_own(tmp_path):
