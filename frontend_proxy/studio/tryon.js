@@ -9,12 +9,12 @@ import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip" };
-const PACES = { interval: "every 1.5 s", live: "live: the next when the answer comes" };
+const PACES = { interval: "every 1.5 s", live: "live, one after the other" };
 const INTERVAL_MS = 1500;
 const ANSWERS = {
-  light: "light, laid on the live jacket",
-  picture: "picture, a whole photo",
-  both: "both: picture beside light",
+  light: "light on the live jacket",
+  picture: "a whole picture",
+  both: "picture beside light",
 };
 const [PAUSE, RESUME] = ["Pause keyframes", "Send keyframes again"];
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
