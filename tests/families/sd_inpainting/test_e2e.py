@@ -13,7 +13,7 @@ from tests.families.pictures import as_picture, psnr, window
 from tests.families.served import serving
 from tests.tryon_client import keyframe
 
-pytestmark = pytest.mark.timeout(900)  # the export takes minutes on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # the export takes minutes on a busy machine
 
 SEED, PROMPT = 11, "a red jacket"
 

@@ -16,11 +16,9 @@ from tests.families.sdxl_inpainting.upstream import PROMPT, theirs
 from tests.families.served import serving
 from tests.tryon_client import Tryon, keyframe
 
-pytestmark = pytest.mark.timeout(900)  # the export takes minutes on a busy machine
+pytestmark = pytest.mark.timeout(1800)  # the export takes minutes on a busy machine
 
 INSIDE = ("image", "report", "composite", "crop", "latent_mask", "pixels")
-
-
 LORAS = {"kohya": "add_embedding.linear_1", "diffusers": QUERY, "peft": CONV}
 WEIGHT = 0.5
 
