@@ -1,6 +1,7 @@
 """Keyframes that ask for a picture and keyframes that ask for a light, in turns on one server.
 
-A picture is asked for as existing frontends do, with whole frames; a light as client.js does, with small copies.
+A picture is asked for as existing frontends do, with whole frames; a light as client.js does, with small
+copies.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ def _copy(data: bytes) -> str:
 
 
 def measure(record: Record) -> None:
-    """Fills the record's section `light`: cost of an answer, answers a second of one session, and capacity."""
+    """Fills the record's section `light`: an answer's cost, answers a second of one session, and capacity."""
     section = record.begin("light", costs=[], closed=[], open=[])
     messages = {PICTURE: Messages(swaying()), LIGHT: light_messages()}
     with tempfile.TemporaryDirectory() as folder, servers.lucy(Path(folder)) as server:
@@ -94,7 +95,7 @@ def _capacity(
 def in_time(load: dict) -> bool:
     """Whether every session was served, the slowest of a hundred keyframes within 1.5 s."""
     figures = Figures([load])
-    due = load["sessions"] * (load["seconds"] / INTERVAL_S - 2)  # of the first and the last some are under way
+    due = load["sessions"] * (load["seconds"] / INTERVAL_S - 2)  # some of the first and last are under way
     return bool(figures.percentile(99) <= MOST_P99_MS and figures.answers >= 0.9 * due)
 
 
