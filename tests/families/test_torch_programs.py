@@ -24,6 +24,7 @@ pytestmark = pytest.mark.timeout(900)  # minutes on a busy machine
 
 # Sides of 64 pixels each, so that the networks are traced with sides that vary, as they are served.
 SIZES = [(128, 64), (64, 64)]
+PATCHES = [(144, 72), (72, 72)]  # FASHN VTON's sides are multiples of 12
 
 
 def _sdxl(checkpoint, folder):
@@ -40,7 +41,7 @@ FAMILIES = {
     "sdxl_inpainting": _sdxl,
     "catvton": _catvton,
     "idm_vton": lambda checkpoint, folder: list(idm_stages(idm.CHECKPOINT, SIZES)),
-    "fashn_vton": lambda checkpoint, folder: fashn_stages(load_fashn(fashn.CHECKPOINT), SIZES),
+    "fashn_vton": lambda checkpoint, folder: fashn_stages(load_fashn(fashn.CHECKPOINT), PATCHES),
 }
 
 
