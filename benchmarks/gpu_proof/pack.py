@@ -1,6 +1,6 @@
 """Packs what the proof needs on a machine without network, in two parts of at most 64 MiB.
 
-Part 1: the code, lucy-tiny, data, and packages. Part 2: Triton and OpenCV. Both unpack into one folder:
+Part 1: the code, lucy-tiny, data, and packages. Part 2: Triton, OpenCV and gRPC. Both unpack into one folder:
 
 code/     our code, without pictures and pages of the website
 data/     scenes and latents, painted here
@@ -30,9 +30,9 @@ from deploy.docker.check_images import CONTAINER_PYTHON, wheel_platforms
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
 LARGEST = 64 << 20
-_PRESET = 6  # of xz: with 4 part 1 is too large
+_PRESET = 6  # of xz: with 4 a part is too large
 SCENES, FIRST_SCENE = 16, 2_003_000  # never trained on
-LATENTS, FIRST_LATENT = 128, 1_900_000  # never trained on either: lucy-tiny has seen lower seeds
+LATENTS, FIRST_LATENT = 64, 1_900_000  # never trained on either: lucy-tiny has seen lower seeds
 
 _CODE = (
     *("catalog", "export", "fabric", "families", "frontend_proxy", "model_repository", "pipeline"),
@@ -56,7 +56,7 @@ _LEFT_OUT = (
         "opentelemetry-proto",
     ),
 )
-_SECOND = ("cv2", "opencv_python_headless", "pytriton", "nvidia_pytriton")
+_SECOND = ("cv2", "opencv_python_headless", "pytriton", "nvidia_pytriton", "grpc")
 # Within packages: tests, and Triton's stubs for other Pythons.
 _NOT_SITE = re.compile(
     r"(^|/)(tests|test|__pycache__|include)(/|$)"
