@@ -30,9 +30,9 @@ INSTALLED = {
     "fabric": "cv2 numpy PIL pillow_heif scipy",
     "families": "cv2 diffusers numpy onnxruntime PIL pydantic safetensors tokenizers torch transformers",
     "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
-    "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry prometheus_client "
-    "pydantic pydantic_core pydantic_settings python_multipart redis starlette tritonclient uvicorn "
-    "websockets",
+    "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry "
+    "prometheus_client pydantic pydantic_core pydantic_settings python_multipart redis "
+    "starlette tritonclient uvicorn websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton_python_backend_utils",
     "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR safetensors scipy skimage tokenizers torch "

@@ -10,6 +10,7 @@ environment uses the carried Python, with the machine's packages all the same.
 
 import ctypes
 import os
+import site
 import subprocess
 import sys
 import sysconfig
@@ -36,7 +37,7 @@ def main(place: Path) -> None:
     venv = place / "venv"
     subprocess.run([python, "-m", "venv", "--clear", "--without-pip", venv], check=True, env=environment)
     packages = venv / "lib" / f"python{WANTED[0]}.{WANTED[1]}" / "site-packages"
-    theirs = [it for it in sys.path if it.endswith(("site-packages", "dist-packages"))]
+    theirs = [it for it in (*site.getsitepackages(), site.getusersitepackages()) if Path(it).is_dir()]
     folders = [str(place / "site"), *theirs, str(place / "code")]
     install = "from benchmarks.gpu_proof import stand_ins; stand_ins.install()"
     paths = [*folders, f"import sys; exec({install!r})"]  # site runs lines that begin with `import`
