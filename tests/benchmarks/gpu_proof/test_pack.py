@@ -107,7 +107,7 @@ def place(tmp_path, monkeypatch):
 
 
 def test_the_carried_packages_come_before_the_machines(place):
-    """As Triton's stub sees them: isolated, so that PYTHONPATH is not read."""
+    """As Triton's stub sees them: isolated, so that no variable of the environment names folders."""
     machine_setup.main(place)
     asked = "import json, numpy, our_code, packaging; print(json.dumps([numpy.__file__, our_code.__file__]))"
     command = [place / "venv" / "bin" / "python", "-I", "-c", asked]
