@@ -25,7 +25,7 @@ DENSEPOSE ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
-# FULL=1: `make check-tensorrt` also for networks of SD1.5's and SDXL's size: 20 GB of memory, about 20 minutes.
+# FULL=1: `make check-tensorrt` also for networks of every family's real size: 20 GB of memory, about 20 minutes.
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 
@@ -109,7 +109,7 @@ test: setup ## Run all tests, the end-to-end tests with a real Triton
 	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
 
-test-full-size: setup ## Serve a checkpoint of SD1.5's size with random weights (14 GB of memory)
+test-full-size: setup ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
 
 test-faults: test-repository ## Kill and disconnect servers under load; needs Debian's nginx-light, redis-server, iproute2

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.fabric.materials import jpeg
 from fabric.builtin import RECIPES
+from tests import films
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -22,6 +23,9 @@ _FRAME = re.compile(r"tests/data/\S+\.jpg")
 def test_the_documented_requests_are_answered(stack, tmp_path):
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     (tmp_path / "photo.jpg").write_bytes(jpeg(RECIPES["denim-blue"].make(2), 90))
+    films.write(tmp_path / "clip.mp4", films.frames(3))
+    films.with_alpha(tmp_path / "layer.webm", films.layers(3))
+    (tmp_path / "poses.jsonl").write_text("null\n" * 3)
     pages = [(ROOT / name).read_text() for name in ("README.md", "docs/api.md")]
     blocks = [block for page in pages for block in _BLOCK.findall(page) if "curl " in block]
     assert len(blocks) >= 7
