@@ -1,6 +1,7 @@
 """What tests of several folders share: one real stack, and one tiny checkpoint."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several processes of tests, each with
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+# A shell ignores Ctrl-C in what it runs in the background, and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Files that take minutes begin first, so that in the end no process waits for another.
