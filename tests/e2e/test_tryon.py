@@ -219,7 +219,7 @@ async def test_closing_the_stream_stops_the_steps_within_two_ticks(tryon):
         ({"steps": 0}, "INVALID_INPUT"),
         ({"strength": float("nan")}, "INVALID_INPUT"),
         ({"strength": 1e-30}, "INVALID_INPUT"),
-        ({"mode": "video"}, "INVALID_INPUT"),
+        ({"mode": "photo"}, "INVALID_INPUT"),
         ({"output_format": "gif"}, "INVALID_INPUT"),
         ({"render_fit": "tight"}, "INVALID_INPUT"),
     ],
