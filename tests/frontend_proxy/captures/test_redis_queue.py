@@ -151,10 +151,10 @@ async def test_a_capture_that_no_newer_proxy_takes_fails(
 async def test_an_entry_names_its_version(proxies: list[Proxy], redis: Redis) -> None:
     for proxy in proxies:
         proxy.server.delay_s = 60
-    for more in ({}, {"garment_image": RENDER}):
+    for more in ({}, {"garment_image": RENDER}, {"answer": "light"}):
         await proxies[0].client.post("/virtual-tryon", json={**CAPTURE, **more}, headers=ASYNC)
     entries = await redis.xrange("{lucy}:queue")
-    assert [int(fields[b"version"]) for _, fields in entries] == [1, payload.VERSION]
+    assert [int(fields[b"version"]) for _, fields in entries] == [1, 2, payload.VERSION]
 
 
 # What happens between the commands of one `take`

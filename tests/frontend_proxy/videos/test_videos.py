@@ -199,6 +199,9 @@ async def test_one_at_a_time_until_it_is_cancelled(
     server.delay_s = 60
     accepted = await client.post("/api/video", files=clip)
     assert (await client.post("/api/video", files=clip)).status_code == 429
+    async with asyncio.timeout(30):
+        while not server.started:
+            await asyncio.sleep(0.01)
     assert (await client.delete(accepted.json()["url"])).status_code == 200
     assert (await client.get(accepted.json()["url"])).status_code == 404
     assert len(server.cancelled) > 0
