@@ -39,7 +39,7 @@ def result(record: Record, image: bytes) -> CaptureResult | CaptureLight:
         "expires_at": record.expires_at.isoformat(timespec="seconds"),
         "request_id": record.request_id,
     }
-    if record.output_format == "webp":
+    if record.holds_lights:
         return CaptureLight(**common, **dict(record.light or {}), light=image or None)
     return CaptureResult(**common, result_image=to_data_uri(image, f"image/{record.output_format}"))
 

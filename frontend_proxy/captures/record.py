@@ -74,15 +74,20 @@ class Record(BaseModel):
         return self.owner is None or self.owner == owner
 
     @property
+    def holds_lights(self) -> bool:
+        """Instead of pictures."""
+        return self.output_format == "webp"
+
+    @property
     def first_image(self) -> str | None:
         """The name of the first sample; None where nothing was painted and a light was asked for."""
-        return None if self.output_format == "webp" and self.light is None else f"0.{self.output_format}"
+        return None if self.holds_lights and self.light is None else f"0.{self.output_format}"
 
     def take(self, results: list[Result]) -> list[bytes]:
         """The capture succeeded; returns what is to be stored: lights, or pictures where there are none."""
         self.succeed([result.report for result in results])
         images = [result.image for result in results]
-        if self.output_format == "webp":
+        if self.holds_lights:
             self.light = results[0].light
             if self.light is None and images[0].startswith(_PNG):
                 self.output_format = "png"

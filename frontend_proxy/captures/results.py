@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -91,7 +92,7 @@ class Results:
         """Raises InsufficientStorage, FileNotFoundError if the capture was removed."""
         self._check_exists(record.result_id)
         for sample, image in enumerate(images):
-            self._write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
+            _write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
             if self._quota:
                 self._quota.add(len(image))
 
@@ -102,14 +103,7 @@ class Results:
         """
         self._check_exists(record.result_id)
         place = self._folder(record.result_id) / name
-        partial = place.with_name(f"{name}.part")
-        with storage_errors():
-            try:
-                shutil.copyfile(path, partial)
-                os.replace(partial, place)
-            except OSError:
-                partial.unlink(missing_ok=True)
-                raise
+        _write_whole(place, lambda partial: shutil.copyfile(path, partial))
         if self._quota:
             self._quota.add(place.stat().st_size)
 
@@ -281,15 +275,20 @@ class Results:
             return None
 
     def _write_record(self, record: Record) -> None:
-        self._write(self._folder(record.result_id) / "record.json", record.model_dump_json().encode())
+        _write(self._folder(record.result_id) / "record.json", record.model_dump_json().encode())
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write all of the file or nothing."""
-        partial = path.with_name(path.name + ".part")
-        with storage_errors():
-            try:
-                partial.write_bytes(data)
-                os.replace(partial, path)
-            except OSError:
-                partial.unlink(missing_ok=True)
-                raise
+
+def _write(path: Path, data: bytes) -> None:
+    _write_whole(path, lambda partial: partial.write_bytes(data))
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """All of the file or nothing. write: writes it to the path that it is given."""
+    partial = path.with_name(path.name + ".part")
+    with storage_errors():
+        try:
+            write(partial)
+            os.replace(partial, path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise

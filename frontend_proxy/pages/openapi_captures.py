@@ -5,13 +5,14 @@ from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
     Json,
-    content,
+    accepted,
     file,
     form,
     header,
     in_path,
     operation,
     reference,
+    result_id,
 )
 from frontend_proxy.schemas import Capture
 
@@ -42,20 +43,10 @@ _CAPTURE = operation(
                 "text/event-stream": {"schema": {"type": "string"}},
             },
         },
-        "202": {
-            "description": "Accepted; `Location` is where to ask for its state",
-            "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
-            "content": content(CaptureStatus),
-        },
+        "202": accepted(CaptureStatus),
     },
 )
-_CAPTURE_ID = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "the `result_id`",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
-}
+_CAPTURE_ID = result_id("the `result_id`")
 _CAPTURE_PATH: Json = {
     "parameters": [_CAPTURE_ID],
     "get": operation("try-on", "State and result of a capture", CaptureStatus, errors=(401, 404, 429, 503)),

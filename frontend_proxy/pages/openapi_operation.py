@@ -75,6 +75,21 @@ def file(tag: str, summary: str, parameters: list[Json], *media_types: str) -> J
     }
 
 
+def accepted(status: type[BaseModel]) -> Json:
+    """The 202 of work that goes on after the answer."""
+    return {
+        "description": "Accepted; `Location` is where to ask for its state",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+        "content": content(status),
+    }
+
+
+def result_id(description: str) -> Json:
+    """The id in the path of a capture or a film."""
+    schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"}
+    return {"name": "id", "in": "path", "required": True, "description": description, "schema": schema}
+
+
 def in_path(name: str) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 

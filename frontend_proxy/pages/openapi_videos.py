@@ -4,23 +4,18 @@ from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
     Json,
-    content,
+    accepted,
     file,
     form,
     in_path,
     operation,
     reference,
+    result_id,
 )
 from frontend_proxy.schemas import Video
 from frontend_proxy.videos.record import VideoDeleted, VideoStatus
 
-_VIDEO_ID = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "the `video_id`",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
-}
+_VIDEO_ID = result_id("the `video_id`")
 
 PATHS: Json = {
     "/api/video": {
@@ -31,11 +26,7 @@ PATHS: Json = {
             body={FORM: form(Video), JSON: {"schema": reference(Video)}},
             errors=(400, 401, 408, 413, 415, 429, 503, 507),
             answers={
-                "202": {
-                    "description": "Accepted; `Location` is where to ask for its state",
-                    "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
-                    "content": content(VideoStatus),
-                },
+                "202": accepted(VideoStatus),
             },
         )
     },

@@ -15,8 +15,7 @@ from families.fashn_vton.family import DENOISER
 from families.fashn_vton.full_size import SIZES
 from families.fashn_vton.networks import MMDiT
 from tests.families.fashn_vton.vectors import job
-from tests.families.served import serving
-from tests.tryon_client import Tryon
+from tests.full_size.answers import assert_both_modes_answer
 
 pytestmark = [pytest.mark.full_size, pytest.mark.timeout(3600)]
 
@@ -36,12 +35,7 @@ def write(folder):
 
 
 async def test_a_network_of_full_size_answers(tmp_path):
-    with serving(write(tmp_path / "checkpoint"), tmp_path, within=900) as (manifest, stack):
-        print(manifest["stages"][DENOISER]["parity"], manifest["memory"]["rows"])
-        async with Tryon.connect(stack.triton_grpc) as tryon:
-            for mode in ("keyframe", "capture"):
-                answer = await tryon.dress(job(), mode, outputs=("image", "report", "pixels"))
-                print(answer["report"])
-                assert answer["report"]["mode"] == "ai_enhanced"
-                assert answer["pixels"].shape == (1, 3, 240, 192)
-                assert 0 < answer["pixels"].std() < 1
+    checkpoint = write(tmp_path / "checkpoint")
+    for pixels in await assert_both_modes_answer(checkpoint, tmp_path, DENOISER, job()):
+        assert pixels.shape == (1, 3, 240, 192)
+        assert 0 < pixels.std() < 1

@@ -16,9 +16,8 @@ from families.idm_vton import full_size
 from families.idm_vton.family import IMAGE_ENCODER, UNET
 from families.sdxl_inpainting import full_size as sdxl
 from tests.families.idm_vton.vectors import CHECKPOINT, job
-from tests.families.served import serving
 from tests.full_size import text_encoders
-from tests.tryon_client import Tryon
+from tests.full_size.answers import assert_both_modes_answer
 
 pytestmark = [pytest.mark.full_size, pytest.mark.timeout(3600)]
 
@@ -55,12 +54,7 @@ def write(folder):
 
 
 async def test_networks_of_full_size_answer(tmp_path):
-    with serving(write(tmp_path / "checkpoint"), tmp_path, within=900) as (manifest, stack):
-        print(manifest["stages"][UNET]["parity"], manifest["memory"]["rows"])
-        async with Tryon.connect(stack.triton_grpc) as tryon:
-            for mode in ("keyframe", "capture"):
-                answer = await tryon.dress(job(), mode, outputs=("image", "report", "pixels"))
-                print(answer["report"])
-                assert answer["report"]["mode"] == "ai_enhanced"
-                assert answer["pixels"].shape == (1, 3, *RESOLUTION)
-                assert answer["pixels"].std() > 0
+    checkpoint = write(tmp_path / "checkpoint")
+    for pixels in await assert_both_modes_answer(checkpoint, tmp_path, UNET, job()):
+        assert pixels.shape == (1, 3, *RESOLUTION)
+        assert pixels.std() > 0

@@ -13,9 +13,9 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionMode
 from export.checks.random_weights import random_network
 from families.sdxl_inpainting import full_size
 from families.sdxl_inpainting.family import UNET
-from tests.families.served import serving
 from tests.full_size import text_encoders
-from tests.tryon_client import Tryon, keyframe
+from tests.full_size.answers import assert_both_modes_answer
+from tests.tryon_client import keyframe
 
 pytestmark = [pytest.mark.full_size, pytest.mark.timeout(3600)]
 
@@ -54,14 +54,7 @@ def write(folder):
 
 
 async def test_a_network_of_full_size_answers(tmp_path):
-    with serving(write(tmp_path / "checkpoint"), tmp_path, within=900) as (manifest, stack):
-        print(manifest["stages"][UNET]["parity"], manifest["memory"]["rows"])
-        async with Tryon.connect(stack.triton_grpc) as tryon:
-            for mode in ("keyframe", "capture"):
-                answer = await tryon.dress(
-                    keyframe("transparent_no_pose"), mode, outputs=("image", "report", "pixels")
-                )
-                print(answer["report"])
-                assert answer["report"]["mode"] == "ai_enhanced"
-                assert answer["pixels"].shape == (1, 3, *RESOLUTION)
-                assert answer["pixels"].std() > 0
+    checkpoint = write(tmp_path / "checkpoint")
+    for pixels in await assert_both_modes_answer(checkpoint, tmp_path, UNET, keyframe("transparent_no_pose")):
+        assert pixels.shape == (1, 3, *RESOLUTION)
+        assert pixels.std() > 0
