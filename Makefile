@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,16 +98,23 @@ demo: setup ## Dress the sample portrait with what was exported last; writes bui
 test-repository: setup
 	$(call run,$(BIN)/python -m tests.repository)
 
-# In two processes where it can be: they take 20 minutes one after the other. What measures a real server's times
-# runs alone, since other load would make it fail.
+# In two processes where it can be. What measures a real server's times runs alone, since other load would make it
+# fail; and with it what only asks the server that is running then.
 IN_TWO := pytest -n 2 --dist loadfile --no-loadscope-reorder
 SERVERS := tests/frontend_proxy tests/studio
-ALONE := tests/benchmarks tests/e2e tests/serving
-test: setup ## Run all tests, the end-to-end tests with a real Triton
-	$(call run,$(BIN)/python -m tests.repository --all)
+ALONE := tests/benchmarks tests/e2e tests/deploy/test_kubernetes_triton.py tests/deploy/test_monitoring.py
+# A picture must not depend on which runtime is the fastest on this machine.
+test test-nightly: export CPU_RUNTIME = onnxruntime
+test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
+	$(call run,$(BIN)/python -m tests.repository)
 	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(SERVERS) $(ALONE))
 	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
+
+test-nightly: setup ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
+	$(call run,$(BIN)/python -m tests.repository --all)
+	$(BIN)/$(IN_TWO) -m nightly $(addprefix --ignore ,$(ALONE))
+	$(BIN)/pytest -m nightly $(ALONE)
 
 test-full-size: setup ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
@@ -123,7 +130,7 @@ test-312: ## Test the code that runs in Triton under the container's Python, 3.1
 	    test -e build/venv-312/.installed || { $(PYTHON312) -m venv --clear build/venv-312; \
 	        sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.lock > build/venv-312/constraints.txt; \
 	        build/venv-312/bin/python -m pip install --quiet --disable-pip-version-check -c build/venv-312/constraints.txt \
-	            numpy opencv-python-headless scipy pillow pydantic scikit-image \
+	            numpy opencv-python-headless scipy pillow pydantic scikit-image simplejpeg \
 	            pytest pytest-asyncio pytest-timeout hypothesis psutil; \
 	        touch build/venv-312/.installed; }; \
 	    build/venv-312/bin/python -m compileall -q export families model_repository pipeline serving training; \

@@ -22,9 +22,8 @@ from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
 from serving.command_line import run
 from serving.cpu_settings import CpuSettings
-from serving.stages.onnx_runtime import OnnxStage
-from serving.stages.openvino_runtime import OpenVinoStage
-from serving.stages.runtime import choose_runtime
+from serving.stages.measured import measured_runtime
+from serving.stages.runtime import ONNX_RUNTIME, choose_runtime, open_stage
 from tests.repository import REPOSITORY
 from tests.tryon_client import Tryon
 from training.lucy_tiny.evaluation import FIRST_SCENE, evaluate
@@ -55,19 +54,22 @@ class ServedPipeline:
 
 def stage_milliseconds(rounds=30):
     """The median time of each stage alone, with one row, on ONNX Runtime and on this machine's runtime."""
-    known = {"onnxruntime": OnnxStage, "openvino": OpenVinoStage}
-    return {
-        name: {stage: _milliseconds(known[name], stage, rounds) for stage in STAGES}
-        for name in dict.fromkeys(("onnxruntime", choose_runtime(CpuSettings().cpu_runtime)))
-    }
+    found = {}
+    for stage in STAGES:
+        model = REPOSITORY / stage / "1" / "model.onnx"
+        chosen = choose_runtime(CpuSettings().cpu_runtime, measured_runtime(model))
+        found[stage] = {
+            str(runtime): _milliseconds(open_stage(model, runtime), rounds)
+            for runtime in dict.fromkeys((ONNX_RUNTIME, chosen))
+        }
+    return found
 
 
-def _milliseconds(kind, stage, rounds):
-    opened, durations = kind(REPOSITORY / stage / "1" / "model.onnx"), []
-    feed = opened.smallest_inputs()
+def _milliseconds(stage, rounds):
+    durations, feed = [], stage.smallest_inputs()
     for _ in range(rounds + 3):
         began = time.perf_counter()
-        opened.run(feed)
+        stage.run(feed)
         durations.append(time.perf_counter() - began)
     return round(1000 * statistics.median(durations[3:]), 1)
 

@@ -10,7 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from serving.cpu_settings import CpuSettings
+from serving.stages.measured import measured_runtime
 from serving.stages.runtime import choose_runtime
+from tests.repository import REPOSITORY
+
+UNET = REPOSITORY / "unet" / "1" / "model.onnx"
 
 
 def provenance() -> dict[str, object]:
@@ -21,7 +25,7 @@ def provenance() -> dict[str, object]:
         "began": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "commit": commit(),
         "machine": f"{cpu_name()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, "
-        f"networks on {choose_runtime(CpuSettings().cpu_runtime)}",
+        f"UNet on {choose_runtime(CpuSettings().cpu_runtime, measured_runtime(UNET))}",
         "load_average": load_average(),
     }
 

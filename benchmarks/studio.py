@@ -4,7 +4,6 @@ Writes studio.jpg and studio-fabrics.jpg to benchmarks/results/. With --url it p
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -14,10 +13,11 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
+from benchmarks.browser import chromium
 from serving.command_line import run
 from tests.stack import running_stack
 from tests.studio.cloth import photograph
-from tests.studio.conftest import FLAGS, NAMES
+from tests.studio.conftest import FLAGS
 
 RESULTS = Path("benchmarks/results")
 VIEWPORT = {"width": 1280, "height": 800}
@@ -55,10 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--url", help="of a running server; by default one is started")
     args = parser.parse_args()
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    if executable is None:
-        print("There is no Chromium on the PATH; `apt install chromium` brings one.", file=sys.stderr)
-        return 1
+    executable = chromium()
     expect.set_options(timeout=WITHIN_MS)
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))

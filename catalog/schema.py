@@ -52,6 +52,10 @@ class FabricDetails(BaseModel):
     roughness, metalness: 0 to 1; they multiply the maps. material: parameters of Three.js
     `MeshPhysicalMaterial` (never `color`, which would make clients ignore the textures).
     tile_width_mm: the width of one texture tile on real cloth. provenance: where the fabric came from.
+
+    For a simulation of drape: weight_gsm in g/m²; thickness_mm; stretch_warp and stretch_weft, the extension
+    in per cent under 98 N/m, lengthwise and crosswise; bend, the bending rigidity in µN·m. fabric_class: the
+    kind of cloth, such as `denim`; its values hold where these are left out.
     """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
@@ -63,6 +67,12 @@ class FabricDetails(BaseModel):
     weave: str | None = Field(None, max_length=80)
     tile_width_mm: float | None = Field(None, gt=0, le=100_000)
     license: str | None = Field(None, max_length=200)
+    fabric_class: str | None = Field(None, max_length=40)
+    weight_gsm: float | None = Field(None, gt=0, le=10_000)
+    thickness_mm: float | None = Field(None, gt=0, le=100)
+    stretch_warp: float | None = Field(None, ge=0, le=1000)
+    stretch_weft: float | None = Field(None, ge=0, le=1000)
+    bend: float | None = Field(None, ge=0, le=1_000_000)
     roughness: float = Field(ge=0, le=1)
     metalness: float = Field(0.0, ge=0, le=1)
     material: dict[str, Any] = {}
@@ -79,6 +89,26 @@ class Fabric(FabricDetails):
     def _url(self, role: Role) -> str | None:
         texture = self.textures.get(role)
         return texture.url if texture else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def tile_aspect(self) -> float:
+        """The tile's width by its height on the cloth, which `material` tells as the textures' `repeat`."""
+        repeat = self.material.get("repeat")
+        try:
+            across, down = (float(number) for number in repeat)  # type: ignore[union-attr]
+        except (TypeError, ValueError):
+            return 1.0
+        aspect = down / across if across else 0.0
+        return aspect if 0.01 <= aspect <= 100 else 1.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def repeat_mm(self) -> list[float] | None:
+        """Width and height of the tile on the cloth: how often the textures repeat there."""
+        if self.tile_width_mm is None:
+            return None
+        return [self.tile_width_mm, round(self.tile_width_mm / self.tile_aspect, 2)]
 
     # The wire contract wants these names at the top level.
     @computed_field  # type: ignore[prop-decorator]

@@ -10,6 +10,7 @@ from export.interrupt import exit_on_interrupt
 from export.lora import parse_loras
 from export.printout import printout
 from export.request import record
+from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import run
 from serving.errors import CannotServe
 from serving.exported import read_exported
@@ -126,10 +127,14 @@ def _export(args: argparse.Namespace) -> None:
         )
         if exported:
             bar.set_description_str("done")
-    if not exported:
+    if exported:
+        print(printout(manifest))
+    if is_wanted(manifest):
+        choose_in_a_process(args.repository)
+    elif not exported:
         print(f"{manifest['checkpoint']['name']} is already exported; nothing to do")
+    if not exported:
         return
-    print(printout(manifest))
     if args.profile == "gpu" and engines is None:
         print(
             "It can be served on any NVIDIA GPU: `make serve PROFILE=gpu`. TensorRT engines are built on it."

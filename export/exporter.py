@@ -26,6 +26,7 @@ from export.recipe_key import recipe_key
 from export.tensorrt_engine import BuildProgress, Shapes
 from families.family import Loaded
 from pipeline.recipe import PipelineConfig, ServedConfig
+from serving.exported import write_manifest
 
 if TYPE_CHECKING:  # importing torch takes seconds, and an export with nothing to do does not need it
     from export.lora import Fused
@@ -74,7 +75,7 @@ def export(
             # The same artefacts, asked for in other words: of a copy of the checkpoint, for example.
             current |= {"checkpoint": {"name": checkpoint, "sha256": sha256}, "request": dict(request)}
             served_config.write(repository, current)
-            manifest.write(repository, current)
+            write_manifest(repository, current)
         return current, False
     from export.dry_job import check_schedulers  # imports torch
 
@@ -116,7 +117,7 @@ def export(
                     for name, buckets in work.buckets.items():
                         engine_config.write(repository / name, buckets)
                 served_config.write(repository, written)
-                manifest.write(repository, written)
+                write_manifest(repository, written)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,13 +34,6 @@ def is_complete(repository: Path, manifest: dict[str, Any]) -> bool:
         (repository / name).exists() and (repository / name).stat().st_size == entry["bytes"]
         for name, entry in manifest["files"].items()
     )
-
-
-def write(repository: Path, manifest: dict[str, Any]) -> None:
-    """Replaces the file atomically."""
-    partial = repository / "manifest.json.partial"
-    partial.write_text(json.dumps(manifest, indent=2) + "\n")
-    os.replace(partial, repository / "manifest.json")
 
 
 def describe_files(repository: Path, files: list[Path]) -> dict[str, dict[str, Any]]:

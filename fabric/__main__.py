@@ -1,6 +1,7 @@
 """`python -m fabric photo.jpg -o folder/`: make a folder of maps from a photo of cloth, without a server."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from fabric.errors import FabricError
 from fabric.folder import write_folder
 from fabric.material import FABRIC_CLASSES
 from fabric.options import SIZES, ScanOptions
-from fabric.scanner import scan
+from fabric.packs import FORMATS, PackedFabric, make_pack
+from fabric.scanner import Scan, scan
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fabric", description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the maps")
+    parser.add_argument("--flash", type=Path, help="the same cloth with the phone's flash")
     parser.add_argument("--name", help="the fabric's name (default: the photo's file name)")
     parser.add_argument("--fabric-class", choices=sorted(FABRIC_CLASSES), default="cloth")
     parser.add_argument("--size", type=int, choices=SIZES, default=1024)
@@ -28,15 +31,27 @@ def main() -> int:
         metavar="V",
         help="the swatch's four corners, x and y of each from 0 to 1",
     )
+    parser.add_argument(
+        "--white-point",
+        type=float,
+        nargs=3,
+        metavar=("R", "G", "B"),
+        help="the colour of white paper or a grey card in this light, 1 to 255",
+    )
+    parser.add_argument(
+        "--pack", nargs="+", choices=FORMATS, default=[], help="and write these files, for other programs"
+    )
     for step in ("light", "contrast", "normal", "roughness", "ao"):
         parser.add_argument(f"--{step}-strength", type=float, default=1.0, help="0 to 2")
     arguments = vars(parser.parse_args())
-    photo, folder, name = (arguments.pop(key) for key in ("photo", "output", "name"))
-    values = arguments.pop("corners")
+    photo, folder, name, formats = (arguments.pop(key) for key in ("photo", "output", "name", "pack"))
+    values, flash = arguments.pop("corners"), arguments.pop("flash")
     try:
         corners: Any = list(zip(values[::2], values[1::2], strict=True)) if values else None
-        result = scan(photo.read_bytes(), ScanOptions(corners=corners, **arguments))
+        options = ScanOptions(corners=corners, **arguments)
+        result = scan(photo.read_bytes(), options, flash and flash.read_bytes())
         write_folder(result, folder, {"name": name or photo.stem})
+        _write_packs(result, folder, name or photo.stem, formats)
     except (FabricError, OSError) as error:
         print(f"python -m fabric: {error}", file=sys.stderr)
         return 1
@@ -44,6 +59,24 @@ def main() -> int:
         print(f"To get a better result: {advice}.", file=sys.stderr)
     print(folder)
     return 0
+
+
+def _write_packs(result: Scan, folder: Path, name: str, formats: list[str]) -> None:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "fabric"
+    packed = PackedFabric(
+        slug,
+        name,
+        result.maps,
+        result.roughness,
+        result.metalness,
+        result.material,
+        result.tile_aspect,
+        result.quality["tile_width_mm"],  # type: ignore[arg-type]
+        details={"fabric_class": result.fabric_class, **result.drape, "drape_ranges": result.drape_ranges},
+    )
+    for file_format in formats:
+        pack = make_pack(packed, file_format)
+        (folder / pack.filename).write_bytes(pack.data)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ phones usually have.
 import cv2
 import numpy as np
 
-_FULL_FRAME = float(np.hypot(36, 24))  # the diagonal to which "35 mm equivalent" refers
-_USUAL = 27.0  # mm; the main cameras of phones have 23 to 28
+FULL_FRAME = float(np.hypot(36, 24))  # the diagonal to which "35 mm equivalent" refers
+USUAL = 27.0  # mm; the main cameras of phones have 23 to 28
 _TRUST_FILE, _TRUST_USUAL = 0.04, 0.4  # standard deviation of the logarithm of the focal length
 _TRUST_CORNERS = np.radians(1.0)  # how exactly corners and cloth are at right angles
 _FOCAL_LENGTHS = np.exp(np.linspace(np.log(10), np.log(300), 400))  # mm
@@ -26,7 +26,7 @@ def true_aspect(corners: Array, size: tuple[int, int], focal_35: float | None = 
     """
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     middle = np.array(size) / 2
-    per_mm = float(np.hypot(*size)) / _FULL_FRAME
+    per_mm = float(np.hypot(*size)) / FULL_FRAME
     matrix = cv2.getPerspectiveTransform(square, ((corners - middle) / per_mm).astype(np.float32))
     # The directions of the two sides in space for each focal length: K⁻¹ h1 and K⁻¹ h2.
     one, other = (
@@ -37,7 +37,7 @@ def true_aspect(corners: Array, size: tuple[int, int], focal_35: float | None = 
     )
     lengths = np.linalg.norm(one, axis=0), np.linalg.norm(other, axis=0)
     skew = np.arcsin(np.clip((one * other).sum(axis=0) / (lengths[0] * lengths[1]), -1, 1))
-    expected, trust = (focal_35, _TRUST_FILE) if focal_35 else (_USUAL, _TRUST_USUAL)
+    expected, trust = (focal_35, _TRUST_FILE) if focal_35 else (USUAL, _TRUST_USUAL)
     unlikely = (skew / _TRUST_CORNERS) ** 2 + (np.log(_FOCAL_LENGTHS / expected) / trust) ** 2
     best = unlikely.argmin()
     return float(lengths[0][best] / lengths[1][best])

@@ -1,6 +1,6 @@
 """The cloth of a photo as seen from above, and how its pixels lie on those of the photo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from fabric.holes import separated
 from fabric.ingest import decode, focal_length
 from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered
-from fabric.region import Region, find_region, is_card
+from fabric.region import Region, find_objects, find_region, is_card
 from fabric.view import flat_view, side_length, straighten
+from fabric.white import WhitePoint, card_colour, paper_colour
 
 MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
 MAX_ASPECT = 6.0  # of a swatch; a narrower one is a wrong estimate
@@ -22,6 +23,7 @@ MAX_ASPECT = 6.0  # of a swatch; a narrower one is a wrong estimate
 class Cloth:
     """photo: (H, W, 3) uint8, and its opacity (H, W), None without holes.
 
+    white: the colour of a neutral card that lies on the cloth, None without one.
     colour, opacity: the same seen from above, in which `region` is only cloth. It serves to find the repeat;
     the tile is sampled from the photo itself. to_photo: 3×3 from these pixels to the photo's.
     """
@@ -32,6 +34,7 @@ class Cloth:
     opacity: np.ndarray | None
     region: Region
     to_photo: np.ndarray
+    white: WhitePoint | None = None
 
 
 def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | None]:
@@ -42,9 +45,12 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     needed = int(options.size * (1 + OVERLAP))
     pixels = decode(photo, needed)
     height, width = pixels.shape[:2]
-    outline = _outline(pixels, options)
+    outline, white = _outline(pixels, options)
     if outline is None:
-        return _whole_cloth(photo, pixels, needed), None
+        cloth = _whole_cloth(photo, pixels, needed)
+        if white is None and cloth.region.covered and not options.white_point:
+            white = paper_colour(cloth.colour, find_objects(cloth.colour))
+        return replace(cloth, white=white), None
     corners = outline.corners
     estimate = true_aspect(corners, (width, height), focal_length(photo))
     aspect = estimate if 1 / MAX_ASPECT < estimate < MAX_ASPECT else None
@@ -69,15 +75,18 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     return cloth, Outline(outline.corners / [width, height], outline.confidence)
 
 
-def _outline(pixels: np.ndarray, options: ScanOptions) -> Outline | None:
+def _outline(pixels: np.ndarray, options: ScanOptions) -> tuple[Outline | None, WhitePoint | None]:
+    """The swatch's outline; or of a card that lies on the cloth its colour, if it is neutral."""
     height, width = pixels.shape[:2]
     if options.corners:
-        return Outline(ordered(np.array(options.corners) * [width, height]), 1.0)
+        return Outline(ordered(np.array(options.corners) * [width, height]), 1.0), None
     if pixels.shape[2] == 4:  # holes look like edges; what was cut out needs no outline
         colour, opacity = separated(pixels)
-        return None if opacity is not None else find_outline(colour)
+        return (None if opacity is not None else find_outline(colour)), None
     outline = find_outline(pixels)
-    return None if outline and is_card(pixels, outline.corners) else outline
+    if outline and is_card(pixels, outline.corners):
+        return None, card_colour(pixels, outline.corners)
+    return outline, None
 
 
 def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int) -> Cloth:

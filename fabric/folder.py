@@ -22,9 +22,11 @@ def write_folder(scan: Scan, folder: Path, details: dict[str, object]) -> None:
         (folder / names[role]).write_bytes(image.data)
     document = {
         **details,
+        "fabric_class": scan.fabric_class,
         "roughness": scan.roughness,
         "metalness": scan.metalness,
         "tile_width_mm": scan.quality["tile_width_mm"],
+        **scan.drape,
         "material": scan.material,
         "quality": scan.quality,
         "maps": names,

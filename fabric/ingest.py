@@ -86,6 +86,11 @@ def focal_length(photo: bytes) -> float | None:
     return read_container(photo).focal_35
 
 
+def exposure(photo: bytes) -> float | None:
+    """How much light the photo was exposed to, if the file tells it, up to a factor. Raises FabricError."""
+    return read_container(photo).exposure
+
+
 def _open(container: Container, side: int) -> _Picture:
     """Decode the pixels. Raises FabricError for sizes that are refused, and whatever decoders raise."""
     if container.size:

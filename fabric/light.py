@@ -9,6 +9,7 @@ remainder, which follows shadows.
 import cv2
 import numpy as np
 
+from fabric.motif import Cycles, without_motif
 from fabric.shadow import Shadow, fit_shadow, stretched
 from fabric.shadow_edge import sharpened
 from fabric.shrink import shrink
@@ -65,19 +66,28 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
     return _divided(linear, light - (light + cast).mean(axis=(0, 1)), shadow, strength)
 
 
-def well_lit(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
-    """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker."""
-    light, cast, shadow, lit = _light(linear, sigma)
+def well_lit(
+    linear: np.ndarray, sigma: float, strength: float = 1.0, cycles: Cycles = (None, None)
+) -> np.ndarray:
+    """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker.
+
+    cycles: how often the cloth repeats across and down the picture, so that a print is not taken for light.
+    """
+    light, cast, shadow, lit = _light(linear, sigma, cycles)
     return _divided(linear, light - (light + cast)[lit].mean(axis=0), shadow, strength)
 
 
-def _light(linear: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray, Shadow | None, np.ndarray]:
+def _light(
+    linear: np.ndarray, sigma: float, cycles: Cycles = (None, None)
+) -> tuple[np.ndarray, np.ndarray, Shadow | None, np.ndarray]:
     """The logarithm of the light without a shadow (_COARSE, _COARSE, 3), that of the shadow, and the shadow.
 
     Last, where the light is nearly as bright as it becomes.
     """
     coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     log = np.log(np.maximum(coarse, _FLOOR))
+    slow = _quadratic(log)  # which would look like a part of the print
+    log = slow + without_motif(log - slow, cycles)
     shadow = fit_shadow(log, _SURFACES)
     if shadow and shadow.width < _HARD:
         shadow = sharpened(shadow, linear)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from fabric.errors import FabricError
 from fabric.material import FABRIC_CLASSES
+from fabric.white import WhitePoint, is_white_point
 
 SIZES = (256, 512, 1024, 2048)
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -21,6 +22,8 @@ class ScanOptions:
     fabric_class: the class whose priors of roughness, relief and sheen are used (`FABRIC_CLASSES`).
     size: side of every map in pixels, one of `SIZES`.
     physical_width_mm: the swatch's width from left to right in millimetres, if known.
+    white_point: the colour that white paper or a grey card has in this light: sRGB, three numbers from 1 to
+        255. None takes that of white paper or a neutral card on the cloth, if there is one.
     format: `jpeg` (small enough for data URIs) or `png` (lossless).
     The strengths scale a step's effect: 0 turns it off, 1 is the default, 2 doubles it.
 
@@ -31,6 +34,7 @@ class ScanOptions:
     fabric_class: str = "cloth"
     size: int = 1024
     physical_width_mm: float | None = None
+    white_point: WhitePoint | None = None
     format: Literal["jpeg", "png"] = "jpeg"
     light_strength: float = 1.0
     contrast_strength: float = 1.0
@@ -48,6 +52,8 @@ class ScanOptions:
         width = self.physical_width_mm
         if width is not None and not (_is_number(width) and 1 <= width <= 10_000):
             raise _invalid("physical_width_mm must be between 1 and 10000")
+        if self.white_point is not None:
+            object.__setattr__(self, "white_point", _checked_white(self.white_point))
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_strength") and not (_is_number(value) and 0 <= value <= 2):
@@ -67,6 +73,19 @@ def _checked_corners(corners: Iterable[Iterable[float]]) -> Corners:
             "corners must be four [x, y] pairs: fractions of the photo's width and height, from 0 to 1"
         )
     return points
+
+
+def _checked_white(colour: Iterable[float]) -> WhitePoint:
+    try:
+        red, green, blue = (float(value) for value in colour)
+        if is_white_point((red, green, blue)):
+            return red, green, blue
+    except (TypeError, ValueError):
+        pass
+    raise _invalid(
+        "white_point must be the colour of white paper or a grey card in the photo: three numbers from 1 to "
+        "255 that are not far apart"
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -45,7 +45,7 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     # The shadow's other half has the rest of the swatch: a much smaller outline is a part of the larger.
     enough = 0.8 * max(area for area, _ in outlines)
     best = max((one for area, one in outlines if area >= enough), key=lambda outline: outline.confidence)
-    corners = _snapped(photo, best.corners, 0.01)
+    corners = snapped(photo, best.corners, 0.01)
     return Outline(best.corners if corners is None else corners, min(1.0, best.confidence))
 
 
@@ -74,10 +74,10 @@ def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
                 ]
         outlines = []
         for _, corners, contour in sorted(rough, key=lambda one: -one[0])[:_TRIED]:
-            snapped = _snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
-            if snapped is not None:
-                inside = (snapped + 0.5) / scale - 0.5
-                outlines.append(Outline(snapped, _confidence(likeness, inside, contour)))
+            exact = snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
+            if exact is not None:
+                inside = (exact + 0.5) / scale - 0.5
+                outlines.append(Outline(exact, _confidence(likeness, inside, contour)))
         best = max(outlines, key=lambda outline: outline.confidence, default=None)
         if best and best.confidence >= MIN_CONFIDENCE:
             return best
@@ -200,7 +200,7 @@ def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
     return False
 
 
-def _snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
+def snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
     """`corners` (4, 2), moved so that each side lies on the steepest change within `reach` × its length.
 
     None if the moved sides do not meet within the photo.

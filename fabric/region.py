@@ -71,7 +71,7 @@ def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
 
 def find_objects(colour: np.ndarray) -> np.ndarray:
     """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
-    features = _features(colour)
+    features = _features(_without_shadow(_small(colour)))
     flat = features.reshape(-1, 4)
     cloth = np.median(flat, axis=0)
     spread = 1.4826 * np.median(np.abs(flat - cloth), axis=0)
@@ -97,7 +97,10 @@ def find_objects(colour: np.ndarray) -> np.ndarray:
 
 def is_card(colour: np.ndarray, corners: np.ndarray) -> bool:
     """Whether a quadrilateral lies on the cloth instead of being it: smooth, and surrounded by texture."""
-    texture = _features(colour)[..., 3]
+    if cv2.contourArea(corners.astype(np.float32)) > 0.55 * colour.shape[0] * colour.shape[1]:
+        return False  # surely more than the half that is asked for below
+    # Relative to its surroundings' brightness, texture is much the same in a shadow, which need not be found.
+    texture = _features(srgb_to_linear(_small(colour)))[..., 3]
     rows, columns = texture.shape
     scale = np.array([columns, rows]) / colour.shape[1::-1]
     mask = np.zeros(texture.shape, np.uint8)
@@ -131,11 +134,16 @@ def _without_shadow(small: np.ndarray) -> np.ndarray:
     return np.minimum(lit, 1)
 
 
-def _features(colour: np.ndarray) -> np.ndarray:
-    """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
+def _small(colour: np.ndarray) -> np.ndarray:
     scale = min(1.0, PREVIEW / max(colour.shape[:2]))
     height, width = (max(_CELL, round(side * scale)) for side in colour.shape[:2])
-    lab = cv2.cvtColor(_without_shadow(shrink(colour, width, height)), cv2.COLOR_LRGB2LAB)
+    return shrink(colour, width, height)
+
+
+def _features(linear: np.ndarray) -> np.ndarray:
+    """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
+    height, width = linear.shape[:2]
+    lab = cv2.cvtColor(linear, cv2.COLOR_LRGB2LAB)
     detail = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 4))
     all_four = np.dstack([lab, detail])
     cells = cv2.resize(

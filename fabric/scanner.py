@@ -1,26 +1,36 @@
 """The steps of a scan: ingest, rectify, find repeats, flatten the light, make seamless, relief, encode."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import cv2
 import numpy as np
 
 from fabric import quality, relief
+from fabric.drape import DRAPES
 from fabric.encode import EncodedImage, encode, to_bytes
 from fabric.errors import is_out_of_memory, out_of_memory
+from fabric.fibres import fibre_direction
+from fabric.flash import Window, flash_pair
+from fabric.flash_relief import Slopes, integrated
 from fabric.flat import flat_cloth
-from fabric.frame import Frame, choose_frame, cut_out, tile_matrix
+from fabric.frame import OVERLAP, Frame, choose_frame, cut_out, tile_matrix
 from fabric.light import equalise, flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
+from fabric.motif import Cycles
 from fabric.options import ScanOptions
 from fabric.rectify import Outline
 from fabric.repeat import Repeat, find_repeats
 from fabric.seam import make_seamless, settle_border
 from fabric.shrink import shrink
+from fabric.white import WhitePoint, balanced
 
 LIGHT_SIGMA = 0.08  # of the side
 MOTIF_SIGMA = 0.55  # of a print's period: a smaller blur would remove the motif as light
 THUMBNAIL = 256
+UNPAIRED = (
+    "the photo with the flash was not used: take both from one place, straight above the cloth, and send the "
+    "files as the camera wrote them"
+)
 PIXEL_CENTRES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])  # a picture's border is at 0
 
 
@@ -32,7 +42,8 @@ class Scan:
     height: greyscale, linear. orm: R occlusion, G roughness, B metalness, as glTF packs them.
     alpha: opacity, greyscale, linear; None for cloth without holes.
     roughness, metalness: the factors that multiply the maps.
-    tile_aspect: the tile's width by its height on the cloth, 1 if it is square.
+    tile_aspect: the tile's width by its height on the cloth, 1 if it is square. repeat_mm: the tile's width
+    and height, None if the photo's scale is unknown. drape: values for its simulation, and `drape_ranges`.
     material: parameters of Three.js `MeshPhysicalMaterial`. quality: metrics, and `advice` as sentences.
     """
 
@@ -43,6 +54,7 @@ class Scan:
     height: EncodedImage
     orm: EncodedImage
     thumbnail: EncodedImage
+    fabric_class: str
     roughness: float
     metalness: float
     tile_aspect: float
@@ -55,6 +67,19 @@ class Scan:
         """How to get a better result, in one text; None where nothing is to be said."""
         advice: list[str] = self.quality["advice"]  # type: ignore[assignment]
         return "; ".join(advice) or None
+
+    @property
+    def repeat_mm(self) -> list[float] | None:
+        width: float | None = self.quality["tile_width_mm"]  # type: ignore[assignment]
+        return None if width is None else [width, round(width / self.tile_aspect, 2)]
+
+    @property
+    def drape(self) -> dict[str, float]:
+        return DRAPES[self.fabric_class].values
+
+    @property
+    def drape_ranges(self) -> dict[str, list[float]]:
+        return DRAPES[self.fabric_class].ranges
 
     @property
     def maps(self) -> dict[str, EncodedImage]:
@@ -74,9 +99,10 @@ class Tile:
     cut: (N, N) bool, the pixels along the seam.
     frame: the tile's position in the flat cloth. repeats: of that cloth, along x and y.
     width: of the flat cloth in the frame's pixels, before it was cropped to a square.
-    covered: something lies on the cloth.
+    covered: something lies on the cloth. white: the colour that was made neutral, None if none was.
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
+    slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
     to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
         upright photo's width and height.
     """
@@ -93,29 +119,36 @@ class Tile:
     begin: tuple[int, int]
     opacity: np.ndarray | None = None
     covered: bool = False
+    white: WhitePoint | None = None
+    slopes: Slopes | None = None
+    unpaired: bool = False
 
 
-def scan(photo: bytes, options: ScanOptions = ScanOptions()) -> Scan:  # noqa: B008, frozen
+def scan(
+    photo: bytes,
+    options: ScanOptions = ScanOptions(),  # noqa: B008, frozen
+    flash: bytes | None = None,
+) -> Scan:
     """The material of the cloth in a photo.
 
-    photo: a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP file. Raises FabricError, also if memory is exhausted.
+    photo: a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP file. flash: the same cloth with the phone's flash, from
+    nearly the same place: its relief and colour become more exact. Raises FabricError, also if memory is
+    exhausted.
     """
     try:
-        return _scan(photo, options)
+        return make_maps(make_tile(photo, options, flash), options)
     except (MemoryError, cv2.error) as error:
         raise (out_of_memory() if is_out_of_memory(error) else error) from error
-
-
-def _scan(photo: bytes, options: ScanOptions) -> Scan:
-    return make_maps(make_tile(photo, options), options)
 
 
 def make_maps(tile: Tile, options: ScanOptions) -> Scan:
     """The maps of a tile, encoded, and what is reported with them."""
     cloth = FABRIC_CLASSES[options.fabric_class]
-    height = relief.estimated_height(
-        tile.albedo, cloth.slope, cloth.darkness, options.normal_strength * tile.photo.relief
-    )
+    strength = options.normal_strength * tile.photo.relief
+    height = relief.estimated_height(tile.albedo, cloth.slope, cloth.darkness, strength)
+    if tile.slopes is not None:
+        seen = integrated(tile.slopes.towards, tile.slopes.along) * options.normal_strength
+        height += tile.slopes.trust * (seen - height)
     rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
     factor = round(float(rough.max()), 4)  # Three.js multiplies map and factor
     diffuse = linear_to_srgb(tile.albedo)
@@ -136,15 +169,18 @@ def make_maps(tile: Tile, options: ScanOptions) -> Scan:
     red, green, blue, _ = cv2.mean(tile.albedo)
     return Scan(
         **{role: encode(role, pixels, options.format) for role, pixels in maps.items()},
+        fabric_class=options.fabric_class,
         roughness=factor,
         metalness=0.0,
         tile_aspect=round(tile.frame.aspect, 4),
-        material=mesh_physical_material(cloth, (red, green, blue), factor, tile.frame.aspect, opacity),
+        material=mesh_physical_material(
+            cloth, (red, green, blue), factor, tile.frame.aspect, opacity, fibre_direction(diffuse)
+        ),
         quality=_report(tile, diffuse, options),
     )
 
 
-def make_tile(photo: bytes, options: ScanOptions) -> Tile:
+def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) -> Tile:
     """All steps before the maps. Raises FabricError."""
     size = options.size
     cloth, outline = flat_cloth(photo, options)
@@ -160,7 +196,14 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     repeats = find_repeats(texture) if opacity is not None or photo_quality.relief else (None, None)
     frame = choose_frame(texture, repeats)
     matrix = cloth.to_photo @ region.offset
-    linear = srgb_to_linear(cut_out(cloth.photo, frame, size, matrix))
+    pair = None
+    if flash is not None:
+        corners = outline.corners * cloth.photo.shape[1::-1] if outline else None
+        pair = flash_pair((photo, flash), cloth.photo, corners, Window(frame, size, matrix))
+    linear = pair.colour if pair else srgb_to_linear(cut_out(cloth.photo, frame, size, matrix))
+    white = options.white_point or cloth.white
+    if white:
+        linear = balanced(linear, white)
     cut_opacity = None
     if opacity is not None and cloth.photo_opacity is not None:
         cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
@@ -171,17 +214,29 @@ def make_tile(photo: bytes, options: ScanOptions) -> Tile:
     periods = [repeat.period / side for repeat in repeats if repeat]
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
     uneven = flatness(linear)
-    even = well_lit(linear, sigma, options.light_strength)
+    even = well_lit(linear, sigma, options.light_strength, _cycles(frame, repeats))
     even = equalise(even, options.contrast_strength)
     if cut_opacity is not None:
         even = np.dstack([even, cut_opacity.astype(np.float32) / 255])
+    if pair:
+        even = np.dstack([even, pair.slopes.towards])
     tile, cut, begin = settle_border(*make_seamless(even, size))
     tile_opacity = None if cut_opacity is None else np.clip(tile[..., 3], 0, 1)
     albedo = np.ascontiguousarray(tile[..., :3])
+    slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, tile_opacity,
-        region.covered,
+        region.covered, white, slopes, flash is not None and pair is None,
     )  # fmt: skip
+
+
+def _cycles(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> Cycles:
+    """How often the cloth repeats across and down the tile with its overlap."""
+    across, down = (
+        round(float(np.linalg.norm(side)) / repeat.period) * (1 + OVERLAP) if repeat else None
+        for side, repeat in zip((frame.across, frame.down), repeats, strict=True)
+    )
+    return across, down
 
 
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
@@ -201,6 +256,8 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         for side, repeat in zip(sides, tile.repeats, strict=True)
     ]
     advice = quality.advice(tile.photo, tile.flatness, counts, sides[0] / options.size, tile.covered)
+    if tile.unpaired:
+        advice.append(UNPAIRED)
     return {
         **{name: round(value, 4) for name, value in asdict(tile.photo).items()},
         "light_unevenness": round(tile.flatness, 4),
@@ -211,6 +268,8 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         "rotation_degrees": round(tile.frame.rotation, 3) if any(tile.repeats) else 0.0,
         "outline": tile.outline.corners.round(4).tolist() if tile.outline else None,
         "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
+        "white_point": [round(value) for value in tile.white] if tile.white else None,
+        "flash": None if tile.slopes is None else round(tile.slopes.trust, 3),
         "tile_corners": _tile_corners(tile),
         "tile_width_mm": round(tile_mm, 2) if tile_mm else None,
         "tile_aspect": round(tile.frame.aspect, 4),

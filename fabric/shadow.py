@@ -6,7 +6,7 @@ many of the steps across it agree (a Radon transform of steps); then its place, 
 on the mean profile across it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,26 +46,26 @@ class Shadow:
 
     def darkness(self, height: int, width: int) -> Array:
         """The shadow as a logarithm, (height, width, C), 0 in the light."""
-        longer = max(height, width)
-        y = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / longer
-        x = (np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / longer
-        across = (x * self.normal[0] + y * self.normal[1] - self.offset) / max(self.width, 1e-4)
-        share = 1 / (1 + np.exp(np.clip(across, -30, 30)))
-        return log_light(share, self.depth)
+        longer, soft = max(height, width), max(self.width, 1e-4)
+        y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / longer
+        x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / longer
+        away = np.float32(self.normal[1] / soft) * y - np.float32(self.offset / soft)
+        across = np.add.outer(away, np.float32(self.normal[0] / soft) * x)
+        return log_light(1 / (1 + cv2.exp(np.clip(across, -30, 30, out=across))), self.depth)
 
 
 def log_light(share: Array, depth: Array) -> Array:
-    """The logarithm of the light where a `share` of the lamp is hidden: what adds up is light."""
+    """The logarithm of the light where a `share` (H, W) of the lamp is hidden: what adds up is light."""
     mean = max(float(depth.mean()), 1e-3)
-    one = np.log1p(-(1 - np.exp(-mean)) * share) / mean
-    found: Array = one[..., None].astype(np.float32) * depth.astype(np.float32)
+    one = cv2.log(np.float32(1) - np.float32(1 - np.exp(-mean)) * share.astype(np.float32, copy=False))
+    found: Array = cv2.merge([one * np.float32(part / mean) for part in depth])
     return found
 
 
-def find_shadows(linear: Array) -> list[Shadow]:
+def find_shadows(linear: Array) -> Iterator[Shadow]:
     """Straight shadows that linear RGB (H, W, 3) float32 may show, the likeliest first.
 
-    A shadow's edge crosses the whole picture. At most `MOST` are returned; that of a swatch whose side is
+    A shadow's edge crosses the whole picture. At most `MOST` are found; that of a swatch whose side is
     almost as long as the picture can be among them.
     """
     scale = SIDE / max(linear.shape[:2])
@@ -76,21 +76,22 @@ def find_shadows(linear: Array) -> list[Shadow]:
     scores = []
     for turn in range(_TURNS):
         matrix, seen = _turned(size, turn)
-        scores.append(_score(cv2.warpAffine(grey, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR), seen))
-    found: list[Shadow] = []
+        turned = cv2.warpAffine(grey, matrix, seen.shape[::-1], flags=cv2.INTER_LINEAR)
+        scores.append(_score(turned, _lines(size, turn)))
+    found = 0
     field = np.array(scores)  # (turns, columns)
     for _ in range(2 * MOST):
         turn, column = (int(i) for i in np.unravel_index(field.argmax(), field.shape))
-        if field[turn, column] == 0 or len(found) == MOST:
-            break
+        if field[turn, column] == 0 or found == MOST:
+            return
         shadow = _measured(log, turn, column)
         if shadow:
-            found.append(shadow)
+            found += 1
+            yield shadow
         # After half a turn the same line lies at the mirrored column.
         for near in range(turn - _APART, turn + _APART + 1):
             middle = column if 0 <= near < _TURNS else field.shape[1] - 1 - column
             field[near % _TURNS, max(0, middle - 2 * _REACH) : middle + 2 * _REACH + 1] = 0
-    return found
 
 
 def stretched(shadow: Shadow, aspect: float) -> Shadow:
@@ -104,49 +105,46 @@ def stretched(shadow: Shadow, aspect: float) -> Shadow:
 def fit_shadow(log: Array, smooth: Array) -> Shadow | None:
     """The shadow on one even cloth, from the logarithm of its light (N, N, C); None where there is none.
 
-    smooth: (N, N, K) an orthonormal basis of the light's slow variation, fitted together with the shadow. It
+    smooth: (N, N, K) a basis of the light's slow variation, fitted together with the shadow. It
     is a shadow only if it explains most of what `smooth` alone does not; the edge of a print does not.
     """
-    even = cv2.GaussianBlur(log, (0, 0), 1.0)
+    linear = np.exp(log)
+    even = np.log(cv2.GaussianBlur(linear, (0, 0), 1.0))  # of light: logarithms' mean would move the edge
     step = max(1, len(log) // 43)
-    even, basis = even[::step, ::step], smooth[::step, ::step] * step
-    flat_basis = basis.reshape(-1, basis.shape[-1])
-
-    def rest(values: Array) -> Array:
-        flat = values.reshape(len(flat_basis), -1)
-        # einsum: BLAS would start threads for this small product
-        weights = np.einsum("pk,pc->kc", flat_basis, flat)
-        left: Array = flat - np.einsum("pk,kc->pc", flat_basis, weights)
-        return left
-
-    def model(values: Array) -> tuple[Array, Array]:
-        """The best depth of each channel for (angle, offset, log width), and what it leaves."""
-        normal = (float(np.cos(values[0])), float(np.sin(values[0])))
-        soft = float(np.hypot(np.exp(np.clip(values[2], -7, -1.5)), _SOFTENED / len(log)))
-        unit = np.array([expected], np.float32)
-        dark = rest(Shadow(normal, float(values[1]), soft, unit).darkness(*even.shape[:2]) / expected)
-        depth = np.einsum("pi,pc->c", dark, unexplained) / max(float((dark**2).sum()), 1e-9)
-        return depth, unexplained - dark * depth
-
-    expected = 1.0
-    unexplained = rest(even)
+    even, smooth = even[::step, ::step], smooth[::step, ::step]
+    basis = np.linalg.qr(smooth.reshape(even.shape[0] * even.shape[1], -1).astype(np.float64))[0]
+    flat = even.reshape(len(basis), -1).astype(np.float64)
+    # einsum: BLAS would start threads for these small products
+    unexplained = flat - np.einsum("pk,kc->pc", basis, np.einsum("pk,pc->kc", basis, flat))
     before = float((unexplained**2).sum())
     if before < _EVEN**2 * unexplained.size:
         return None
+    smooth_terms = basis.shape[1]
+    targets = np.concatenate([basis, unexplained], axis=1)
+    # Every `step`-th pixel, whose place is its own and not that of the pixels that are left out.
+    y, x = (np.mgrid[: len(log) : step, : len(log) : step].astype(np.float32) + 0.5) / len(log) - 0.5
+
+    def model(values: Array) -> tuple[Array, float]:
+        """The best depth of each channel for (angle, offset, log width), and what remains unexplained."""
+        soft = np.hypot(np.exp(np.clip(values[2], -7, -1.5)), _SOFTENED / len(log))
+        across = np.cos(values[0]) * x + np.sin(values[0]) * y - values[1]
+        hidden = 1 / (1 + np.exp(np.clip(across * np.float32(1 / soft), -30, 30)))
+        dark = np.log1p((1 / np.e - 1) * hidden).ravel()  # of a lamp that is darker by a factor of e
+        products = np.einsum("p,pk->k", dark, targets)
+        # What `smooth` explains of the shadow itself is none of its depth.
+        own = max(float(dark @ dark) - float((products[:smooth_terms] ** 2).sum()), 1e-9)
+        return products[smooth_terms:] / own, before - float((products[smooth_terms:] ** 2).sum()) / own
+
     best: Shadow | None = None
     left = _EXPLAINED * before
-    for shadow in find_shadows(np.exp(log)):
+    for shadow in find_shadows(linear):
         start = np.array(
             [np.arctan2(shadow.normal[1], shadow.normal[0]), shadow.offset, np.log(shadow.width)]
         )
-        values = _descended(lambda at: float((model(at)[1] ** 2).sum()), start)
+        values = _descended(lambda at: model(at)[1], start)
         depth, remains = model(values)
-        if (
-            (remains**2).sum() < left
-            and depth.mean() > _MIN_STEP
-            and np.ptp(depth) < _MAX_TINT * depth.mean()
-        ):
-            left = float((remains**2).sum())
+        if remains < left and depth.mean() > _MIN_STEP and np.ptp(depth) < _MAX_TINT * depth.mean():
+            left = remains
             normal = (float(np.cos(values[0])), float(np.sin(values[0])))
             best = Shadow(normal, float(values[1]), float(np.exp(np.clip(values[2], -7, -1.5))), depth)
             if left < _SURE * before:
@@ -171,12 +169,25 @@ def _descended(cost: Callable[[Array], float], start: Array) -> Array:
     return values
 
 
-def _score(turned: Array, seen: Array) -> Array:
+def _score(turned: Array, lines: "_Lines") -> Array:
     """For each column, how well the steps across it agree, times the step; 0 where it is no shadow's edge."""
-    step, valid = _steps(turned, seen)
-    count = np.maximum(valid.sum(axis=0), 1)
-    common = _median(step, valid)
-    ratio = step / np.where(np.abs(common) > 1e-6, common, 1)
+    score = np.zeros(turned.shape[1])
+    if not len(lines.count):
+        return score
+    turned = cv2.GaussianBlur(turned, (0, 0), sigmaX=0.01, sigmaY=2.5)  # along the line: grain averages out
+    first, last = lines.first, lines.first + len(lines.count)
+    step = cv2.subtract(turned[:, first + _REACH : last + _REACH], turned[:, first - _REACH : last - _REACH])
+    # Hardly any column has a step at all: only those whose median is one are looked at more closely.
+    half = lines.count // 2
+    deep = _counted(step, cv2.CMP_GT, _MIN_STEP, lines.valid) >= lines.count - half
+    deep |= _counted(step, cv2.CMP_LT, -_MIN_STEP, lines.valid) > half
+    if not deep.any():
+        return score
+    columns = first + np.flatnonzero(deep)
+    step, valid, count = step[:, deep], lines.valid[:, deep] > 0, lines.count[deep]
+    ordered = np.sort(np.where(valid, step, np.inf), axis=0)
+    common = ordered[count // 2, np.arange(len(columns))]  # the median
+    ratio = step / common
     like = (ratio > 0.3) & (ratio < 2.2) & valid
     agree = like.sum(axis=0) / count
     # A swatch's side ends inside the picture, a shadow's edge at the picture's border.
@@ -184,28 +195,21 @@ def _score(turned: Array, seen: Array) -> Array:
     for end in (place < _END, place > 1 - _END):
         end &= valid
         agree = np.where(like.sum(axis=0, where=end) < 0.6 * end.sum(axis=0), 0, agree)
-    enough = (count > _MIN_LENGTH * min(len(seen), SIDE) * 0.7) & (np.abs(common) > _MIN_STEP)
-    enough &= (np.abs(common) < _MAX_STEP) & (agree > _AGREE)
-    score: Array = np.where(enough, agree**4 * np.minimum(np.abs(common), 0.6), 0)
+    enough = (np.abs(common) < _MAX_STEP) & (agree > _AGREE)
+    score[columns] = np.where(enough, agree**4 * np.minimum(np.abs(common), 0.6), 0)
     return score
 
 
-def _median(values: Array, valid: Array) -> Array:
-    """The median of each column's valid values; 0 without any."""
-    ordered = np.sort(np.where(valid, values, np.inf), axis=0)
-    middle = valid.sum(axis=0) // 2
-    found: Array = ordered[middle, np.arange(values.shape[1])]
-    return np.where(np.isfinite(found), found, 0)
+@dataclass(frozen=True)
+class _Lines:
+    """The K columns, from `first` on, of a turned picture that are long enough for a shadow's edge.
 
+    valid: (rows, K) uint8, 255 where both sides of the step lie in the picture. count: of these, (K,).
+    """
 
-def _steps(turned: Array, seen: Array) -> tuple[Array, Array]:
-    """Brightness `_REACH` pixels to the right minus as far to the left, and where both are in the picture."""
-    turned = cv2.GaussianBlur(turned, (0, 0), sigmaX=0.01, sigmaY=2.5)  # along the line: grain averages out
-    step, valid = np.zeros_like(turned), np.zeros(turned.shape, bool)
-    far = 2 * _REACH
-    step[:, _REACH:-_REACH] = turned[:, far:] - turned[:, :-far]
-    valid[:, _REACH:-_REACH] = seen[:, far:] & seen[:, :-far]
-    return step, valid
+    first: int
+    valid: Array
+    count: Array
 
 
 def _measured(log: Array, turn: int, column: int) -> Shadow | None:
@@ -250,7 +254,7 @@ def _measured(log: Array, turn: int, column: int) -> Shadow | None:
     return Shadow(normal, float(offset), float(soft / max(width, height)), depth)
 
 
-@lru_cache(maxsize=2 * _TURNS)
+@lru_cache(maxsize=8 * _TURNS)
 def _mask(size: tuple[int, int], turn: float) -> tuple[Array, Array]:
     width, height = size
     diagonal = int(np.ceil(np.hypot(width, height)))
@@ -263,6 +267,25 @@ def _mask(size: tuple[int, int], turn: float) -> tuple[Array, Array]:
     ones = np.full((height, width), 255, np.uint8)
     seen = cv2.warpAffine(ones, matrix, (diagonal, diagonal), flags=cv2.INTER_LINEAR) == 255
     return matrix, seen
+
+
+@lru_cache(maxsize=2 * _TURNS)
+def _lines(size: tuple[int, int], turn: int) -> _Lines:
+    _, seen = _turned(size, turn)
+    valid = np.zeros(seen.shape, bool)
+    valid[:, _REACH:-_REACH] = seen[:, 2 * _REACH :] & seen[:, : -2 * _REACH]
+    count = valid.sum(axis=0)
+    long = np.flatnonzero(count > _MIN_LENGTH * min(len(seen), SIDE) * 0.7)
+    columns = slice(int(long[0]), int(long[-1]) + 1) if len(long) else slice(_REACH, _REACH)
+    within: Array = np.ascontiguousarray(valid[:, columns]) * np.uint8(255)
+    return _Lines(columns.start, within, count[columns])
+
+
+def _counted(step: Array, than: int, limit: float, valid: Array) -> Array:
+    """How many valid values of each column are greater or less `than` the limit."""
+    found = cv2.bitwise_and(cv2.compare(step, limit, than), valid)
+    total: Array = cv2.reduce(found, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] // 255
+    return total
 
 
 def _turned(size: tuple[int, int], turn: float) -> tuple[Array, Array]:

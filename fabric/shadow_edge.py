@@ -29,9 +29,9 @@ def sharpened(shadow: Shadow, linear: Array) -> Shadow:
     values, py, px = grey[near], y[rows, 0], x[0, columns]
     count = int(2 * _BAND / _BIN)
     middles = (np.arange(count) + 0.5) * _BIN - _BAND
-    models = log_light(
-        1 / (1 + np.exp(np.clip((middles - _MOVES[:, None]) / _WIDTHS[:, None, None], -30, 30))), shadow.depth
-    ).mean(axis=-1)  # (widths, moves, bins)
+    across = np.clip((middles - _MOVES[:, None]) / _WIDTHS[:, None, None], -30, 30)  # (widths, moves, bins)
+    share = 1 / (1 + np.exp(across))
+    models = log_light(share.reshape(-1, count), shadow.depth).mean(axis=-1).reshape(share.shape)
     angle = float(np.arctan2(shadow.normal[1], shadow.normal[0]))
     lowest, best = np.inf, shadow
     for turn in _TURNS:

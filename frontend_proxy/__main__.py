@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from frontend_proxy import logs, renamed_settings, tracing
 from frontend_proxy.app import create_app
 from frontend_proxy.background import Background
+from frontend_proxy.malloc import give_back_large_blocks
 from frontend_proxy.security.auth import Authenticator
 from frontend_proxy.security.rate_limits import network
 from frontend_proxy.settings import Settings
@@ -76,6 +77,7 @@ def main() -> None:
         sys.exit(
             f"cannot listen on {settings.host}, port {settings.port}: {reason}; set another HOST or PORT"
         )
+    give_back_large_blocks()
     shutdown = Shutdown()
 
     def app() -> Starlette:

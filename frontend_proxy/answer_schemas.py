@@ -12,7 +12,9 @@ class ScanResult(BaseModel):
     """The answer to a scan. The URLs are data URIs, or catalog URLs if the scan was saved.
 
     alphaUrl: opacity, only of cloth with holes. tile_aspect: the tile's width by its height on the cloth.
-    detail: how to get a better result.
+    repeat_mm: its width and height, null if the photo's scale is unknown. detail: how to get a better result.
+    weight_gsm, thickness_mm, stretch_warp, stretch_weft, bend: for a simulation of drape, as in the catalog;
+    typical of the class, whose lowest and highest values are in `drape_ranges`.
     """
 
     success: Literal[True] = True
@@ -29,6 +31,14 @@ class ScanResult(BaseModel):
     roughness: float
     metalness: float
     tile_aspect: float
+    repeat_mm: list[float] | None
+    fabric_class: str
+    weight_gsm: float
+    thickness_mm: float
+    stretch_warp: float
+    stretch_weft: float
+    bend: float
+    drape_ranges: dict[str, list[float]]
     material: dict[str, Any]
     quality: dict[str, Any]
     detail: str | None = None

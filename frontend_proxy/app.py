@@ -10,13 +10,19 @@ from starlette.routing import Mount, WebSocketRoute
 from catalog import Catalog
 from frontend_proxy import metrics, request_id
 from frontend_proxy.background import Background
+from frontend_proxy.batches.local_batches import LocalBatches
+from frontend_proxy.batches.routes import BatchRoutes
+from frontend_proxy.batches.service import BatchService
+from frontend_proxy.batches.store import BatchStore
 from frontend_proxy.captures.local_captures import LocalCaptures
 from frontend_proxy.captures.routes import CaptureRoutes
 from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics.catalog_routes import Fabrics
+from frontend_proxy.fabrics.packs import Packs
 from frontend_proxy.fabrics.scans import Scans
 from frontend_proxy.fabrics.textures import Textures
+from frontend_proxy.fashn.routes import FashnRoutes
 from frontend_proxy.health import Health
 from frontend_proxy.instrumented_server import InstrumentedServer
 from frontend_proxy.job_factory import JobFactory
@@ -48,6 +54,14 @@ def capture_service(settings: Settings, server: ModelServer, background: Backgro
     from frontend_proxy.captures.redis_captures import RedisCaptures
 
     return RedisCaptures(settings, server, background)
+
+
+def batch_store(settings: Settings, background: Background) -> BatchStore:
+    if settings.redis_url is None:
+        return LocalBatches(settings, background)
+    from frontend_proxy.batches.redis_batches import RedisBatches
+
+    return RedisBatches(settings, background)
 
 
 def byte_budget(settings: Settings) -> ByteBudget:
@@ -99,6 +113,9 @@ def create_app(
     fabrics = Fabrics(settings, catalog)
     captures = capture_service(settings, server, background)
     capture_routes = CaptureRoutes(settings, jobs, captures, fabrics.base_url)
+    batches = BatchService(batch_store(settings, background), captures, jobs, background)
+    batch_routes = BatchRoutes(settings, batches, fabrics.base_url)
+    fashn = FashnRoutes(settings, jobs, captures, fabrics.base_url)
     videos = VideoService(settings, server, films, background)
     video_routes = VideoRoutes(settings, jobs, videos, fabrics.base_url)
     scans = Scans(settings, catalog, fabrics, scanner)
@@ -115,6 +132,7 @@ def create_app(
                 compositor.running(),
                 films.running(),
                 captures.running(),
+                batches.running(),
                 videos.running(),
             ):
                 yield
@@ -133,11 +151,18 @@ def create_app(
             resource("/api/fabric/catalog", GET=fabrics.list),
             resource("/api/fabric/scan", POST=scans.create),
             resource("/api/fabric/{id}", GET=fabrics.show, PUT=fabrics.replace, DELETE=fabrics.delete),
+            resource("/api/fabric/{id}/pack", GET=Packs(catalog, fabrics, scanner).show),
             resource("/virtual-tryon", POST=capture_routes.create),
             resource("/api/virtual-tryon", POST=capture_routes.create),
             resource("/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/api/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/results/{id}/{name}", GET=capture_routes.image),
+            resource("/api/batches", POST=batch_routes.create),
+            resource("/api/batches/{id}", GET=batch_routes.show, DELETE=batch_routes.delete),
+            resource("/api/batches/{id}/results", GET=batch_routes.results),
+            resource("/api/batches/{id}/cancel", POST=batch_routes.cancel),
+            resource("/v1/run", POST=fashn.run),
+            resource("/v1/status/{id}", GET=fashn.status),
             resource("/api/video", POST=video_routes.create),
             resource("/api/video/{id}", GET=video_routes.show, DELETE=video_routes.delete),
             resource("/results/videos/{id}/{name}", GET=video_routes.film),
@@ -156,7 +181,10 @@ def create_app(
                 allow_private_network=True,  # a shop on https may call a server in the local network
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=["*"],
-                expose_headers=[request_id.HEADER, "ETag", "Location", "Preference-Applied", "Retry-After"],
+                expose_headers=[
+                    *(request_id.HEADER, "Content-Disposition", "ETag", "Location", "Preference-Applied"),
+                    "Retry-After",
+                ],
             ),
             Middleware(ErrorMiddleware),
             Middleware(RequestBytes, budget=byte_budget(settings), group=network),

@@ -15,6 +15,7 @@ from frontend_proxy.tracing import span
 class Job:
     """One try-on. Images are compressed bytes; the model chooses a value for every option that is None.
 
+    mode: `batch` is a capture that nobody waits for.
     request_id: the id in the client's answer, in the logs and in Triton's trace.
     jacket_render: None if there is a garment_image instead.
     garment_image: a photo of the garment. category: what the garment is; None: the model decides.
@@ -29,7 +30,7 @@ class Job:
     """
 
     request_id: str
-    mode: Literal["keyframe", "capture", "video"]
+    mode: Literal["keyframe", "capture", "batch", "video"]
     camera_frame: bytes
     jacket_render: bytes | None
     output_format: Literal["jpeg", "png", "light"]

@@ -25,11 +25,11 @@ _BEFORE_A_VALUE = [ord(mark) for mark in ",[{"]
 _CHUNK = 2**18  # bytes that fit into the processor's cache
 
 
-def parse_json(text: str | bytes | bytearray) -> Any:
+def parse_json(text: str | bytes | bytearray, max_values: int = MAX_VALUES) -> Any:
     """A JSON value (RFC 8259, and NaN and Infinity, which Python clients send). Raises ValueError."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else _in_utf8(text)
     data = _without_marks(data)
-    if len(data) > MAX_VALUES and _max_values(data) > MAX_VALUES:
+    if len(data) > max_values and _max_values(data) > max_values:
         raise ValueError(TOO_MANY)
     return from_json(data)
 

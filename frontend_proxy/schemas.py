@@ -146,17 +146,19 @@ class ScanRequest(BaseModel):
     """The fields of `POST /api/fabric/scan`. `fabric.ScanOptions` documents the options and their limits."""
 
     image: ImageBytes
+    image_flash: OptionalImageBytes = None  # the same cloth with the phone's flash
     name: str | None = Field(None, max_length=120)  # as in the catalog
     save: bool = False
     corners: Annotated[list[tuple[float, float]] | None, FromJson] = None
     fabric_class: Id | None = Field(None, json_schema_extra={"enum": [*FABRIC_CLASSES, None]})
     size: int | None = Field(None, json_schema_extra={"enum": [*SIZES, None]})
     physical_width_mm: float | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 10_000})
+    white_point: Annotated[list[float] | None, FromJson] = None
     format: Id | None = Field(None, json_schema_extra={"enum": ["jpeg", "png", None]})
 
     def options(self) -> dict[str, Any]:
         """The options that the client gave, as arguments of `fabric.ScanOptions`."""
-        return self.model_dump(exclude={"image", "name", "save"}, exclude_none=True)
+        return self.model_dump(exclude={"image", "image_flash", "name", "save"}, exclude_none=True)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -141,6 +141,12 @@ class Settings(BaseSettings):
         32, ge=1, description="keyframes at Triton at once; beyond: they wait briefly, then plain composites"
     )
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
+    max_batch_captures: int = Field(1000, ge=1, description="captures of one batch; beyond: 400")
+    max_batch_captures_at_once: int = Field(
+        2, ge=1, description="captures of batches at Triton at once; they make way for all others"
+    )
+    max_batches: int = Field(20, ge=1, description="batches that are not done yet; beyond: 429")
+    max_batch_bytes: int = Field(64 * 2**20, ge=1, description="bytes of a batch's request; beyond: 413")
     max_worker_queue: int = Field(8, ge=1, description="photos that wait for the worker process; beyond: 429")
     max_worker_memory_bytes: int = Field(
         1536 * 2**20, ge=2**28, description="bytes that one image may take in a worker process; beyond: 413"
@@ -178,12 +184,20 @@ class Settings(BaseSettings):
     )
     results_lifetime_s: float = Field(3600.0, gt=0, description="seconds that a capture's result is kept")
 
+    batch_lifetime_s: float = Field(
+        86400.0, gt=0, description="seconds that a batch may take; its results are kept for longer"
+    )
+
     # Webhooks
     webhook_secret: SigningSecret | None = Field(
         None, description="signs webhooks: whsec_ and 24 to 64 bytes in base64; without it none are sent"
     )
     webhook_private_hosts: CommaSeparated = Field(
         [], description="receivers of webhooks that may have private addresses and plain http, by commas"
+    )
+
+    picture_private_hosts: CommaSeparated = Field(
+        [], description="hosts of picture URLs that may have private addresses and plain http, by commas"
     )
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ def fetch(package: dict[str, Any], folder: Path) -> None:
                 member = content.extractfile(f"package/{path}")
                 assert member is not None
                 (folder / name).parent.mkdir(exist_ok=True, parents=True)
-                (folder / name).write_bytes(_without_source_map(name, member.read()))
+                (folder / name).write_bytes(_by_path(name, _without_source_map(name, member.read())))
 
 
 def _without_source_map(name: str, data: bytes) -> bytes:
@@ -42,6 +42,12 @@ def _without_source_map(name: str, data: bytes) -> bytes:
     if Path(name).suffix in BINARY:
         return data
     return data.partition(b"\n//# sourceMappingURL=")[0].rstrip() + b"\n"
+
+
+def _by_path(name: str, data: bytes) -> bytes:
+    """With Three.js's path instead of its name, which would need an import map: an inline script."""
+    up = b"../" * name.count("/")
+    return data.replace(b"from 'three'", b"from '" + up + b"three.module.js'")
 
 
 def main() -> None:

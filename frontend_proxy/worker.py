@@ -1,7 +1,6 @@
 """A process with low priority and bounded memory beside the event loop, for the proxy's own CPU work."""
 
 import asyncio
-import ctypes
 import functools
 import importlib
 import logging
@@ -22,6 +21,7 @@ import numpy as np
 
 from frontend_proxy.background import FAILURES, Background
 from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
+from frontend_proxy.malloc import keep_large_blocks
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ R = TypeVar("R")
 
 NICENESS = 10
 DEFAULT_MEMORY_BYTES = 1536 * 2**20
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 class WorkerUnavailable(ProxyError):
@@ -195,7 +194,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _begin() -> None:
     """First thing in the process: leave the CPU to the event loop, and never outlive the parent."""
     os.nice(NICENESS)
-    keep_memory()
+    keep_large_blocks()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -220,18 +219,6 @@ def limit_memory(max_bytes: int) -> None:
     resource.setrlimit(
         resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
     )
-
-
-def keep_memory() -> None:
-    """Keep in this process what one call frees, for the next call.
-
-    A scan's pictures are megabytes each; allocating them anew costs a page fault for every 4 KB. 32 MB is the
-    most that glibc keeps in one piece; larger ones are given back, as before.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only; other C libraries keep their defaults
-    if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 25)
-        mallopt(_M_TRIM_THRESHOLD, 1 << 27)
 
 
 def _end_with_parent() -> None:

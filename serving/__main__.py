@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from frontend_proxy.tracing import traces_url
+from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import INTERRUPTED, run
 from serving.errors import CannotServe
-from serving.exported import Exported, read_exported
+from serving.exported import Exported, read_exported, read_manifest
 from serving.paths import path_fault
 from serving.settings import ROOT, ServingSettings, load_settings
 from serving.supervisor import Stack, say
@@ -32,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         exported = read_exported(repository)
         triton = _triton(settings, args.profile or exported.profile, repository, build)
         _check(triton, exported)
+        if is_wanted(read_manifest(repository)):
+            choose_in_a_process(repository)
         stopped_by = asyncio.run(_serve(Stack(triton, settings, exported, build / "logs")))
     except CannotServe as error:
         print(f"serve: {error}", file=sys.stderr)

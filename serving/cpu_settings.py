@@ -15,5 +15,5 @@ class CpuSettings(BaseSettings):
 
     cpu_runtime: CpuRuntime = Field(
         "auto",
-        description="what runs the networks of profile cpu; auto: openvino where the processor has AMX",
+        description="what runs the networks of profile cpu; auto: for each the fastest that was measured",
     )

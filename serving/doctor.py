@@ -16,12 +16,14 @@ from pathlib import Path
 from frontend_proxy.web.listen import port_fault
 from serving.command_line import run
 from serving.errors import CannotServe
-from serving.exported import read_exported
+from serving.exported import read_exported, read_manifest
 from serving.finding import Finding, Machine, report
 from serving.gpu_checks import check_gpu
 from serving.paths import path_fault
+from serving.processor import processor_name
 from serving.settings import ROOT, load_settings
-from serving.stages.runtime import choose_runtime, has_amx
+from serving.stages.measured import Measured, measured_here
+from serving.stages.runtime import choose_runtime
 from serving.triton_server import LOOPBACK, runs_in_process
 
 # Shared memory: 32 MiB for each instance of a Python model, and more for large images.
@@ -36,7 +38,7 @@ def examine(machine: Machine) -> Iterator[Finding]:
     if machine.profile == "gpu":
         yield from check_gpu(machine)
     else:
-        yield _processor(machine)
+        yield from _processor(machine)
     if machine.profile == "cpu" or runs_in_process(machine.settings):
         yield _embedded_triton()
     yield _shared_memory(machine)
@@ -95,14 +97,32 @@ def _embedded_triton() -> Finding:
     return Finding("triton", "ok", f"the binary of nvidia-pytriton, {binary.parent.parent}")
 
 
-def _processor(machine: Machine) -> Finding:
+def _processor(machine: Machine) -> Iterator[Finding]:
+    setting = machine.settings.cpu_runtime
     try:
-        runtime = choose_runtime(machine.settings.cpu_runtime)
+        without = choose_runtime(setting)
     except CannotServe as error:
-        return Finding("processor", "fail", str(error))
-    how = {"onnxruntime": "ONNX Runtime in float32", "openvino": "OpenVINO in bfloat16"}[runtime]
-    amx = "has" if has_amx() else "has no"
-    return Finding("processor", "ok", f"{amx} matrix units (AMX): the networks run on {how}")
+        yield Finding("processor", "fail", str(error))
+        return
+    if setting != "auto":
+        yield Finding("processor", "ok", f"CPU_RUNTIME={setting}: the networks run on {without}")
+        return
+    measured = _measured(machine.repository)
+    if measured is None:
+        text = f"{processor_name()}: not measured yet, which `make serve` does; until then {without}"
+        yield Finding("processor", "ok", text)
+        return
+    text = f"{processor_name()}: runtimes measured at {measured.measured_at}, ms of 1 and 4 rows"
+    yield Finding("processor", "ok", text)
+    for stage in measured.stages:
+        yield Finding(stage, "ok", measured.line(stage))
+
+
+def _measured(repository: Path) -> Measured | None:
+    try:
+        return measured_here(read_manifest(repository))
+    except CannotServe:
+        return None
 
 
 def _shared_memory(machine: Machine) -> Finding:

@@ -1,12 +1,15 @@
 """What the model repository contains, from the manifest that the export wrote."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from serving.errors import CannotServe
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,36 @@ class Exported:
 
 def read_exported(repository: Path) -> Exported:
     """Raises CannotServe if nothing is exported, or if the manifest is none."""
-    path = repository / "manifest.json"
-    try:
-        return describe(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise CannotServe("nothing is exported yet: run `make export` first") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
+    return _read(repository, describe)
 
 
 def read_stages(repository: Path) -> list[str]:
     """The names of the exported networks. Raises CannotServe as `read_exported` does."""
+    return _read(repository, lambda manifest: list(manifest["stages"]))
+
+
+def read_manifest(repository: Path) -> dict[str, Any]:
+    """The manifest as it is. Raises CannotServe as `read_exported` does."""
+    return _read(repository, lambda manifest: {"profile": manifest["profile"]} | manifest)
+
+
+def write_manifest(repository: Path, manifest: Mapping[str, Any]) -> None:
+    """Whole or not at all. Raises OSError if the repository is read-only."""
+    partial = repository / f"manifest.json.{os.getpid()}"
+    try:
+        partial.write_text(json.dumps(manifest, indent=2) + "\n")
+        os.replace(partial, repository / "manifest.json")
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read(repository: Path, what: Callable[[dict[str, Any]], T]) -> T:
     path = repository / "manifest.json"
     try:
-        return list(json.loads(path.read_text())["stages"])
+        return what(json.loads(path.read_text()))
     except FileNotFoundError:
         raise CannotServe("nothing is exported yet: run `make export` first") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CannotServe(f"{path} cannot be read ({error!r}): run `make export`") from error
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 
 from pipeline.garment.visibility import Network
 
@@ -12,6 +11,8 @@ NETWORK = Path(__file__).parents[1] / "model_repository" / "preprocess" / "1" / 
 
 def open_network(path: Path, threads: int = 1) -> Network:
     """The network of an ONNX file."""
+    import onnxruntime as ort  # only where there is such a network
+
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

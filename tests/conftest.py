@@ -14,6 +14,8 @@ from tests.stack import running_stack
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "PYTEST_XDIST_WORKER" in os.environ:  # several processes of tests, each with a core of its own
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A picture must not depend on which runtime was measured to be the fastest on this machine.
+os.environ.setdefault("CPU_RUNTIME", "onnxruntime")
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 # A shell ignores Ctrl-C in what it runs in the background, and so would every process that a test starts.
@@ -25,7 +27,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LONG = ("tests/training/", "tests/families/")
 
 
+# An export of a family's networks, a second server, a program beside it: what needs them takes minutes.
+NIGHTLY = {"served", "gpu_stack", "prometheus"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that carry a mark are selected
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if NIGHTLY.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.nightly)
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
@@ -60,7 +70,11 @@ def gpu_stack(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session", params=["stack", "gpu_stack"], ids=["cpu", "gpu"])
+@pytest.fixture(
+    scope="session",
+    params=["stack", pytest.param("gpu_stack", marks=pytest.mark.nightly)],
+    ids=["cpu", "gpu"],
+)
 def either_stack(request):
     """The real stack of each profile."""
     return request.getfixturevalue(request.param)

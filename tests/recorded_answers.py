@@ -60,6 +60,9 @@ async def _record(address):
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder), CPU_RUNTIME="onnxruntime") as stack,
+    ):
         stack.wait_until(lambda health: health["ai_model_loaded"])
         asyncio.run(_record(stack.triton_grpc))

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STDLIB = set(sys.stdlib_module_names)
-SHIPPED = ("catalog", "export", "fabric", "families", "frontend_proxy", "pipeline", "serving", "training")
+SHIPPED = (
+    *("catalog", "export", "fabric", "families", "frontend_proxy", "lucy_client", "pipeline", "serving"),
+    "training",
+)
 OURS = {*SHIPPED, "benchmarks", "tests", "deploy"}
 
 # Our own packages that each shipped package may import. None may import `benchmarks` or `tests`, which may
@@ -18,7 +21,8 @@ OF_OURS = {
     "catalog": set(),
     "fabric": set(),
     "pipeline": set(),
-    "frontend_proxy": {"catalog", "fabric", "pipeline"},
+    "frontend_proxy": {"catalog", "fabric", "lucy_client", "pipeline"},
+    "lucy_client": set(),
     "serving": {"frontend_proxy", "pipeline"},
     "training": {"pipeline", "serving"},
     "families": {"export", "pipeline"},
@@ -29,12 +33,13 @@ INSTALLED = {
     "catalog": "obstore pydantic",
     "fabric": "cv2 numpy PIL pillow_heif scipy",
     "families": "cv2 diffusers numpy onnxruntime PIL pydantic safetensors tokenizers torch transformers",
-    "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic tokenizers torch",
+    "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic simplejpeg tokenizers torch",
     "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry "
     "prometheus_client pydantic pydantic_core pydantic_settings python_multipart redis "
     "starlette tritonclient uvicorn websockets",
+    "lucy_client": "httpx msgpack pydantic tqdm websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
-    "triton_python_backend_utils",
+    "triton triton_python_backend_utils",
     "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR safetensors scipy skimage tokenizers torch "
     "tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
@@ -45,8 +50,8 @@ INSTALLED = {
 ROOMS = {
     "pipeline": ["*", "pictures", "garment", "light", "denoising", "tryon"],
     "frontend_proxy": [
-        *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures", "videos", "pages"),
-        *("app", "__main__"),
+        *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures"),
+        *("batches", "fashn", "videos", "pages", "app", "batch", "__main__"),
     ],
 }
 LONGEST_MODULE, LONGEST_MODEL = 300, 80  # lines

@@ -162,6 +162,7 @@ class _Job:
     rows: int
     steps_left: int
     finished: simpy.Event
+    patient: bool = False
 
 
 class _Steps:

@@ -8,7 +8,6 @@ there, and processor time of all of Chromium's processes beyond that of the page
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,10 +17,11 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
+from benchmarks.browser import chromium
 from benchmarks.compositor.scene import SIZE, scene
 from benchmarks.provenance import provenance
 from serving.command_line import run
-from tests.studio.conftest import FLAGS, NAMES
+from tests.studio.conftest import FLAGS
 
 STUDIO = Path("frontend_proxy/studio")
 PAGE = (Path(__file__).parent / "page.js").read_text()
@@ -109,10 +109,7 @@ def main() -> int:
     parser.add_argument("--case", action="append", choices=CASES, help="only this one; may be repeated")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="default: %(default)s")
     args = parser.parse_args()
-    executable = next(filter(None, map(shutil.which, NAMES)), None)
-    if executable is None:
-        print("There is no Chromium on the PATH; `apt install chromium` brings one.", file=sys.stderr)
-        return 1
+    executable = chromium()
     report: dict[str, object] = {**provenance(), "size": SIZE, "covered": scene(False)["covered"]}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         versions = {"this": STUDIO}

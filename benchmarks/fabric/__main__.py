@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.fabric.flash import flash
 from benchmarks.fabric.geometry import periods, perspective
 from benchmarks.fabric.materials import jpeg, lights, measured
 from benchmarks.fabric.metrics import Measure
@@ -32,7 +33,7 @@ from fabric.sheet import contact_sheet
 from serving.command_line import run
 
 SECTIONS: tuple[Callable[..., Iterator[Measure]], ...] = (
-    light, seams, periods, perspective, photographed, normals, robustness, speed, serving,
+    light, seams, periods, perspective, photographed, flash, normals, robustness, speed, serving,
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer photos, no timing")
     parser.add_argument("--only", nargs="*", choices=[s.__name__ for s in SECTIONS], help="some sections")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/fabric.json"))
-    parser.add_argument("--seed", type=int, default=1, help="draws the photographed sheets anew")
+    parser.add_argument("--seed", type=int, default=1, help="draws the photographed sheets and pairs anew")
     arguments = parser.parse_args()
     measures: list[Measure] = []
     for section in SECTIONS:
@@ -49,7 +50,7 @@ def main() -> int:
             continue
         print(f"\n{section.__name__}: {section.__doc__}", flush=True)
         found = []
-        seeded = {"seed": arguments.seed} if section is photographed else {}
+        seeded = {"seed": arguments.seed} if section in (photographed, flash) else {}
         for measure in section(arguments.quick, **seeded):
             found.append(measure)
             old = f"{measure.old:8.3f}" if measure.old is not None else ""

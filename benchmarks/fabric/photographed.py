@@ -96,10 +96,10 @@ def measure(sheet: Sheet, photo: Photo, light: str, size: int = SIZE) -> Figures
     tile_to_photo = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]]) @ fractions @ tile.to_photo
     tile_to_sheet = photo.to_sheet @ tile_to_photo
     corner, sides = _shape(tile_to_sheet, size)
-    mine = _unrolled(tile.albedo, tile)
-    normal = _unrolled(metrics.decoded(scan.normal.data) / 127.5 - 1, tile)
-    truth = _seen(sheet.albedo, tile_to_sheet, size)
-    true_normal = _true_normals(sheet, tile_to_sheet, size)
+    mine = unrolled(tile.albedo, tile)
+    normal = unrolled(metrics.decoded(scan.normal.data) / 127.5 - 1, tile)
+    truth = seen_through(sheet.albedo, tile_to_sheet, size)
+    true_normal = true_normals(sheet, tile_to_sheet, size)
     of_photo = cv2.warpPerspective(
         photo.pixels, tile_to_photo, (size, size), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     )
@@ -116,9 +116,9 @@ def measure(sheet: Sheet, photo: Photo, light: str, size: int = SIZE) -> Figures
         _detail(linear_to_srgb(mine)[inner]) / _detail(of_photo[inner]),
         _detail(linear_to_srgb(mine)[inner]) / _detail(linear_to_srgb(truth)[inner]),
         metrics.wrap_ratio(metrics.decoded(scan.diffuse.data)),
-        metrics.angle(_unit(normal)[inner], true_normal[inner]),
+        metrics.angle(unit_length(normal)[inner], true_normal[inner]),
         float(np.degrees(np.arccos(np.clip(true_normal[inner][..., 2], -1, 1))).mean()),
-        metrics.likeness(_unit(normal)[inner], true_normal[inner]),
+        metrics.likeness(unit_length(normal)[inner], true_normal[inner]),
     )
 
 
@@ -142,7 +142,7 @@ def _inside(sheet: Sheet, matrix: Array, size: int) -> float:
     return float(((points > 0) & (points < limit)).all(axis=1).mean())
 
 
-def _seen(part: Array, matrix: Array, size: int) -> Array:
+def seen_through(part: Array, matrix: Array, size: int) -> Array:
     """A map of the sheet as the tile would see it, with an area's mean for each pixel."""
     finer = matrix @ np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -150,9 +150,9 @@ def _seen(part: Array, matrix: Array, size: int) -> Array:
     return cv2.resize(wide, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _true_normals(sheet: Sheet, matrix: Array, size: int) -> Array:
+def true_normals(sheet: Sheet, matrix: Array, size: int) -> Array:
     """The sheet's normals in the tile's own directions, blurred to what the camera resolves."""
-    normal = _seen(sheet.normal, matrix, size)
+    normal = seen_through(sheet.normal, matrix, size)
     centre = np.array([size / 2, size / 2, 1.0])
     across = matrix @ (centre + np.array([1, 0, 0]))
     here = matrix @ centre
@@ -162,14 +162,14 @@ def _true_normals(sheet: Sheet, matrix: Array, size: int) -> Array:
     turned = np.dstack(
         [np.cos(turn) * x + np.sin(turn) * y, np.sin(turn) * x - np.cos(turn) * y, normal[..., 2]]
     )
-    return _unit(turned)
+    return unit_length(turned)
 
 
-def _unrolled(image: Array, tile: Tile) -> Array:
+def unrolled(image: Array, tile: Tile) -> Array:
     return np.roll(image, tile.begin, (0, 1))
 
 
-def _unit(normal: Array) -> Array:
+def unit_length(normal: Array) -> Array:
     unit: Array = normal / np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-6)
     return unit
 

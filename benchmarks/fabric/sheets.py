@@ -74,21 +74,31 @@ def photograph(sheet: Sheet, light: str, seed: int) -> Photo:
     """The sheet on a table. Camera and table depend on the seed alone, not on the light."""
     rng = np.random.default_rng([seed, 5])
     focal_35 = float(rng.choice([23, 26, 28, 35, 52]))
-    to_photo, tilt = _camera(rng, sheet, focal_35)
-    lit = _lit(sheet, rng)
-    key, sky, mask = _drawn(lit, sheet, to_photo)
-    table = _table(rng, seed)
-    key_field, sky_field = _fields(rng, light, to_photo, sheet)
+    to_photo, tilt = camera_over(rng, sheet, focal_35)
+    lit = lit_sheet(sheet, rng)
+    key, sky, mask = drawn_on_photo(lit, sheet, to_photo)
+    table = table_top(rng, seed)
+    key_field, sky_field = light_fields(rng, light, to_photo, sheet)
     near = 1 - 0.4 * cv2.GaussianBlur(np.roll(mask, (4, 3), (0, 1)), (0, 0), 4)[..., None]
     on_table = table * (0.75 * key_field + 0.25 * sky_field) * near
     linear = key * key_field + sky * sky_field + on_table * (1 - mask[..., None])
-    linear = cv2.GaussianBlur(linear.astype(np.float32), (0, 0), 0.6)  # the lens
-    linear += rng.normal(0, 1, linear.shape) * (0.002 + 0.01 * np.sqrt(np.clip(linear, 0, 1))) * 0.4
-    pixels = linear_to_srgb(np.clip(linear, 0, 1).astype(np.float32))
+    pixels = developed(linear, rng)
     return Photo(_jpeg(pixels, focal_35 if seed % 3 else None), pixels, np.linalg.inv(to_photo), tilt)
 
 
-def _drawn(lit: tuple[Array, Array], sheet: Sheet, to_photo: Array) -> tuple[Array, Array, Array]:
+def developed(linear: Array, rng: np.random.Generator) -> Array:
+    """Light on the sensor → (H, W, 3) uint8, with the lens' blur and the sensor's noise."""
+    linear = cv2.GaussianBlur(linear.astype(np.float32), (0, 0), 0.6)
+    linear += rng.normal(0, 1, linear.shape) * (0.002 + 0.01 * np.sqrt(np.clip(linear, 0, 1))) * 0.4
+    return linear_to_srgb(np.clip(linear, 0, 1).astype(np.float32))
+
+
+def focal_pixels(focal_35: float) -> float:
+    """The focal length in pixels of `PHOTO`. focal_35: in mm, as on 35 mm film."""
+    return focal_35 / 43.27 * float(np.hypot(*PHOTO))
+
+
+def drawn_on_photo(lit: tuple[Array, Array], sheet: Sheet, to_photo: Array) -> tuple[Array, Array, Array]:
     """The sheet's two lit maps and its mask as the camera sees them."""
     rows, columns = sheet.albedo.shape[:2]
     corners = cv2.perspectiveTransform(
@@ -109,12 +119,14 @@ def _drawn(lit: tuple[Array, Array], sheet: Sheet, to_photo: Array) -> tuple[Arr
     return pictures[0], pictures[1], pictures[2]
 
 
-def _camera(rng: np.random.Generator, sheet: Sheet, focal_35: float) -> tuple[Array, float]:
+def camera_over(
+    rng: np.random.Generator, sheet: Sheet, focal_35: float, tilts: tuple[float, float] = (12, 38)
+) -> tuple[Array, float]:
     """3×3 from the sheet's pixels to the photo's, and the tilt in degrees."""
     height, width = PHOTO
-    focal = focal_35 / 43.27 * float(np.hypot(height, width))
+    focal = focal_pixels(focal_35)
     rows, columns = sheet.albedo.shape[:2]
-    tilt = rng.uniform(12, 38)
+    tilt = rng.uniform(*tilts)
     for attempt in range(60):
         azimuth, roll = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-25, 25))
         axis = np.array([np.cos(azimuth), np.sin(azimuth), 0]) * np.radians(tilt)
@@ -132,7 +144,7 @@ def _camera(rng: np.random.Generator, sheet: Sheet, focal_35: float) -> tuple[Ar
     return matrix, tilt
 
 
-def _lit(sheet: Sheet, rng: np.random.Generator) -> tuple[Array, Array]:
+def lit_sheet(sheet: Sheet, rng: np.random.Generator) -> tuple[Array, Array]:
     """The sheet under the key light alone and under the sky alone, so that flat white is 0.75 and 0.25."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(38, 68))
     light = np.array(
@@ -149,7 +161,7 @@ def _lit(sheet: Sheet, rng: np.random.Generator) -> tuple[Array, Array]:
     return key.astype(np.float32), sky.astype(np.float32)
 
 
-def _fields(rng: np.random.Generator, light: str, to_photo: Array, sheet: Sheet) -> tuple[Array, Array]:
+def light_fields(rng: np.random.Generator, light: str, to_photo: Array, sheet: Sheet) -> tuple[Array, Array]:
     """The key light's and the sky's brightness over the photo, (H, W, 1 or 3), 1 where it is full."""
     height, width = PHOTO
     y, x = np.mgrid[-1 : 1 : 1j * height, -1 : 1 : 1j * width]
@@ -170,7 +182,7 @@ def _fields(rng: np.random.Generator, light: str, to_photo: Array, sheet: Sheet)
     return (smooth * shade)[..., None], sky * tint
 
 
-def _table(rng: np.random.Generator, seed: int) -> Array:
+def table_top(rng: np.random.Generator, seed: int) -> Array:
     """Linear RGB (H, W, 3): wood, or a plain or speckled top."""
     height, width = PHOTO
     if seed % 3 == 0:

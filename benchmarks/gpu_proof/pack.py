@@ -42,6 +42,7 @@ _CODE = (
 )
 _NOT_CODE = re.compile(
     r"^export/checkpoints/|^catalog/textures/|/vendor/|^frontend_proxy/studio/.*\.(glb|jpg|png)$"
+    r"|/visible\.onnx$"  # ONNX Runtime is not carried; without the network, geometry finds what is visible
 )
 # That machine has torch, transformers, safetensors, and what these need.
 _PACKAGES = ("diffusers", "nvidia-pytriton")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from benchmarks.moving.film import SIZE, Moment
-from pipeline.garment.pose import SHOULDERS
+from benchmarks.moving.motion import motion
 from pipeline.light.composing import PlacedLight, composed, steadied
 
 MOST = 0.7  # of the old frontend's blend
@@ -26,14 +26,15 @@ def blended(moment: Moment, answer: np.ndarray, age: float) -> np.ndarray:
     return cv2.addWeighted(drawn(moment), 1 - alpha, answer, alpha, 0)
 
 
-def lit(moment: Moment, newest: PlacedLight, earlier: PlacedLight | None, age: float) -> np.ndarray:
-    """client.js: the newest light on what is live, eased from the one before.
+def lit(
+    moment: Moment, newest: PlacedLight, keyframe: np.ndarray, earlier: PlacedLight | None, age: float
+) -> np.ndarray:
+    """client.js: the newest light on what is live, eased from the one before. keyframe: its landmarks.
 
     tests/studio/test_light.py holds its WebGL to the server's picture.
     """
     passed = min(1.0, age / EASE_S)
     share = passed * passed * (3 - 2 * passed)
-    shoulders = moment.landmarks[list(SHOULDERS), :2].astype(np.float64)
     lights = [newest] if earlier is None or share == 1 else [newest, earlier]
     light = steadied(lights, [share, 1 - share][: len(lights)] if len(lights) == 2 else [1.0], 0, SIZE)
-    return composed(moment.frame, moment.render, newest, light, shoulders)
+    return composed(moment.frame, moment.render, newest, light, motion(keyframe, moment.landmarks, SIZE))

@@ -35,9 +35,10 @@ def verdicts(rows: Sequence[dict[str, Any]]) -> list[Verdict]:
         )
         film = _errors(rows, motion, "film", "each frame")
         if film:
+            light = _errors(rows, motion, "light as a film", "every 1.5 s")
             found.append(
                 Verdict(
-                    f"{motion}: the service's film is as near as light every 1.5 s, and as steady",
+                    f"{motion}: the service's film is as near as a film of light every 1.5 s, and as steady",
                     f"{film['inside']:.1f} and {light['inside']:.1f} inside; "
                     f"flicker {film['flicker']:.2f} and {light['flicker']:.2f}",
                     film["inside"] <= light["inside"] + 1 and film["flicker"] <= light["flicker"] + 0.1,

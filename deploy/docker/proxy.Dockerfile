@@ -15,6 +15,7 @@ COPY pyproject.toml README.md ./
 COPY catalog catalog
 COPY fabric fabric
 COPY frontend_proxy frontend_proxy
+COPY lucy_client lucy_client
 COPY pipeline pipeline
 # The proxy tells the version of this package.
 RUN pip install --no-deps --no-cache-dir --editable .

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from fabric.errors import FabricError
 from fabric.formats.boxes import MAX_CODED_PIXELS, boxes, coded_pictures, without_frames, without_metadata
-from fabric.formats.container import Container, damaged, find_focal_length
+from fabric.formats.container import Container, damaged, find_exposure, find_focal_length
 
 BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 MAX_UNITS = 4000  # of one picture: slices, parameter sets
@@ -34,8 +34,14 @@ def read_heic(photo: bytes) -> Container:
         for unit in _parameter_sets(configuration):
             _check_unit(unit)
     exif = _EXIF.search(photo)  # where the boxes say that it lies is of no matter
-    focal_35 = find_focal_length(photo[exif.start() : exif.start() + _EXIF_BYTES]) if exif else None
-    return Container("HEIF", bytes(file), memory=_BYTES_PER_PIXEL + (6 if deep else 0), focal_35=focal_35)
+    notes = photo[exif.start() : exif.start() + _EXIF_BYTES] if exif else b""
+    return Container(
+        "HEIF",
+        bytes(file),
+        memory=_BYTES_PER_PIXEL + (6 if deep else 0),
+        focal_35=find_focal_length(notes),
+        exposure=find_exposure(notes),
+    )
 
 
 def _configurations(photo: bytes) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from fabric.formats.container import (
     MAX_PROFILE_BYTES,
     Container,
     damaged,
+    find_exposure,
     find_focal_length,
     find_orientation,
 )
@@ -49,6 +50,7 @@ def read_jpeg(photo: bytes) -> Container:
         profile=icc if 0 < len(icc) <= MAX_PROFILE_BYTES else None,
         orientation=find_orientation(exif, xmp),
         focal_35=find_focal_length(exif),
+        exposure=find_exposure(exif),
         scans=scans,
     )
 

@@ -8,6 +8,7 @@ from fabric.formats.container import (
     MAX_XMP_BYTES,
     Container,
     damaged,
+    find_exposure,
     find_focal_length,
     find_orientation,
 )
@@ -44,6 +45,7 @@ def read_png(photo: bytes) -> Container:
         profile=profile,
         orientation=find_orientation(exif, xmp),
         focal_35=find_focal_length(exif),
+        exposure=find_exposure(exif),
     )
 
 

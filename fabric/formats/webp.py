@@ -6,6 +6,7 @@ from fabric.formats.container import (
     MAX_PROFILE_BYTES,
     Container,
     damaged,
+    find_exposure,
     find_focal_length,
     find_orientation,
 )
@@ -36,6 +37,7 @@ def read_webp(photo: bytes) -> Container:
         profile=profile,
         orientation=find_orientation(exif, xmp),
         focal_35=find_focal_length(exif),
+        exposure=find_exposure(exif),
         size=size,
     )
 

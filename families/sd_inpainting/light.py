@@ -6,6 +6,7 @@ diffusers reads the networks that model_index.json names, and so loads such a ch
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 from export.errors import ExportError, first_line
 from export.stages import Stage
@@ -30,7 +31,9 @@ def light_stages(checkpoint: Path, config: PipelineConfig) -> list[Stage]:
             raise ExportError(f"{checkpoint}: {modes[0]} takes the light of the scene, but {path} is missing")
         return []
     generator = torch.Generator().manual_seed(0)
-    scene = torch.rand((2, len(PLANES), SIDE, SIDE), generator=generator)
+    # Smooth like a picture: in noise the reader sees no scene, and answers 0 to whatever it is compared with.
+    coarse = torch.rand((2, len(PLANES), 6, 6), generator=generator)
+    scene = functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
     # Its graph is small, and the logarithms of dark pixels need single precision.
     return [Stage(LIGHT_READER, read_weights(path), {INPUT: scene}, OUTPUTS, precision="fp32")]
 

@@ -7,7 +7,7 @@ Other objects may lie there too: only objects with such names are ever deleted.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,8 +47,11 @@ class ImageStore:
 
     async def save(self, record: Record, images: list[bytes]) -> None:
         for sample, image in enumerate(images):
-            with storage_errors():
-                await obstore.put_async(self._store, _path(record, sample), image)
+            await self.write(record.result_id, _name(record, sample), image)
+
+    async def write(self, result_id: str, name: str, data: bytes) -> None:
+        with storage_errors():
+            await obstore.put_async(self._store, f"{result_id}/{name}", data)
 
     async def read(self, result_id: str, name: str) -> bytes | None:
         """The image; None if there is none."""
@@ -60,14 +63,18 @@ class ImageStore:
                 return None
 
     async def remove(self, record: Record) -> None:
-        with storage_errors():
-            for sample in range(len(record.reports)):
-                with suppress(*_GONE):
-                    await obstore.delete_async(self._store, _path(record, sample))
+        for sample in range(len(record.reports)):
+            await self.delete(record.result_id, _name(record, sample))
 
-    async def sweep(self, lifetime_s: float) -> None:
+    async def delete(self, result_id: str, name: str) -> None:
+        """Has no effect if it is not there."""
+        with storage_errors(), suppress(*_GONE):
+            await obstore.delete_async(self._store, f"{result_id}/{name}")
+
+    async def sweep(self, lifetime_s: float, kept: Callable[[Sequence[str]], Awaitable[set[str]]]) -> None:
         """Delete images that are older than `lifetime_s`.
 
+        kept: those of these result ids whose images stay all the same.
         A bucket's lifecycle rule does the same without listing it.
         """
         oldest = datetime.now(UTC) - timedelta(seconds=lifetime_s)
@@ -79,7 +86,8 @@ class ImageStore:
                     if found["last_modified"] < oldest and _OURS.fullmatch(found["path"])
                 ]
                 if expired:
-                    await self._delete(expired)
+                    alive = await kept(sorted({path.partition("/")[0] for path in expired}))
+                    await self._delete([path for path in expired if path.partition("/")[0] not in alive])
 
     async def _delete(self, paths: list[str]) -> None:
         """Delete what is there; one object that cannot be deleted does not keep the others."""
@@ -103,5 +111,5 @@ def storage_errors() -> Iterator[None]:
         raise StorageUnavailable("the image storage is not available; try again in a moment") from error
 
 
-def _path(record: Record, sample: int) -> str:
-    return f"{record.result_id}/{sample}.{record.output_format}"
+def _name(record: Record, sample: int) -> str:
+    return f"{sample}.{record.output_format}"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 from frontend_proxy.answer_schemas import CaptureProgress
@@ -12,7 +12,7 @@ from frontend_proxy.captures.deliveries import Deliveries
 from frontend_proxy.captures.idempotency import IdempotencyKey, IdempotencyKeys
 from frontend_proxy.captures.local_deliveries import LocalDeliveries
 from frontend_proxy.captures.quota import Quota
-from frontend_proxy.captures.record import Record, interrupted, no_such_capture
+from frontend_proxy.captures.record import Record, interrupted, no_such_capture, was_interrupted
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.service import end_tasks
@@ -37,7 +37,9 @@ class LocalCaptures:
         self._server = server
         self._background = background
         self._limit = ConcurrencyLimit(settings.max_captures, "captures")
+        self._patient = asyncio.Semaphore(settings.max_batch_captures_at_once)
         self._runs: dict[str, CaptureRun] = {}
+        self._enqueuing: set[asyncio.Task[None]] = set()
         self._results = Results(settings.results_dir, Quota(settings.results_dir, settings.max_results_bytes))
         self._keys = IdempotencyKeys(self._results)
         self._webhooks = Webhooks(settings)
@@ -57,16 +59,43 @@ class LocalCaptures:
             return known
         record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s, owner)
         create = partial(self._results.create, record)
-        with ExitStack() as slots:
+        async with AsyncExitStack() as slots:
             for _ in jobs:
                 slots.enter_context(self._limit)
             claim = partial(self._keys.claim, key, record.result_id, create) if key else create
             created = await asyncio.to_thread(claim)
             if isinstance(created, Record):
                 return created
-            run = CaptureRun(record, jobs, detached, partial(self._results.exists, record.result_id))
-            run.task = self._background.task("capture", self._supervise(run, created, slots.pop_all()))
-            self._runs[record.result_id] = run
+            return self._begin(record, jobs, detached, created, slots.pop_all())
+
+    async def enqueue(self, record: Record, jobs: list[Job]) -> None:
+        if record.result_id not in self._runs:
+            # Whoever is cancelled here must not lose the lock, which a thread takes meanwhile.
+            task = asyncio.create_task(self._enqueue(record, jobs))
+            self._enqueuing.add(task)
+            task.add_done_callback(self._enqueuing.discard)
+            await asyncio.shield(task)
+
+    async def _enqueue(self, record: Record, jobs: list[Job]) -> None:
+        known = await asyncio.to_thread(self._results.load, record.result_id)
+        if known and not was_interrupted(known):
+            return
+        if known:
+            await asyncio.to_thread(self._results.remove, record.result_id)
+        lock = await asyncio.to_thread(self._results.create, record)
+        self._begin(record, jobs, True, lock, self._patient)
+
+    def _begin(
+        self,
+        record: Record,
+        jobs: list[Job],
+        detached: bool,
+        lock: CaptureLock,
+        slots: AbstractAsyncContextManager[object],
+    ) -> CaptureRun:
+        run = CaptureRun(record, jobs, detached, partial(self._results.exists, record.result_id))
+        run.task = self._background.task("capture", self._supervise(run, lock, slots))
+        self._runs[record.result_id] = run
         return run
 
     async def progress(self, result_id: str) -> CaptureProgress | None:
@@ -96,10 +125,12 @@ class LocalCaptures:
             await asyncio.wait({run.task})
         await asyncio.to_thread(self._results.remove, result_id)
 
-    async def _supervise(self, run: CaptureRun, lock: CaptureLock, slots: ExitStack) -> None:
+    async def _supervise(
+        self, run: CaptureRun, lock: CaptureLock, slots: AbstractAsyncContextManager[object]
+    ) -> None:
         """Make the capture, store its end, release its slots and its lock, and have its webhook delivered."""
         try:
-            with slots:
+            async with slots:
                 await run.complete(self._server, self._settings.capture_timeout_s, self._store)
                 if run.error is not None:
                     if run.detached:  # otherwise the request logs it
@@ -145,6 +176,8 @@ class LocalCaptures:
         try:
             yield
         finally:
+            if self._enqueuing:  # each of them begins a run
+                await asyncio.wait(self._enqueuing)
             runs = {run.task for run in self._runs.values() if run.task}
             if runs:
                 await asyncio.wait(runs, timeout=DRAIN_S)

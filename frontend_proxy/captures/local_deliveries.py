@@ -7,8 +7,9 @@ wait: whoever holds the capture's lock attempts one, and records when it is due 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from frontend_proxy.captures.answers import webhook_message
 from frontend_proxy.captures.deliveries import Delivery
@@ -25,8 +26,11 @@ LOCKED_S = 15.0  # another proxy attempts it, for at most 10 s
 class LocalDeliveries:
     """A `DeliveryStore`."""
 
-    def __init__(self, results: Results) -> None:
-        self._results = results
+    def __init__(
+        self, results: Results, message: Callable[[Record], dict[str, Any]] = webhook_message
+    ) -> None:
+        """message: the webhook's JSON."""
+        self._results, self._message = results, message
         self._due: dict[str, tuple[float, str]] = {}  # by id: a time of `time.time`, and the host
         self._locked: dict[str, tuple[Record, CaptureLock]] = {}  # those that are attempted
 
@@ -82,7 +86,7 @@ class LocalDeliveries:
             self.add(record)
             return None
         try:
-            body = encode_message(webhook_message(record))
+            body = encode_message(self._message(record))
         except BaseException:
             lock.release()
             raise

@@ -5,7 +5,7 @@ default. A reader uses the default for missing fields and ignores unknown ones. 
 must not ignore raises `VERSION`: the queue then leaves captures that need it to a newer proxy.
 
 Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`; 3 has jobs that are
-answered with a light.
+answered with a light; 4 has captures of batches, in a queue of their own.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import numpy as np
 
 from frontend_proxy.jobs import Job
 
-VERSION = 3  # the newest that this module reads
+VERSION = 4  # the newest that this module reads
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
 _DEFAULTS = {
@@ -33,6 +33,8 @@ class UnreadablePayload(Exception):
 def version_of(jobs: list[Job]) -> int:
     """The oldest version that can make these jobs."""
     job = jobs[0]
+    if job.mode == "batch":
+        return 4
     if job.output_format == "light":
         return 3
     return 1 if job.jacket_render is not None and job.garment_image is job.category is None else 2

@@ -22,14 +22,22 @@ class ForbiddenAddress(Exception):
     """The URL leads to an internal address, or nowhere; the message says so."""
 
 
+class TooLarge(Exception):
+    """The answer has more bytes than allowed; the message says so."""
+
+
 class PublicHttp:
     """Requests to public addresses over https. `internal_hosts` may have internal addresses and plain http.
+    `what` the URLs lead to is said in messages.
 
     Each request has a connection of its own: with a shared pool, a request to one name could use a connection
     whose certificate was checked for another name of the same address.
     """
 
-    def __init__(self, internal_hosts: Collection[str] = (), resolver: Resolver | None = None) -> None:
+    def __init__(
+        self, internal_hosts: Collection[str] = (), resolver: Resolver | None = None, what: str = "a webhook"
+    ) -> None:
+        self._what = what
         self._internal_hosts = {_lenient_ascii(host) for host in internal_hosts}
         self._resolver = resolver or Resolver()
 
@@ -42,16 +50,38 @@ class PublicHttp:
 
         Raises ForbiddenAddress, httpx.HTTPError, httpx.InvalidURL.
         """
-        parsed = httpx.URL(url)
-        address = await self.check(parsed)
-        request = httpx.Request("POST", parsed, headers={**headers, "Connection": "close"}, content=content)
-        # The Host header is the name's, and TLS checks the name's certificate.
-        request.extensions = {"sni_hostname": _host(parsed)}
-        request.url = parsed.copy_with(host=address)
+        request = await self._request("POST", url, headers, content)
         async with self._connection() as connection:
             response = await connection.handle_async_request(request)
             await response.aclose()
             return response.status_code
+
+    async def get(self, url: str, max_bytes: int) -> tuple[int, bytes]:
+        """The answer's status and body. Raises TooLarge, and what `post` raises."""
+        request = await self._request("GET", url, {"Accept": "image/*", "Accept-Encoding": "identity"})
+        data = bytearray()
+        async with self._connection() as connection:
+            response = await connection.handle_async_request(request)
+            try:
+                assert isinstance(response.stream, httpx.AsyncByteStream)
+                async for chunk in response.stream:
+                    data += chunk
+                    if len(data) > max_bytes:
+                        raise TooLarge(f"{self._what} has more than {max_bytes} bytes")
+            finally:
+                await response.aclose()
+        return response.status_code, bytes(data)
+
+    async def _request(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None = None
+    ) -> httpx.Request:
+        parsed = httpx.URL(url)
+        address = await self.check(parsed)
+        request = httpx.Request(method, parsed, headers={**headers, "Connection": "close"}, content=content)
+        # The Host header is the name's, and TLS checks the name's certificate.
+        request.extensions = {"sni_hostname": _host(parsed)}
+        request.url = parsed.copy_with(host=address)
+        return request
 
     def _connection(self) -> httpx.AsyncBaseTransport:
         return httpx.AsyncHTTPTransport(verify=self._tls)
@@ -61,12 +91,12 @@ class PublicHttp:
         host = _host(url)
         trusted = host in self._internal_hosts
         if url.scheme != "https" and not (trusted and url.scheme == "http"):
-            raise ForbiddenAddress(f"a webhook's URL must begin with https, not {url.scheme or 'nothing'}")
+            raise ForbiddenAddress(f"{self._what}'s URL must begin with https, not {url.scheme or 'nothing'}")
         if url.userinfo or not host:
-            raise ForbiddenAddress("a webhook's URL must name a host, and no user or password")
+            raise ForbiddenAddress(f"{self._what}'s URL must name a host, and no user or password")
         port = (443 if url.scheme == "https" else 80) if url.port is None else url.port
         if not 1 <= port <= 65535:
-            raise ForbiddenAddress(f"a webhook's URL must name a port from 1 to 65535, not {port}")
+            raise ForbiddenAddress(f"{self._what}'s URL must name a port from 1 to 65535, not {port}")
         try:
             addresses = await self._resolver.addresses(host, port)
         except UnknownHost as error:

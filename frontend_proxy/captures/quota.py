@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from frontend_proxy.errors import InsufficientStorage
+from frontend_proxy.settings import Settings
 
 MEASURE_EVERY_S = 10.0  # to see what other proxies added and what was removed
 
@@ -37,6 +38,11 @@ class Quota:
         """Count bytes that were written."""
         with self._lock:
             self._bytes += size
+
+
+def shared_quota(settings: Settings) -> Quota | None:
+    """Of the folder that several proxies share; None for a bucket, whose size is its owner's concern."""
+    return None if settings.results_url else Quota(settings.results_dir, settings.max_results_bytes)
 
 
 def _sizes(folder: Path) -> Iterator[int]:

@@ -13,7 +13,7 @@ from frontend_proxy.jobs import Job, Result
 
 # 128 random bits in URL-safe base64: the last character holds only two of them.
 RESULT_ID = r"[A-Za-z0-9_-]{21}[AQgw]"
-IMAGE_NAME = r"(?:[0-3]\.(?:png|jpeg|webp)|film\.(?:mp4|webm))"
+IMAGE_NAME = r"(?:[0-3]\.(?:png|jpeg|webp)|film\.(?:mp4|webm)|batch\.msgpack)"
 
 _RESULT_ID = re.compile(RESULT_ID)
 _PNG = b"\x89PNG"
@@ -113,6 +113,10 @@ def is_result_id(text: str) -> bool:
 
 def no_such_capture(result_id: str) -> NotFound:
     return NotFound(f"there is no capture {result_id!r}, or it has expired")
+
+
+def was_interrupted(record: Record) -> bool:
+    return record.failure is not None and record.failure.code == Interrupted.code
 
 
 def interrupted() -> Interrupted:

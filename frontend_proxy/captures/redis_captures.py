@@ -4,8 +4,10 @@ An accepted capture survives the proxies that accepted it and made it: each ends
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 
 from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.background import Background
@@ -13,10 +15,10 @@ from frontend_proxy.captures import redis_client
 from frontend_proxy.captures.deliveries import Deliveries
 from frontend_proxy.captures.idempotency import IdempotencyKey
 from frontend_proxy.captures.image_store import ImageStore
-from frontend_proxy.captures.quota import Quota
+from frontend_proxy.captures.quota import shared_quota
 from frontend_proxy.captures.record import Record, interrupted, no_such_capture
 from frontend_proxy.captures.redis_deliveries import RedisDeliveries
-from frontend_proxy.captures.redis_queue import CaptureQueue
+from frontend_proxy.captures.redis_queue import BATCH_QUEUE, CaptureQueue
 from frontend_proxy.captures.redis_records import CaptureRecords
 from frontend_proxy.captures.redis_worker import RETRY_S, CaptureWorker, Store
 from frontend_proxy.captures.run import CaptureRun
@@ -33,10 +35,17 @@ from frontend_proxy.jobs import Job, ModelServer
 from frontend_proxy.metrics import Backlog
 from frontend_proxy.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 600.0
+
 
 class RedisCaptures:
     """A `CaptureService`. At most `Settings.max_queued_captures` are queued or being made by all proxies, and
-    this one makes at most `Settings.max_captures` at once."""
+    this one makes at most `Settings.max_captures` at once.
+
+    Captures of batches have a queue and slots of their own, so that they keep nobody waiting.
+    """
 
     def __init__(self, settings: Settings, server: ModelServer, background: Background) -> None:
         assert settings.redis_url is not None
@@ -46,14 +55,27 @@ class RedisCaptures:
         self._records = CaptureRecords(self._redis)
         self._queue = CaptureQueue(self._redis, self._records, settings.max_queued_captures)
         self._images = ImageStore(settings.results_url, settings.results_dir)
-        # The size of a bucket is its owner's concern.
-        self._quota = (
-            None if settings.results_url else Quota(settings.results_dir, settings.max_results_bytes)
-        )
+        self._quota = shared_quota(settings)
         self._waiting_webhooks = RedisDeliveries(self._redis)
         self.deliveries = Deliveries(Webhooks(settings), self._waiting_webhooks, background)
         store = Store(self._queue, self._records, self._images, self._quota, self._waiting_webhooks)
-        self._worker = CaptureWorker(settings, server, background, store, self.deliveries.wake)
+        wake = self.deliveries.wake
+        self._worker = CaptureWorker(
+            settings, server, background, store, wake, "capture queue", settings.max_captures
+        )
+        self._patient_queue = CaptureQueue(
+            self._redis, self._records, settings.max_queued_captures, BATCH_QUEUE
+        )
+        self._patient_worker = CaptureWorker(
+            settings,
+            server,
+            background,
+            replace(store, queue=self._patient_queue),
+            wake,
+            "batch queue",
+            settings.max_batch_captures_at_once,
+        )
+        self._sweeper: set[asyncio.Task[None]] = set()
         self._waits: set[asyncio.Task[None]] = set()
 
     async def accept(
@@ -76,6 +98,11 @@ class RedisCaptures:
         self._waits.add(run.task)
         run.task.add_done_callback(self._waits.discard)
         return run
+
+    async def enqueue(self, record: Record, jobs: list[Job]) -> None:
+        if self._quota:
+            await asyncio.to_thread(self._quota.check)
+        await self._patient_queue.put(record, jobs, None)
 
     async def progress(self, result_id: str) -> CaptureProgress | None:
         return await self._records.progress(result_id)
@@ -109,13 +136,25 @@ class RedisCaptures:
     async def running(self) -> AsyncIterator[None]:
         """Makes captures and delivers webhooks; on exit, unfinished captures go to another proxy."""
         self._worker.start()
+        self._patient_worker.start()
+        self._sweeper = {self._background.loop("results sweep", self._sweep)}
         self.deliveries.wake()
         try:
             yield
         finally:
-            await end_tasks(lambda: self._worker.tasks | self._waits)
+            await end_tasks(
+                lambda: self._worker.tasks | self._patient_worker.tasks | self._waits | self._sweeper
+            )
             await end_tasks(lambda: self.deliveries.tasks)
             await self._redis.aclose()
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self._images.sweep(self._settings.kept_s, self._records.known)
+            except StorageUnavailable as error:
+                logger.warning("the results are not swept: %s", error)
+            await asyncio.sleep(SWEEP_EVERY_S)
 
     async def _wait(self, run: CaptureRun) -> None:
         """Wait for the end of the capture, whichever proxy makes it."""

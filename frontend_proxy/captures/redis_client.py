@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -27,6 +28,11 @@ def connect(url: str) -> Redis:
 
 def key_of(kind: str, name: str) -> str:
     return f"{PREFIX}{kind}:{name}"
+
+
+def milliseconds_until(moment: datetime) -> int:
+    """At least 1, since Redis refuses a key that has expired already."""
+    return max(1, int(1000 * (moment - datetime.now(UTC)).total_seconds()))
 
 
 @contextmanager

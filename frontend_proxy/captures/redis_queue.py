@@ -6,6 +6,7 @@ another one resumes the capture (XAUTOCLAIM). After `MAX_DELIVERIES` crashed att
 dead-lettered.
 
     {lucy}:queue         stream: captures that have not ended; `version` is `payload.version_of` the jobs
+    {lucy}:batch-queue   the same for captures of batches, which nobody waits for
     {lucy}:dead          stream: dead letters with their reason, for operators
     {lucy}:jobs:ID       a capture's jobs with the client's images, until it has ended
     {lucy}:key:NAME      an Idempotency-Key's `Claim`
@@ -19,7 +20,6 @@ import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -28,7 +28,7 @@ from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures import payload
 from frontend_proxy.captures.idempotency import Claim, IdempotencyKey
 from frontend_proxy.captures.record import Record
-from frontend_proxy.captures.redis_client import PREFIX, key_of, redis_errors
+from frontend_proxy.captures.redis_client import PREFIX, key_of, milliseconds_until, redis_errors
 from frontend_proxy.captures.redis_records import CaptureRecords, parse
 from frontend_proxy.captures.redis_scripts import CREATE
 from frontend_proxy.errors import Conflict, InferenceFailed, Overloaded, ProxyError
@@ -43,7 +43,8 @@ BLOCK_S = 1.0  # `take` waits for so long
 NEWER_PROXY_S = 60.0  # for so long a capture that only a newer version can read is left to one
 MAX_DEAD_LETTERS = 1000
 
-_QUEUE, _DEAD, _GROUP = PREFIX + "queue", PREFIX + "dead", "proxies"
+QUEUE, BATCH_QUEUE = PREFIX + "queue", PREFIX + "batch-queue"
+_DEAD, _GROUP = PREFIX + "dead", "proxies"
 
 Fields = dict[bytes, bytes]
 
@@ -66,7 +67,8 @@ class Taken:
 class CaptureQueue:
     """Every method raises StorageUnavailable if Redis is away for some seconds."""
 
-    def __init__(self, redis: Redis, records: CaptureRecords, max_captures: int) -> None:
+    def __init__(self, redis: Redis, records: CaptureRecords, max_captures: int, stream: str = QUEUE) -> None:
+        self._stream = stream
         self._records = records
         self._max_captures = max_captures
         self._redis = redis
@@ -79,16 +81,15 @@ class CaptureQueue:
 
         Raises Overloaded, KeyReused, Conflict.
         """
-        keys = [_QUEUE, key_of("record", record.result_id), key_of("jobs", record.result_id)]
+        keys = [self._stream, key_of("record", record.result_id), key_of("jobs", record.result_id)]
         if key:
             keys.append(key_of("key", key.name))
         claim = Claim(fingerprint=key.fingerprint if key else "", result_id=record.result_id)
-        lifetime = record.expires_at - datetime.now(UTC)
         arguments: list[str | bytes | int] = [
             record.result_id,
             record.model_dump_json(),
             payload.pack(jobs),
-            max(1, int(1000 * lifetime.total_seconds())),
+            milliseconds_until(record.expires_at),
             self._max_captures,
             claim.model_dump_json(),
             key_of("record", ""),
@@ -115,7 +116,7 @@ class CaptureQueue:
                 if "NOGROUP" not in str(error):
                     raise
                 with suppress(ResponseError):  # another proxy was faster
-                    await self._redis.xgroup_create(_QUEUE, _GROUP, id="0", mkstream=True)
+                    await self._redis.xgroup_create(self._stream, _GROUP, id="0", mkstream=True)
                 return None
             for entry, fields in entries:
                 if entry is not None and (taken := await self._open_or_bury(entry, fields or {})):
@@ -125,14 +126,14 @@ class CaptureQueue:
     async def _resume_captures(self) -> list[tuple[str, Fields]]:
         """One whose lease has ended. A call looks at a few entries only; the cursor continues at the next."""
         cursor, entries, *_ = await self._redis.xautoclaim(
-            _QUEUE, _GROUP, self._consumer, int(1000 * LEASE_S), self._cursor, count=1
+            self._stream, _GROUP, self._consumer, int(1000 * LEASE_S), self._cursor, count=1
         )
         self._cursor = cursor
         return list(entries)
 
     async def _new_captures(self) -> list[tuple[str, Fields]]:
         streams = await self._redis.xreadgroup(
-            _GROUP, self._consumer, {_QUEUE: ">"}, count=1, block=int(1000 * BLOCK_S)
+            _GROUP, self._consumer, {self._stream: ">"}, count=1, block=int(1000 * BLOCK_S)
         )
         return [entry for _, entries in streams for entry in entries]
 
@@ -149,7 +150,7 @@ class CaptureQueue:
 
     async def _open(self, entry: str, fields: Fields) -> Taken | None:
         """The entry's capture; None if nothing is to be done for it now."""
-        pending = await self._redis.xpending_range(_QUEUE, _GROUP, entry, entry, 1)
+        pending = await self._redis.xpending_range(self._stream, _GROUP, entry, entry, 1)
         if not pending:  # another proxy acknowledged it since it was claimed
             return None
         deliveries = int(pending[0]["times_delivered"])
@@ -190,7 +191,7 @@ class CaptureQueue:
         with redis_errors():
             async with self._redis.pipeline() as pipeline:
                 pipeline.exists(key_of("record", result_id))
-                pipeline.xclaim(_QUEUE, _GROUP, self._consumer, 0, [taken.entry], justid=True)
+                pipeline.xclaim(self._stream, _GROUP, self._consumer, 0, [taken.entry], justid=True)
                 if progress is not None:
                     news = progress.model_dump_json()
                     stored = progress.model_copy(update={"preview": None}).model_dump_json()
@@ -215,7 +216,7 @@ class CaptureQueue:
     async def backlog(self) -> Backlog:
         with redis_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.xlen(_QUEUE)
+                pipeline.xlen(self._stream)
                 pipeline.xlen(_DEAD)
                 queued, dead = await pipeline.execute()
         return Backlog(queued, dead)
@@ -223,7 +224,7 @@ class CaptureQueue:
     async def _leave(self, entry: str, deliveries: int, idle_s: float) -> None:
         """Leave it to another proxy, as if it had been idle for `idle_s`, without counting this delivery."""
         await self._redis.xclaim(
-            _QUEUE,
+            self._stream,
             _GROUP,
             self._consumer,
             0,
@@ -235,8 +236,8 @@ class CaptureQueue:
 
     async def _acknowledge(self, entry: str, *keys: str) -> None:
         async with self._redis.pipeline() as pipeline:
-            pipeline.xack(_QUEUE, _GROUP, entry)
-            pipeline.xdel(_QUEUE, entry)
+            pipeline.xack(self._stream, _GROUP, entry)
+            pipeline.xdel(self._stream, entry)
             if keys:
                 pipeline.delete(*keys)
             await pipeline.execute()

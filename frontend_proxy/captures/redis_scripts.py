@@ -87,3 +87,9 @@ if redis.call('ZREM', due, member) == 1 and redis.call('HINCRBY', hosts, host, -
 end
 redis.call('DEL', document)
 """
+
+# Renew a lease for ARGV[2] milliseconds. Returns 0 if another process has it.
+RENEW_LEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""

@@ -1,4 +1,4 @@
-"""Makes the captures of the Redis queue, and deletes expired images.
+"""Makes the captures of a Redis queue.
 
 A capture is acknowledged when its end is stored and its webhook is in the delivery queue.
 """
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RETRY_S = 1.0  # before a storage that is away is tried again
-SWEEP_EVERY_S = 600.0
-LOOP = "capture queue"
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Store:
 
 
 class CaptureWorker:
-    """Makes at most `Settings.max_captures` captures at once.
-
+    """
+    name: of the loop. at_once: captures that it makes at once.
     on_webhook: called when a webhook was added to the delivery queue.
     """
 
@@ -59,19 +57,21 @@ class CaptureWorker:
         background: Background,
         store: Store,
         on_webhook: Callable[[], None],
+        name: str,
+        at_once: int,
     ) -> None:
+        self._name = name
         self._settings = settings
         self._server = server
         self._background = background
         self._store = store
         self._on_webhook = on_webhook
-        self._slots = asyncio.Semaphore(settings.max_captures)
+        self._slots = asyncio.Semaphore(at_once)
         self._loops: set[asyncio.Task[None]] = set()
         self._captures: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        self._loops.add(self._background.loop(LOOP, self._take_captures))
-        self._loops.add(self._background.loop("results sweep", self._sweep))
+        self._loops.add(self._background.loop(self._name, self._take_captures))
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -97,10 +97,10 @@ class CaptureWorker:
             taken = None
             try:
                 taken = await self._store.queue.take()
-                self._background.report(LOOP, None)
+                self._background.report(self._name, None)
             except StorageUnavailable as error:
                 logger.warning("no captures are taken: %s", error)
-                self._background.report(LOOP, error)
+                self._background.report(self._name, error)
                 await asyncio.sleep(RETRY_S)
             finally:
                 if taken is None:
@@ -183,11 +183,3 @@ class CaptureWorker:
         delivery = Delivery(record.result_id, record.webhook_url, message)
         await self.persist(lambda: self._store.deliveries.add(delivery))
         self._on_webhook()
-
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                await self._store.images.sweep(self._settings.kept_s)
-            except StorageUnavailable as error:
-                logger.warning("the results are not swept: %s", error)
-            await asyncio.sleep(SWEEP_EVERY_S)

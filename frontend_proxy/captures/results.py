@@ -37,7 +37,7 @@ UNREADABLE_S = 86400  # a record that cannot be parsed may be a newer proxy's, s
 WEBHOOK_GRACE_S = 1800  # a pending webhook keeps an expired record for so long; its images are deleted
 
 _IMAGE = re.compile(rf"{IMAGE_NAME}(?:\.part)?")
-_RECORD = re.compile(r"record\.json(?:\.part)?")
+_RECORD = re.compile(r"record\.json(?:\.part)?|cancel")
 _LOCK = re.compile(r"lock")
 
 
@@ -90,11 +90,15 @@ class Results:
 
     def save_images(self, record: Record, images: list[bytes]) -> None:
         """Raises InsufficientStorage, FileNotFoundError if the capture was removed."""
-        self._check_exists(record.result_id)
         for sample, image in enumerate(images):
-            _write(self._folder(record.result_id) / f"{sample}.{record.output_format}", image)
-            if self._quota:
-                self._quota.add(len(image))
+            self.save_file(record, f"{sample}.{record.output_format}", image)
+
+    def save_file(self, record: Record, name: str, data: bytes) -> None:
+        """Raises InsufficientStorage, FileNotFoundError if the capture was removed."""
+        self._check_exists(record.result_id)
+        _write(self._folder(record.result_id) / name, data)
+        if self._quota:
+            self._quota.add(len(data))
 
     def move_in(self, record: Record, path: Path, name: str) -> None:
         """Take a finished file, which may lie on another disk.

@@ -13,12 +13,13 @@ from frontend_proxy.answer_schemas import CaptureDeleted
 from frontend_proxy.captures import answers as capture_answers
 from frontend_proxy.captures.callers import client_of, owner_of
 from frontend_proxy.captures.idempotency import HEADER, IdempotencyKey
+from frontend_proxy.captures.limits import check_capture
 from frontend_proxy.captures.record import IMAGE_NAME, Record, no_such_capture
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
-from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory, samples
+from frontend_proxy.jobs import Job
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture
 from frontend_proxy.settings import Settings
@@ -26,7 +27,6 @@ from frontend_proxy.web.body import read_model
 from frontend_proxy.web.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events
 
 PREVIEW_INTERVAL = 5  # steps
-OPTIONAL_IMAGES = ("jacket_render", "garment_image", "mask")
 _IMAGE_NAME = re.compile(IMAGE_NAME)
 
 
@@ -64,14 +64,8 @@ class CaptureRoutes:
                 raise InvalidInput("webhook_url: is only for captures with `Prefer: respond-async`")
             await self._captures.deliveries.check(capture.webhook_url)
         job = await self._jobs.capture(capture, PREVIEW_INTERVAL if events else None)
-        accepted = await self._captures.accept(
-            samples(job, capture.num_samples),
-            self._base_url(request),
-            detached,
-            capture.webhook_url,
-            await _idempotency_key(request, capture),
-            owner_of(request),
-        )
+        base_url = self._base_url(request)
+        accepted = await accept_capture(request, capture, job, self._captures, base_url, detached)
         record = accepted if isinstance(accepted, Record) else accepted.record
         if detached:
             headers = {"Location": capture_answers.status_url(record), "Preference-Applied": "respond-async"}
@@ -119,15 +113,7 @@ class CaptureRoutes:
 
     async def _read(self, request: Request) -> Capture:
         capture = await read_model(request, Capture, self._settings.max_message_bytes)
-        limits = (self._settings.max_image_bytes, self._settings.max_image_pixels)
-        read_header(capture.user_image, "user_image", *limits)
-        for name in OPTIONAL_IMAGES:
-            if (image := getattr(capture, name)) is not None:
-                read_header(image, name, *limits)
-        if capture.num_samples > self._settings.max_captures:
-            raise InvalidInput(
-                f"num_samples: this server makes at most {self._settings.max_captures} at a time"
-            )
+        check_capture(capture, self._settings)
         return capture
 
     async def _repeat(self, record: Record, events: bool) -> Response:
@@ -195,6 +181,20 @@ def _prefers_async(request: Request) -> bool:
     """RFC 7240, section 4.1."""
     preferences = ",".join(request.headers.getlist("Prefer")).lower().split(",")
     return any(entry.partition(";")[0].strip() == "respond-async" for entry in preferences)
+
+
+async def accept_capture(
+    request: Request, capture: Capture, job: Job, captures: CaptureService, base_url: str, detached: bool
+) -> CaptureRun | Record:
+    """The capture of whoever sent the request. Returns and raises what `CaptureService.accept` does."""
+    return await captures.accept(
+        samples(job, capture.num_samples),
+        base_url,
+        detached,
+        capture.webhook_url,
+        await _idempotency_key(request, capture),
+        owner_of(request),
+    )
 
 
 async def _idempotency_key(request: Request, capture: Capture) -> IdempotencyKey | None:

@@ -12,6 +12,7 @@ from frontend_proxy.errors import ModelUnavailable, NotFound, ProxyError, intern
 from frontend_proxy.jobs import Job, ModelServer, Progress, Result, latency_ms, run_to_result
 
 RETRY_S = 1.0  # before a model that is away is asked again
+PATIENCE = 10  # times as long as others may take captures of batches, which make way for them
 
 
 class CaptureRun:
@@ -61,7 +62,7 @@ class CaptureRun:
     async def _run(self, server: ModelServer, timeout_s: float) -> list[Result]:
         """The results of all samples; one that fails ends the others. Raises as `ModelServer.run` does."""
         began = time.monotonic()
-        deadline = began + timeout_s
+        deadline = began + timeout_s * (PATIENCE if self._jobs[0].mode == "batch" else 1)
         for attempt in itertools.count(1):
             try:
                 results = await self._attempt(server, deadline - time.monotonic())

@@ -40,6 +40,14 @@ class CaptureService(Protocol):
         """
         ...
 
+    async def enqueue(self, record: Record, jobs: list[Job]) -> None:
+        """Make this capture of a batch, besides those that somebody waits for. Returns when it is queued.
+
+        It ends as any other, under the id of `record`. Has no effect on one that is known already, unless
+        its process stopped while it was made. Raises Overloaded, InsufficientStorage, StorageUnavailable.
+        """
+        ...
+
     async def progress(self, result_id: str) -> CaptureProgress | None:
         """None if it is not known here."""
         ...

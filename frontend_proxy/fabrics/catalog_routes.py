@@ -1,7 +1,6 @@
 """The catalog over HTTP: its list, and each fabric."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from catalog import Catalog, CatalogError, Fabric, FabricDetails
 from catalog.document import not_found
 from fabric import FabricError
+from fabric.drape import DRAPES
 from frontend_proxy.errors import (
     ImageTooLarge,
     InsufficientStorage,
@@ -27,6 +27,7 @@ from frontend_proxy.fabrics.bounded_threads import BoundedThreads
 from frontend_proxy.schemas import validate
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_object
+from frontend_proxy.web.etag import is_kept, kept_headers
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ CHANGE_TIMEOUT_S = 20.0  # several requests to a bucket, each with a time-out of
 
 # Fields of a fabric that its owner cannot write.
 _READ_ONLY = (
-    Fabric.model_fields.keys() - FabricDetails.model_fields.keys() | Fabric.model_computed_fields.keys()
+    Fabric.model_fields.keys() - FabricDetails.model_fields.keys()
+    | Fabric.model_computed_fields.keys()
+    | {"drape_ranges"}
 )
 
 _ERRORS: dict[str, type[ProxyError]] = {
@@ -94,10 +97,8 @@ class Fabrics:
             # The version comes first: if a fabric is added meanwhile, the ETag is too old, never the list.
             version = self._catalog.version
             fabrics = self._catalog.list(tag, text)
-        content = repr((version, self.base_url(request), tag, text))
-        etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if _is_named(etag, request.headers.get("If-None-Match", "")):
+        headers = kept_headers(version, self.base_url(request), tag, text)
+        if is_kept(request, headers):
             return Response(status_code=304, headers=headers)
         entries = [self.entry(request, fabric) for fabric in fabrics]
         return JSONResponse({"success": True, "fabrics": entries, "count": len(entries)}, headers=headers)
@@ -147,12 +148,16 @@ class Fabrics:
 
     def entry(self, request: Request, fabric: Fabric) -> dict[str, Any]:
         """The fabric for the client. Its URLs are absolute, since clients pass them to a texture loader."""
-        entry = fabric.model_dump(mode="json", exclude_none=True)
+        entry = drape_of(fabric) | fabric.model_dump(mode="json", exclude_none=True)
         base = self.base_url(request)
         return entry | {field: base + entry[field] for field in URL_FIELDS.values() if field in entry}
 
 
-def _is_named(etag: str, if_none_match: str) -> bool:
-    """Whether If-None-Match names the tag: it is a list, compared weakly, or `*` (RFC 9110, 13.1.2)."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in tags or "*" in tags
+def drape_of(fabric: Fabric) -> dict[str, Any]:
+    """The values for a simulation of drape that the class of the fabric has, and their ranges.
+
+    Fabrics that were saved before there was a class have it among their tags.
+    """
+    named = (fabric.fabric_class or "", *fabric.tags)
+    known = next((name for name in named if name in DRAPES), "cloth")
+    return {"fabric_class": known, **DRAPES[known].values, "drape_ranges": DRAPES[known].ranges}

@@ -32,28 +32,30 @@ class Scans:
         InsufficientStorage, StorageUnavailable.
         """
         wanted = await read_model(request, ScanRequest, self._settings.max_message_bytes)
-        if len(wanted.image) > self._settings.max_image_bytes:
-            raise ImageTooLarge(
-                f"image: has {len(wanted.image)} bytes; send at most {self._settings.max_image_bytes}"
-            )
+        for field, image in (("image", wanted.image), ("image_flash", wanted.image_flash or b"")):
+            if len(image) > self._settings.max_image_bytes:
+                raise ImageTooLarge(
+                    f"{field}: has {len(image)} bytes; send at most {self._settings.max_image_bytes}"
+                )
         with translated_errors():
             options = ScanOptions(**wanted.options())
             name = (wanted.name or "").strip() or f"Scanned {options.fabric_class}"
             if wanted.save:
                 answer = await self._scan_and_save(request, wanted, options, name)
             else:
-                answer = await self._worker.run(scan_to_json, wanted.image, options, name)
+                answer = await self._worker.run(scan_to_json, wanted.image, options, name, wanted.image_flash)
         return Response(answer, media_type="application/json")
 
     async def _scan_and_save(
         self, request: Request, wanted: ScanRequest, options: ScanOptions, name: str
     ) -> str:
         """The answer of a saved scan: its URLs and its `fabric_id` are the catalog's."""
-        material = await self._worker.run(scan, wanted.image, options)
+        material = await self._worker.run(scan, wanted.image, options, wanted.image_flash)
         details = FabricDetails(
             name=name,
             tags=("scanned", options.fabric_class),
             tile_width_mm=material.quality["tile_width_mm"],
+            fabric_class=material.fabric_class,
             roughness=material.roughness,
             metalness=material.metalness,
             material=material.material,
@@ -71,12 +73,12 @@ class Scans:
         )
 
 
-def scan_to_json(photo: bytes, options: ScanOptions, name: str) -> str:
+def scan_to_json(photo: bytes, options: ScanOptions, name: str, flash: bytes | None = None) -> str:
     """The answer of a scan that is not saved, with the maps as data URIs. Raises FabricError.
 
     All of it runs in the worker process: encoding megabytes in base64 would block the event loop.
     """
-    material = scan(photo, options)
+    material = scan(photo, options, flash)
     uris = {
         URL_FIELDS[role]: to_data_uri(image.data, image.media_type) for role, image in material.maps.items()
     }
@@ -91,6 +93,10 @@ def _answer(material: Scan, fabric_id: str, name: str, urls: dict[str, str]) -> 
         roughness=material.roughness,
         metalness=material.metalness,
         tile_aspect=material.tile_aspect,
+        repeat_mm=material.repeat_mm,
+        fabric_class=material.fabric_class,
+        **material.drape,
+        drape_ranges=material.drape_ranges,
         material=material.material,
         quality=material.quality,
         detail=material.detail,

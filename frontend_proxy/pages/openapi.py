@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from frontend_proxy.errors import ErrorBody
+from frontend_proxy.pages import openapi_batches as batches
 from frontend_proxy.pages import openapi_captures as captures
 from frontend_proxy.pages import openapi_fabrics as fabrics
+from frontend_proxy.pages import openapi_fashn as fashn
 from frontend_proxy.pages import openapi_server as server
 from frontend_proxy.pages import openapi_videos as videos
 from frontend_proxy.pages.openapi_operation import Json, content
@@ -37,7 +39,7 @@ def document(keys_required: bool, max_steps: int) -> Json:
         },
         "servers": [{"url": "/"}],
         "security": schemes if keys_required else [{}, *schemes],
-        "paths": captures.PATHS | videos.PATHS | fabrics.PATHS | server.PATHS,
+        "paths": captures.PATHS | batches.PATHS | fashn.PATHS | videos.PATHS | fabrics.PATHS | server.PATHS,
         "components": {
             "schemas": models,
             "responses": {str(status): _error(status) for status in _ERRORS} | {"default": _error(None)},

@@ -3,7 +3,9 @@
 from catalog import FabricDetails
 from catalog.schema import MAX_TAG
 from catalog.search import MAX_WORD, MAX_WORDS
+from fabric.packs import FORMATS
 from frontend_proxy.answer_schemas import ScanResult
+from frontend_proxy.fabrics.packs import DEFAULT_FORMAT
 from frontend_proxy.pages.openapi_operation import (
     FORM,
     JSON,
@@ -31,6 +33,11 @@ FABRIC_ID = {
         "examples": ["denim-blue"],
     },
 }
+
+
+def errors(status: int | str) -> Json:
+    return {"$ref": f"#/components/responses/{status}"}
+
 
 PATHS: Json = {
     "/api/fabric/scan": {
@@ -71,6 +78,31 @@ PATHS: Json = {
         "delete": operation(
             "fabrics", "Delete a saved fabric", FabricDeleted, errors=(401, 403, 404, 429, 503, 507)
         ),
+    },
+    "/api/fabric/{id}/pack": {
+        "parameters": [FABRIC_ID],
+        "get": {
+            "tags": ["fabrics"],
+            "summary": "A fabric as one file for other programs",
+            "parameters": [
+                {
+                    "name": "format",
+                    "in": "query",
+                    "description": "; ".join(f"`{name}`: {it.about}" for name, it in FORMATS.items()),
+                    "schema": {"type": "string", "enum": list(FORMATS), "default": DEFAULT_FORMAT},
+                }
+            ],
+            "responses": {
+                "200": {
+                    "description": "OK",
+                    "headers": {"ETag": {"schema": {"type": "string"}}},
+                    "content": {it.media_type: {} for it in FORMATS.values()},
+                },
+                "304": {"description": "Not changed: the pack still has the ETag of If-None-Match"},
+                **{str(status): errors(status) for status in (400, 401, 404, 429, 503)},
+                "default": errors("default"),
+            },
+        },
     },
     "/textures/{file}": {
         "get": file(

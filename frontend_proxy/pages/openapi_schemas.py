@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
 from catalog import Fabric, FabricDetails
+from fabric.drape import NAMES
 from frontend_proxy.answer_schemas import (
     CaptureDeleted,
     CaptureLight,
@@ -13,7 +14,10 @@ from frontend_proxy.answer_schemas import (
     CaptureStatus,
     ScanResult,
 )
+from frontend_proxy.batches.record import BatchDeleted, BatchLine, BatchStatus
+from frontend_proxy.batches.request import Batch, BatchCapture
 from frontend_proxy.errors import ErrorBody
+from frontend_proxy.fashn.messages import FashnAccepted, FashnRun, FashnStatus
 from frontend_proxy.health import HealthReport, Liveness, Readiness
 from frontend_proxy.pages.openapi_operation import REFERENCE, Json
 from frontend_proxy.schemas import Capture, ScanRequest, Video
@@ -23,7 +27,8 @@ from frontend_proxy.videos.record import VideoDeleted, VideoStatus
 def _leave_out_null(schema: Json) -> None:
     """pydantic lists every computed field as required, also those that may be left out."""
     schema["required"] = [
-        *("id", "name", "diffuseUrl", "normalUrl", "roughnessUrl", "thumbnail", "roughness", "metalness")
+        *("id", "name", "diffuseUrl", "normalUrl", "roughnessUrl", "thumbnail", "roughness", "metalness"),
+        *("fabric_class", *NAMES, "drape_ranges", "tile_aspect"),
     ]
 
 
@@ -31,6 +36,8 @@ class FabricEntry(Fabric):
     """A fabric of the catalog. The URLs are absolute; a field that has no value is left out."""
 
     model_config = ConfigDict(json_schema_extra=_leave_out_null)
+
+    drape_ranges: dict[str, list[float]]
 
 
 class FabricAnswer(BaseModel):
@@ -56,13 +63,18 @@ class Index(BaseModel):
 
 
 _EMPTY = ""  # in a form, the text of a field that is left out
-REQUESTS = (Capture, Video, ScanRequest, FabricDetails)
+REQUESTS = (Capture, BatchCapture, Batch, FashnRun, Video, ScanRequest, FabricDetails)
 ANSWERS = (
     *(
         CaptureResult,
         CaptureLight,
         CaptureStatus,
         CaptureDeleted,
+        BatchStatus,
+        BatchLine,
+        BatchDeleted,
+        FashnAccepted,
+        FashnStatus,
         VideoStatus,
         VideoDeleted,
         ScanResult,

@@ -1,10 +1,7 @@
 /** Sources of frames: the camera, a sample portrait, or that portrait moving. */
 
-const WHY_NO_CAMERA = {
-  NotAllowedError: "The browser does not let this page use the camera. Allow it in the address bar, then choose “Camera” again.",
-  NotFoundError: "No camera was found.",
-  NotReadableError: "Another program is using the camera. Close it, then choose “Camera” again.",
-};
+import { openCamera } from "./person_source.js";
+
 const PORTRAIT = "/studio/portrait.jpg"; // NASA's portrait of Eileen Collins, in the public domain
 const LANDMARKS = "/studio/portrait.json"; // marked by hand: the space suit's collar misleads the pose tracker
 const SWAY = { degrees: 2, shift: 0.025, zoom: 1.14, drop: 0.04, seconds: 7 }; // shares of width and height
@@ -15,39 +12,6 @@ const SWAY = { degrees: 2, shift: 0.025, zoom: 1.14, drop: 0.04, seconds: 7 }; /
  */
 export async function openSource(kind) {
   return { camera: openCamera, portrait: openPortrait, clip: openClip }[kind]();
-}
-
-/** Throws an Error with the reason if there is no camera. */
-async function openCamera() {
-  if (!navigator.mediaDevices?.getUserMedia) {
-    throw new Error("The camera works only on pages of https:// or localhost.");
-  }
-  let stream;
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" },
-    });
-  } catch (error) {
-    throw new Error(WHY_NO_CAMERA[error.name] ?? `The camera could not be started: ${error.message}`, { cause: error });
-  }
-  const video = document.createElement("video");
-  Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
-  await video.play();
-  const [track] = stream.getVideoTracks();
-  return {
-    kind: "camera",
-    element: video,
-    get width() {
-      return video.videoWidth; // a phone that is turned changes it
-    },
-    get height() {
-      return video.videoHeight;
-    },
-    moving: true,
-    mirrored: track.getSettings().facingMode !== "environment",
-    landmarks: null,
-    close: () => track.stop(),
-  };
 }
 
 async function openPortrait() {

@@ -1,7 +1,7 @@
 /** The Capture tab: one to four samples of the current picture in full quality, with progress and previews. */
 
 import { counted, el, sentence } from "./dom.js";
-import { explain } from "./readings.js";
+import { explain } from "./reasons.js";
 
 export function mount(root, studio) {
   const capture = new Capture(root, studio);

@@ -195,6 +195,20 @@ export interface Fabric {
   description?: string;
   tags?: string[];
   tile_width_mm?: number;
+  /** The tile's width by its height on the cloth. */
+  tile_aspect: number;
+  /** The tile's width and height on the cloth. */
+  repeat_mm?: [number, number] | null;
+  fabric_class: string;
+  weight_gsm: number;
+  thickness_mm: number;
+  /** Per cent under 98 N/m, lengthwise and crosswise. */
+  stretch_warp: number;
+  stretch_weft: number;
+  /** Bending rigidity in µN·m. */
+  bend: number;
+  /** Lowest and highest value of the class. */
+  drape_ranges: Record<string, [number, number]>;
   material?: Record<string, unknown>;
   quality?: Record<string, unknown>;
 }
@@ -205,12 +219,15 @@ export interface ScanOptions {
   fabric_class?: string;
   size?: number;
   physical_width_mm?: number;
+  /** The colour of white paper or a grey card in the photo's light, 1 to 255. */
+  white_point?: [number, number, number];
+  /** A second photo of the same cloth from the same place, with the phone's flash. */
+  image_flash?: Blob;
   format?: "jpeg" | "png";
 }
 
 export interface ScanResult extends Omit<Fabric, "id" | "description" | "tags" | "tile_width_mm"> {
   fabric_id: string;
-  tile_aspect: number;
   detail?: string | null;
   material: Record<string, unknown>;
   quality: Record<string, unknown>;
@@ -258,6 +275,9 @@ export class LucyClient {
   fabric(id: string): Promise<Fabric>;
   scan(photo: Blob, options?: ScanOptions, request?: { signal?: AbortSignal }): Promise<ScanResult>;
   saveFabric(photo: Blob, options?: ScanOptions, request?: { signal?: AbortSignal }): Promise<ScanResult>;
+  /** A fabric of the catalog as one file for other programs; its name is the server's. */
+  fabricPack(id: string, format?: "gltf" | "usdz" | "mtlx" | "zip" | "blend-ready"): Promise<File>;
+  changeFabric(fabric: Partial<Fabric> & { id: string }): Promise<Fabric>;
   deleteFabric(id: string): Promise<void>;
   health(): Promise<Health>;
   metrics(): Promise<Sample[]>;

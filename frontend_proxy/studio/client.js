@@ -2,8 +2,7 @@
  * A client of Lucy Serve for browsers: live keyframes, captures, fabrics, health and metrics.
  *
  * It does not depend on this page or on a DOM: it uses fetch, WebSocket, Blob and TextDecoder. Import it from the
- * server itself, /studio/client.js, or copy client.js, client.d.ts, live_session.js, codec.js, event_stream.js,
- * metrics_text.js, all light_*.js and (for MessagePack) the folder vendor/msgpack.
+ * server itself, /studio/client.js, or from the npm package that clients/javascript makes of these files.
  *
  *     const lucy = new LucyClient({ baseUrl: "https://tryon.example.com", apiKey });
  *     const session = lucy.connect({ protocol: "msgpack", onResult: ({ image, mode }) => draw(image, mode) });
@@ -86,6 +85,19 @@ export class LucyClient {
   /** Like `scan`, and saves the material in the catalog. The answer has the fabric's id and URLs. */
   saveFabric(photo, options = {}, { signal } = {}) {
     return this.scan(photo, { ...options, save: true }, { signal });
+  }
+
+  /** A fabric of the catalog as one file for other programs: `gltf`, `usdz`, `mtlx`, `zip`, `blend-ready`. */
+  async fabricPack(id, format = "gltf") {
+    const response = await this.#fetch(`${fabricPath(id)}/pack?${new URLSearchParams({ format })}`);
+    const [, name] = /filename="(.+)"/.exec(response.headers.get("Content-Disposition")) ?? [null, id];
+    return new File([await response.blob()], name, { type: response.headers.get("Content-Type") });
+  }
+
+  /** Replaces the details of a saved fabric by those of `fabric`, which may be what `fabric(id)` answered. */
+  async changeFabric({ id, ...details }) {
+    const init = { method: "PUT", body: JSON.stringify(details), headers: { "Content-Type": "application/json" } };
+    return (await this.#json(fabricPath(id), init)).fabric;
   }
 
   async deleteFabric(id) {

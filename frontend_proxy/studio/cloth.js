@@ -9,6 +9,17 @@ const MAPS = {
   aoMap: "aoUrl",
   alphaMap: "alphaUrl",
 };
+// What a fabric's `material` leaves out: the previous fabric's value must not stay.
+const PLAIN = {
+  alphaTest: 0,
+  transparent: false,
+  sheen: 0,
+  specularIntensity: 1,
+  anisotropy: 0,
+  anisotropyRotation: 0,
+  clearcoat: 0,
+  clearcoatRoughness: 0,
+};
 const loader = new TextureLoader();
 
 /**
@@ -33,7 +44,7 @@ export async function loadMaps(fabric, tiles) {
 export function dress(material, { roughness, metalness, material: finish = {} }, maps) {
   for (const name of Object.keys(MAPS)) material[name] = maps[name] ?? null;
   const { normalScale = [1, 1], sheenColor = [1, 1, 1], repeat: _, ...numbers } = finish; // loadMaps repeats
-  material.setValues({ roughness, metalness, alphaTest: 0, transparent: false, ...numbers });
+  material.setValues({ ...PLAIN, roughness, metalness, ...numbers });
   material.normalScale = new Vector2(...normalScale);
   material.sheenColor = new Color(...sheenColor); // linear
   material.needsUpdate = true;

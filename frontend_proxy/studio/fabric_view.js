@@ -2,6 +2,8 @@
 
 import { isOwn } from "./catalog_grid.js";
 import { el, sentence } from "./dom.js";
+import { FabricDrape } from "./fabric_drape.js";
+import { FabricPacks } from "./fabric_packs.js";
 
 const MAPS = {
   diffuseUrl: "Base colour",
@@ -38,12 +40,16 @@ export class FabricView {
   #maps = el("ul", { class: "maps" });
   #advice = el("div", { class: "advice", "aria-live": "polite" });
   #figures = el("dl", { class: "figures" });
+  #drape;
+  #packs;
   #view = null; // a TileView, made when it is needed
   #shown = false;
   #wantsMotion = !CALM.matches;
 
   constructor(studio) {
     this.#studio = studio;
+    this.#drape = new FabricDrape(studio);
+    this.#packs = new FabricPacks(studio);
     this.#stage.addEventListener("pointermove", (event) => this.#point(event));
     this.element = el(
       "section",
@@ -60,7 +66,9 @@ export class FabricView {
       this.#advice,
       el("h3", {}, "Maps"),
       this.#maps,
+      this.#packs.element,
       this.#figures,
+      this.#drape.element,
     );
     studio.addEventListener("fabric", () => this.#show());
     this.#label();
@@ -88,6 +96,8 @@ export class FabricView {
     this.#figures.replaceChildren(
       ...figures(fabric).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
     );
+    this.#drape.show(fabric);
+    this.#packs.show(fabric, fabric.tags !== undefined);
     this.#advise(fabric.quality?.advice ?? []);
     try {
       await this.#draw(fabric);

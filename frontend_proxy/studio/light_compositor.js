@@ -6,15 +6,17 @@
  *     requestAnimationFrame(() => compositor.draw({ frame: video, layer: jacketCanvas, landmarks }));
  *
  * It never shows an old picture of the person: without a light it shows the plain render, and between two answers the
- * last light moves with the shoulders. It uses WebGL 2 where there is a GPU, and else the processor and a 2D canvas.
+ * last light moves with the person. It uses WebGL 2 where there is a GPU, and else the processor and a 2D canvas.
  */
 
 import { readLight } from "./light_answer.js";
-import { STILL, motion, shoulders } from "./light_geometry.js";
+import { STILL, body, motion } from "./light_geometry.js";
 import { PixelLight } from "./light_pixels.js";
 import { WebGLLight } from "./light_webgl.js";
 
 const LONGEST_EASE_MS = 400;
+const MOST_BODIES = 600; // some seconds at a display's rate
+const SAME = 1e-4; // anchors have five digits
 const SHORTEST_EASE_MS = 60;
 
 export class LightCompositor {
@@ -25,7 +27,8 @@ export class LightCompositor {
   #light = null; // the newest, as readLight gives it
   #since = 0; // when #light came
   #ease = LONGEST_EASE_MS;
-  #shoulders = null; // where they were seen last
+  #body = null; // where it was seen last
+  #bodies = []; // the last ones, of which a keyframe's is one
   #aspect = 1; // of the last frame
   #taken = 0; // answers that have begun to be read
   #shown = 0; // the newest of them that was shown
@@ -76,7 +79,8 @@ export class LightCompositor {
     if (Number.isFinite(result.timestamp)) this.#timestamp = result.timestamp;
     const now = this.#clock();
     const earlier = this.#light;
-    const move = motion(earlier?.anchor, light.anchor, this.#aspect) ?? STILL;
+    light.body = this.#bodyAt(light.anchor);
+    const move = motion(earlier?.body, light.body, this.#aspect) ?? STILL;
     this.#painter.take(light, earlier && { crop: earlier.crop, move, share: this.#share(now) }, this.#aspect);
     this.#ease = Math.min(LONGEST_EASE_MS, Math.max(SHORTEST_EASE_MS, now - this.#since));
     this.#since = now;
@@ -86,7 +90,8 @@ export class LightCompositor {
 
   /** Forgets the lights, also those that are still being read: for another source, or another person. */
   clear() {
-    this.#shoulders = null;
+    this.#body = null;
+    this.#bodies = [];
     this.#forget();
   }
 
@@ -111,14 +116,28 @@ export class LightCompositor {
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     }
     this.#aspect = width / height;
-    this.#shoulders = shoulders(landmarks) ?? this.#shoulders;
-    const move = motion(this.#light?.anchor, this.#shoulders, this.#aspect) ?? STILL;
+    this.#see(body(landmarks));
+    const move = motion(this.#light?.body, this.#body, this.#aspect) ?? STILL;
     const now = this.#clock();
     const changed = this.#painter.draw({ layer, fresh, move, aspect: this.#aspect, share: this.#share(now), now });
     if (!this.#context) return changed;
     this.#context.drawImage(frame, 0, 0, width, height);
     if (layer) this.#context.drawImage(this.#garment, 0, 0);
     return true;
+  }
+
+  #see(body) {
+    if (!body) return;
+    this.#body = body;
+    this.#bodies.push(body);
+    if (this.#bodies.length > MOST_BODIES) this.#bodies.shift();
+  }
+
+  /** The body that a keyframe was sent with, found again by its shoulders, the anchor; else the shoulders alone. */
+  #bodyAt(anchor) {
+    if (!anchor) return null;
+    const apart = ({ shoulders }) => Math.max(...shoulders.flat().map((value, index) => Math.abs(value - anchor.flat()[index])));
+    return this.#bodies.findLast((it) => apart(it) < SAME) ?? { shoulders: anchor, hips: null, ears: null };
   }
 
   #forget() {

@@ -10,6 +10,11 @@ import { folds } from "./light_folds.js";
 const FRAME = [0, 0, 1, 1];
 const SIDE = 256; // rows of a light over its crop: lucy-tiny's resolution
 const RENEW_MS = 40; // as in light_webgl.js
+/**
+ * A render is made as soft as a camera's picture (pipeline/garment/softness.py): two bilinear samples on a diagonal, so far
+ * from the middle, in pixels of the frame.
+ */
+const SOFT = 0.178;
 const LOOK = 8; // pixels of the frame are one of the picture that tells where the jacket is
 
 export class PixelLight {
@@ -66,10 +71,21 @@ export class PixelLight {
       return true;
     }
     const light = this.#light;
-    this.#place(layer, light && between(light.crop, move, FRAME, aspect), width, height);
+    const toFrame = light && between(light.crop, move, FRAME, aspect);
+    const box = this.#covered(layer, toFrame, width, height);
     this.#context.clearRect(0, 0, width, height);
+    if (!box) return true;
+    const softens = light && layer.width * layer.height * 1.04 > width * height;
+    const worn = sized(this.#worn, width, height);
+    worn.clearRect(0, 0, width, height);
+    worn.save();
+    worn.beginPath();
+    worn.rect(...box);
+    worn.clip();
+    this.#place(worn, layer, toFrame, softens ? [-SOFT, SOFT] : [0]);
+    worn.restore();
     if (!light) {
-      this.#context.drawImage(this.#worn.canvas, 0, 0);
+      this.#context.drawImage(worn.canvas, 0, 0);
       return true;
     }
     const toCrop = between(FRAME, inverse(move), light.crop, aspect);
@@ -78,23 +94,19 @@ export class PixelLight {
       this.#renewed = now;
       this.#relight(toCrop, share, width, height);
     }
-    const box = this.#covered(width, height);
-    if (!box) return true;
-    const worn = this.#worn.getImageData(...box);
-    const result = new ImageData(worn.width, worn.height);
-    const softens = layer.width * layer.height * 1.04 > width * height;
-    paint(worn, result, this.#factors.lit, { place: cells(toCrop, box, width, height), floor: 255 * light.floor, softens });
+    const jacket = worn.getImageData(...box);
+    const result = new ImageData(jacket.width, jacket.height);
+    paint(jacket, result, this.#factors.lit, { place: cells(toCrop, box, width, height), floor: 255 * light.floor });
     this.#context.putImageData(result, box[0], box[1]);
     return true;
   }
 
   /** Where there is any jacket: [x, y, width, height] in pixels, or null. */
-  #covered(width, height) {
+  #covered(layer, toFrame, width, height) {
     const [columns, rows] = [Math.ceil(width / LOOK), Math.ceil(height / LOOK)];
-    const look = this.#look;
-    if (look.canvas.width !== columns || look.canvas.height !== rows) Object.assign(look.canvas, { width: columns, height: rows });
-    look.globalCompositeOperation = "copy";
-    look.drawImage(this.#worn.canvas, 0, 0, columns, rows);
+    const look = sized(this.#look, columns, rows);
+    look.clearRect(0, 0, columns, rows);
+    this.#place(look, layer, toFrame, [0]);
     const { data } = look.getImageData(0, 0, columns, rows);
     let [left, right, upper, lowest] = [columns, -1, rows, -1];
     for (let row = 0, at = 3; row < rows; row += 1) {
@@ -111,27 +123,35 @@ export class PixelLight {
     return [x, y, Math.min(width, (right + 2) * LOOK) - x, Math.min(height, (lowest + 2) * LOOK) - y];
   }
 
-  /** Draws the layer where it lies on the frame; `crop` is a column-wise matrix from the crop to the frame. */
-  #place(layer, crop, width, height) {
-    const worn = this.#worn;
-    if (worn.canvas.width !== width || worn.canvas.height !== height) Object.assign(worn.canvas, { width, height });
-    worn.globalCompositeOperation = "copy";
+  /**
+   * Draws the layer on an empty context of the frame's shape, without what hides it.
+   *
+   * toFrame: a column-wise matrix from the light's crop. shifts: the mean of so many pictures, moved by so many pixels.
+   */
+  #place(context, layer, toFrame, shifts) {
+    const { width, height } = context.canvas;
     const [xx, xy, x, yx, yy, y] = this.#light?.layer ?? [1, 0, 0, 0, 1, 0];
     const back = new DOMMatrix([xx, yx, xy, yy, x, y]).inverse();
-    worn.setTransform(new DOMMatrix([width, 0, 0, height, 0, 0]).multiply(back));
-    worn.drawImage(layer, 0, 0, 1, 1);
-    if (this.#occlusion) {
-      worn.globalCompositeOperation = "destination-out";
-      worn.setTransform(crop[0] * width, crop[1] * height, crop[3] * width, crop[4] * height, crop[6] * width, crop[7] * height);
-      worn.drawImage(this.#occlusion, -1, -1, 3, 3);
+    const laid = new DOMMatrix([width, 0, 0, height, 0, 0]).multiply(back);
+    context.globalCompositeOperation = "lighter";
+    context.globalAlpha = 1 / shifts.length;
+    for (const shift of shifts) {
+      context.setTransform(new DOMMatrix([1, 0, 0, 1, shift, shift]).multiply(laid));
+      context.drawImage(layer, 0, 0, 1, 1);
     }
-    worn.resetTransform();
+    context.globalAlpha = 1;
+    if (this.#occlusion) {
+      const [a, b, , c, d, , e, f] = toFrame;
+      context.globalCompositeOperation = "destination-out";
+      context.setTransform(a * width, b * height, c * width, d * height, e * width, f * height);
+      context.drawImage(this.#occlusion, -1, -1, 3, 3);
+    }
+    context.resetTransform();
   }
 
   /** Computes what the light and the folds' own detail change, as factors. */
   #relight(toCrop, share, width, height) {
-    const small = this.#small;
-    if (small.canvas.width !== SIDE) Object.assign(small.canvas, { width: SIDE, height: SIDE });
+    const small = sized(this.#small, SIDE, SIDE);
     const [xx, yx, , xy, yy, , x, y] = toCrop.map((value) => value * SIDE);
     small.globalCompositeOperation = "copy";
     small.imageSmoothingQuality = "medium";
@@ -153,7 +173,7 @@ export class PixelLight {
  * C + m · (C + floor) · (factor − 1) for each pixel of the jacket. It is laid over the frame, which is not known here, so
  * where the jacket is transparent the frame's factor is the mean of the three colours'.
  */
-function paint(worn, result, lit, { place, floor, softens }) {
+function paint(worn, result, lit, { place, floor }) {
   const { width, height } = worn;
   const from = new Uint32Array(worn.data.buffer);
   const to = result.data; // clamps and rounds what is written
@@ -162,13 +182,12 @@ function paint(worn, result, lit, { place, floor, softens }) {
   for (let y = 0, at = 0; y < height; y += 1) {
     let u = place[0] * 0.5 + place[3] * (y + 0.5) + place[6];
     let v = place[1] * 0.5 + place[4] * (y + 0.5) + place[7];
-    const inner = softens && y > 0 && y < height - 1;
     let red = 1;
     let green = 1;
     let blue = 1;
     let known = false; // whether the factors of the pixel before are good for this one
     for (const end = at + width; at < end; at += 1, u += du, v += dv) {
-      let pixel = from[at];
+      const pixel = from[at];
       if (pixel >>> 24 === 0) {
         known = false;
         continue;
@@ -193,13 +212,11 @@ function paint(worn, result, lit, { place, floor, softens }) {
       }
       const byte = 4 * at;
       if (pixel >>> 24 === 255) {
-        if (inner) pixel = soft(from, at, width, pixel);
         to[byte] = ((pixel & 255) + floor) * red - floor;
         to[byte + 1] = (((pixel >>> 8) & 255) + floor) * green - floor;
         to[byte + 2] = (((pixel >>> 16) & 255) + floor) * blue - floor;
         to[byte + 3] = 255;
       } else {
-        if (inner) pixel = softEdge(from, at, width, pixel);
         const m = (pixel >>> 24) / 255;
         const covers = Math.max(0.002, 1 - (1 - m) * Math.max(0, 1 + (m * (red + green + blue - 3)) / 3));
         const share = m / covers;
@@ -212,36 +229,6 @@ function paint(worn, result, lit, { place, floor, softens }) {
   }
 }
 
-/** Means of four bytes at once, rounded down and up in turn. */
-const lower = (one, other) => ((one & other) + (((one ^ other) & 0xfefefefe) >>> 1)) | 0;
-const upper = (one, other) => ((one | other) - (((one ^ other) & 0xfefefefe) >>> 1)) | 0;
-
-/** A pixel inside the jacket as soft as a camera's (pipeline/garment/softness.py): 10 of 16 parts, and 6 of its neighbours. */
-function soft(from, at, width, pixel) {
-  const [left, right, above, below] = [from[at - 1], from[at + 1], from[at - width], from[at + width]];
-  if ((left & right & above & below) >>> 24 !== 255) return softEdge(from, at, width, pixel);
-  const around = lower(upper(left, right), upper(above, below));
-  const half = upper(pixel, around);
-  return lower(half, lower(pixel, half));
-}
-
-/** The same at the jacket's edge, where neighbours count by their coverage; the coverage itself stays. */
-function softEdge(from, at, width, pixel) {
-  const near = [from[at], from[at - 1], from[at + 1], from[at - width], from[at + width]];
-  let r = 0;
-  let g = 0;
-  let b = 0;
-  let all = 0;
-  for (let tap = 0; tap < 5; tap += 1) {
-    const weight = (tap ? 0.09375 : 0.625) * (near[tap] >>> 24);
-    r += weight * (near[tap] & 255);
-    g += weight * ((near[tap] >>> 8) & 255);
-    b += weight * ((near[tap] >>> 16) & 255);
-    all += weight;
-  }
-  return (pixel & 0xff000000) | ((b / all + 0.5) << 16) | ((g / all + 0.5) << 8) | (r / all + 0.5);
-}
-
 /** A matrix from a box's pixels to the light's cells. */
 function cells(toCrop, [left, top], width, height) {
   const [a, b, , c, d, , x, y] = toCrop.map((value) => value * SIDE);
@@ -251,6 +238,12 @@ function cells(toCrop, [left, top], width, height) {
 
 function mixed(earlier, newest, share) {
   return newest.map((value, index) => value * share + earlier[index] * (1 - share));
+}
+
+function sized(context, width, height) {
+  const { canvas } = context;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  return context;
 }
 
 function scratch() {

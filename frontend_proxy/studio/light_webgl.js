@@ -1,7 +1,7 @@
 /** Paints with WebGL 2: the formula of pipeline/light/relighting.py, in passes over small textures and one over the garment. */
 
 import { Surface } from "./light_gl.js";
-import { STILL, between, inverse } from "./light_geometry.js";
+import { between, inverse } from "./light_geometry.js";
 import * as shaders from "./light_shaders.js";
 
 const FRAME = [0, 0, 1, 1];

@@ -36,6 +36,13 @@ const SLEEVE = [
 const NECK = [0.165, 0.175]; // the collar's half width and half depth
 const ROUND = 2.3; // exponent of the superellipse: a trunk is squarer than an ellipse
 
+const DENIM = 60; // bending rigidity in µN·m of the cloth that the creases below were drawn for
+
+/** How much deeper the creases of a cloth are than denim's: soft cloth falls in more folds, stiff cloth stands. */
+export function creasing({ bend = DENIM }) {
+  return Math.max(0.6, Math.min(1.7, (DENIM / Math.max(bend, 1e-3)) ** 0.2));
+}
+
 /** A table's `column` at `x`, interpolated between its rows. */
 function interpolate(table, x, column) {
   let row = 1;
@@ -54,7 +61,7 @@ function superellipse(angle, power) {
 /** A point of the trunk, `distance` below the shoulder line; the angle is 0 in front and π / 2 at the left arm. */
 export function torsoPoint(body, distance, angle, raised = 0) {
   const [sideways, forwards] = superellipse(angle, ROUND);
-  const fold = torsoFold(distance, angle) + raised;
+  const fold = torsoFold(distance, angle, body.creasing) + raised;
   const point = body.middle.clone().addScaledVector(body.down, distance * body.unit);
   point.addScaledVector(body.across, sideways * (interpolate(TORSO, distance, 1) + fold) * body.unit);
   point.z += forwards * (interpolate(TORSO, distance, 2) + fold) * body.unit;
@@ -62,7 +69,7 @@ export function torsoPoint(body, distance, angle, raised = 0) {
 }
 
 /** Creases towards the armpits and down the trunk, and the fullness above the hem. */
-function torsoFold(distance, angle) {
+function torsoFold(distance, angle, depth = 1) {
   const below = Math.max(0, Math.min(1, (distance + 0.02) / 0.4));
   const band = Math.max(0, Math.min(1, (1.37 - distance) / 0.1));
   const aside = Math.abs(angle);
@@ -71,7 +78,7 @@ function torsoFold(distance, angle) {
     0.008 * Math.sin(13.1 * distance - 5.3 * angle + 1.3) +
     0.006 * Math.sin(5.7 * angle + 2.9 * Math.sin(3.7 * distance) + 0.6) +
     0.004 * Math.sin(23 * distance + 9 * angle);
-  return creases * below * band + 0.02 * band * Math.exp(-(((distance - 1.27) / 0.09) ** 2));
+  return depth * creases * below * band + 0.02 * band * Math.exp(-(((distance - 1.27) / 0.09) ** 2));
 }
 
 export function torso(body) {
@@ -97,16 +104,17 @@ export function hem(body) {
   });
 }
 
-/** A collar that stands around the neck and opens in front. */
+/** A collar that stands around the neck and opens in front. From top to bottom, as every piece: so it faces outwards. */
 export function collar(body) {
   return (row, angle) => {
+    const up = 1 - row;
     const front = ((1 + Math.cos(angle)) / 2) ** 1.5;
-    const height = (COLLAR[0] - COLLAR[1]) * (1 - 0.45 * front) * row;
-    const flare = 1.12 + 0.06 * row + 0.1 * front * row;
+    const height = (COLLAR[0] - COLLAR[1]) * (1 - 0.45 * front) * up;
+    const flare = 1.12 + 0.06 * up + 0.1 * front * up;
     const centre = body.middle.clone().addScaledVector(body.down, (COLLAR[0] + 0.04 * front - height) * body.unit);
     centre.addScaledVector(body.across, Math.sin(angle) * NECK[0] * flare * body.unit);
     centre.z += Math.cos(angle) * NECK[1] * flare * body.unit;
-    return { point: centre, u: angle * 0.07, v: height / METRE, shade: 0.95 - 0.25 * (1 - row) };
+    return { point: centre, u: angle * 0.07, v: height / METRE, shade: 0.95 - 0.25 * row };
   };
 }
 
@@ -145,8 +153,10 @@ export function sleeve(body, arm, { cuff = false } = {}) {
       (0.5 * Math.sin(25 * share + 2.2 * Math.sin(angle) + angle) +
         0.3 * Math.sin(43 * share - 1.7 * angle + 2) +
         0.2 * Math.sin(71 * share + 3 * angle)) *
+      (body.creasing ?? 1) *
       (0.011 + 0.022 * bend * nearElbow);
-    const calm = Math.max(0, Math.min(1, (share - 0.15) / 0.15));
+    // Not inside the shoulder, and not under the cuff, which they would pierce.
+    const calm = Math.max(0, Math.min(1, (share - 0.15) / 0.15, (0.95 - share) / 0.05));
     const radius = interpolate(SLEEVE, share, 1) + (cuff ? 0.008 + rib(angle, 26) : creases * calm);
     const point = centre.clone().addScaledVector(sideways, Math.sin(angle) * radius * body.unit);
     point.addScaledVector(forwards, Math.cos(angle) * radius * body.unit);

@@ -5,7 +5,7 @@
  * message is `{ ready: true }` or `{ error }`.
  */
 
-const FOLDER = "/studio/vendor/pose/";
+const FOLDER = self.poseFolder ?? "/studio/vendor/pose/"; // pose.js tells a page of another origin
 
 // The library expects a page, but creates only script elements and canvases.
 self.window = self;

@@ -1,17 +1,8 @@
 /** Facts about the last answer and the session, as a definition list. */
 
 import { counted, el } from "./dom.js";
+import { explain } from "./reasons.js";
 
-const WHY = {
-  fewer_steps: "fewer steps, because the server is busy",
-  no_garment: "no jacket in the render",
-  unusable_render: "the render could not be read",
-  needs_render: "this checkpoint puts on the jacket's render and cannot use a photo of a garment",
-  no_region: "the pose does not show the part of the body that the garment covers",
-  model_unavailable: "the model is not available",
-  deadline: "the model took too long",
-  overloaded: "the server is overloaded",
-};
 const STATES = { connecting: "connecting …", open: "connected", waiting: "reconnecting …", closed: "not connected" };
 
 export class Readings {
@@ -78,9 +69,6 @@ export class Readings {
     if (this.#values[name].textContent !== text) this.#values[name].textContent = text;
   }
 }
-
-/** The reason of a fallback in words; a reason that is new to this page as the server names it. */
-export const explain = (why) => WHY[why] ?? why;
 
 function reason({ reused, steps, mode_reason: why }) {
   if (reused) return ", reused because nothing has changed";

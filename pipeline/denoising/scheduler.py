@@ -7,6 +7,9 @@ Keyframes are live: somebody waits for them in real time, so they have priority.
 least every `capture_interval` ticks. While a keyframe is in another stage, which needs the same processor,
 captures pause between their ticks and use no larger share of the time than that.
 
+Captures of a batch are patient: nobody waits for them, so they step while nothing else is in progress, and
+otherwise once in `PATIENCE` ticks, so that they end all the same.
+
 This module is the policy alone, without clock, event loop or network. `stepper.py` runs it, and
 `benchmarks/capacity` simulates it.
 """
@@ -15,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+PATIENCE = 20  # ticks
+
 
 class Schedulable(Protocol):
     """The properties of a job that the policy depends on. They must not change."""
@@ -22,6 +27,10 @@ class Schedulable(Protocol):
     @property
     def live(self) -> bool:
         """Whether somebody waits for it in real time: a keyframe."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether nobody waits for it: a capture of a batch."""
 
     @property
     def rows(self) -> int:
@@ -36,8 +45,8 @@ class Tick(Generic[JobT]):
     """One decision of the scheduler.
 
     jobs: the jobs that take a step now, in one batch. Empty means: wait.
-    wait_s: how many seconds to wait before the next `schedule`; less if a live job is added, or if the last
-        live request ends.
+    wait_s: how many seconds to wait before the next `schedule`; less if a job is added that is not patient,
+        or if the last live request ends.
     """
 
     jobs: list[JobT]
@@ -46,10 +55,11 @@ class Tick(Generic[JobT]):
 
 @dataclass
 class _Entry(Generic[JobT]):
-    """`live` and `rows` are read once: a job that raised here would stop every other job."""
+    """The properties are read once: a job that raised here would stop every other job."""
 
     job: JobT
     live: bool
+    patient: bool
     rows: int
     last_tick: int = -1
 
@@ -75,6 +85,8 @@ class Scheduler(Generic[JobT]):
         self._tick = 0
         self._last_capture_tick = 0
         self._captures_resume_at = 0.0
+        self._last_patient_tick = 0
+        self._patient_resume_at = 0.0
         self._live_requests = 0
 
     @property
@@ -84,7 +96,7 @@ class Scheduler(Generic[JobT]):
 
     def add(self, job: JobT) -> None:
         """Adds a job. Raises ValueError if it fits into no batch, or if it has been added already."""
-        entry = _Entry(job, bool(job.live), int(job.rows))
+        entry = _Entry(job, bool(job.live), bool(job.patient), int(job.rows))
         if not 1 <= entry.rows <= self._max_rows:
             raise ValueError(f"a job of {entry.rows} rows does not fit into a batch of {self._max_rows}")
         if any(other.job is job for other in self._entries):
@@ -109,6 +121,10 @@ class Scheduler(Generic[JobT]):
         if not live and self._live_requests and now < self._captures_resume_at:
             return Tick([], self._captures_resume_at - now)
         captures = [entry for entry in self._entries if not entry.live]
+        if not self._patient_may_step(now):
+            captures = [entry for entry in captures if not entry.patient]
+            if not live and not captures:
+                return Tick([], self._patient_resume_at - now)
         captures.sort(key=lambda entry: entry.last_tick)  # stable: the longest waiting is first
 
         order = live
@@ -125,6 +141,15 @@ class Scheduler(Generic[JobT]):
                 room -= entry.rows
         return Tick(picked)
 
+    def _patient_may_step(self, now: float) -> bool:
+        if not any(entry.patient for entry in self._entries):
+            self._last_patient_tick = self._tick
+        if self._tick - self._last_patient_tick >= PATIENCE:
+            return True
+        if any(not entry.patient for entry in self._entries):
+            return False
+        return not self._live_requests or now >= self._patient_resume_at
+
     def _interval(self, capture: _Entry[JobT], live: _Entry[JobT]) -> int:
         """Ticks between two steps of captures. At least 2 if the two jobs do not fit into one batch: else an
         interval of 1 would leave no tick to the live job."""
@@ -136,5 +161,8 @@ class Scheduler(Generic[JobT]):
         for entry in self._entries:
             if any(entry.job is job for job in advanced):
                 entry.last_tick = self._tick
+                if entry.patient:
+                    self._last_patient_tick = self._tick
         self._tick += 1
         self._captures_resume_at = now + (self._capture_interval - 1) * (now - began)
+        self._patient_resume_at = now + (PATIENCE - 1) * (now - began)

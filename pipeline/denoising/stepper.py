@@ -14,6 +14,8 @@ from pipeline.denoising.scheduler import Schedulable, Scheduler
 
 logger = logging.getLogger(__name__)
 
+QUIET_S = 2.0  # longest wait of a batch's capture before a stage
+
 
 class Job(Schedulable, Protocol):
     """One picture in progress."""
@@ -50,16 +52,26 @@ class Stepper(Generic[JobT]):
         self._results: dict[int, tuple[JobT, asyncio.Future[None]]] = {}  # by id: a job need not be hashable
         self._ticking: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Wait until no live request is in progress, but no longer than `QUIET_S`: they may never cease."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await self._quiet.wait()
 
     @contextmanager
     def live_request(self) -> Iterator[None]:
         """Use it around a whole live request: `run`, and the stages before and after it."""
         self._scheduler.live_begins()
+        self._quiet.clear()
         try:
             yield
         finally:
             if self._scheduler.live_ends():
                 self._wake.set()
+                self._quiet.set()
 
     async def run(self, job: JobT) -> None:
         """Advance `job` until it is done.
@@ -69,7 +81,7 @@ class Stepper(Generic[JobT]):
         self._scheduler.add(job)
         result = asyncio.get_running_loop().create_future()
         self._results[id(job)] = job, result
-        if job.live:
+        if not job.patient:
             self._wake.set()
         if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.create_task(self._tick_while_jobs())
@@ -98,7 +110,8 @@ class Stepper(Generic[JobT]):
             self._scheduler.update(advanced, began, clock())
 
     async def _wait(self, seconds: float) -> None:
-        """Wait for `seconds`, or until a live job is added or the last live request ends."""
+        """Wait for `seconds`, until a job is added that is not patient, or until the last live request
+        ends."""
         self._wake.clear()
         with suppress(TimeoutError):  # `wait_for` loses a cancel that comes with the event (Python 3.11)
             async with asyncio.timeout(seconds):

@@ -14,6 +14,8 @@ _MARGIN = 0.22
 _SCENE, _UPWARDS = 1.55, 0.1
 # A window smaller than this, in pixels, would show the model too little of the scene.
 _LEAST_SIDE = 32
+# Coverage up to this is a codec's noise, or a shadow or its rim, and does not belong to the garment's box.
+_FAINT = 8
 # Pixels of a window that is padded beyond the frame; a larger one is halved first.
 _MOST_PADDED = 8_000_000
 # Pixels per latent, horizontally and vertically; a property of the VAE.
@@ -58,6 +60,12 @@ class Crop:
         return cv2.copyMakeBorder(inside, top, bottom, left, right, beyond)
 
 
+def garment_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """x, y, width and height of what is more than faint in a mask, (H, W) uint8; None if nothing is."""
+    x, y, width, height = cv2.boundingRect((mask > _FAINT).view(np.uint8))
+    return (x, y, width, height) if width else None
+
+
 def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
     """The smallest window around the garment and its margin that has the resolution's aspect.
 
@@ -65,7 +73,7 @@ def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
     window contains the whole frame.
     """
     frame_height, frame_width = mask.shape
-    x, y, width, height = cv2.boundingRect(mask) if mask.any() else (0, 0, frame_width, frame_height)
+    x, y, width, height = garment_box(mask) or (0, 0, frame_width, frame_height)
     margin = _MARGIN * max(width, height)
     aspect = resolution[1] / resolution[0]
     crop_height = max(height + margin, (width + margin) / aspect, _LEAST_SIDE)
@@ -82,7 +90,7 @@ def around(mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
 def scene_around(mask: np.ndarray) -> Crop:
     """A square window around the garment with its surroundings and, usually, the face."""
     frame_height, frame_width = mask.shape
-    x, y, width, height = cv2.boundingRect(mask) if mask.any() else (0, 0, frame_width, frame_height)
+    x, y, width, height = garment_box(mask) or (0, 0, frame_width, frame_height)
     side = max(round(_SCENE * max(width, height)), _LEAST_SIDE)
     middle = y + height / 2 - _UPWARDS * side
     return Crop(_place(x + width / 2, side, frame_width), _place(middle, side, frame_height), side, side)
@@ -102,7 +110,7 @@ def place(framing: str, mask: np.ndarray, resolution: tuple[int, int]) -> Crop:
         crop_width, crop_height = round(frame_height * aspect), frame_height
     else:
         crop_width, crop_height = frame_width, round(frame_width / aspect)
-    x, y, width, height = cv2.boundingRect(mask)
+    x, y, width, height = garment_box(mask) or (0, 0, 0, 0)
     return Crop(
         _place(x + width / 2, max(1, crop_width), frame_width),
         _place(y + height / 2, max(1, crop_height), frame_height),

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
+from pipeline.garment.crop import garment_box
 from pipeline.garment.pictures import cut_out, decode_garment, decode_mask, decode_render
-from pipeline.resize import shrink_within
+from pipeline.resize import shrink_within, size_of
 from pipeline.strips import strips
 
 Colour = tuple[int, int, int]
@@ -12,8 +13,6 @@ Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 # Long side, in pixels, of the picture that is returned: no network takes a larger one.
 LONGEST_SIDE = 2048
-# Alpha up to this is a shadow or the rim of one, and does not belong to the garment's box.
-_FAINT = 8
 
 
 def garment_picture(
@@ -62,9 +61,7 @@ def _of_render(
         render = cut_out(render, decode_mask(client_mask))
     if render.shape[2] != 4 or cv2.minMaxLoc(cv2.extractChannel(render, 3))[0] >= 250:
         render = np.dstack([composite, mask])
-    x, y, width, height = cv2.boundingRect((cv2.extractChannel(render, 3) > _FAINT).view(np.uint8))
-    if not width * height:
-        x, y, (height, width) = 0, 0, render.shape[:2]
+    x, y, width, height = garment_box(cv2.extractChannel(render, 3)) or (0, 0, *size_of(render))
     drawn = np.ascontiguousarray(render[y : y + height, x : x + width])
     # Premultiplied, so that shrinking does not mix the colours of transparent pixels in.
     return _over(shrink_within(cv2.cvtColor(drawn, cv2.COLOR_RGBA2mRGBA), LONGEST_SIDE), background)

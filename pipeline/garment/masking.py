@@ -8,13 +8,13 @@ import numpy as np
 from pipeline.garment.difference import WORK_AT, difference_mask
 from pipeline.garment.keying import keyed
 from pipeline.garment.laying import Laying
-from pipeline.garment.patch import Box, window, with_room
+from pipeline.garment.patch import Box, window
 from pipeline.garment.placement import Silhouettes, best_fit, move_of, moved, near_body
 from pipeline.garment.pose import Pose
-from pipeline.garment.protection import Cut, protect_head_and_hands
+from pipeline.garment.protection import Cut, left_by_head_and_hands, protect_head_and_hands
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
-from pipeline.garment.visibility import Network, Visibility, hide, look, spread, window_of
+from pipeline.garment.visibility import Network, hide, look, window_of
 from pipeline.resize import shrink_within, size_of
 from pipeline.strips import strips
 
@@ -62,21 +62,21 @@ def find_garment(
     that lies slightly off the body; `stretch`, `contain` and `cover` name the fit; `body` moves the garment
     onto the body from wherever the client drew it. Without a pose `body` means `auto`.
     earlier: how the session's last canvas was laid. It counts while the person is not tracked.
-    network: tells what is visible (visibility.py); without it geometry alone does.
+    network: tells where the garment is visible although geometry finds a hand there (visibility.py).
     """
     sizes = size_of(render), size_of(frame)
     last = None
     if earlier is not None and not pose.tracked and earlier.still_valid(render_fit, *sizes):
         last = earlier.registration
-    alpha, seen = _transparency(render), None
+    alpha = _transparency(render)
     if alpha is not None:
         registration = last or _lay(alpha, size_of(frame), pose, render_fit)
         garment = _transparent(render, alpha, size_of(frame), registration)
     else:
         if render.shape[2] == 4:
             render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)  # under the same name, which frees the canvas
-        garment, seen = _opaque(render, frame, pose, render_fit, last, network)
-    garment = _without_what_hides(garment, frame, pose, network, seen)
+        garment = _opaque(render, frame, pose, render_fit, last)
+    garment = _without_what_hides(garment, frame, pose, network)
     if garment.reason:
         return garment
     return replace(garment, laying=Laying(garment.registration, render_fit, *sizes))
@@ -132,9 +132,8 @@ def _opaque(
     pose: Pose,
     render_fit: str,
     last: Registration | None,
-    network: Network | None,
-) -> tuple[Garment, Visibility | None]:
-    """The garment, still over head and hands, and what the network has told about it."""
+) -> Garment:
+    """The garment, still over head and hands."""
     size = size_of(frame)
     explicit = render_fit in ("stretch", "contain", "cover")
     copies = small_render, small_frame = shrink_within(render, WORK_AT), shrink_within(frame, WORK_AT)
@@ -142,11 +141,11 @@ def _opaque(
     if video is None and (alpha := keyed(render)) is not None:
         canvas = cv2.merge([*cv2.split(render), alpha])
         registration = last or _lay(alpha, size, pose, render_fit)
-        return replace(_transparent(canvas, alpha, size, registration), source="difference"), None
+        return replace(_transparent(canvas, alpha, size, registration), source="difference")
     if video is None:
         registration = stretch(size_of(render), size)
         nothing = np.zeros(frame.shape[:2], np.uint8)
-        return Garment(nothing, frame, None, registration, "unusable_render"), None
+        return Garment(nothing, frame, None, registration, "unusable_render")
     small_size = size_of(small_frame)
     placed = video.rescaled(size_of(render), size_of(small_render), size, small_size)
     mask = difference_mask(placed.warp(small_render, small_size), small_frame)
@@ -157,32 +156,10 @@ def _opaque(
         move = move_of(last, video) if last else Silhouettes(mask, pose).onto_body().matrix(size[0])
         video = moved(video, move, "body")
         mask = cv2.warpAffine(mask, move, size)
-    elif network and covers_enough(mask):
-        return _looked_at(render, frame, pose, video, mask, network)
     colour, box = np.zeros((*mask.shape, 3), np.uint8), cv2.boundingRect(mask)
     _lay_on(colour, render, video, box)
     _multiply(colour, mask, box)
-    return Garment(mask, colour, "difference", video), None
-
-
-def _looked_at(
-    render: np.ndarray,
-    frame: np.ndarray,
-    pose: Pose,
-    video: Registration,
-    mask: np.ndarray,
-    network: Network,
-) -> tuple[Garment, Visibility]:
-    """The garment of an opaque canvas as the network finds it. mask: as geometry does, (H, W) uint8."""
-    crop = window_of(mask)
-    box = with_room((crop.x, crop.y, crop.width, crop.height), 0, size_of(frame))
-    colour = np.zeros_like(frame)
-    _lay_on(colour, render, video, box)
-    seen = look(network, frame, colour, mask, crop, pose, opaque=True)
-    found = np.zeros_like(mask)
-    found[window(box)] = spread(seen.drawn, crop, box)
-    _multiply(colour, found, box)
-    return Garment(found, colour, "difference", video), seen
+    return Garment(mask, colour, "difference", video)
 
 
 def _lay_on(colour: np.ndarray, render: np.ndarray, video: Registration, box: Box) -> None:
@@ -241,19 +218,16 @@ def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
     return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
 
 
-def _without_what_hides(
-    garment: Garment, frame: np.ndarray, pose: Pose, network: Network | None, seen: Visibility | None
-) -> Garment:
-    """The garment without head and hands; an empty one if too little is left.
-
-    seen: what the network has told already.
-    """
+def _without_what_hides(garment: Garment, frame: np.ndarray, pose: Pose, network: Network | None) -> Garment:
+    """The garment without head and hands; an empty one if too little is left."""
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    if network and not seen and covers_enough(mask):
-        seen = look(network, frame, colour, mask, window_of(mask), pose, opaque=False)
-    cuts = hide(seen, mask, colour) if seen else protect_head_and_hands(frame, pose, mask, colour)
+    if network and pose.tracked and covers_enough(mask):
+        left = left_by_head_and_hands(frame, pose)
+        cuts = hide(look(network, frame, colour, mask, window_of(mask), pose), mask, colour, left)
+    else:
+        cuts = protect_head_and_hands(frame, pose, mask, colour)
     if not covers_enough(mask):
         return Garment(np.zeros_like(mask), colour, garment.source, garment.registration, "no_garment")
     return Garment(mask, colour, garment.source, garment.registration, cuts=tuple(cuts))

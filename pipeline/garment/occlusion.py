@@ -14,9 +14,9 @@ from pipeline.garment.masking import Garment
 from pipeline.garment.patch import window
 
 # Of the longer side of an occlusion over its crop: the largest whose file is small enough. With a light of
-# 1,700 bytes, both in base64, an answer then has less than 4 KB.
-_SIDES = (320, 272, 232, 196, 168, 140, 112, 84, 56)
-_MOST_BYTES = 850
+# 1,550 bytes, both in base64, an answer then has less than 4 KB.
+_SIDES = (448, 384, 320, 272, 232, 196, 168, 140, 112, 84, 56)
+_MOST_BYTES = 1000
 _LOSSLESS = [cv2.IMWRITE_WEBP_QUALITY, 101]
 
 
@@ -35,7 +35,7 @@ def occlusion(garment: Garment, crop: Crop, cut_out: bool) -> str | None:
         if not hidden.any():
             return None
     for side in _SIDES:
-        scale = side / max(crop.width, crop.height)
+        scale = min(1, side / max(crop.width, crop.height))
         size = max(1, round(scale * crop.height)), max(1, round(scale * crop.width))
         text = encode_share(crop.of(hidden, size, cv2.BORDER_REPLICATE))
         if len(text) * 3 / 4 <= _MOST_BYTES:
@@ -46,8 +46,8 @@ def occlusion(garment: Garment, crop: Crop, cut_out: bool) -> str | None:
 def encode_share(share: np.ndarray) -> str:
     """A share of each pixel, (h, w) uint8, as a WebP file in base64.
 
-    It has three levels, between which the client interpolates. More levels would cost pixels: a garment's
-    mask of 320 pixels and 3 levels has 1.0 KB, one of 256 and 4 levels 1.1 KB and a larger error.
+    It has four levels, between which the client interpolates. Of 13 opaque canvases in files of at most 1,000
+    bytes, the composed pictures had 39.2 dB with three levels, 39.6 with four and 39.5 with five.
     """
-    levels = np.rint(np.rint(share * np.float32(2 / 255)) * np.float32(127.5)).astype(np.uint8)
+    levels = np.rint(share * np.float32(3 / 255)).astype(np.uint8) * np.uint8(85)
     return base64.b64encode(cv2.imencode(".webp", levels, _LOSSLESS)[1].tobytes()).decode()

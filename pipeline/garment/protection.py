@@ -24,20 +24,28 @@ def protect_head_and_hands(
     Returns where it did so.
     """
     hiding = (pose.head, *(hand_pixels(hand, frame, pose) for hand in pose.hands))
-    return [cut for patch in hiding if (cut := _cut(patch, mask, colour))]
+    cuts = [cut for patch in hiding if (cut := _cut(patch, size_of(mask)))]
+    for box, share in cuts:
+        part = window(box)
+        mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
+        if colour is not None:
+            colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
+    return cuts
 
 
-def _cut(patch: Patch, mask: np.ndarray, colour: np.ndarray | None) -> Cut | None:
-    """Removes `patch`. The new edge is as soft as edges in a camera's picture."""
-    margin = max(1, round(_SOFT_EDGE * mask.shape[0]))
-    box = with_room(patch.box, 2 * margin, size_of(mask))
+def left_by_head_and_hands(frame: np.ndarray, pose: Pose) -> np.ndarray:
+    """What head and hands leave of a garment that covers the whole frame: (H, W) uint8."""
+    left = np.full(frame.shape[:2], 255, np.uint8)
+    protect_head_and_hands(frame, pose, left)
+    return left
+
+
+def _cut(patch: Patch, size: tuple[int, int]) -> Cut | None:
+    """What `patch` leaves of a garment. The new edge is as soft as edges in a camera's picture."""
+    margin = max(1, round(_SOFT_EDGE * size[1]))
+    box = with_room(patch.box, 2 * margin, size)
     if not box[2] * box[3]:
         return None
     side = 2 * margin + 1
     around = cv2.dilate(255 * patch.within(box), np.ones((side, side), np.uint8))
-    share = 255 - cv2.blur(around, (side, side))
-    part = window(box)
-    mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
-    if colour is not None:
-        colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
-    return box, share
+    return box, 255 - cv2.blur(around, (side, side))

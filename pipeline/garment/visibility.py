@@ -1,12 +1,14 @@
 """What of the garment is visible: the planes that a small network sees, and what becomes of its answer.
 
-The network looks at a window around the garment: at the camera's picture, the canvas, the pose, and of an
-opaque canvas at what differs from the camera (difference.py). For each pixel it tells two probabilities:
+The network looks at a window around the garment: at the camera's picture, the garment and the pose. For each
+pixel it tells two probabilities:
 
-    drawn     that the canvas shows the garment there: for opaque canvases, whose alpha is unknown
+    drawn     that the canvas shows the garment there; training needs it, serving does not
     visible   that nothing hides the garment there: no hand, arm, hair, neck or chin
 
-It does not see where geometry finds head and hands (protection.py): a network that did relied on that.
+It does not see where geometry finds head and hands (protection.py): a network that did relied on that. And it
+takes nothing away that geometry leaves. In a real photograph, of which it has seen none in training, it found
+things before the garment that are not there. But geometry takes too much around hands: there it gives back.
 
 training/visible_garment trains it, with the same planes.
 """
@@ -19,10 +21,9 @@ import cv2
 import numpy as np
 
 from pipeline.garment.crop import Crop
-from pipeline.garment.patch import Box, window, with_room
+from pipeline.garment.patch import Box, window
 from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
 from pipeline.garment.protection import Cut
-from pipeline.resize import size_of
 
 # Of the window as the network sees it, in pixels.
 SIDE = 256
@@ -47,20 +48,29 @@ _FACE, _SAMPLED = (0, 9, 10), 0.03
 _FAINT = 8
 # A share that differs by less from none or all counts as none or all: no veil lies over what is certain.
 _CERTAIN = 0.06
-# Where the garment is less visible than this, something hides it.
-_HIDDEN = 230
-_DECIDED = np.rint(((np.arange(256) / 255 - _CERTAIN) / (1 - 2 * _CERTAIN)).clip(0, 1) * 255).astype(np.uint8)
+# The probability from which the network is believed that nothing hides the garment, and how far around it the
+# edge is soft.
+_SURE, _SOFT = 0.96, 0.03
+
+
+def _steep(middle: float, soft: float, share: np.ndarray) -> np.ndarray:
+    """A share times 255 that rises from 0 to 255 within `soft` of `middle`: uint8."""
+    rising = ((share.astype(np.float32) / 255 - middle) / (2 * soft) + 0.5).clip(0, 1)
+    return np.rint(255 * rising).astype(np.uint8)
+
+
+# By the network's probability times 255: how much of the garment is given back.
+_GIVEN_BACK = _steep(_SURE, _SOFT, _steep(0.5, 0.5 - _CERTAIN, np.arange(256)))
 
 
 @dataclass(frozen=True)
 class Visibility:
     """The network's answer.
 
-    crop: the window. drawn, visible: (SIDE, SIDE) uint8, shares times 255.
+    crop: the window. visible: (SIDE, SIDE) uint8, probabilities times 255.
     """
 
     crop: Crop
-    drawn: np.ndarray
     visible: np.ndarray
 
 
@@ -71,20 +81,17 @@ def look(
     mask: np.ndarray,
     crop: Crop,
     pose: Pose,
-    opaque: bool,
 ) -> Visibility:
     """Ask the network.
 
-    frame, canvas: (H, W, 3) BGR uint8, the canvas as it lies on the frame; one that is transparent is
-        premultiplied by its alpha.
-    mask: (H, W) uint8, the garment, still over head and hands; of a transparent canvas its alpha.
+    frame: (H, W, 3) BGR uint8. canvas: the garment's colours, as large, premultiplied by the mask.
+    mask: (H, W) uint8, the garment, still over head and hands.
     """
     size = (SIDE, SIDE)
     seen, drawn = (crop.of(picture, size, cv2.BORDER_REPLICATE) for picture in (frame, canvas))
     alpha = crop.of(mask, size, cv2.BORDER_CONSTANT)
-    asked = planes(seen, drawn, None if opaque else alpha, alpha, in_window(pose, crop))
-    answer = network(asked[None])[0]
-    return Visibility(crop, *(np.ascontiguousarray(answer[..., channel]) for channel in (0, 1)))
+    answer = network(planes(seen, drawn, alpha, alpha, in_window(pose, crop))[None])[0]
+    return Visibility(crop, np.ascontiguousarray(answer[..., 1]))
 
 
 def window_of(mask: np.ndarray) -> Crop:
@@ -114,35 +121,25 @@ def spread(share: np.ndarray, crop: Crop, box: Box) -> np.ndarray:
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpAffine(share, onto_window, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.LUT(laid, _DECIDED)
+    return cv2.warpAffine(share, onto_window, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def hide(seen: Visibility, mask: np.ndarray, colour: np.ndarray) -> list[Cut]:
+def hide(seen: Visibility, mask: np.ndarray, colour: np.ndarray, left: np.ndarray) -> list[Cut]:
     """Takes what hides the garment out of `mask`, (H, W) uint8, and `colour`, premultiplied by it, in place.
 
-    Returns where it did so.
+    left: (H, W) uint8, what geometry says that head and hands leave of the garment
+        (protection.left_by_head_and_hands). Where the network is sure that the garment is visible, it stays.
+    Returns where something was taken out.
     """
-    crop = seen.crop
-    drawn = crop.of(mask, (SIDE, SIDE), cv2.BORDER_CONSTANT)
-    x, y, width, height = cv2.boundingRect(((seen.visible < _HIDDEN) & (drawn > _FAINT)).view(np.uint8))
-    scale = crop.width / SIDE
-    box = with_room(
-        (
-            int(crop.x + x * scale),
-            int(crop.y + y * scale),
-            int(width * scale) + 1,
-            int(height * scale) + 1,
-        ),
-        int(2 * scale) + 1,
-        size_of(mask),
-    )
-    if not width or not box[2] * box[3]:
+    x, y, width, height = cv2.boundingRect(((mask > _FAINT) & (left < 255)).view(np.uint8))
+    if not width:
         return []
-    left, part = spread(seen.visible, crop, box), window(box)
-    mask[part] = cv2.multiply(mask[part], left, scale=1 / 255)
-    colour[part] = cv2.multiply(colour[part], cv2.merge([left] * 3), scale=1 / 255)
-    return [(box, left)]
+    box = (x, y, width, height)
+    part = window(box)
+    stays = cv2.max(left[part], cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK))
+    mask[part] = cv2.multiply(mask[part], stays, scale=1 / 255)
+    colour[part] = cv2.multiply(colour[part], cv2.merge([stays] * 3), scale=1 / 255)
+    return [(box, stays)]
 
 
 def planes(

@@ -10,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.garment.softness import soften
+from pipeline.light.light_answer import pixels_of_shares
 from pipeline.light.light_map import decode_light
 from pipeline.light.relighting import relight, with_detail
 from pipeline.light.session_light import similarity
@@ -60,10 +62,11 @@ class PlacedLight:
         shoulders: of the person in that frame, (2, 2) in shares; None: the light stays where it was.
         """
         x, y, width, height = self.crop * [*size, *size]
-        crop = np.array([[width / SIDE, 0, x], [0, height / SIDE, y], [0, 0, 1]])
+        crop = np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ _stretched((SIDE, SIDE), (width, height))
         if self.anchor is None or shoulders is None:
             return crop
-        moved: np.ndarray = similarity(self.anchor * size, shoulders * size) @ crop
+        shoulders_there, shoulders_here = self.anchor * size - 0.5, shoulders * size - 0.5
+        moved: np.ndarray = similarity(shoulders_there, shoulders_here) @ crop
         return moved
 
 
@@ -82,19 +85,20 @@ def composed(
     layer: np.ndarray,
     placed: PlacedLight,
     light: np.ndarray | None = None,
-    shoulders: np.ndarray | None = None,
+    move: np.ndarray | None = None,
 ) -> np.ndarray:
     """`layer` on `frame`, in the light: (H, W, 3) BGR uint8.
 
     frame: (H, W, 3) BGR uint8. layer: (h, w, 3 or 4) BGR(A) uint8, not premultiplied; of any size.
-    light: in place of the placed one's own. shoulders: of this frame; see `PlacedLight.onto`.
+    light: in place of the placed one's own. move: (3, 3), from pixels of the keyframe's frame to this one's.
     """
     size = size_of(frame)
-    place = placed.onto(size, shoulders)
+    place = placed.onto(size, None)
+    if move is not None:
+        place = move @ place
     drawn, coverage = _drawn(layer, placed.layer, size)
     if placed.occlusion is not None:
-        scale = np.diag([SIDE / placed.occlusion.shape[1], SIDE / placed.occlusion.shape[0], 1])
-        hidden = _warped(placed.occlusion, place @ scale, size)
+        hidden = _warped(placed.occlusion, place @ _stretched(size_of(placed.occlusion), (SIDE, SIDE)), size)
         coverage = cv2.multiply(coverage, 255 - hidden, scale=1 / 255)
     share = cv2.merge([coverage] * 3)
     start = cv2.add(
@@ -117,12 +121,22 @@ def _drawn(layer: np.ndarray, matrix: np.ndarray | None, size: Size) -> tuple[np
         shrinks = layer.shape[0] > size[1]
         laid = cv2.resize(laid, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     else:
-        canvas, frame = (np.array([[w, 0, -0.5], [0, h, -0.5], [0, 0, 1]]) for w, h in (size_of(layer), size))
-        onto_canvas = canvas @ np.vstack([matrix, (0, 0, 1)]) @ np.linalg.inv(frame)
+        onto_canvas = (
+            pixels_of_shares(size_of(layer))
+            @ np.vstack([matrix, (0, 0, 1)])
+            @ np.linalg.inv(pixels_of_shares(size))
+        )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         laid = cv2.warpAffine(laid, onto_canvas[:2], size, flags=flags)
+    laid = soften(laid, size[0] / layer.shape[1])
     straight = cv2.cvtColor(laid, cv2.COLOR_mRGBA2RGBA)
     return cv2.cvtColor(straight, cv2.COLOR_BGRA2BGR), cv2.extractChannel(laid, 3)
+
+
+def _stretched(size: Size, to: tuple[float, float]) -> np.ndarray:
+    """From pixels of a picture to those of the same picture in another size, (3, 3)."""
+    stretched: np.ndarray = pixels_of_shares(to) @ np.linalg.inv(pixels_of_shares(size))
+    return stretched
 
 
 def _warped(

@@ -39,11 +39,11 @@ def layer_matrix(laying: str) -> list[float] | None:
     rows of a matrix, (x, y, 1) → (u, v); None if the canvas is stretched over the frame."""
     laid = json.loads(laying)
     onto_frame = np.vstack([laid["matrix"], (0, 0, 1)])  # between the middles of pixels
-    canvas, frame = (_pixels(*laid[name]) for name in ("canvas", "frame"))
+    canvas, frame = (pixels_of_shares(laid[name]) for name in ("canvas", "frame"))
     matrix = np.linalg.inv(canvas) @ np.linalg.inv(onto_frame) @ frame
     return None if np.allclose(matrix, np.eye(3), atol=1e-4) else matrix[:2].round(6).ravel().tolist()
 
 
-def _pixels(width: int, height: int) -> np.ndarray:
-    """The matrix from shares of a picture to its pixels: the middle of the first is 0."""
-    return np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]])
+def pixels_of_shares(size: tuple[float, float]) -> np.ndarray:
+    """From shares of a picture of (width, height) to its pixels, (3, 3): the middle of the first one is 0."""
+    return np.array([[size[0], 0, -0.5], [0, size[1], -0.5], [0, 0, 1]])

@@ -22,7 +22,7 @@ import numpy as np
 from pipeline.resize import halved, size_of
 
 SIDES = (40, 36, 32, 28, 24, 20, 16, 12)
-MOST_BYTES = 1700
+MOST_BYTES = 1550
 # Larger than the largest logarithm that `light_ratio` gives, log(4).
 RANGE = 1.4
 # Of a cell of the map, the share inside the garment from which the cell keeps its own light.

@@ -9,13 +9,21 @@ from pipeline.tryon.models import Client
 
 class DenoisingJob:
     """
-    live: whether it is a keyframe.
+    live: whether it is a keyframe. patient: whether it belongs to a batch.
     previews: for a capture whose client wants them.
     """
 
-    def __init__(self, denoising: Denoising, live: bool, client: Client, previews: Previews | None):
+    def __init__(
+        self,
+        denoising: Denoising,
+        live: bool,
+        client: Client,
+        previews: Previews | None,
+        patient: bool = False,
+    ):
         self.denoising = denoising
         self.live = live
+        self.patient = patient
         self._client = client
         self._previews = previews
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 
 class Tensor(Protocol):
@@ -21,6 +20,8 @@ class HostTensor:
     """An array of our own among outputs of models."""
 
     def __init__(self, array: np.ndarray):
+        import torch  # here: preprocess and postprocess import this module, and need none of its 110 MB
+
         self._array = array
         self._tensor = torch.from_numpy(
             array

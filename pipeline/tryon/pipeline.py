@@ -7,8 +7,8 @@ with all other jobs; then `decode`, or `postprocess` alone.
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,7 @@ class Pipeline:
         # First come, first served. A request that waits in Triton's own queue could not be cancelled.
         self._live = asyncio.Semaphore(config.max_live)
         self._encoders = asyncio.Semaphore(limits.max_encoding)
+        self._patient = asyncio.Semaphore(1)
         self._decoder = Decoder(models, limits.max_sessions)
         self._layings: SessionCache[tuple[tuple[str, ...], str]] = SessionCache(limits.max_sessions)
         scheduler: Scheduler[DenoisingJob] = Scheduler(limits.max_rows, limits.capture_interval)
@@ -110,7 +111,7 @@ class Pipeline:
             if request.live:
                 await slot.enter_async_context(self._live)
                 slot.enter_context(self._stepper.live_request())
-            async with self._encoders:
+            async with self._turn(request), self._encoders:
                 if client.cancelled():
                     raise Cancelled
                 began = time.perf_counter()
@@ -135,9 +136,10 @@ class Pipeline:
                 model, painted = await self._paint(task, encoded, conditioned.start, client)
                 denoised_at = time.perf_counter()
                 seen = view(request, garment, pictures["pose"], encoded)
-                decoded = await self._decoder.decode(
-                    request, seen, encoded, model, painted, client.request_id
-                )
+                async with self._turn(request):
+                    decoded = await self._decoder.decode(
+                        request, seen, encoded, model, painted, client.request_id
+                    )
                 if request.output_format == LIGHT:
                     report["light"] = describe(seen, request.recipe, laying, occlusion)
             else:
@@ -153,6 +155,17 @@ class Pipeline:
             }
             return {**encoded, **decoded, "report": _string(json.dumps(report))}
 
+    @asynccontextmanager
+    async def _turn(self, request: TryonRequest) -> AsyncIterator[None]:
+        """Use it around a stage outside the steps: a patient request begins it while no keyframe is in
+        progress, and one of them at a time."""
+        if not request.patient:
+            yield
+            return
+        async with self._patient:
+            await self._stepper.quiet()
+            yield
+
     async def _paint(
         self, task: Task, encoded: Mapping[str, Tensor], start: Start | None, client: Client
     ) -> tuple[str, dict[str, torch.Tensor]]:
@@ -166,7 +179,8 @@ class Pipeline:
         recurrence = None if self._recurrences is None else self._recurrences.of(recipe)
         denoising = Denoising(task.schedule, start.conditions, start.latents, task.noise, recurrence)
         previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
-        await self._stepper.run(DenoisingJob(denoising, request.live, client, previews))
+        job = DenoisingJob(denoising, request.live, client, previews, request.patient)
+        await self._stepper.run(job)
         return start.decoding.model, start.decoding.inputs(denoising.latents)
 
     def _task(

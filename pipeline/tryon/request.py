@@ -9,7 +9,8 @@ from pipeline.garment.region import CATEGORIES
 from pipeline.recipe import Recipe
 
 # The default of each mode.
-OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png", "video": "jpeg"}
+OUTPUT_FORMATS = {"keyframe": "jpeg", "capture": "png", "batch": "png", "video": "jpeg"}
+_OF_CAPTURES = ("capture", "batch")
 LIGHT = "light"
 
 
@@ -18,6 +19,7 @@ class TryonRequest:
     """
     live: whether it is a keyframe, for which somebody waits in real time. A film's frame (mode `video`) has
         the recipes of keyframes, but waits for them, as captures do.
+    patient: whether it is a batch's capture (mode `batch`), which waits for everything else.
     category: of the garment, one of pipeline.garment.region.CATEGORIES.
     session: keyframes with the same session name share their light.
     output_format: `jpeg` or `png`; or `light`, if the recipe takes the light of the model's picture.
@@ -26,6 +28,7 @@ class TryonRequest:
 
     recipe: Recipe
     live: bool
+    patient: bool
     session: str | None
     render_fit: str
     category: str
@@ -47,9 +50,9 @@ class TryonRequest:
         output_format = value("output_format") or OUTPUT_FORMATS[mode]
         if output_format not in (*OUTPUT_FORMATS.values(), LIGHT):
             raise InvalidInput(f"output_format is {output_format!r}; it must be jpeg, png or light")
-        default = recipe = recipes["capture" if mode == "capture" else "keyframe"]
+        default = recipe = recipes["capture" if mode in _OF_CAPTURES else "keyframe"]
         if output_format == LIGHT:
-            if mode != "capture":
+            if mode not in _OF_CAPTURES:
                 recipe = recipes.get("live", recipe)
             if not recipe.relight_sigma:  # a light cannot be taken from this checkpoint's pictures
                 recipe, output_format = default, OUTPUT_FORMATS[mode]
@@ -73,7 +76,8 @@ class TryonRequest:
         return cls(
             recipe=recipe,
             live=live,
-            session=value("session") if mode != "capture" else None,
+            patient=mode == "batch",
+            session=value("session") if mode not in _OF_CAPTURES else None,
             render_fit=value("render_fit") or "auto",
             category=category,
             fabric=value("fabric") or "",

@@ -1,8 +1,9 @@
-"""An exported stage on OpenVINO in bfloat16: the default of the CPU profile on processors with AMX.
+"""An exported stage on OpenVINO, in a precision that the processor has units for.
 
-The matrix units of these processors multiply bfloat16 several times as fast as their vector units multiply
-float32, and ONNX Runtime's CPU provider has no bfloat16. bfloat16 has the range of float32, so nothing
-overflows. Its 8 bits of significand change lucy-tiny's outputs by 0.5 % (root mean square): not visible.
+Matrix units (AMX) multiply bfloat16 several times as fast as vector units multiply float32, and vector units
+with bfloat16 (AVX-512 BF16) up to twice as fast. ONNX Runtime's CPU provider has no bfloat16. It has the
+range of float32, so nothing overflows. Its 8 bits of significand change lucy-tiny's outputs by 0.5 % (root
+mean square): not visible. In float16 a large network may overflow, so timing.py compares results.
 
 A timestep is no such number: its sinusoids are of angles up to 1000, which 8 bits round to multiples of 4. So
 they are computed in single precision before; otherwise a network of FASHN VTON's kind is wrong by 8 %.
@@ -19,7 +20,9 @@ from openvino import opset13
 
 from serving.cores import available_cores
 from serving.stages.onnx_runtime import smallest_shape
+from serving.stages.runtime import Precision
 
+_NAMES: dict[Precision, str] = {"bf16": "bf16", "fp16": "f16", "fp32": "f32"}
 WARM_ROWS = 4  # larger batches are rare; OpenVINO compiles kernels for each batch size when it first sees it
 
 
@@ -29,11 +32,11 @@ class OpenVinoStage:
     The output of a row does not depend on the other rows of its batch.
     """
 
-    def __init__(self, model: Path):
+    def __init__(self, model: Path, precision: Precision = "bf16"):
         core = openvino.Core()
         network = core.read_model(model)
-        sinusoids = _without_sinusoids(network)
-        self._request = _compiled(core, network, "bf16")
+        sinusoids = None if precision == "fp32" else _without_sinusoids(network)
+        self._request = _compiled(core, network, _NAMES[precision])
         self._sinusoids = None if sinusoids is None else _compiled(core, sinusoids, "f32")
         # The names of the ONNX graph: OpenVINO adds others.
         self._graph = onnx.load(model, load_external_data=False).graph
@@ -65,6 +68,12 @@ class OpenVinoStage:
             shape = smallest_shape([side.dim_param or side.dim_value for side in kind.shape.dim])
             found[spec.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
         return found
+
+
+def precisions() -> list[Precision]:
+    """Those that this processor computes in, the most promising first. OpenVINO replaces others by them."""
+    able = set(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return [name for name in _NAMES if name.upper() in able]
 
 
 def _compiled(core: openvino.Core, network: openvino.Model, precision: str) -> openvino.InferRequest:

@@ -18,6 +18,7 @@ from torch.export.passes import move_to_device_pass
 
 from serving.errors import CannotServe
 from serving.stages.cuda_graphs import Capture, CudaGraphs, Tensors
+from serving.stages.fused_norms import fuse_group_norms
 
 NAME = "model.pt2"
 _DESCRIPTION = "stage.json"  # within model.pt2: the names of its tensors, and one row of each input
@@ -54,6 +55,10 @@ class TorchStage:
             torch.backends.cudnn.benchmark = True  # each shape's kernels are tried once, before its capture
         self._module = program.module()
         _drop_assertions(self._module)
+        if self.device.type == "cuda":
+            from serving.stages.group_norm import group_norm  # Triton's compiler comes with torch for CUDA
+
+            fuse_group_norms(self._module, group_norm)
         _lay_out(self._module)
         self._graphs = CudaGraphs(self._compute, capture)
         self._rows = tuple(rows) if self.device.type == "cuda" else ()

@@ -16,7 +16,7 @@ from tests.import_closure import closure, find
 PROXY, TRITON = "deploy/docker/proxy.Dockerfile", "deploy/docker/triton.Dockerfile"
 # The programs that each image runs; the health check of Compose is one.
 PROGRAMS = {
-    PROXY: [find("frontend_proxy.__main__")],
+    PROXY: [find("frontend_proxy.__main__"), find("frontend_proxy.batch")],
     TRITON: [
         find("export.__main__"),
         find("serving.ready"),

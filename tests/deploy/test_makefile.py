@@ -163,7 +163,8 @@ def test_serve_and_demo_keep_the_last_export_unless_they_are_told_otherwise(chec
 
 
 @pytest.mark.parametrize(
-    "target", ["test", "bench", "bench-quick", "bench-hostile", "perf", "eval-tiny", "bench-picture"]
+    "target",
+    ["test", "test-nightly", "bench", "bench-quick", "bench-hostile", "perf", "eval-tiny", "bench-picture"],
 )
 def test_tests_and_benchmarks_export_into_a_repository_of_their_own(checkout, target):
     (checkout / ".venv" / "bin").mkdir(parents=True)
@@ -227,7 +228,7 @@ def test_every_module_and_test_folder_that_a_target_runs_exists():
     """The move of code left targets behind that ran modules and tests of the old folders."""
     words = (ROOT / "Makefile").read_text().replace(";", " ").replace(")", " ").split()
     modules = {word for option, word in itertools.pairwise(words) if option == "-m"}
-    for module in modules - {"compileall", "faults", "full_size", "pip", "pytest", "venv"}:
+    for module in modules - {"compileall", "faults", "full_size", "nightly", "pip", "pytest", "venv"}:
         assert find(module) or find(f"{module}.__main__"), module
     for word in words:
         assert not word.startswith("tests/") or (ROOT / word).exists(), word

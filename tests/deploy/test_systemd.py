@@ -164,6 +164,7 @@ def under_systemd(folder):
                 process.wait()
 
 
+@pytest.mark.nightly
 def test_the_watchdog_is_notified_of_a_models_death_and_triton_ends_on_a_signal(tmp_path):
     """Triton itself still reports that it is ready."""
     with under_systemd(tmp_path) as (process, hear):

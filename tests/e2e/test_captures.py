@@ -118,6 +118,7 @@ async def test_a_capture_that_nobody_wants_stops_within_two_ticks(either_stack, 
     ).status_code == 200
 
 
+@pytest.mark.nightly
 async def test_triton_killed_in_mid_capture(own_stack):
     """The waiting clients hear it, the accepted capture is made once Triton is back, nothing is lost."""
     async with httpx.AsyncClient(base_url=own_stack.url, timeout=60) as client:

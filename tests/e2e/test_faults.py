@@ -261,6 +261,7 @@ async def fuzz(stack, seed, messages):
     return await asyncio.gather(*(one(number) for number in range(FUZZ_SOCKETS)))
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("steady")
 async def test_ten_thousand_mutated_messages(stack):
     """None is the server's fault, each socket outlives them, and nothing is kept of them."""

@@ -49,6 +49,7 @@ def dress(socket, timestamp):
     return msgpack.unpackb(socket.recv(timeout=20))["mode"]
 
 
+@pytest.mark.nightly
 def test_one_of_two_is_killed_and_comes_back(cluster, tmp_path):
     repository = stand_in(tmp_path / "models", step_ms=5)
     tritons = dict(reversed(cluster.triton(repository)) for _ in range(2))

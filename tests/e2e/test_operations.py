@@ -25,8 +25,9 @@ from tests.frontend_proxy import conftest
 from tests.stack import running_stack
 
 KEY = "key-of-the-first-shop"
-TRACE_ID, CLIENT_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-HEADERS = {"X-API-Key": KEY, "traceparent": f"00-{TRACE_ID}-{CLIENT_SPAN}-01", "X-Request-ID": "r-42"}
+TRACE_IDS = ["0af7651916cd43dd8448eb211c80319c", "1" * 32, "2" * 32]
+CLIENT_SPAN = "b7ad6b7169203331"
+HEADERS = {"X-API-Key": KEY, "X-Request-ID": "r-42"}
 PICTURES = Path(__file__).parents[1] / "data" / "keyframes" / "transparent_no_pose"
 FRAME = base64.b64encode((PICTURES / "camera_frame.jpg").read_bytes()).decode()
 RENDER = base64.b64encode((PICTURES / "jacket_render.png").read_bytes()).decode()
@@ -106,24 +107,33 @@ def test_while_it_starts_it_says_that_it_loads(operated):
 
 
 def test_a_capture_is_one_trace_from_the_client_into_triton(operated):
+    """Triton 24.10 loses its spans of some streams (2 of 40 on an idle machine): one of three must do."""
     stack, spans, _ = operated
     assert httpx.post(f"{stack.url}/virtual-tryon", json=CAPTURE).status_code == 401
-    answer = httpx.post(f"{stack.url}/virtual-tryon", json=CAPTURE, headers=HEADERS, timeout=60)
-    assert answer.status_code == 200
-    deadline = time.monotonic() + 60
-    while not {"tryon", "POST /virtual-tryon"} <= (ours := _of_trace(spans)).keys():
-        assert time.monotonic() < deadline, f"only {sorted(ours)}"
-        time.sleep(0.1)
-    assert ours["POST /virtual-tryon"][4] == CLIENT_SPAN
-    assert ours["capture"][4] == ours["POST /virtual-tryon"][3]
+    for trace_id in TRACE_IDS:
+        headers = HEADERS | {"traceparent": f"00-{trace_id}-{CLIENT_SPAN}-01"}
+        answer = httpx.post(f"{stack.url}/virtual-tryon", json=CAPTURE, headers=headers, timeout=60)
+        assert answer.status_code == 200
+        the_proxys = _spans_of(spans, trace_id, {"POST /virtual-tryon", "capture"}, 60)
+        assert the_proxys["POST /virtual-tryon"][4] == CLIENT_SPAN
+        assert the_proxys["capture"][4] == the_proxys["POST /virtual-tryon"][3]
+        ours = _spans_of(spans, trace_id, {"tryon"}, 20)
+        if "tryon" in ours:
+            break
     assert ours["tryon"][0] == "lucy-triton"
     if "InferRequest" in ours:  # Triton 24.10 sends it late, or never where the stream was closed first
         assert ours["tryon"][4] == ours["InferRequest"][3]
         assert ours["InferRequest"][4] == ours["capture"][3]
 
 
-def _of_trace(spans):
-    return {span[1]: span for span in list(spans) if span[2] == TRACE_ID}
+def _spans_of(spans, trace_id, wanted, seconds):
+    """The trace's spans by name, once the wanted ones are there or the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        ours = {span[1]: span for span in list(spans) if span[2] == trace_id}
+        if wanted <= ours.keys() or time.monotonic() > deadline:
+            return ours
+        time.sleep(0.1)
 
 
 def test_the_metrics_have_triton_s_batches(operated):

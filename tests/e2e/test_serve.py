@@ -112,6 +112,7 @@ def test_a_triton_that_dies_is_started_again_and_meanwhile_the_proxy_answers_503
     assert "starting Triton again" in own_stack.log.read_text()
 
 
+@pytest.mark.nightly
 def test_a_triton_is_started_again_if_a_models_process_dies(own_stack):
     """Triton still reports a decoupled model as ready when its process is dead, and does not restart it."""
     stub = next(
@@ -166,6 +167,7 @@ def test_ipv6_loopback_alone_behind_a_dead_http_proxy(tmp_path):
                 assert "protocol is restricted" in caught.value.details()
 
 
+@pytest.mark.nightly
 def test_the_default_address_answers_on_localhost_of_both_families(tmp_path):
     with running_stack(tmp_path, HOST="::") as stack:
         port = stack.url.rpartition(":")[2]

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from benchmarks.sessions.pictures import swaying_bytes
 from frontend_proxy.jobs import Job, Result
 from frontend_proxy.triton.client import Triton
@@ -23,6 +25,7 @@ async def keyframes(address, count):
     await triton.close()
 
 
+@pytest.mark.nightly
 def test_it_keeps_nothing_of_a_keyframe_that_it_has_answered(stack):
     """0.2 MB each it did, of streams that were cancelled as soon as the picture had come."""
     asyncio.run(keyframes(stack.triton_grpc, 60))

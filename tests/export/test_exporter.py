@@ -145,6 +145,7 @@ def test_the_written_tokenizer_gives_the_checkpoints_own_ids(exported, checkpoin
     assert ours.encode(prompt).ids == theirs(prompt, padding="max_length", truncation=True).input_ids
 
 
+@pytest.mark.nightly
 def test_the_gpu_profile_is_half_precision_inside_and_float32_at_its_borders(checkpoint, tmp_path):
     manifest, _ = export(str(checkpoint), tmp_path, profile="gpu")
     assert manifest["precision"] == "fp16"
@@ -157,7 +158,7 @@ def test_the_gpu_profile_is_half_precision_inside_and_float32_at_its_borders(che
 
 @pytest.fixture
 def quick_stages(monkeypatch):
-    """The stages of an export by name, none of them turned into ONNX: that takes a minute."""
+    """The stages of an export by name, none of them traced: that takes a minute."""
     taken = {}
 
     def take(stage, precision, folder, on_progress):
@@ -166,6 +167,7 @@ def quick_stages(monkeypatch):
         return Parity(0, 1)
 
     monkeypatch.setattr("export.onnx_export.export_stage", take)
+    monkeypatch.setattr("export.torch_program.export_program", lambda *given: 0.0)
     return taken
 
 
@@ -288,3 +290,11 @@ def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):
 def test_the_command_does_nothing_twice(exported, checkpoint, capsys):
     assert main([str(checkpoint), "--repository", str(exported)]) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+def test_the_same_export_is_measured_on_another_processor(exported, checkpoint, monkeypatch, capsys):
+    measured = []
+    monkeypatch.delenv("CPU_RUNTIME")
+    monkeypatch.setattr("export.__main__.choose_in_a_process", measured.append)
+    assert main([str(checkpoint), "--repository", str(exported)]) == 0
+    assert measured == [exported]

@@ -8,7 +8,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from benchmarks.fabric.sheets import PHOTO, Sheet, _camera
+from benchmarks.fabric.sheets import PHOTO, Sheet, camera_over
 from fabric.camera import true_aspect
 from fabric.ingest import focal_length
 from tests.fabric.photos import saved, woven
@@ -18,7 +18,7 @@ SIZE = PHOTO[::-1]
 
 def seen(rows: int, columns: int, focal_35: float, seed: int) -> np.ndarray:
     blank = np.zeros((rows, columns, 3), np.float32)
-    matrix, _ = _camera(np.random.default_rng(seed), Sheet("", blank, blank, 0.8, "cloth"), focal_35)
+    matrix, _ = camera_over(np.random.default_rng(seed), Sheet("", blank, blank, 0.8, "cloth"), focal_35)
     corners = np.array([[[0, 0], [columns, 0], [columns, rows], [0, rows]]], np.float64)
     found: np.ndarray = cv2.perspectiveTransform(corners, matrix)[0]
     return found

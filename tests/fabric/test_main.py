@@ -18,11 +18,12 @@ def test_a_photo_becomes_a_folder(tmp_path: Path) -> None:
     weave = Weave("plain", (8, 8), np.array([0.3, 0.1, 0.1]), np.array([0.4, 0.2, 0.1]))
     photo = tmp_path / "cloth.jpg"
     photo.write_bytes(jpeg(weave_cloth(weave, 400, 1)))
-    done = run(photo, "-o", tmp_path / "maps", "--size", 256)
+    done = run(photo, "-o", tmp_path / "maps", "--size", 256, "--pack", "gltf", "usdz", "mtlx", "zip")
     assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "maps" / "fabric.json").read_text())
     assert document["name"] == "cloth"
-    for name in [*document["maps"].values(), "contact_sheet.jpg"]:
+    packs = ["cloth.glb", "cloth.usdz", "cloth-materialx.zip", "cloth.zip"]
+    for name in [*document["maps"].values(), "contact_sheet.jpg", *packs]:
         assert (tmp_path / "maps" / name).stat().st_size > 500
 
 

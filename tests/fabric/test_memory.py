@@ -72,6 +72,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", LARGE)
 def test_forty_megapixels(name: str, tmp_path: Path) -> None:
     answer, grown = cost(LARGE[name](), tmp_path)
@@ -86,6 +87,7 @@ def test_an_avif_that_needs_more_is_refused(tmp_path: Path) -> None:
     assert (answer, grown <= SMALL_LIMIT_MB) == ("TOO_LARGE", True)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("size", [(28_000, 1400), (1400, 28_000)])
 def test_a_panorama_with_the_largest_maps(size: tuple[int, int], tmp_path: Path) -> None:
     """Its shorter side is too short for a reduction: the whole of it is decoded."""

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.fabric.materials import measured
 from benchmarks.fabric.metrics import delta_e
-from fabric.light import shadow_on_cloth, well_lit
-from fabric.shadow import find_shadows
+from fabric.light import _SURFACES, shadow_on_cloth, well_lit
+from fabric.shadow import Shadow, find_shadows, fit_shadow
 
 
 def shaded(albedo: np.ndarray, angle: float, offset: float, left: float, blur: float) -> np.ndarray:
@@ -51,4 +51,17 @@ def test_even_cloth_and_the_edge_of_a_print_are_no_shadow() -> None:
 def test_a_side_that_ends_in_the_picture_is_no_shadow() -> None:
     table = np.full((300, 400, 3), 0.6, np.float32)
     cv2.rectangle(table, (90, 60), (300, 240), (0.2, 0.2, 0.2), -1)
-    assert find_shadows(table) == []
+    assert list(find_shadows(table)) == []
+
+
+@pytest.mark.parametrize("degrees", [0, 37, 118, 200, 310])
+def test_the_edge_of_one_even_cloth_lies_where_it_is(degrees: float) -> None:
+    """It lay half a pixel of the coarse grid beside: a bright line through the scanned cloth."""
+    x, y = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    truth = Shadow((float(x), float(y)), 0.07, 0.011, np.full(3, 0.8, np.float32))
+    found = fit_shadow(truth.darkness(128, 128) + np.float32(np.log(0.5)), _SURFACES)
+    assert found is not None
+    assert np.hypot(found.normal[0] - x, found.normal[1] - y) < 0.01
+    assert found.offset == pytest.approx(0.07, abs=0.002)
+    assert found.width == pytest.approx(0.011, abs=0.002)
+    assert found.depth == pytest.approx(truth.depth, rel=0.03)

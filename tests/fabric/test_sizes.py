@@ -40,6 +40,7 @@ def answer(data: bytes, **options: object) -> FabricError | None:
     return None
 
 
+@pytest.mark.nightly
 @LITTLE
 @given(side=SIDES, aspect=ASPECTS, turned=st.booleans(), combination=COMBINATIONS)
 @example(side=64, aspect=12_000 / 64, turned=False, combination=("PNG", "RGB"))

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from pipeline.light.compositing import finish
 from pipeline.tryon.conditioner import PICTURES
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
+from serving.visible_garment import NETWORK, open_network
 
 NONE = np.zeros(1, np.uint8)
 _TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
@@ -77,10 +79,16 @@ class PlainModels:
         return dict(zip(stage.outputs, (it.numpy() for it in outputs), strict=True))
 
 
+@cache
+def _visible_garment():
+    return open_network(NETWORK) if NETWORK.exists() else None
+
+
 def _preprocess(inputs):
     texts = {name: inputs[name][0] for name in _TEXTS if name in inputs}
     flags = {name: bool(inputs[name][0]) for name in ("occluded", "with_scene")}
-    tensors, report = prepare(**inputs | texts | flags | {"resolution": tuple(inputs["resolution"].tolist())})
+    others = {"resolution": tuple(inputs["resolution"].tolist()), "network": _visible_garment()}
+    tensors, report = prepare(**inputs | texts | flags | others)
     return tensors | {"report": np.array([json.dumps(report)], np.object_)}
 
 

@@ -20,7 +20,7 @@ from tests.families.catvton import vectors as catvton
 from tests.families.fashn_vton import vectors as fashn
 from tests.families.idm_vton import vectors as idm
 
-pytestmark = pytest.mark.timeout(900)  # minutes on a busy machine
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]  # minutes on a busy machine
 
 # Sides of 64 pixels each, so that the networks are traced with sides that vary, as they are served.
 SIZES = [(128, 64), (64, 64)]

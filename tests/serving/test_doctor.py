@@ -12,6 +12,9 @@ from serving.finding import Machine, report
 from serving.settings import ServingSettings
 from serving.stages import gpu_runtime
 from serving.stages.gpu_runtime import Choice
+from serving.stages.measured import Measured, with_measured
+from serving.stages.runtime import ONNX_RUNTIME, OPENVINO
+from serving.stages.timing import Figures
 from tests.serving.test_engine_stamp import A10G, BATCHES, BUCKETS, write_onnx
 from tests.stack import free_ports
 
@@ -170,6 +173,19 @@ def test_the_processor_line_names_the_runtime(cpu):
     assert "ONNX Runtime in float32" in report(list(examine(onnx)))
     openvino = replace(cpu, settings=settings(cpu_runtime="openvino"))
     assert "OpenVINO in bfloat16" in report(list(examine(openvino)))
+
+
+def test_the_table_of_runtimes_has_a_line_for_each_stage(cpu):
+    auto = replace(cpu, settings=settings(cpu_runtime="auto"))
+    assert "not measured yet" in report(list(examine(auto)))
+    path = cpu.repository / "manifest.json"
+    slow, fast = (Figures({1: ms, 4: 4 * ms}, {1: ms, 4: 4 * ms}, 0.0) for ms in (41.5, 28.25))
+    measured = Measured("2026-11-27T18:00", {"unet": {ONNX_RUNTIME: slow, OPENVINO: fast}})
+    path.write_text(json.dumps(with_measured(json.loads(path.read_text()), measured)))
+    lines = report(list(examine(auto))).splitlines()
+    assert any("runtimes measured at 2026-11-27T18:00, ms of 1 and 4 rows" in line for line in lines)
+    expected = "OpenVINO in bfloat16 (28.2, 113.0); not ONNX Runtime in float32 (41.5, 166.0)"
+    assert f" ok   unet           {expected}" in lines
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def settings(runtime="auto"):
     return GpuSettings(_env_file=None, gpu_device="cpu", gpu_runtime=runtime)
 
 
+@pytest.mark.nightly
 def test_torch_and_onnxruntime_compute_the_same_from_one_export(repository):
     """In half precision, with the inputs that the pipeline gives."""
     torch_, onnx = (open_networks(repository, settings(it)) for it in ("auto", "onnxruntime"))
@@ -54,6 +55,7 @@ def test_torch_and_onnxruntime_compute_the_same_from_one_export(repository):
             assert (found[output] - reference).abs().max() <= 3e-2 * reference.abs().max()
 
 
+@pytest.mark.nightly
 def test_graphs_are_for_the_rows_that_each_network_is_called_with(repository):
     rows = networks._graph_rows(repository, STAGES)
     assert rows["unet"] == [1, 2, 3, 4, 6, 8, 12, 16], "those that a tick is padded to"
@@ -62,6 +64,7 @@ def test_graphs_are_for_the_rows_that_each_network_is_called_with(repository):
     }
 
 
+@pytest.mark.nightly
 def test_a_network_with_a_smaller_largest_batch_has_no_larger_graphs(repository, tmp_path):
     copy = shutil.copytree(repository, tmp_path / "copy")
     config = copy / "unet" / "config.pbtxt"
@@ -74,6 +77,7 @@ def test_without_an_export_it_says_what_to_do(tmp_path):
         open_networks(tmp_path, settings())
 
 
+@pytest.mark.nightly
 def test_a_program_of_another_torch_is_one_sentence(repository, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise RuntimeError("unknown schema")

@@ -2,10 +2,13 @@
 
 import time
 
+import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import expect
+from pxr import Usd, UsdGeom, UsdValidation
 
+from tests.fabric.packs.test_gltf import validate  # noqa: F401
 from tests.studio.cloth import CORNERS, SIZE, photograph
 from tests.studio.conftest import WITHIN_MS
 
@@ -99,3 +102,81 @@ def corners(page):
     """(4, 2), the handles' places as shares of the photo."""
     places = page.locator(".corner").evaluate_all("all => all.map(({ style }) => [style.left, style.top])")
     return np.array([[float(value.rstrip("%")) / 100 for value in place] for place in places])
+
+
+def test_a_fabric_is_taken_away_as_a_file(open_studio, tmp_path):
+    page = open_studio("fabrics")
+    page.locator("[data-fabric=denim-blue] .fabric").click()
+    for button, name, begins in (("GLB", "denim-blue.glb", b"glTF"), ("USDZ", "denim-blue.usdz", b"PK")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == name
+        assert download.value.path().read_bytes().startswith(begins)
+
+
+def test_the_jacket_in_a_fabric_is_taken_away_as_a_file(open_studio, validate):  # noqa: F811
+    """Made in the browser; each format's own validator finds nothing."""
+    page = open_studio("fabrics")
+    page.locator("[data-fabric=silk-champagne] .fabric").click()
+    files = {}
+    for button, name in (("Jacket (glTF)", "jacket.glb"), ("Jacket (USD)", "jacket.usdz")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == f"silk-champagne-{name}"
+        files[name] = download.value.path()
+    assert validate(files["jacket.glb"].read_bytes())["messages"] == []
+
+    usdz = files["jacket.usdz"].rename(files["jacket.usdz"].with_suffix(".usdz"))
+    stage = Usd.Stage.Open(str(usdz))
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert UsdValidation.ValidationContext(validators).Validate(stage) == []
+    bounds = UsdGeom.BBoxCache(Usd.TimeCode.Default(), ["default"])
+    size = bounds.ComputeWorldBound(stage.GetDefaultPrim()).GetRange().GetSize()
+    assert UsdGeom.GetStageMetersPerUnit(stage) == 1
+    assert (size[0], size[1]) == pytest.approx((0.69, 0.66), abs=0.03)
+
+
+def test_a_scan_is_saved_before_it_is_taken_away(open_studio, photo):
+    page = open_studio("fabrics")
+    page.get_by_label("A photo of the fabric", exact=True).set_input_files(photo)
+    expect(page.locator(".tile-stage canvas[data-fabric^=custom-]")).to_be_visible()
+    expect(page.get_by_role("button", name="GLB")).to_be_disabled()
+    expect(page.get_by_text("Save it to the catalog first")).to_be_visible()
+
+
+def test_an_owner_corrects_how_a_fabric_drapes(open_studio, screenshot, stack, photo):
+    with httpx.Client(base_url=stack.url, timeout=60) as api:
+        fields = {"name": "Stiff felt", "fabric_class": "felt", "size": "256", "save": "true"}
+        saved = api.post("/api/fabric/scan", data=fields, files={"image": photo.read_bytes()}).json()
+        page = open_studio("fabrics")
+        page.locator("[data-fabric=denim-blue] .fabric").click()
+        page.get_by_text("How it drapes").click()
+        expect(page.get_by_label("Weight, g/m²")).to_have_value("400")
+        expect(page.get_by_role("button", name="Save these values")).to_be_hidden()  # it is built in
+        page.locator(f"[data-fabric={saved['fabric_id']}] .fabric").click()
+        page.get_by_label("Weight, g/m²").fill("444")
+        page.get_by_label("Stiffness, µN·m").scroll_into_view_if_needed()
+        screenshot(page, "fabrics-drape")
+        page.get_by_role("button", name="Save these values").click()
+        expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+        fabric = api.get(f"/api/fabric/{saved['fabric_id']}").json()["fabric"]
+        assert (fabric["weight_gsm"], fabric["bend"]) == (444, saved["bend"])
+        api.delete(f"/api/fabric/{saved['fabric_id']}")
+
+
+def test_soft_cloth_has_deeper_creases_than_stiff_cloth(open_studio):
+    page = open_studio("fabrics")
+    soft, denim, stiff = page.evaluate(
+        """async () => {
+          const { creasing, torsoPoint } = await import("/studio/pattern.js");
+          const { Vector3 } = await import("/studio/vendor/three.module.js");
+          const [down, across] = [new Vector3(0, -1, 0), new Vector3(1, 0, 0)];
+          const body = { middle: new Vector3(), down, across, unit: 1 };
+          const depth = (bend) => {
+            const at = (cloth) => torsoPoint({ ...body, creasing: cloth }, 0.6, 0.3).z;
+            return Math.abs(at(creasing({ bend })) - at(0));
+          };
+          return [depth(2.5), depth(undefined), depth(250)];
+        }"""
+    )
+    assert soft > 1.2 * denim > 1.2 * 1.1 * stiff > 0

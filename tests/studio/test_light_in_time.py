@@ -87,3 +87,39 @@ def test_the_pose_is_lost_and_found(follow):
     assert levels[0] == levels[1] > 150
     assert levels[2] > 150
     assert levels[3] < 70
+
+
+def body(width, hips):
+    """Landmarks of a person with shoulders so wide, at 0.4 of the height, and hips at `hips`."""
+    points = pose((0.5 + width / 2, 0.4), (0.5 - width / 2, 0.4))
+    for number, x in ((23, 0.55), (24, 0.45)):
+        points[number] = {"x": x, "y": hips, "visibility": 1}
+    return points
+
+
+def test_who_turns_is_as_tall_as_before(follow):
+    """Bright from a little below the middle. Who turns has narrower shoulders, and so has who goes away."""
+    values = np.full((40, 40, 3), -0.6, np.float32)
+    values[21:] = 0.6
+    there = body(0.2, 0.8)
+    anchor = [[0.6, 0.4], [0.4, 0.4]]
+    seen = follow(
+        {"draw": {"landmarks": there}},
+        {"take": light(values, anchor=anchor)},
+        {"draw": {"landmarks": there}, "wait": 5000},
+        {"draw": {"landmarks": body(0.14, 0.8)}, "wait": 50},
+        {"draw": {"landmarks": body(0.14, 0.68)}, "wait": 50},
+        {"draw": {"landmarks": body(0.2, 0.68)}, "wait": 50},
+    )
+    levels = [it["level"] for it in seen[1:]]
+    assert [level > 100 for level in levels] == [False, False, True, False], "there, turned, gone away, bent"
+
+
+def test_without_the_keyframes_own_pose_the_shoulders_tell_the_scale(follow):
+    values = np.full((40, 40, 3), -0.6, np.float32)
+    values[21:] = 0.6
+    seen = follow(
+        {"take": light(values, anchor=[[0.6, 0.4], [0.4, 0.4]])},
+        {"draw": {"landmarks": body(0.14, 0.8)}, "wait": 5000},
+    )
+    assert seen[0]["level"] > 100

@@ -11,6 +11,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
+from training.devices import chosen_device
 from training.lucy_tiny.architecture import MODES, build_pipeline, write_checkpoint
 from training.lucy_tiny.autoencoder import Basis, fit_basis, read_basis, set_linear, train_decoder
 from training.lucy_tiny.metrics import psnr
@@ -53,7 +54,7 @@ def train(
     first_scene: the seed of the UNet's first scene, which `start` should not have seen.
     Raises ValueError if the scenes would include those that are reserved for evaluation.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen_device()
     count = int(minutes * _LATENTS_A_MINUTE[device.type])
     if first_scene + count > HELD_OUT:
         raise ValueError(

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.devices import computes_in_bfloat16
 from training.lucy_tiny.shards import Latents
 from training.lucy_tiny.text_training import learn_captions
 
@@ -79,8 +80,7 @@ class Training:
         self._detail = 192 * _DETAIL / float(variances.mean())
         self._alphas = pipeline.scheduler.alphas_cumprod.to(device)
         self._batch = 128 if device.type == "cuda" else 16
-        # Other processors emulate bfloat16 with float32, which is slower.
-        self._half = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+        self._half = computes_in_bfloat16(device)
         self._generator = torch.Generator(device).manual_seed(seed)
         self._target, self._composite, self._mask = (
             torch.from_numpy(array).to(device) for array in (latents.target, latents.composite, latents.mask)

@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         "--onwards", action="store_true", help="a new run that begins with the last one's weights"
     )
     training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--device", help="default: a GPU of CUDA if there is one, else cpu")
     writing = commands.add_parser("write", help="put the trained network into the checkpoint")
     writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     calibrating = commands.add_parser("calibrate", help="measure how sure it may be, on path-traced scenes")
@@ -64,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace) -> None:
     import numpy as np
 
+    from training.devices import chosen_device
     from training.scene_light.samples import of_painted
     from training.scene_light.shards import paint, scenes_in, stack
     from training.scene_light.training import Training
@@ -71,7 +73,7 @@ def _train(args: argparse.Namespace) -> None:
     paint(args.work, FIRST_SCENE, args.painted)
     held_out = {folder.name: stack(scenes_in(folder)) for folder in args.held_out}
     held_out["painted"] = np.stack([of_painted(HELD_OUT_SCENE + i) for i in range(64)])
-    training = Training(args.work, 60 * args.minutes, args.seed)
+    training = Training(args.work, 60 * args.minutes, args.seed, chosen_device(args.device))
     if training.state.exists():
         training.load(args.onwards)
     training.run(args.photographs, held_out)

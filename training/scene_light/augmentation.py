@@ -38,17 +38,17 @@ def plain(rows: Tensor) -> Batch:
 
 
 def varied(rows: Tensor, generator: torch.Generator) -> Batch:
-    """Random variants of samples, (B, 14, 104, 104) uint8."""
-    count = len(rows)
+    """Random variants of samples, (B, 14, 104, 104) uint8, on the generator's device."""
+    count, device = len(rows), generator.device
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
+        return torch.rand(shape, generator=generator, device=device)
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
+        return torch.randn(shape, generator=generator, device=device)
 
     room = rows.shape[-1] - SIDE
-    top, left = torch.randint(room + 1, (2,), generator=generator).tolist()
+    top, left = torch.randint(room + 1, (2,), generator=generator, device=device).tolist()
     planes = rows[..., top : top + SIDE, left : left + SIDE].float() / 255
     flipped = uniform(count) < 0.5
     planes = torch.where(flipped[:, None, None, None], planes.flip(3), planes)
@@ -67,7 +67,7 @@ def varied(rows: Tensor, generator: torch.Generator) -> Batch:
     scene[:, 3:6] = to_code((colour * dye).clamp(0, 1))
     inside = 1 + visible * (dye - 1)
     behind = torch.exp(_BEHIND * normal(count, 1) + 0.2 * _BEHIND * normal(count, 3))[:, :, None, None]
-    behind = torch.where((uniform(count, 1) < _REPLACED)[:, :, None, None], behind, torch.ones(1))
+    behind = torch.where((uniform(count, 1) < _REPLACED)[:, :, None, None], behind, 1.0)
     scene[:, 0:3] = _developed(to_linear(scene[:, 0:3]) * gain * (1 + _background(scene) * (behind - 1)))
     target = _developed(to_linear(target) * gain * inside)
 

@@ -42,7 +42,7 @@ def fit_level(network: LightReader, batches: list[Batch]) -> tuple[float, float]
 
 def _ridge(features: Tensor, wanted: Tensor) -> Tensor:
     """(K + 1, 3): the coefficients, and the constants, which cost nothing."""
-    known = torch.cat([features, torch.ones(len(features), 1, dtype=features.dtype)], dim=1)
-    cost = _RIDGE * torch.eye(known.shape[1], dtype=features.dtype)
+    known = torch.cat([features, features.new_ones(len(features), 1)], dim=1)
+    cost = _RIDGE * torch.eye(known.shape[1], dtype=known.dtype, device=known.device)
     cost[-1, -1] = 1e-6
     return torch.linalg.solve(known.T @ known / len(known) + cost, known.T @ wanted / len(known))

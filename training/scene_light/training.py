@@ -1,4 +1,4 @@
-"""The training loop: one thread, resumable, with a moving average of the weights."""
+"""The training loop: one thread or a GPU, resumable, with a moving average of the weights."""
 
 import copy
 import json
@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.light.light_reader import LightReader
+from training.devices import computes_in_bfloat16
 from training.scene_light.augmentation import Batch, varied
 from training.scene_light.learning import losses
 from training.scene_light.level_fit import fit_level
 from training.scene_light.shards import collect, read
 from training.scene_light.validation import Figures, validate
 
-BATCH = 32
+BATCH, BATCH_ON_A_GPU = 32, 256
 LEARNING_RATE = 2e-3
 _DECAY = 0.998
 _REPORT_EVERY = 60.0  # seconds
@@ -33,15 +34,16 @@ class Training:
     seconds: total length, at whose end the learning rate is 0.
     """
 
-    def __init__(self, work: Path, seconds: float, seed: int = 0):
+    def __init__(self, work: Path, seconds: float, seed: int = 0, device: str | torch.device = "cpu"):
         torch.manual_seed(seed)
-        self.work, self.seconds = work, seconds
-        self.network = LightReader().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.work, self.seconds, self.device = work, seconds, torch.device(device)
+        self.network = LightReader().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
         self.elapsed, self.step = 0.0, 0
-        self._generator = torch.Generator().manual_seed(seed)
-        self._half = torch.cpu.get_capabilities().get("avx512_bf16", False)
+        self._generator = torch.Generator(self.device).manual_seed(seed)
+        self._rows = BATCH if self.device.type == "cpu" else BATCH_ON_A_GPU
+        self._half = computes_in_bfloat16(self.device)
 
     @property
     def state(self) -> Path:
@@ -53,7 +55,7 @@ class Training:
         if self.step == 0:
             self._fit_level(rows)
         shown, last = time.monotonic(), time.monotonic()
-        sums: list[tuple[float, float, float]] = []
+        sums: list[Tensor] = []
         while self.elapsed < self.seconds:
             share = self.elapsed / self.seconds
             rate = LEARNING_RATE * min(1.0, (self.step + 1) / 100) * (1 - share) + 1e-6
@@ -68,32 +70,33 @@ class Training:
                 rows = self._read(photographs)
                 last = time.monotonic()
 
-    def _read(self, photographs: Path | None) -> dict[str, np.ndarray]:
+    def _read(self, photographs: Path | None) -> dict[str, Tensor]:
         if photographs is not None and photographs.exists():
             collect(self.work, photographs)
         found = {kind: read(self.work, kind) for kind in ("painted", "photographs")}
-        return {kind: rows for kind, rows in found.items() if len(rows)}
+        return {kind: torch.from_numpy(rows).to(self.device) for kind, rows in found.items() if len(rows)}
 
-    def _fit_level(self, rows: dict[str, np.ndarray]) -> None:
+    def _fit_level(self, rows: dict[str, Tensor]) -> None:
         fit_level(self.network, [self._batch(rows) for _ in range(_FITTED)])
         self.average.plain.load_state_dict(self.network.plain.state_dict())
 
-    def _batch(self, rows: dict[str, np.ndarray]) -> Batch:
-        counts = dict.fromkeys(rows, BATCH)
+    def _batch(self, rows: dict[str, Tensor]) -> Batch:
+        counts = dict.fromkeys(rows, self._rows)
         if len(rows) == 2:
             known = len(rows["photographs"])
-            counts = {"photographs": round(_PHOTOGRAPHS * BATCH * known / (known + _HALF))}
-            counts["painted"] = BATCH - counts["photographs"]
+            counts = {"photographs": round(_PHOTOGRAPHS * self._rows * known / (known + _HALF))}
+            counts["painted"] = self._rows - counts["photographs"]
         parts = []
         for kind, count in counts.items():
-            chosen = torch.randint(len(rows[kind]), (count,), generator=self._generator).numpy()
-            parts.append(torch.from_numpy(rows[kind][chosen]))
+            chosen = torch.randint(len(rows[kind]), (count,), generator=self._generator, device=self.device)
+            parts.append(rows[kind][chosen])
         return varied(torch.cat(parts), self._generator)
 
-    def _learn(self, rows: dict[str, np.ndarray]) -> tuple[float, float, float]:
+    def _learn(self, rows: dict[str, Tensor]) -> Tensor:
+        """The batch's losses, (3,): decibels, level, shading."""
         batch = self._batch(rows)
         self.network.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             log_light, spread, _ = self.network.regress(
                 batch.scene.contiguous(memory_format=torch.channels_last)
             )
@@ -104,7 +107,8 @@ class Training:
         self.optimizer.step()
         self._follow()
         self.step += 1
-        return tuple(float(it.detach().mean()) for it in (found.decibels, found.level, found.shading))  # type: ignore[return-value]
+        # Not as numbers: those would wait for the GPU.
+        return torch.stack([it.detach().mean() for it in (found.decibels, found.level, found.shading)])
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -114,10 +118,10 @@ class Training:
             if mine.dtype.is_floating_point:
                 mine.lerp_(theirs, 1 - decay)
 
-    def _tell(self, sums: list[Any], held_out: dict[str, np.ndarray], rows: dict[str, np.ndarray]) -> None:
+    def _tell(self, sums: list[Tensor], held_out: dict[str, np.ndarray], rows: dict[str, Tensor]) -> None:
         entry: dict[str, Any] = {"step": self.step, "seconds": round(self.elapsed)}
         entry |= {kind: len(it) for kind, it in rows.items()}
-        entry["train"] = [round(float(value), 3) for value in np.mean(sums, axis=0)]
+        entry["train"] = [round(value, 3) for value in torch.stack(sums).mean(dim=0).tolist()]
         for name, samples in held_out.items():
             figures: Figures = validate(self.average, samples)
             entry[name] = figures.summary()
@@ -142,7 +146,7 @@ class Training:
 
     def load(self, onwards: bool = False) -> None:
         """Go on where the run in `work` stopped. onwards: with the weights alone, from the first step."""
-        saved: dict[str, Any] = torch.load(self.state, weights_only=True)
+        saved: dict[str, Any] = torch.load(self.state, self.device, weights_only=True)
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])
         if not onwards:

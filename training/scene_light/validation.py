@@ -39,9 +39,10 @@ class Figures:
 @torch.no_grad()
 def validate(network: LightReader, samples: np.ndarray, rows: int = 64) -> Figures:
     network.eval()
+    device = next(network.parameters()).device
     parts = []
     for start in range(0, len(samples), rows):
-        batch = plain(torch.from_numpy(samples[start : start + rows]))
+        batch = plain(torch.from_numpy(samples[start : start + rows]).to(device))
         log_light, spread, _ = network.regress(batch.scene)
         found = losses(log_light, spread, batch)
         pictures = (batch.scene[:, 3:6], _best_gain(batch), relit(batch.scene, log_light))
@@ -49,16 +50,14 @@ def validate(network: LightReader, samples: np.ndarray, rows: int = 64) -> Figur
             [
                 *(_decibels(squared_error(picture, batch)) for picture in pictures),
                 _correlation(log_light, batch),
-                found.level.numpy(),
-                found.shading.numpy(),
-                spread.numpy(),
+                *(_numbers(it) for it in (found.level, found.shading, spread)),
             ]
         )
     return Figures(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _decibels(error: torch.Tensor) -> np.ndarray:
-    return np.asarray(-10 * torch.log10(error.clamp(min=1e-7)))
+    return _numbers(-10 * torch.log10(error.clamp(min=1e-7)))
 
 
 def _best_gain(batch: Batch) -> torch.Tensor:
@@ -74,4 +73,8 @@ def _correlation(log_light: torch.Tensor, batch: Batch) -> np.ndarray:
     area = weight.sum(dim=(2, 3), keepdim=True)
     one, other = (it - (it * weight).sum(dim=(2, 3), keepdim=True) / area for it in (one, other))
     product, *squares = ((it * weight).sum(dim=(1, 2, 3)) for it in (one * other, one * one, other * other))
-    return np.asarray(product / (squares[0] * squares[1]).sqrt().clamp(min=1e-6))
+    return _numbers(product / (squares[0] * squares[1]).sqrt().clamp(min=1e-6))
+
+
+def _numbers(values: torch.Tensor) -> np.ndarray:
+    return np.asarray(values.cpu())

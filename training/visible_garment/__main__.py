@@ -23,6 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     training.add_argument("--minutes", type=float, default=120, help="in all (default: %(default)s)")
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    training.add_argument("--device", help="default: a GPU of CUDA if there is one, else cpu")
+    training.add_argument(
+        "--workers", type=int, default=0, help="processes that make samples (default: this one)"
+    )
     writing = commands.add_parser("write", help="write the network of a training that still goes on")
     for command in (training, writing):
         command.add_argument("--network", type=Path, default=NETWORK)
@@ -41,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     import torch
 
+    from training.devices import chosen_device
     from training.visible_garment.network import write_onnx
     from training.visible_garment.scenes import Scenes, collect
     from training.visible_garment.training import Sources, Training, train
@@ -57,8 +62,9 @@ def main(argv: list[str] | None = None) -> int:
             painted, photographed = (Scenes(args.work / name) for name in ("painted", "photographed"))
             return [(painted, 1.0), (photographed, min(3.0, len(photographed) / 100))]
 
-        done = train(read, args.minutes, args.work, args.seed)
-    write_onnx(done.average, args.network)
+        device = chosen_device(args.device)
+        done = train(read, args.minutes, args.work, args.seed, device, args.workers)
+    write_onnx(done.average.cpu(), args.network)
     return 0
 
 

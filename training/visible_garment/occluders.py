@@ -29,7 +29,8 @@ def with_fingers(scene: Scene, rng: np.random.Generator) -> Scene:
             continue
         near = scene.frame[middle[1] - 2 : middle[1] + 3, middle[0] - 2 : middle[0] + 3]
         skin = np.median(near.reshape(-1, 3), axis=0)
-        side = np.sign(np.cross(ahead, index - little)) or 1.0
+        across = index - little
+        side = np.sign(ahead[0] * across[1] - ahead[1] * across[0]) or 1.0
         width = float(max(np.linalg.norm(index - little), 0.55 * np.linalg.norm(ahead)))
         parts = _hand(points[wrist], ahead, width, side, rng)
         places = np.vstack([line for line, _ in parts])

@@ -9,15 +9,18 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from training.devices import computes_in_bfloat16
 from training.visible_garment.composing import Sample, cropped, make_sample
 from training.visible_garment.network import VisibleGarment
 from training.visible_garment.scenes import Scene
@@ -25,12 +28,22 @@ from training.visible_garment.scenes import Scene
 # Scenes, and the share of the samples that comes from them.
 Sources = list[tuple[Sequence[Scene], float]]
 
-BATCH = 24
+BATCH, BATCH_ON_A_GPU = 24, 192
 # New samples for each batch, and the side of a part in pixels.
 _NEW, _SIDE = 3, 128
 _LEARNING_RATE = 2e-3
 _AVERAGED = 0.998  # of the average that each step keeps
 _SAVE_EVERY = 60.0  # seconds
+
+
+class Batch(NamedTuple):
+    """planes: (N, H, W, PLANES) uint8. drawn, visible, and their weights: (N, H, W). See Sample."""
+
+    planes: Tensor
+    drawn: Tensor
+    visible: Tensor
+    drawn_weight: Tensor
+    visible_weight: Tensor
 
 
 class Training:
@@ -39,24 +52,29 @@ class Training:
     seconds: the length of the training, at whose end the learning rate is 0.
     """
 
-    def __init__(self, seconds: float, seed: int = 0, learning_rate: float = _LEARNING_RATE):
+    def __init__(
+        self,
+        seconds: float,
+        seed: int = 0,
+        learning_rate: float = _LEARNING_RATE,
+        device: str | torch.device = "cpu",
+    ):
         torch.manual_seed(seed)
-        self.seconds, self._rate = seconds, learning_rate
-        self.network = VisibleGarment().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.seconds, self._rate, self.device = seconds, learning_rate, torch.device(device)
+        self.network = VisibleGarment().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self._optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate, weight_decay=1e-3)
         self.elapsed, self.step, self.loss = 0.0, 0, math.nan
-        # Other processors emulate bfloat16 with float32, which is slower.
-        self._half = torch.cpu.get_capabilities().get("avx512_bf16", False)
+        self._half = computes_in_bfloat16(self.device)
 
-    def run_step(self, samples: list[Sample]) -> None:
+    def run_step(self, batch: Batch) -> None:
         rate = self._rate * min(1.0, (self.step + 1) / 100) * max(0.02, 1 - self.elapsed / self.seconds)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        planes = torch.from_numpy(np.stack([one.planes for one in samples])).permute(0, 3, 1, 2)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            logits = self.network(planes.float() / 255)
-        loss = _loss(logits.float(), samples)
+        batch = Batch(*(part.to(self.device, non_blocking=True) for part in batch))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            logits = self.network(batch.planes.permute(0, 3, 1, 2).float() / 255)
+        loss = _loss(logits.float(), batch)
         self._optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -86,71 +104,91 @@ class Training:
         unfinished.replace(path)
 
     def load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, self.device, weights_only=True)
         self.elapsed, self.step, self.loss = (state[name] for name in ("elapsed", "step", "loss"))
         for name in ("network", "average"):
             getattr(self, name).load_state_dict(state[name])
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def train(read: Callable[[], Sources], minutes: float, work: Path, seed: int = 0) -> Training:
+def train(
+    read: Callable[[], Sources],
+    minutes: float,
+    work: Path,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    workers: int = 0,
+) -> Training:
     """Train for `minutes` in all, less what a stopped run in `work` has done.
 
     read: gives the scenes; it is called again now and then, since more may have been made.
+    workers: processes that make the batches; 0: this one does.
     """
     cv2.setNumThreads(1)
     work.mkdir(parents=True, exist_ok=True)
-    training, state = Training(60 * minutes, seed), work / "state.pt"
+    training, state = Training(60 * minutes, seed, device=device), work / "state.pt"
     if state.exists():
         training.load(state)
-    mixture = Mixture(np.random.default_rng([seed, training.step]))
-    sources = read()
+    rows = BATCH if training.device.type == "cpu" else BATCH_ON_A_GPU
     began, saved = time.monotonic() - training.elapsed, training.elapsed
     while training.elapsed < training.seconds:
-        training.run_step(mixture.batch(sources))
-        training.elapsed = time.monotonic() - began
-        if training.elapsed - saved > _SAVE_EVERY or training.elapsed >= training.seconds:
-            saved = training.elapsed
-            training.save(state)
-            with (work / "training.jsonl").open("a") as log:
-                entry = {"step": training.step, "seconds": round(saved), "loss": round(training.loss, 5)}
-                log.write(json.dumps(entry) + "\n")
-            sources = read()
+        mixture = Mixture(read(), rows, [seed, training.step])
+        for batch in DataLoader(
+            mixture, batch_size=None, num_workers=workers, pin_memory=training.device.type == "cuda"
+        ):
+            training.run_step(batch)
+            training.elapsed = time.monotonic() - began
+            if training.elapsed - saved > _SAVE_EVERY or training.elapsed >= training.seconds:
+                saved = training.elapsed
+                training.save(state)
+                with (work / "training.jsonl").open("a") as log:
+                    entry = {"step": training.step, "seconds": round(saved), "loss": round(training.loss, 5)}
+                    log.write(json.dumps(entry) + "\n")
+                if workers == 0 or training.elapsed >= training.seconds:
+                    break
     return training
 
 
-class Mixture:
-    """Batches from samples of which a few are new each time: making one takes as long as training on three.
+class Mixture(IterableDataset):
+    """Batches of parts of samples, of which a few are new each time: making one takes as long as training on
+    three. Without end.
 
+    seed: numbers; each process of a DataLoader adds its own.
     kept: so many samples are drawn from, one and a half megabytes each.
     """
 
-    def __init__(self, rng: np.random.Generator, kept: int = 400):
-        self._rng, self._kept = rng, kept
+    def __init__(self, sources: Sources, rows: int, seed: list[int], kept: int = 400):
+        self._sources, self._rows, self._seed, self._kept = sources, rows, seed, max(kept, rows)
         self._samples: list[Sample] = []
 
-    def batch(self, sources: Sources) -> list[Sample]:
-        """Parts of BATCH samples."""
-        shares = np.array([share for _, share in sources])
-        missing = BATCH - len(self._samples)
-        for number in self._rng.choice(len(sources), max(_NEW, missing), p=shares / shares.sum()):
-            scenes = sources[number][0]
-            sample = make_sample(scenes[int(self._rng.integers(len(scenes)))], self._rng)
+    def __iter__(self) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        worker = get_worker_info()
+        rng = np.random.default_rng([*self._seed, worker.id if worker else 0])
+        while True:
+            yield self._batch(rng)
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        shares = np.array([share for _, share in self._sources])
+        new = max(self._rows * _NEW // BATCH, self._rows - len(self._samples))
+        for number in rng.choice(len(self._sources), new, p=shares / shares.sum()):
+            scenes = self._sources[number][0]
+            sample = make_sample(scenes[int(rng.integers(len(scenes)))], rng)
             if len(self._samples) < self._kept:
                 self._samples.append(sample)
             else:
-                self._samples[int(self._rng.integers(self._kept))] = sample
-        chosen = self._rng.choice(len(self._samples), BATCH, replace=False)
-        return [cropped(self._samples[number], _SIDE, self._rng) for number in chosen]
-
-
-def _loss(logits: Tensor, samples: list[Sample]) -> Tensor:
-    loss = torch.zeros(())
-    for channel, name in enumerate(("drawn", "visible")):
-        wanted, weight = (
-            torch.from_numpy(np.stack([getattr(one, part) for one in samples])).float()
-            for part in (name, f"{name}_weight")
+                self._samples[int(rng.integers(self._kept))] = sample
+        chosen = rng.choice(len(self._samples), self._rows, replace=False)
+        parts = [cropped(self._samples[number], _SIDE, rng) for number in chosen]
+        return Batch(
+            *(torch.from_numpy(np.stack([getattr(one, name) for one in parts])) for name in Batch._fields)
         )
+
+
+def _loss(logits: Tensor, batch: Batch) -> Tensor:
+    loss = logits.new_zeros(())
+    for channel, name in enumerate(("drawn", "visible")):
+        wanted, weight = getattr(batch, name).float(), getattr(batch, f"{name}_weight")
         costs = functional.binary_cross_entropy_with_logits(
             logits[:, channel], wanted / 255, reduction="none"
         )

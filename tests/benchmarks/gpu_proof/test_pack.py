@@ -106,13 +106,19 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_carried_packages_come_before_the_machines(place):
+def test_the_environment_has_the_carried_packages_and_what_torch_and_transformers_require(place):
     """As Triton's stub sees them: isolated, so that no variable of the environment names folders."""
     machine_setup.main(place)
-    asked = "import json, numpy, our_code, packaging; print(json.dumps([numpy.__file__, our_code.__file__]))"
+    asked = (
+        "import importlib.util, json, numpy, our_code; "
+        "names = ('torch', 'transformers', 'tqdm', 'pytest'); "
+        "found = [bool(importlib.util.find_spec(name)) for name in names]; "
+        "print(json.dumps([numpy.__file__, our_code.__file__, *found]))"
+    )
     command = [place / "venv" / "bin" / "python", "-I", "-c", asked]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
-    assert json.loads(done.stdout) == [str(place / "site" / "numpy.py"), str(place / "code" / "our_code.py")]
+    own = [str(place / "site" / "numpy.py"), str(place / "code" / "our_code.py")]
+    assert json.loads(done.stdout) == [*own, True, True, True, False]  # transformers does not require pytest
 
 
 def test_another_python_is_refused_in_one_sentence(place, monkeypatch):

@@ -15,6 +15,7 @@ def row(way, keyframes, inside, edge, flicker=0.5):
 def judged(light):
     rows = [
         row("light", "every 1.5 s", *light),
+        row("light as a film", "every 1.5 s", *light),
         row("blend", "every 0.5 s", 20, 30),
         row("picture", "as fast as they come", 15, 25),
         row("film", "each frame", 9, 12),

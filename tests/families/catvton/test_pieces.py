@@ -35,6 +35,7 @@ def test_the_pieces_together_are_the_whole(stages, monkeypatch):
     assert np.abs(found.numpy() - vector["output"]).max() < 1e-4
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(900)  # tracing on a busy machine
 def test_several_resolutions_share_a_graph_with_pieces(stages, monkeypatch, tmp_path):
     monkeypatch.setattr(pieces, "_MOST_BYTES", 2_000_000)

@@ -41,7 +41,7 @@ def models(stages):
 
 
 @pytest.fixture
-def served(loaded, folder, models):
+def set_up(loaded, folder, models):
     """Makes a pipeline and its configuration."""
 
     def make(feature_cache_mb=64, **changes):
@@ -68,10 +68,10 @@ def count(models, name):
 
 
 @pytest.mark.parametrize(("name", "guidance"), RUNS.items())
-async def test_a_run_is_upstreams(served, models, name, guidance):
+async def test_a_run_is_upstreams(set_up, models, name, guidance):
     """Same pictures, words and noise: the same latents to 1e-3, the same picture to 60 dB."""
     run = load(name)
-    pipeline, config = served(guidance_scale=guidance)
+    pipeline, config = set_up(guidance_scale=guidance)
     answer = await dress(pipeline, config, job(), noise(run), prompt=GARMENT)
     assert np.array_equal(answer["latent_mask"], run["mask_latent"])
     assert np.abs(models.decoded - run["latents"]).max() < 1e-3
@@ -79,9 +79,9 @@ async def test_a_run_is_upstreams(served, models, name, guidance):
     assert (UNET, 2 if guidance > 1 else 1) in models.calls
 
 
-async def test_a_garment_is_computed_once(served, models):
+async def test_a_garment_is_computed_once(set_up, models):
     """The second job of a garment encodes its person alone, whatever its seed."""
-    pipeline, config = served()
+    pipeline, config = set_up()
     first = await dress(pipeline, config, job(), seed=1)
     assert count(models, GARMENT_NET) == STEPS
     models.calls.clear()
@@ -96,8 +96,8 @@ async def test_a_garment_is_computed_once(served, models):
 
 
 @pytest.mark.parametrize("change", ["another garment", "other words", "other steps"])
-async def test_what_the_features_depend_on_computes_them_anew(served, models, change):
-    pipeline, config = served()
+async def test_what_the_features_depend_on_computes_them_anew(set_up, models, change):
+    pipeline, config = set_up()
     await dress(pipeline, config, job(), prompt="a vest")
     models.calls.clear()
     mirrored = job() | {"garment_image": png(picture("cloth")[::-1])}
@@ -111,11 +111,11 @@ async def test_what_the_features_depend_on_computes_them_anew(served, models, ch
     assert count(models, GARMENT_NET) == (2 if change == "other steps" else options["steps"])
 
 
-async def test_features_that_have_no_room_are_computed_in_each_step(served, models):
+async def test_features_that_have_no_room_are_computed_in_each_step(set_up, models):
     """Keeping a part of a schedule would push out what is needed next. The pictures are the same."""
-    pipeline, config = served()
+    pipeline, config = set_up()
     kept = await dress(pipeline, config, job())
-    pipeline, config = served(feature_cache_mb=0)
+    pipeline, config = set_up(feature_cache_mb=0)
     models.calls.clear()
     answers = [await dress(pipeline, config, job()) for _ in range(2)]
     assert count(models, GARMENT_NET) == 2 * STEPS
@@ -123,8 +123,8 @@ async def test_features_that_have_no_room_are_computed_in_each_step(served, mode
     assert {it["image"].tobytes() for it in answers} == {kept["image"].tobytes()}
 
 
-async def test_the_garments_of_three_users_share_a_batch(served, models):
-    pipeline, config = served(steps=3)
+async def test_the_garments_of_three_users_share_a_batch(set_up, models):
+    pipeline, config = set_up(steps=3)
     mirrored = job() | {"garment_image": png(picture("cloth")[::-1])}
     alone = await dress(pipeline, config, mirrored)
     models.calls.clear()
@@ -136,8 +136,8 @@ async def test_the_garments_of_three_users_share_a_batch(served, models):
     assert count(models, GARMENT_NET) == 3  # one garment was known, and two users have the other
 
 
-async def test_the_pose_is_drawn_where_the_client_sends_no_body_parts(served):
-    pipeline, config = served(steps=1)
+async def test_the_pose_is_drawn_where_the_client_sends_no_body_parts(set_up):
+    pipeline, config = set_up(steps=1)
     pose = np.zeros((33, 4), np.float32)
     pose[:, 3] = 0.99
     pose[[11, 12, 23, 24], :2] = [[0.62, 0.3], [0.38, 0.3], [0.57, 0.7], [0.43, 0.7]]
@@ -153,18 +153,18 @@ async def test_the_pose_is_drawn_where_the_client_sends_no_body_parts(served):
     assert reports == {name: name for name in reports}
 
 
-async def test_nothing_is_computed_where_nothing_is_to_paint(served, models):
-    pipeline, config = served()
+async def test_nothing_is_computed_where_nothing_is_to_paint(set_up, models):
+    pipeline, config = set_up()
     nothing = job() | {"client_mask": png(np.zeros((8, 8), np.uint8))}
     answer = await dress(pipeline, config, nothing)
     assert json.loads(answer["report"][0])["mode"] == "fallback"
     assert {name for name, _ in models.calls} == {"preprocess", "postprocess"}
 
 
-async def test_at_a_lower_strength_the_frame_shines_through(served, models):
+async def test_at_a_lower_strength_the_frame_shines_through(set_up, models):
     answers = []
     for strength in (0.02, 1):
-        pipeline, config = served(steps=1, strength=strength)
+        pipeline, config = set_up(steps=1, strength=strength)
         answers.append(await dress(pipeline, config, job()))
     frame = frame_through_the_vae(models)
     errors = [np.abs(answer["pixels"] - frame).mean() for answer in answers]
@@ -178,8 +178,8 @@ def frame_through_the_vae(models):
     return models.run("vae_decoder", {"latents": mean})["pixels"]
 
 
-async def test_the_words_change_the_picture(served, models):
-    pipeline, config = served(steps=1)
+async def test_the_words_change_the_picture(set_up, models):
+    pipeline, config = set_up(steps=1)
     answers = [await dress(pipeline, config, job(), prompt=words) for words in ("a vest", "a coat")]
     assert answers[0]["image"].tobytes() != answers[1]["image"].tobytes()
     assert (TEXT_ENCODER, 3) in models.calls

@@ -48,6 +48,7 @@ def tryon_net():
     return TryonNet(with_garment_attention(unet(13, **conditions))).eval()
 
 
+@pytest.mark.nightly
 def test_garment_net_is_one_graph_for_every_resolution(tmp_path):
     stage = stages.garment_net(garment_net(), RESOLUTIONS, 77)
     assert export_stage(stage, "fp16", tmp_path).error < 1e-2
@@ -61,6 +62,7 @@ def test_garment_net_is_one_graph_for_every_resolution(tmp_path):
     assert [found[name].shape for name in NAMES] == [(3, 3, 12, 8, 8), (3, 4, 6, 4, 16)]
 
 
+@pytest.mark.nightly
 def test_tryon_net_is_one_graph_for_every_resolution(tmp_path):
     stage = stages.unet(tryon_net(), RESOLUTIONS, 77)
     assert export_stage(stage, "fp16", tmp_path).error < 1e-2

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from export.onnx_export import write_onnx
@@ -6,6 +7,7 @@ from families.sdxl_inpainting import full_size
 from serving.stages.onnx_runtime import OnnxStage
 
 
+@pytest.mark.nightly
 def test_sdxl_in_half_precision_is_a_valid_graph(tmp_path, monkeypatch):
     """A tenth as wide. A graph that joins two types is written without an error, and taken by no runtime."""
     narrow = {

@@ -1,7 +1,7 @@
 """Captures' store on an S3 server, and in a folder."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import obstore
@@ -49,12 +49,28 @@ async def test_images_are_saved_read_and_removed(store: ImageStore, record: Reco
     assert await store.read(record.result_id, "0.png") is None
 
 
+async def nothing(result_ids: Sequence[str]) -> set[str]:
+    return set()
+
+
+async def test_what_is_still_known_is_not_swept(store: ImageStore, record: Record) -> None:
+    """A batch takes longer than a capture may."""
+
+    async def known(result_ids: Sequence[str]) -> set[str]:
+        return set(result_ids)
+
+    await store.save(record, [b"first"])
+    await asyncio.sleep(1.1)  # S3 has a resolution of seconds
+    await store.sweep(0, known)
+    assert await store.read(record.result_id, "0.png") == b"first"
+
+
 async def test_expired_images_are_swept(store: ImageStore, record: Record) -> None:
     await store.save(record, [b"first"])
-    await store.sweep(lifetime_s=60)
+    await store.sweep(60, nothing)
     assert await store.read(record.result_id, "0.png") == b"first"
     await asyncio.sleep(1.1)  # S3 has a resolution of seconds
-    await store.sweep(lifetime_s=0)
+    await store.sweep(0, nothing)
     assert await store.read(record.result_id, "0.png") is None
 
 
@@ -88,7 +104,7 @@ async def test_other_objects_are_never_deleted(store: ImageStore, record: Record
             await obstore.put_async(store._store, path, b"mine")
     await store.save(record, [b"first", b"second"])
     await asyncio.sleep(1.1)  # S3 has a resolution of seconds
-    await store.sweep(lifetime_s=0)
+    await store.sweep(0, nothing)
     left = {found["path"] for page in obstore.list(store._store) for found in page}
     assert left == {path for path in others if path.count("/0.png") < 2}
 
@@ -106,6 +122,6 @@ async def test_one_image_that_cannot_be_deleted_does_not_keep_the_others(
         await delete(target, paths)
 
     monkeypatch.setattr(obstore, "delete_async", refuse)
-    await store.sweep(lifetime_s=-1)
+    await store.sweep(-1, nothing)
     assert await store.read(record.result_id, "0.png") == b"first"
     assert await store.read(record.result_id, "1.png") is None

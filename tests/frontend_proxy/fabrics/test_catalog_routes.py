@@ -8,6 +8,7 @@ import pytest
 from catalog import Catalog, CatalogError, Fabric, FabricDetails
 from catalog.errors import Code as CatalogCode
 from fabric import FabricError
+from fabric.drape import DRAPES, NAMES
 from fabric.errors import Code as FabricCode
 from frontend_proxy.errors import ProxyError
 from frontend_proxy.fabrics.catalog_routes import translated_errors
@@ -240,3 +241,48 @@ async def test_two_proxies_on_one_folder_see_each_other_s_fabrics(
     async with serve() as address, httpx.AsyncClient(base_url=f"http://{address}") as other:
         assert (await other.delete(f"/api/fabric/{mine.id}")).status_code == 200
     assert (await client.get(f"/api/fabric/{mine.id}")).status_code == 404
+
+
+async def test_every_fabric_says_how_it_drapes(client: httpx.AsyncClient, mine: Fabric) -> None:
+    fabrics = (await client.get(CATALOG)).json()["fabrics"]
+    assert len(fabrics) > 10
+    for fabric in fabrics:
+        assert fabric["drape_ranges"].keys() == set(NAMES)
+        for name, (low, high) in fabric["drape_ranges"].items():
+            assert low <= fabric[name] <= high, (fabric["id"], name)
+    by_id = {fabric["id"]: fabric for fabric in fabrics}
+    assert by_id["denim-blue"]["fabric_class"] == "denim"
+    assert by_id["denim-blue"]["weight_gsm"] > 3 * by_id["silk-champagne"]["weight_gsm"]
+    assert by_id[mine.id]["fabric_class"] == "wool"  # one of its tags
+
+
+async def test_an_owner_writes_what_was_measured(client: httpx.AsyncClient, mine: Fabric) -> None:
+    url = f"/api/fabric/{mine.id}"
+    details = {"name": "A", "roughness": 1, "fabric_class": "silk", "weight_gsm": 91.5, "bend": 3}
+    fabric = (await client.put(url, json=details)).json()["fabric"]
+    assert (fabric["weight_gsm"], fabric["bend"]) == (91.5, 3)
+    assert fabric["thickness_mm"] == DRAPES["silk"].values["thickness_mm"]
+    for wrong in ({"weight_gsm": 0}, {"stretch_weft": -1}, {"bend": "stiff"}):
+        response = await client.put(url, json={**details, **wrong})
+        assert (response.status_code, response.json()["code"]) == (400, "INVALID_INPUT")
+        assert next(iter(wrong)) in response.json()["error"]
+
+
+async def test_the_tile_s_size_on_the_cloth_is_told(client: httpx.AsyncClient, mine: Fabric) -> None:
+    url = f"/api/fabric/{mine.id}"
+    fabric = (await client.get(url)).json()["fabric"]
+    assert fabric["tile_aspect"] == 1
+    assert "repeat_mm" not in fabric  # nobody has told the photo's scale
+    details = {"name": "A", "roughness": 1, "tile_width_mm": 60, "material": {"repeat": [1, 1.5]}}
+    fabric = (await client.put(url, json=details)).json()["fabric"]
+    assert (fabric["tile_aspect"], fabric["repeat_mm"]) == (1.5, [60, 40])
+
+
+@pytest.mark.parametrize("repeat", [None, 1, "wide", [1], [0, 1], [1, 0], ["a", "b"], [1, 1e9]])
+async def test_a_repeat_that_is_none_is_a_square_tile(
+    client: httpx.AsyncClient, mine: Fabric, repeat: object
+) -> None:
+    """`material` is its owner's: whatever is in it, the list stays readable."""
+    details = {"name": "A", "roughness": 1, "material": {"repeat": repeat}}
+    answer = await client.put(f"/api/fabric/{mine.id}", json=details)
+    assert answer.json()["fabric"]["tile_aspect"] == 1

@@ -92,6 +92,18 @@ async def test_a_form_asks_for_the_same_as_json(scanner: httpx.AsyncClient) -> N
     assert one["quality"]["tile_width_mm"] == wanted.quality["tile_width_mm"] > 0
 
 
+async def test_a_photo_with_the_flash_may_come_along(scanner: httpx.AsyncClient) -> None:
+    """It changes nothing here, since these photos do not tell their exposure, and the answer says so."""
+    files = {"image": PHOTO, "image_flash": PHOTO}
+    body = (await scanner.post(SCAN, data={"size": "256"}, files=files)).json()
+    assert body["quality"]["flash"] is None
+    assert "the photo with the flash was not used" in body["detail"]
+    refused = await scanner.post(SCAN, json={"image": BASE64, "image_flash": "AAAA"})
+    assert refused.status_code == 400
+    alone = await scanner.post(SCAN, content=PHOTO, headers={"Content-Type": "image/jpeg"})
+    assert alone.status_code == 200  # as before there was a second field
+
+
 async def test_a_saved_scan_is_in_the_catalog_and_stays(
     scanner: httpx.AsyncClient, settings: Settings
 ) -> None:

@@ -10,7 +10,13 @@ from frontend_proxy.pages.index import prefers_html
 from tests.frontend_proxy.conftest import Serve
 
 KEY = "0123456789abcdef"
-SCRIPTS = ["client.js", "client.d.ts", "vendor/three.module.js", "vendor/msgpack/encode.mjs"]
+SCRIPTS = [
+    "client.js",
+    "client.d.ts",
+    "lucy_try_on.js",
+    "vendor/three.module.js",
+    "vendor/msgpack/encode.mjs",
+]
 MODEL = ["vendor/pose/pose_solution_simd_wasm_bin.wasm", "vendor/pose/pose_landmark_lite.tflite"]
 
 

@@ -9,8 +9,8 @@ from pipeline.denoising.stepper import Stepper
 class CountingJob:
     """A job that needs `steps` predictions, each of which must be its own name."""
 
-    def __init__(self, name, steps, live=True, rows=1, cancel_after=None):
-        self.name, self.steps, self.live, self.rows = name, steps, live, rows
+    def __init__(self, name, steps, live=True, rows=1, cancel_after=None, patient=False):
+        self.name, self.steps, self.live, self.rows, self.patient = name, steps, live, rows, patient
         self.cancel_after = cancel_after
         self.step = 0
 

@@ -16,6 +16,7 @@ class Job:
     live: bool = True
     rows: int = 1
     steps: int = 1
+    patient: bool = False
 
 
 def capture(name="capture", rows=2, steps=1):

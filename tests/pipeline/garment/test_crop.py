@@ -39,6 +39,14 @@ def test_a_garment_as_large_as_the_frame_puts_the_frame_in_the_middle():
     assert crop.y == (480 - crop.height) // 2
 
 
+def test_a_codecs_noise_far_from_the_garment_is_not_in_the_crop():
+    """Pixels far away in a film of VP9 had an alpha of 1, and the crop was the whole frame."""
+    mask = box((640, 480), 200, 200, 100, 120)
+    expected = around(mask, RESOLUTION)
+    mask[5, 5] = mask[470, 630] = 8
+    assert around(mask, RESOLUTION) == expected
+
+
 def test_what_lies_beyond_the_frame_is_filled():
     picture = np.full((100, 100, 3), 77, np.uint8)
     assert (Crop(-50, -50, 200, 200).of(picture, (64, 64), cv2.BORDER_REFLECT_101) == 77).all()

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.garment.masking import over
+from pipeline.garment.softness import soften
 from pipeline.light.composing import PlacedLight, composed, steadied
 from pipeline.light.compositing import found_light, relit
 from pipeline.light.light_map import encode_light
@@ -33,8 +35,9 @@ def layer():
 
 
 def test_it_is_the_servers_picture(frame, layer):
-    mask = layer[:, :, 3].copy()
-    start = np.where(mask[..., None] > 0, layer[:, :, :3], frame)
+    laid = soften(cv2.cvtColor(layer, cv2.COLOR_RGBA2mRGBA), 1.0)
+    mask = cv2.extractChannel(laid, 3)
+    start = over(cv2.cvtColor(laid, cv2.COLOR_BGRA2BGR), mask, frame)
     crop = np.array([50, 20, 220, 220])
     side = np.linspace(0.5, 1.6, 220)[None, :, None] * np.array([0.8, 1, 1.1])
     painted = (start[20:240, 50:270] * side).clip(0, 255).astype(np.uint8)
@@ -66,12 +69,12 @@ def test_the_layer_may_lie_elsewhere(frame, layer):
     assert shown[130, 300, 1] != 90 or shown[130, 300, 0] > 60
 
 
-def test_the_light_moves_with_the_shoulders(frame, layer):
+def test_the_light_moves_with_the_person(frame, layer):
     values = np.zeros((40, 40, 3))
     values[:, :20], values[:, 20:] = 0.6, -0.6
     light = placed(values, anchor=[[0.6, 0.4], [0.4, 0.4]])
-    there = composed(frame, layer, light, shoulders=np.array([[0.6, 0.4], [0.4, 0.4]]))
-    moved = composed(frame, layer, light, shoulders=np.array([[0.7, 0.4], [0.5, 0.4]]))
+    there = composed(frame, layer, light)
+    moved = composed(frame, layer, light, move=np.array([[1, 0, 32], [0, 1, 0], [0, 0, 1]]))
     assert there[130, 175, 0] < 90 < moved[130, 175, 0]
 
 
@@ -80,3 +83,13 @@ def test_lights_of_neighbours_are_averaged_in_the_place_of_one():
         placed(np.full((40, 40, 3), value), anchor=[[0.6, 0.4], [0.4, 0.4]]) for value in (0.4, 0.0)
     )
     assert steadied([bright, dark], [1, 3], 0, SIZE).mean() == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_coarse_occlusion_ends_where_it_did(frame, layer):
+    """Its cells are 40 pixels wide; half of one beside would be 20 pixels."""
+    hidden = np.zeros((6, 8), np.uint8)
+    hidden[:, :4] = 255
+    webp = cv2.imencode(".webp", hidden, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+    layer[60:200, 80:240, :3] = 100
+    shown = composed(frame, layer, placed(np.zeros((40, 40, 3)), occlusion=webp))[130, :, 0].astype(int)
+    assert abs(int(np.argmax(shown[82:238] >= 70)) + 82 - 160) <= 2

@@ -15,12 +15,14 @@ def read(**inputs):
 
 
 @pytest.mark.parametrize(
-    ("mode", "live", "output_format"), [("keyframe", True, "jpeg"), ("capture", False, "png")]
+    ("mode", "live", "output_format"),
+    [("keyframe", True, "jpeg"), ("capture", False, "png"), ("batch", False, "png")],
 )
 def test_a_mode_has_its_defaults(mode, live, output_format):
     assert read(mode=mode) == TryonRequest(
-        recipe=RECIPES[mode],
+        recipe=RECIPES["keyframe" if live else "capture"],
         live=live,
+        patient=mode == "batch",
         session=None,
         render_fit="auto",
         category="auto",
@@ -68,7 +70,7 @@ def test_only_keyframes_have_a_session():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"mode": "film"}, "mode is 'film'; it must be one of keyframe, capture, video"),
+        ({"mode": "film"}, "mode is 'film'; it must be one of keyframe, capture, batch, video"),
         ({"mode": None}, "mode is None"),
         ({"steps": 0}, "steps is 0; it should be greater than or equal to 1"),
         ({"strength": float("nan")}, "strength is nan"),

@@ -1,5 +1,7 @@
 """Where the processor has no bfloat16, OpenVINO calculates in float32: all of this holds there too."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from families.sd_inpainting.checkpoint import load
 from families.sd_inpainting.stages import describe_stages
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
+from serving.stages.timing import TOLERANCES, error, example
+from tests.repository import prepared_repository
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 ROWS = 5
@@ -38,6 +42,18 @@ def inputs_of(stage, bucket):
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_of_the_default_checkpoint_it_says_what_onnx_runtime_says(name):
+    """Within what a stage may differ to be chosen."""
+    repository = prepared_repository()
+    model = repository / name / "1" / "model.onnx"
+    shapes = json.loads((repository / "manifest.json").read_text())["stages"][name]["buckets"][0]
+    openvino, onnx = OpenVinoStage(model), OnnxStage(model)
+    inputs = example(onnx.smallest_inputs(), shapes, rows=2)
+    assert error(openvino.run(inputs), onnx.run(inputs)) <= TOLERANCES["bf16"]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", STAGES)
 def test_it_says_what_onnx_runtime_says(exported, name):
     stage, model = exported[name]
     openvino, onnx = OpenVinoStage(model), OnnxStage(model)
@@ -53,6 +69,7 @@ def test_it_says_what_onnx_runtime_says(exported, name):
             assert error < 0.03, "more than bfloat16's rounding"
 
 
+@pytest.mark.nightly
 def test_a_row_is_the_same_alone_and_beside_others(exported):
     stage, model = exported["unet"]
     openvino, inputs = OpenVinoStage(model), dict(inputs_of(stage, 0))

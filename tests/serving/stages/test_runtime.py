@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from serving.cpu_settings import CpuSettings
@@ -5,48 +6,57 @@ from serving.errors import CannotServe
 from serving.stages import runtime as cpu_stage
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
-from serving.stages.runtime import choose_runtime, open_stage
+from serving.stages.runtime import (
+    ONNX_RUNTIME,
+    OPENVINO,
+    Runtime,
+    choose_runtime,
+    installed_runtimes,
+    open_stage,
+)
 from tests.serving.test_engine_stamp import write_onnx
 
 
-@pytest.fixture
-def processor(tmp_path):
-    """Writes a cpuinfo with these flags."""
-
-    def write(flags):
-        (tmp_path / "cpuinfo").write_text(f"model name\t: a processor\nflags\t\t: fpu {flags} sse2\n")
-        return tmp_path / "cpuinfo"
-
-    return write
+@pytest.mark.parametrize(("amx", "expected"), [(True, OPENVINO), (False, ONNX_RUNTIME)])
+def test_without_a_measurement_matrix_units_decide(monkeypatch, amx, expected):
+    monkeypatch.setattr(cpu_stage, "has_amx", lambda: amx)
+    assert choose_runtime("auto") == expected
 
 
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ("amx_bf16 avx512_bf16 amx_tile", "openvino"),
-        ("avx512_bf16", "onnxruntime"),
-        ("amx_bf16x", "onnxruntime"),
-    ],
-)
-def test_auto_is_openvino_on_processors_with_matrix_units(processor, flags, expected):
-    assert choose_runtime("auto", processor(flags)) == expected
+@pytest.mark.parametrize("measured", [OPENVINO, ONNX_RUNTIME, Runtime("openvino", "fp32")])
+def test_what_was_measured_decides(measured):
+    assert choose_runtime("auto", measured) == measured
 
 
-def test_auto_on_an_unknown_processor_is_onnx_runtime(tmp_path):
-    assert choose_runtime("auto", tmp_path / "none") == "onnxruntime"
-
-
-def test_openvino_may_be_missing(processor, monkeypatch):
+def test_openvino_may_be_missing(monkeypatch):
     monkeypatch.setattr(cpu_stage.importlib.util, "find_spec", lambda name: None)
-    assert choose_runtime("auto", processor("amx_bf16")) == "onnxruntime"
+    monkeypatch.setattr(cpu_stage, "has_amx", lambda: True)
+    assert choose_runtime("auto") == ONNX_RUNTIME
+    assert choose_runtime("auto", OPENVINO) == ONNX_RUNTIME  # measured before it was removed
+    assert installed_runtimes() == [ONNX_RUNTIME]
     with pytest.raises(CannotServe, match="not installed: run `make setup`"):
         choose_runtime("openvino")
 
 
-@pytest.mark.parametrize(("asked", "kind"), [("openvino", OpenVinoStage), ("onnxruntime", OnnxStage)])
-def test_a_named_runtime_is_used_on_every_processor(processor, tmp_path, asked, kind):
-    assert choose_runtime(asked, processor("" if asked == "openvino" else "amx_bf16")) == asked
-    assert isinstance(open_stage(write_onnx(tmp_path / "model.onnx", operator="MatMul"), asked), kind)
+@pytest.mark.parametrize("measured", [OPENVINO, ONNX_RUNTIME])
+@pytest.mark.parametrize(
+    ("asked", "runtime", "kind"),
+    [("openvino", OPENVINO, OpenVinoStage), ("onnxruntime", ONNX_RUNTIME, OnnxStage)],
+)
+def test_a_named_runtime_is_used_whatever_was_measured(tmp_path, asked, runtime, kind, measured):
+    assert choose_runtime(asked, measured) == runtime
+    assert isinstance(open_stage(write_onnx(tmp_path / "model.onnx", operator="MatMul"), runtime), kind)
+
+
+def test_every_installed_runtime_computes_the_stage(tmp_path):
+    """Only precisions that the processor has: of others OpenVINO takes one that it has, without a word."""
+    x = np.array([[1, 2, 3, 4]], np.float32)
+    assert installed_runtimes()[0] == ONNX_RUNTIME
+    assert Runtime("openvino", "fp32") in installed_runtimes()
+    for runtime in installed_runtimes():
+        stage = open_stage(write_onnx(tmp_path / "model.onnx", operator="MatMul"), runtime)
+        assert stage.run({"x": x})["y"].tolist() == [[10, 10, 10, 10]]
+    assert str(OPENVINO) == "OpenVINO in bfloat16"
 
 
 def test_the_environment_and_dotenv_decide(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from training.lucy_tiny.shards import SCENES
 UNET = "diffusion_pytorch_model.safetensors"
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(900)  # 4 minutes on two cores that others use, too
 def test_training_from_random_weights_writes_a_working_checkpoint(tmp_path, monkeypatch):
     """The whole chain in seconds: painting, basis, decoder, UNet, sheet, checkpoint; then once more."""

@@ -49,7 +49,8 @@ def test_a_stopped_run_goes_on(work, rows):
 def test_it_learns(work, rows):
     """On four scenes, learnt by heart."""
     run = Training(work, 1)
-    errors = [run._learn({"painted": rows})[0] for _ in range(50)]
+    samples = {"painted": torch.from_numpy(rows)}
+    errors = [float(run._learn(samples)[0]) for _ in range(50)]
     assert np.mean(errors[-15:]) < np.mean(errors[:15]) - 0.1
 
 

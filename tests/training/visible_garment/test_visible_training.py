@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -6,22 +9,20 @@ from pipeline.garment.visibility import PLANES, SIDE
 from serving.visible_garment import open_network
 from training.visible_garment import training
 from training.visible_garment.__main__ import main
-from training.visible_garment.composing import Sample
 from training.visible_garment.network import VisibleGarment, write_onnx
 from training.visible_garment.scenes import Scenes, paint
-from training.visible_garment.training import Training, train
+from training.visible_garment.training import Batch, Training, train
 
 
-def a_batch(count=4, side=64):
+def a_batch(count=4, side=64, weight=1.0):
     """Samples whose answer is in one of the planes."""
     rng = np.random.default_rng(0)
-    samples = []
-    for _ in range(count):
-        planes = rng.integers(0, 256, (side, side, PLANES), np.uint8)
-        planes[..., 7] = 255 * (rng.random((side // 8, side // 8)) > 0.5).repeat(8, 0).repeat(8, 1)
-        weight = np.ones((side, side), np.float32)
-        samples.append(Sample(planes, planes[..., 7], 255 - planes[..., 7], weight, weight))
-    return samples
+    planes = rng.integers(0, 256, (count, side, side, PLANES), np.uint8)
+    answer = 255 * (rng.random((count, side // 8, side // 8)) > 0.5).repeat(8, 1).repeat(8, 2)
+    planes[..., 7] = answer
+    weights = np.full(answer.shape, weight, np.float32)
+    parts = (planes, planes[..., 7], 255 - planes[..., 7], weights, weights)
+    return Batch(*(torch.from_numpy(part) for part in parts))
 
 
 def test_the_network_is_small():
@@ -39,13 +40,8 @@ def test_the_loss_falls():
 
 
 def test_a_pixel_without_weight_teaches_nothing():
-    batch = a_batch()
-    silent = [
-        Sample(one.planes, one.drawn, one.visible, 0 * one.drawn_weight, 0 * one.visible_weight)
-        for one in batch
-    ]
     learning = Training(1e9)
-    learning.run_step(silent)
+    learning.run_step(a_batch(weight=0))
     assert learning.loss == 0
 
 
@@ -66,6 +62,22 @@ def test_a_stopped_training_goes_on(painted, tmp_path, monkeypatch):
     for name, value in first.average.state_dict().items():
         assert torch.equal(value, again.average.state_dict()[name]), name
     assert train(read, 0.04, tmp_path).step > first.step
+
+
+def test_other_processes_make_the_samples(painted, tmp_path):
+    """Not in this one: a DataLoader leaves torch's handler of ended processes, which later crashed it."""
+    (tmp_path / "painted").symlink_to(painted / "painted")
+    network = tmp_path / "visible.onnx"
+    options = [
+        "--minutes=0.02",
+        "--workers=2",
+        "--photographs=none",
+        f"--work={tmp_path}",
+        f"--network={network}",
+    ]
+    command = [sys.executable, "-m", "training.visible_garment", "train", "--device=cpu", *options]
+    subprocess.run(command, check=True, timeout=200, capture_output=True)
+    assert network.exists()
 
 
 def test_one_command_trains_and_writes_what_the_server_opens(painted, tmp_path, monkeypatch):

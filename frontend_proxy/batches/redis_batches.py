@@ -1,0 +1,154 @@
+"""Batches that several proxies share: records in Redis, requests beside the captures' pictures.
+
+{lucy}:batch:ID          the `BatchRecord`
+{lucy}:batches           sorted set: the batches that are not done, by the time of their acceptance
+{lucy}:batch-cancel:ID   it is to be cancelled
+{lucy}:batch-lease:ID    who works on it
+{lucy}:key:NAME          an Idempotency-Key's `Claim`
+"""
+
+import asyncio
+import secrets
+
+from redis.asyncio import Redis
+
+from frontend_proxy.background import Background
+from frontend_proxy.batches.record import BatchRecord, webhook_message
+from frontend_proxy.batches.store import Lease
+from frontend_proxy.captures import redis_client
+from frontend_proxy.captures.deliveries import Deliveries, Delivery
+from frontend_proxy.captures.idempotency import Claim, IdempotencyKey
+from frontend_proxy.captures.image_store import ImageStore
+from frontend_proxy.captures.quota import shared_quota
+from frontend_proxy.captures.redis_client import PREFIX, key_of, milliseconds_until, redis_errors
+from frontend_proxy.captures.redis_deliveries import RedisDeliveries
+from frontend_proxy.captures.redis_records import load_record, parse, save_record
+from frontend_proxy.captures.redis_scripts import RENEW_LEASE
+from frontend_proxy.captures.webhooks import Webhooks, encode_message
+from frontend_proxy.errors import Conflict, Overloaded
+from frontend_proxy.settings import Settings
+
+LEASE_S = 10.0
+REQUEST = "batch.msgpack"
+_OPEN = PREFIX + "batches"
+
+
+class _RedisLease:
+    def __init__(self, redis: Redis, name: str, token: str) -> None:
+        self._redis, self._name, self._token = redis, name, token
+        self._renew = redis.register_script(RENEW_LEASE)
+
+    async def renew(self) -> bool:
+        with redis_errors():
+            return bool(await self._renew(keys=[self._name], args=[self._token, int(1000 * LEASE_S)]))
+
+    async def release(self) -> None:
+        """Another proxy may have it at once."""
+        with redis_errors():
+            await self._renew(keys=[self._name], args=[self._token, 1])
+
+
+class RedisBatches:
+    """A `BatchStore`."""
+
+    def __init__(self, settings: Settings, background: Background) -> None:
+        assert settings.redis_url is not None
+        self._max_batches = settings.max_batches
+        self._redis = redis_client.connect(settings.redis_url.get_secret_value())
+        self._requests = ImageStore(settings.results_url, settings.results_dir)
+        self._quota = shared_quota(settings)
+        self._waiting = RedisDeliveries(self._redis)
+        self.deliveries = Deliveries(Webhooks(settings), self._waiting, background)
+
+    async def create(
+        self, record: BatchRecord, request: bytes, key: IdempotencyKey | None
+    ) -> BatchRecord | None:
+        if self._quota:
+            await asyncio.to_thread(self._quota.check)
+        with redis_errors():
+            if await self._redis.zcard(_OPEN) >= self._max_batches:
+                raise Overloaded(f"{self._max_batches} batches are not done yet; try again later")
+        if key and (known := await self._claim_key(key, record)):
+            return known
+        await self._requests.write(record.result_id, REQUEST, request)
+        with redis_errors():
+            async with self._redis.pipeline() as pipeline:
+                name = key_of("batch", record.result_id)
+                pipeline.set(name, record.model_dump_json(), px=milliseconds_until(record.expires_at))
+                pipeline.zadd(_OPEN, {record.result_id: record.created_at.timestamp()})
+                await pipeline.execute()
+        return None
+
+    async def _claim_key(self, key: IdempotencyKey, record: BatchRecord) -> BatchRecord | None:
+        """The batch that the key belongs to; None if it is this one's from now on."""
+        name, lifetime = key_of("key", key.name), milliseconds_until(record.expires_at)
+        claim = Claim(fingerprint=key.fingerprint, result_id=record.result_id).model_dump_json()
+        with redis_errors():
+            if await self._redis.set(name, claim, nx=True, px=lifetime):
+                return None
+            document = await self._redis.get(name)
+        earlier = None if document is None else parse(Claim, document)
+        if earlier is None:
+            raise Conflict("the batch of this Idempotency-Key has just ended; try again")
+        known = await self.load(earlier.result_id)
+        if earlier.of(key, known) is None:  # it was deleted, or its request never arrived whole
+            with redis_errors():
+                await self._redis.set(name, claim, px=lifetime)
+        return known
+
+    async def load(self, batch_id: str) -> BatchRecord | None:
+        return await load_record(self._redis, "batch", batch_id, BatchRecord)
+
+    async def request(self, batch_id: str) -> bytes | None:
+        return await self._requests.read(batch_id, REQUEST)
+
+    async def save(self, record: BatchRecord) -> None:
+        await save_record(self._redis, "batch", record)
+
+    async def finish(self, record: BatchRecord) -> None:
+        if record.webhook_url is not None:  # before the end is saved: it is delivered at least once
+            body = encode_message(webhook_message(record))
+            await self._waiting.add(Delivery(record.result_id, record.webhook_url, body))
+            self.deliveries.wake()
+        await self.save(record)
+        with redis_errors():
+            await self._redis.zrem(_OPEN, record.result_id)
+        await self._requests.delete(record.result_id, REQUEST)
+
+    async def remove(self, record: BatchRecord) -> None:
+        with redis_errors():
+            await self._redis.delete(key_of("batch", record.result_id))
+            await self._redis.zrem(_OPEN, record.result_id)
+        if record.webhook_url is not None:
+            await self._waiting.remove(record.result_id, record.webhook_url)
+        await self._requests.delete(record.result_id, REQUEST)
+
+    async def cancel(self, batch_id: str) -> None:
+        with redis_errors():
+            lifetime = await self._redis.pttl(key_of("batch", batch_id))
+            await self._redis.set(key_of("batch-cancel", batch_id), "", px=max(1, lifetime))
+
+    async def cancelled(self, batch_id: str) -> bool:
+        with redis_errors():
+            return bool(await self._redis.exists(key_of("batch-cancel", batch_id)))
+
+    async def unfinished(self) -> list[str]:
+        with redis_errors():
+            return [member.decode() for member in await self._redis.zrange(_OPEN, 0, -1)]
+
+    async def claim(self, batch_id: str) -> Lease | None:
+        name, token = key_of("batch-lease", batch_id), secrets.token_hex(8)
+        with redis_errors():
+            taken = await self._redis.set(name, token, nx=True, px=int(1000 * LEASE_S))
+        return _RedisLease(self._redis, name, token) if taken else None
+
+    async def sweep(self) -> None:
+        """Redis deletes what has expired by itself; the list of open batches forgets it here."""
+        for batch_id in await self.unfinished():
+            with redis_errors():
+                if not await self._redis.exists(key_of("batch", batch_id)):
+                    await self._redis.zrem(_OPEN, batch_id)
+        self.deliveries.wake()
+
+    async def close(self) -> None:
+        await self._redis.aclose()

@@ -1,0 +1,1 @@
+"""An endpoint in the manner of FASHN's public API, so that its clients work with this server."""

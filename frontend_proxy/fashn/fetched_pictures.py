@@ -1,0 +1,40 @@
+"""Pictures that a request names by URL."""
+
+import asyncio
+
+import httpx
+
+from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp, TooLarge
+from frontend_proxy.errors import ImageTooLarge, InvalidInput
+from frontend_proxy.settings import Settings
+
+FETCH_S = 20.0
+
+
+class FetchedPictures:
+    """Only from the public internet over https, but for the hosts that the settings name."""
+
+    def __init__(self, settings: Settings, http: PublicHttp | None = None) -> None:
+        self._http = http or PublicHttp(settings.picture_private_hosts, what="a picture")
+        self._max_bytes = settings.max_image_bytes
+
+    async def get(self, name: str, text: str) -> str | bytes:
+        """The picture behind a URL; text that is none as it is. Raises InvalidInput, ImageTooLarge.
+
+        name: of the input, for messages.
+        """
+        if not text.lower().startswith(("http://", "https://")):
+            return text
+        try:
+            async with asyncio.timeout(FETCH_S):
+                status, data = await self._http.get(text, self._max_bytes)
+        except (ForbiddenAddress, httpx.InvalidURL) as error:
+            raise InvalidInput(f"{name}: {error}") from error
+        except TooLarge as error:
+            raise ImageTooLarge(f"{name}: {error}") from error
+        except (httpx.HTTPError, OSError, TimeoutError) as error:
+            reason = error if str(error) else type(error).__name__
+            raise InvalidInput(f"{name}: the URL cannot be fetched: {reason}") from error
+        if status != 200:
+            raise InvalidInput(f"{name}: the URL's server answered {status}")
+        return data

@@ -1,0 +1,75 @@
+/** The chosen fabric, and the jacket in it, as files for other programs; on an iPhone or iPad also in the room. */
+
+import { el, sentence } from "./dom.js";
+
+const FORMATS = {
+  gltf: ["GLB", "Blender, Unreal, Three.js"],
+  usdz: ["USDZ", "iPhone, iPad, USD"],
+  mtlx: ["MaterialX", "Unreal, Houdini, Maya"],
+  zip: ["Maps", "a ZIP, named as Poly Haven does"],
+};
+const JACKETS = {
+  glb: ["Jacket (glTF)", "Blender, Unreal, Three.js"],
+  usdz: ["Jacket (USD)", "iPhone, iPad, USD"],
+};
+const KEPT_MS = 60_000; // an address that the browser may still be reading from
+
+/** Whether the browser shows a USDZ in the room (AR Quick Look). */
+const showsInRoom = () => document.createElement("a").relList.supports("ar");
+
+export class FabricPacks {
+  #studio;
+  #fabric = null;
+  #list = el("ul", { class: "packs" });
+  #jackets = el("ul", { class: "packs" });
+  #state = el("p", { class: "note", role: "status" });
+
+  constructor(studio) {
+    this.#studio = studio;
+    const pack = (format) => studio.client.fabricPack(this.#fabric.id, format);
+    this.#fill(this.#list, FORMATS, pack, "In your room");
+    this.#fill(this.#jackets, JACKETS, (format) => this.#sew(format), "Jacket in your room");
+    this.element = el("div", {}, el("h3", {}, "Take it away"), this.#list, this.#jackets, this.#state);
+  }
+
+  /** A scan that is not saved has no pack: the server does not know it any more. */
+  show(fabric, saved) {
+    this.#fabric = fabric;
+    for (const button of this.#list.querySelectorAll("button")) button.disabled = !saved;
+    this.#state.textContent = saved ? "" : "Save it to the catalog first; then the cloth itself can be taken away, too.";
+  }
+
+  /** A button for each format, and one for the room. `make` resolves to a File. */
+  #fill(list, formats, make, room) {
+    const entry = ([name, about], onclick) =>
+      el("li", {}, el("button", { type: "button", onclick }, el("strong", {}, name), el("span", {}, about)));
+    const entries = Object.entries(formats).map(([format, texts]) =>
+      entry(texts, () => this.#follow(make(format), (file) => ({ download: file.name }))),
+    );
+    if (showsInRoom()) {
+      entries.unshift(entry([room, "life-size, by the camera"], () => this.#follow(make("usdz"), () => ({ rel: "ar" }))));
+    }
+    list.append(...entries);
+  }
+
+  /** Made in the browser, which has the jacket's pattern: a scan need not be saved for it. */
+  async #sew(format) {
+    const { jacketFile } = await import("./jacket_file.js");
+    return jacketFile(this.#fabric, format);
+  }
+
+  /** Waits for the file and clicks a link to it, since a link itself could not send the API key. */
+  async #follow(making, attributes) {
+    const { name } = this.#fabric;
+    this.#state.textContent = "One moment …";
+    try {
+      const file = await making;
+      const href = URL.createObjectURL(file);
+      el("a", { href, ...attributes(file) }, el("img", { alt: "" })).click(); // Quick Look wants a picture inside
+      setTimeout(() => URL.revokeObjectURL(href), KEPT_MS);
+      this.#state.textContent = `${name}: ${file.name}`;
+    } catch (error) {
+      this.#state.textContent = sentence(error.message);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+"""`lucy batch FOLDER`, which is also `python -m frontend_proxy.batch FOLDER`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from lucy_client import models
+from lucy_client.client import Lucy
+from lucy_client.folder import captures_of, pictures_of
+from lucy_client.options import add_fields, add_server, given, run_on_server
+
+CHUNK = 500  # captures of one batch, which a server takes at most 1000 of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="with people/ and garments/ or renders/, or captures.jsonl")
+    parser.add_argument(
+        "-o", "--out", type=Path, help="the folder for the pictures; FOLDER/results by default"
+    )
+    add_fields(parser, "a field of every capture")
+
+
+def run(lucy: Lucy, arguments: argparse.Namespace) -> int:
+    """Returns the exit status: 1 if a capture failed."""
+    out: Path = arguments.out or arguments.folder / "results"
+    captures = captures_of(arguments.folder, given(arguments.set))
+    out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with (
+        tqdm(total=len(captures), unit="picture") as bar,
+        (out / "results.jsonl").open("w") as results,
+    ):
+        for start in range(0, len(captures), CHUNK):
+            for line in _made(lucy, captures[start : start + CHUNK], start, bar):
+                failed += line.state != "succeeded"
+                results.write(line.model_dump_json() + "\n")
+                if line.failure is not None:
+                    tqdm.write(f"{line.custom_id or line.index}: {line.failure.error}")
+                for name, url in pictures_of(line):
+                    (out / name).write_bytes(lucy.download(url))
+    print(f"{len(captures) - failed} of {len(captures)} pictures are in {out}")
+    return 1 if failed else 0
+
+
+def _made(lucy: Lucy, captures: list[dict[str, Any]], start: int, bar: Any) -> list[models.BatchLine]:
+    status = lucy.batch(captures)
+
+    def show(counts: models.BatchCounts) -> None:
+        ended = start + counts.succeeded + counts.failed + counts.cancelled
+        bar.update(ended - bar.n)
+
+    try:
+        lucy.wait_for_batch(status.batch_id, show)
+    except KeyboardInterrupt:
+        lucy.cancel_batch(status.batch_id)
+        raise
+    return lucy.batch_results(status.batch_id)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m frontend_proxy.batch", description="Dress a folder: every person in every garment."
+    )
+    add_server(parser)
+    add_arguments(parser)
+    return run_on_server(parser.prog, parser.parse_args(arguments), run)

@@ -1,0 +1,49 @@
+"""Pictures as programs have them: bytes, a path, a data URI."""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+Picture = bytes | str | Path
+
+FIELDS = ("user_image", "jacket_render", "garment_image", "mask")
+_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+
+
+def read(picture: Picture) -> bytes:
+    """Raises OSError for a file that cannot be read."""
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, str) and picture.startswith("data:"):
+        return base64.b64decode(picture.partition(",")[2])
+    return Path(picture).read_bytes()
+
+
+def data_uri(data: bytes) -> str:
+    kind = next((kind for start, kind in _TYPES.items() if data.startswith(start)), "image/*")
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def shared(captures: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """A batch's captures with names in place of pictures, and the pictures by these names, each once."""
+    names: dict[str, str] = {}
+    pictures: dict[str, str] = {}
+
+    def name_of(picture: Picture) -> str:
+        known = str(picture) if isinstance(picture, Path | str) else ""
+        if known not in names or not known:
+            data = read(picture)
+            name = hashlib.sha256(data).hexdigest()[:16]
+            pictures.setdefault(name, data_uri(data))
+            names[known] = name
+        return names[known]
+
+    named = [
+        {
+            name: name_of(value) if name in FIELDS and value is not None else value
+            for name, value in capture.items()
+        }
+        for capture in captures
+    ]
+    return named, pictures

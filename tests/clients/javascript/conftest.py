@@ -1,0 +1,3 @@
+from tests.clients.javascript.package import package, project
+
+__all__ = ["package", "project"]
