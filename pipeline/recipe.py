@@ -100,6 +100,14 @@ class Recipe(_Strict):
         except ValidationError as error:
             raise ValueError(explain(error)) from error
 
+    def without_picture(self) -> "Recipe":
+        """The cheapest recipe that still dresses: in the light of the scene alone, without any step.
+
+        One step where there is no light reader, or where the family paints all the same.
+        """
+        scene_light = self.scene_light and self.scene_light.model_copy(update={"picture_share": 0.0})
+        return self.model_copy(update={"steps": 1, "scene_light": scene_light})
+
     @property
     def guided(self) -> bool:
         return self.guidance_scale > 1

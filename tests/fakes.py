@@ -21,6 +21,7 @@ class FakeServer:
     delay_s: float = 0.0
     error: ProxyError | None = None
     capture_steps: int = 3
+    default_steps: int = 4
     latency_ms: dict[str, float] = field(default_factory=dict)
     state: ModelHealth = field(default_factory=lambda: ModelHealth(True, False, None, "cpu"))
     started: list[Job] = field(default_factory=list)
@@ -48,7 +49,7 @@ class FakeServer:
         report = Report(
             mode="ai_enhanced",
             seed=job.seed,
-            steps=job.steps or 4,
+            steps=self.default_steps if job.steps is None else job.steps,
             mask_source="alpha",
             latency_ms=self.latency_ms,
         )

@@ -3,7 +3,8 @@
     python -m benchmarks.baseline.server --port 5100
 
 One process: FastAPI, one global diffusers pipeline, one inference at a time in the order of arrival. It
-has the same messages, checkpoint, resolution and steps, so that the same client measures both.
+has the same messages, checkpoint and resolution, so that the same client measures both. Its keyframes take
+the steps that it has always taken; Lucy Serve's take the checkpoint's own.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pydantic import BaseModel
 from benchmarks.baseline.fabric import scan
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "export" / "checkpoints" / "lucy-tiny"
+STEPS = {"keyframe": 4, "capture": 25}
 MARGIN = 0.12  # around the garment, as in our own crop: the same pixels for the model
 
 
@@ -42,7 +44,7 @@ class Model:
     def dress(
         self, camera_frame: bytes, jacket_render: bytes, mode: str, seed: int = 0, steps: int | None = None
     ) -> np.ndarray:
-        """The dressed frame, BGR uint8. mode: `keyframe` or `capture`, which has its own number of steps."""
+        """The dressed frame, BGR uint8. mode: of STEPS."""
         frame = cv2.imdecode(np.frombuffer(camera_frame, np.uint8), cv2.IMREAD_COLOR)
         render = cv2.imdecode(np.frombuffer(jacket_render, np.uint8), cv2.IMREAD_UNCHANGED)
         render = cv2.resize(render, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -61,7 +63,7 @@ class Model:
             masked_image_latents=pixels,
             height=height,
             width=width,
-            num_inference_steps=round((steps or recipe["steps"]) / recipe["strength"]),
+            num_inference_steps=round((steps or STEPS[mode]) / recipe["strength"]),
             strength=recipe["strength"],
             guidance_scale=recipe["guidance_scale"],
             generator=torch.Generator().manual_seed(seed),

@@ -123,14 +123,17 @@ class KeyframeService:
         deadline = arrival.at + self._settings.keyframe_timeout_s
         reserve = min(FALLBACK_S, self._settings.keyframe_timeout_s / 5)
         async with self._admission.admitted(caller) as level:
-            steps = job.steps or self._default_steps.get(job.output_format)
+            default = self._default_steps.get(job.output_format)
+            if default and arrival.keyframe.steps is None and arrival.keyframe.quality == "low":
+                job = replace(job, steps=min(job.steps or default, default))
+            steps = job.steps or default
             if steps and level:
                 job = replace(job, steps=fewer_steps(steps, level))
             result = await run_to_result(self._server, job, deadline - reserve - time.monotonic())
         report = result.report
         if job.steps is None:
             self._default_steps[job.output_format] = report.steps or steps
-        if steps and report.steps and report.steps < steps and report.mode_reason is None:
+        if steps and report.steps is not None and report.steps < steps and report.mode_reason is None:
             report = report.model_copy(update={"mode_reason": "fewer_steps"})
         return replace(result, report=report)
 

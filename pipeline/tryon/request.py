@@ -56,14 +56,17 @@ class TryonRequest:
                 recipe = recipes.get("live", recipe)
             if not recipe.relight_sigma:  # a light cannot be taken from this checkpoint's pictures
                 recipe, output_format = default, OUTPUT_FORMATS[mode]
+        steps = value("steps")
+        unpainted = steps == 0 and mode not in _OF_CAPTURES
+        chosen = {name: value(name) for name in ("strength", "guidance_scale")}
         try:
-            recipe = recipe.override(
-                **{name: value(name) for name in ("steps", "strength", "guidance_scale")}
-            )
+            recipe = recipe.override(steps=None if unpainted else steps, **chosen)
         except ValueError as error:
             raise InvalidInput(str(error)) from error
         if value("prompt") is not None:  # words about the light are for the model that paints
             recipe = recipe.model_copy(update={"scene_light": None})
+        if unpainted:
+            recipe = recipe.without_picture()
         category = value("category") or "auto"
         if category not in CATEGORIES:
             raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")

@@ -178,6 +178,16 @@ async def test_quality_is_a_number_of_steps(serve: Serve, server: FakeServer) ->
     assert [job.steps for job in server.started] == [2, None, 8, 3]
 
 
+async def test_low_quality_never_takes_more_steps_than_the_default(serve: Serve, server: FakeServer) -> None:
+    """A checkpoint of one step: `low` took two, and was slower than `medium`."""
+    server.default_steps = 1
+    async with serve() as address, connect(f"ws://{address}/ws") as socket:
+        for fields in ({}, {"quality": "low"}, {"quality": "low", "steps": 3}):
+            await socket.send(keyframe(**fields))
+            await answer(socket)
+    assert [job.steps for job in server.started] == [None, 1, 3]
+
+
 async def test_keyframes_of_a_connection_share_a_seed_unless_they_have_their_own(
     serve: Serve, server: FakeServer
 ) -> None:

@@ -128,3 +128,17 @@ async def test_under_load_answers_get_fewer_steps(serve: Serve, server: FakeServ
     assert [message["mode"] for message in answers] == ["ai_enhanced"] * 8
     assert [message["steps"] for message in answers] == [4, 4, 4, 4, 3, 3, 2, 2]
     assert [message["mode_reason"] for message in answers] == [None] * 4 + ["fewer_steps"] * 4
+
+
+async def test_under_load_a_checkpoint_of_one_step_takes_none(serve: Serve, server: FakeServer) -> None:
+    server.delay_s, server.default_steps = 0.5, 1
+    async with serve(max_keyframes=4) as address, AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(connect(f"ws://{address}/ws")) for _ in range(4)]
+        await sockets[0].send(keyframe())
+        await answer(sockets[0])
+        for number, socket in enumerate(sockets):
+            await socket.send(keyframe(number))
+            await started(server, number + 2)
+        answers = [await answer(socket) for socket in sockets]
+    assert [message["steps"] for message in answers] == [1, 1, 1, 0]
+    assert [message["mode_reason"] for message in answers] == [None] * 3 + ["fewer_steps"]

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import InvalidInput
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, SceneLight
 from pipeline.tryon.request import TryonRequest
 
 RECIPES = {
@@ -72,7 +72,7 @@ def test_only_keyframes_have_a_session():
     [
         ({"mode": "film"}, "mode is 'film'; it must be one of keyframe, capture, batch, video"),
         ({"mode": None}, "mode is None"),
-        ({"steps": 0}, "steps is 0; it should be greater than or equal to 1"),
+        ({"mode": "capture", "steps": 0}, "steps is 0; it should be greater than or equal to 1"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"steps": 25, "strength": 1e-9}, "use fewer steps or a higher strength"),
         ({"guidance_scale": -1.0}, "guidance_scale is -1"),
@@ -98,6 +98,20 @@ def test_a_light_takes_the_mode_live_where_there_is_one():
     assert TryonRequest.read((wanted | {"steps": 3}).get, recipes).recipe.steps == 3
     del recipes["live"]
     assert TryonRequest.read(wanted.get, recipes).recipe.steps == LIT.steps
+
+
+def test_a_keyframe_of_no_steps_takes_the_scenes_light_alone():
+    lit = LIT.model_copy(update={"scene_light": SceneLight(picture_share=0.1, detail_gain=0.7)})
+    wanted = {"mode": "keyframe", "steps": 0}
+    found = TryonRequest.read(wanted.get, {**RECIPES, "keyframe": lit}).recipe
+    assert (found.paints, found.laid_detail_gain) == (False, 0.7)
+    asking = TryonRequest.read((wanted | {"prompt": "dim"}).get, {**RECIPES, "keyframe": lit}).recipe
+    assert (asking.paints, asking.steps) == (True, 1), "a prompt is for the model that paints"
+
+
+def test_a_keyframe_of_no_steps_takes_one_where_nothing_reads_the_light():
+    found = read(mode="keyframe", steps=0).recipe
+    assert (found.paints, found.steps) == (True, 1)
 
 
 def test_a_checkpoint_without_a_light_answers_a_picture():
