@@ -130,7 +130,7 @@ test-312: ## Test the code that runs in Triton under the container's Python, 3.1
 	    test -e build/venv-312/.installed || { $(PYTHON312) -m venv --clear build/venv-312; \
 	        sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.lock > build/venv-312/constraints.txt; \
 	        build/venv-312/bin/python -m pip install --quiet --disable-pip-version-check -c build/venv-312/constraints.txt \
-	            numpy opencv-python-headless scipy pillow pydantic scikit-image simplejpeg \
+	            numpy opencv-python-headless scipy pillow pydantic scikit-image simplejpeg isal \
 	            pytest pytest-asyncio pytest-timeout hypothesis psutil; \
 	        touch build/venv-312/.installed; }; \
 	    build/venv-312/bin/python -m compileall -q export families model_repository pipeline serving training; \

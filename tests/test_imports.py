@@ -33,7 +33,7 @@ INSTALLED = {
     "catalog": "obstore pydantic",
     "fabric": "cv2 numpy PIL pillow_heif scipy",
     "families": "cv2 diffusers numpy onnxruntime PIL pydantic safetensors tokenizers torch transformers",
-    "pipeline": "cv2 diffusers numpy PIL pillow_heif pydantic simplejpeg tokenizers torch",
+    "pipeline": "cv2 diffusers isal numpy PIL pillow_heif pydantic simplejpeg tokenizers torch",
     "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry "
     "prometheus_client pydantic pydantic_core pydantic_settings python_multipart redis "
     "starlette tritonclient uvicorn websockets",

@@ -1,7 +1,7 @@
 """`python -m benchmarks.photographs.steps FOLDER`: what further denoising steps add to the pictures.
 
-Each scene of FOLDER (benchmarks/photographs/scene.py) is dressed with each number of steps, in this process. Prints
-the means beside the truth, and how far the pictures are from those of the most steps.
+Each scene of FOLDER (benchmarks/photographs/scene.py) is dressed with each number of steps, in this process.
+Prints the means beside the truth, and how far the pictures are from those of the most steps.
 """
 
 import argparse

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.light.light_map import encode_light
 from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, scene_ratio, steadied, with_detail
 from pipeline.light.scene_light import NO_SCENE_LIGHT
+from pipeline.pictures.png import encode_png
 from pipeline.resize import shrink_to, size_of
 from pipeline.strips import strips
 
@@ -22,10 +23,7 @@ _FEATHER = 0.012
 # Rows of the frame that are feathered at a time: their distances and weights are float32.
 _FEATHER_ROWS = 256
 
-_ENCODERS = {
-    "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
-    "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),
-}
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 Slices = tuple[slice, slice]
 
@@ -61,9 +59,9 @@ def finish(
         )
     else:
         answer, light = paste(picture, composite, mask, crop), np.zeros((1, 1, 3), np.float32)
-    suffix, options = _ENCODERS[output_format]
-    _, image = cv2.imencode(suffix, answer, options)
-    return image.reshape(-1), light
+    if output_format == "png":
+        return encode_png(answer), light
+    return cv2.imencode(".jpg", answer, _JPEG)[1].reshape(-1), light
 
 
 def to_bgr(pixels: np.ndarray) -> np.ndarray:
