@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,14 +66,24 @@ check_python = version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_
         *) echo "$(PYTHON) is Python $$version, and the packages are locked for 3.11 and 3.12: $(PYTHON_ADVICE)" >&2; exit 1;; \
     esac
 
-setup: path $(VENV)/.installed ## Make .venv with the packages of requirements.lock
+# Not compiled when they are installed, which would add 0.4 GB: Python compiles what is imported.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-$(VENV)/.installed: requirements.lock requirements-torch.lock requirements-assets.lock pyproject.toml | path
+setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 2 GB
+
+$(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml | path
 	@$(USABLE) 2>/dev/null || { $(check_python) && \
 	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 2 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-assets.lock --editable .
+	$(INSTALL) -r requirements.lock
+	$(INSTALL) -r requirements-torch.lock
+	$(INSTALL) --no-deps --editable .
+	@touch $@
+
+setup-dev: setup $(VENV)/.installed-dev ## Add what tests, benchmarks and training need: 1 GB more
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock requirements-assets.lock
+	$(INSTALL) -r requirements-dev.lock
+	$(INSTALL) --no-deps -r requirements-assets.lock
 	@touch $@
 
 # The same rule as serving/paths.py.
@@ -90,12 +100,12 @@ serve: setup ## Serve what was exported last on PORT, 5000 by default: Triton on
 	$(call run,$(BIN)/python -m serving.doctor)
 	$(call run,$(BIN)/python -m serving)
 
-demo: setup ## Dress the sample portrait with what was exported last; writes build/demo/
+demo: setup-dev ## Dress the sample portrait with what was exported last; writes build/demo/
 	$(call run,$(BIN)/python -m export.refresh --only-missing $(GIVEN_OPTIONS))
 	$(call run,$(BIN)/python -m benchmarks.demo)
 
 # Tests and benchmarks export into build/, and never touch what the user has exported.
-test-repository: setup
+test-repository: setup-dev
 	$(call run,$(BIN)/python -m tests.repository)
 
 # In two processes where it can be. What measures a real server's times runs alone, since other load would make it
@@ -105,18 +115,18 @@ SERVERS := tests/frontend_proxy tests/studio
 ALONE := tests/benchmarks tests/e2e tests/deploy/test_kubernetes_triton.py tests/deploy/test_monitoring.py
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
-test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
+test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	$(call run,$(BIN)/python -m tests.repository)
 	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(SERVERS) $(ALONE))
 	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
 
-test-nightly: setup ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
+test-nightly: setup-dev ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
 	$(BIN)/$(IN_TWO) -m nightly $(addprefix --ignore ,$(ALONE))
 	$(BIN)/pytest -m nightly $(ALONE)
 
-test-full-size: setup ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
+test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size
 
 test-faults: test-repository ## Kill and disconnect servers under load; needs Debian's nginx-light, redis-server, iproute2
@@ -128,7 +138,7 @@ test-312: ## Test the code that runs in Triton under the container's Python, 3.1
 	    echo "skipped: $(PYTHON312) does not run here; install Python 3.12 or run make test-312 PYTHON312=…"; \
 	else set -e; \
 	    test -e build/venv-312/.installed || { $(PYTHON312) -m venv --clear build/venv-312; \
-	        sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.lock > build/venv-312/constraints.txt; \
+	        sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements.lock requirements-dev.lock > build/venv-312/constraints.txt; \
 	        build/venv-312/bin/python -m pip install --quiet --disable-pip-version-check -c build/venv-312/constraints.txt \
 	            numpy opencv-python-headless scipy pillow pydantic scikit-image simplejpeg isal \
 	            pytest pytest-asyncio pytest-timeout hypothesis psutil; \
@@ -140,31 +150,31 @@ test-312: ## Test the code that runs in Triton under the container's Python, 3.1
 	        --ignore tests/pipeline/tryon/test_prompts.py; \
 	fi
 
-check: setup ## Check format, lint, types and the import rules
+check: setup-dev ## Check format, lint, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_imports.py
 
-format: setup ## Format the code in place
+format: setup-dev ## Format the code in place
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 doctor: setup ## Report what would keep this machine from serving, and what to do
 	$(call run,$(BIN)/python -m serving.doctor $(filter --profile=%,$(GIVEN_OPTIONS)))
 
-check-tensorrt: setup build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
+check-tensorrt: setup-dev build/venv-rtx/.installed ## Compile every stage with TensorRT-RTX, which needs no GPU
 	$(BIN)/python -m export.checks.tensorrt prepare build/check-tensorrt --checkpoint "$$EXPORT_CHECKPOINT"
 	build/venv-rtx/bin/python -m export.checks.tensorrt compile build/check-tensorrt
 ifeq ($(FULL),1)
 	$(BIN)/python -m export.checks.full_size check build/check-tensorrt-full --compiler build/venv-rtx/bin/python
 endif
 
-check-images: setup ## Build both images without Docker, on local bases, and run their health checks (as root)
+check-images: setup-dev ## Build both images without Docker, on local bases, and run their health checks (as root)
 	$(call run,$(BIN)/python -m deploy.docker.check_images build/check-images \
 	    --proxy-python "$$($(if $(shell $(PYTHON312) --version 2>/dev/null),$(PYTHON312),$(BIN)/python) -c 'import sys; print(sys.executable)')")
 
-check-gpu-proof: setup ## Rehearse the proof on a GPU (docs/gpu.md) without one, on tiny networks: some minutes
+check-gpu-proof: setup-dev ## Rehearse the proof on a GPU (docs/gpu.md) without one, on tiny networks: some minutes
 	$(call run,$(BIN)/python -m benchmarks.gpu_proof pack --only-data)
 	$(call run,$(BIN)/python -m benchmarks.gpu_proof run --device cpu --size tiny --patience 3)
 
@@ -189,7 +199,7 @@ bench-light: test-repository ## Answers that are lights beside pictures, in turn
 bench-hostile: test-repository ## Hostile clients beside honest ones: what one caller can do to the others; five minutes
 	$(call run,$(BIN)/python -m benchmarks.hostile)
 
-bench-load: setup ## Measure the proxy alone: 500 sockets in front of a model that only sleeps
+bench-load: setup-dev ## Measure the proxy alone: 500 sockets in front of a model that only sleeps
 	$(call run,$(BIN)/python -m benchmarks.load_ws --output benchmarks/results/load_ws.json)
 
 perf: test-repository ## Sweep the pipeline's models with NVIDIA's perf_analyzer
@@ -199,13 +209,13 @@ bench-capacity: test-repository ## Simulate how many users a GPU serves, checked
 	-$(call run,$(BIN)/python -m benchmarks.capacity check)
 	$(call run,$(BIN)/python -m benchmarks.capacity table)
 
-bench-fabric: setup ## Measure the fabric scanner against ground truth and against the old scanner
+bench-fabric: setup-dev ## Measure the fabric scanner against ground truth and against the old scanner
 	$(call run,$(BIN)/python -m benchmarks.fabric)
 
 bench-moving: test-repository ## Measure how far what is displayed lags behind a moving person: blend, picture, light
 	$(call run,$(BIN)/python -m benchmarks.moving)
 
-bench-compositor: setup ## Measure what a displayed frame costs a browser without a GPU, by client.js's compositor
+bench-compositor: setup-dev ## Measure what a displayed frame costs a browser without a GPU, by client.js's compositor
 	$(call run,$(BIN)/python -m benchmarks.compositor)
 
 bench-picture: test-repository ## Measure the images of generated people with known truth; contact sheets in build/
@@ -216,14 +226,14 @@ PHOTOGRAPHS ?= build/photographs/scenes
 bench-photographs: test-repository ## Compare the answers with path-traced photographs of a folder (PHOTOGRAPHS=)
 	$(call run,$(BIN)/python -m benchmarks.photographs "$(PHOTOGRAPHS)")
 
-train-light: setup ## Train the default checkpoint's light reader on painted and path-traced scenes: an hour; goes on
+train-light: setup-dev ## Train the default checkpoint's light reader on painted and path-traced scenes: an hour; goes on
 	$(call run,$(BIN)/python -m training.scene_light train)
 
-train-visible: setup ## Train the network that finds the visible garment on painted and path-traced scenes; goes on
+train-visible: setup-dev ## Train the network that finds the visible garment on painted and path-traced scenes; goes on
 	$(call run,$(BIN)/python -m training.visible_garment paint)
 	$(call run,$(BIN)/python -m training.visible_garment train)
 
-train-tiny: setup ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
+train-tiny: setup-dev ## Train the default checkpoint: about 3 hours on 2 cores, less with a GPU
 	$(call run,$(BIN)/python -m training.lucy_tiny train)
 
 # Blender's package exists for this Python alone. It has an environment of its own, since serving never needs it.
@@ -246,13 +256,19 @@ test-renderer: build/photographs-venv/.installed ## Test the rendering of traini
 eval-tiny: test-repository ## Measure the default checkpoint through the real server, on scenes that it was not trained on
 	$(call run,$(BIN)/python -m benchmarks.checkpoint)
 
+SERVING := export embedded redis tracing
 # With a CPU build of torch, so that the lock does not contain CUDA's packages, which the CUDA build brings along.
-lock: setup ## Pin the newest versions that fit pyproject.toml, with hashes
+lock: setup-dev ## Pin the newest versions that fit pyproject.toml, with hashes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	{ sed -n 1p requirements.lock; \
-	    $(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-annotate --no-header \
+	    $(BIN)/uv pip compile pyproject.toml $(SERVING:%=--extra %) --python-version 3.11 --no-annotate --no-header \
 	        --no-emit-find-links --no-emit-package torch --generate-hashes; } > build/requirements.lock
 	mv build/requirements.lock requirements.lock
+	{ sed -n 1p requirements-dev.lock; \
+	    $(BIN)/uv pip compile pyproject.toml --all-extras -c requirements.lock --python-version 3.11 --no-annotate \
+	        --no-header --no-emit-find-links --no-emit-package torch --generate-hashes \
+	        $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock); } > build/requirements-dev.lock
+	mv build/requirements-dev.lock requirements-dev.lock
 	{ sed -n 1p requirements-proxy.lock; \
 	    $(BIN)/uv pip compile pyproject.toml --extra redis --extra tracing -c requirements.lock --python-version 3.11 \
 	        --no-annotate --no-header --no-emit-find-links --generate-hashes; } > build/requirements-proxy.lock

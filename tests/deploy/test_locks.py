@@ -6,11 +6,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-proxy.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-proxy.lock")
 
 
 def pinned(name):
@@ -45,6 +47,26 @@ def test_the_proxys_lock_is_a_part_of_the_whole_one():
     whole = pinned("requirements.lock")
     for name, pin in pinned("requirements-proxy.lock").items():
         assert whole[name] == pin, name
+
+
+def test_what_serves_and_what_tests_share_no_package():
+    """Either file can be installed after the other, and nothing is pinned twice."""
+    assert not set(pinned("requirements.lock")) & set(pinned("requirements-dev.lock"))
+
+
+def test_what_the_project_asks_for_stands_in_the_lock_of_its_use():
+    """A server's machine does not download what only tests import."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+
+    def names(*requirements):
+        return {canonicalize_name(Requirement(each).name) for each in requirements}
+
+    served = names(
+        *project["dependencies"], *(each for name in extras if name != "dev" for each in extras[name])
+    )
+    assert served - {"torch"} <= set(pinned("requirements.lock"))
+    assert names(*extras["dev"]) - served <= set(pinned("requirements-dev.lock"))
 
 
 def test_no_index_and_no_path_of_the_machine_that_made_them():

@@ -84,6 +84,15 @@ def test_an_environment_is_made_once(checkout):
     assert log(checkout) == []
 
 
+def test_what_tests_need_is_added_once(checkout):
+    make(checkout, "setup")
+    log(checkout)
+    assert make(checkout, "setup-dev").returncode == 0
+    assert log(checkout) == ["pip", "pip"]
+    assert make(checkout, "setup-dev").returncode == 0
+    assert log(checkout) == []
+
+
 def test_an_environment_without_pip_is_made_again(checkout):
     """`python -m venv` was interrupted before it had installed pip: the interpreter exists and runs."""
     make(checkout, "setup")
