@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -195,6 +195,12 @@ bench-soak: test-repository ## Run sixteen sessions for ten minutes: is every on
 
 bench-light: test-repository ## Answers that are lights beside pictures, in turns on one server: cost, capacity, bytes; three minutes
 	$(call run,$(BIN)/python -m benchmarks.sessions light)
+
+bench-batch: test-repository ## A batch of sixty captures beside two live sessions: how much longer keyframes take; four minutes
+	$(call run,$(BIN)/python -m benchmarks.sessions batch)
+
+bench-stages: test-repository ## Each network beside the least that this processor could take for it; a minute
+	$(call run,$(BIN)/python -m benchmarks.stages)
 
 bench-hostile: test-repository ## Hostile clients beside honest ones: what one caller can do to the others; five minutes
 	$(call run,$(BIN)/python -m benchmarks.hostile)

@@ -74,7 +74,7 @@ def table(measured: Mapping[str, Measured | None], resolutions: Sequence[tuple[i
 
 def peak_bytes(model: Any, bucket: Shapes, batch: int, fused_attention: bool) -> int:
     """Bytes of the tensors that are alive together at most, without the weights."""
-    graph = _with_shapes(model, bucket, batch)
+    graph = with_shapes(model, bucket, batch)
     sizes = {value.name: _bytes(value) for value in (*graph.value_info, *graph.input, *graph.output)}
     if fused_attention:
         for name in _attention_matrices(graph):
@@ -96,7 +96,7 @@ def peak_bytes(model: Any, bucket: Shapes, batch: int, fused_attention: bool) ->
     return peak
 
 
-def _with_shapes(model: Any, bucket: Shapes, batch: int) -> Any:
+def with_shapes(model: Any, bucket: Shapes, batch: int) -> Any:
     """The graph with every tensor's shape for this batch and resolution."""
     import onnx
 

@@ -24,9 +24,9 @@ from PIL import Image
 from pydantic import BaseModel
 
 from benchmarks.baseline.fabric import scan
+from benchmarks.baseline.steps import STEPS
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "export" / "checkpoints" / "lucy-tiny"
-STEPS = {"keyframe": 4, "capture": 25}
 MARGIN = 0.12  # around the garment, as in our own crop: the same pixels for the model
 
 

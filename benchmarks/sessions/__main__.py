@@ -4,6 +4,7 @@
     python -m benchmarks.sessions quick     # what the verdicts need, three minutes
     python -m benchmarks.sessions soak      # sixteen sessions for ten minutes
     python -m benchmarks.sessions light     # answers that are lights beside pictures, three minutes
+    python -m benchmarks.sessions batch     # a batch of sixty captures beside two live sessions, four minutes
     python -m benchmarks.sessions report    # writes benchmarks/README.md from the newest measurements
 
 Each command starts its own servers and writes benchmarks/results/<date>-<machine>.json, its plots, and
@@ -15,10 +16,13 @@ import signal
 import sys
 from pathlib import Path
 
-from benchmarks.sessions import live_light, report, side_by_side, soak, verdicts
+from benchmarks.sessions import batch, live_light, report, side_by_side, soak, verdicts
 from benchmarks.sessions.record import FOLDER, Record
 from benchmarks.verdict import print_verdicts
 from serving.command_line import run
+
+# Without a part in the report, which compares with the old way: that has neither lights nor batches.
+ALONE = {"light": live_light, "batch": batch}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=["full", "quick", "soak", "light", "report"])
+    parser.add_argument("command", choices=["full", "quick", "soak", "light", "batch", "report"])
     parser.add_argument("--sessions", type=int, default=16, help="of the soak (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=10, help="of the soak (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the JSON and the plots")
@@ -39,11 +43,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.command == "soak":
         soak.measure(args.sessions, args.minutes, record)
         found = verdicts.soak(record.sections["soak"])
-    elif args.command == "light":
-        live_light.measure(record)
-        print_verdicts(live_light.verdicts(record.sections["light"]))
+    elif args.command in ALONE:
+        one = ALONE[args.command]
+        one.measure(record)
+        print_verdicts(one.verdicts(record.sections[args.command]))
         print(record.path)
-        return  # the report compares with the old way, which has no lights
+        return
     elif args.command != "report":
         try:
             side_by_side.measure(side_by_side.PLANS[args.command], record, args.command)

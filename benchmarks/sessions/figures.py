@@ -91,3 +91,12 @@ def figures(loads: list[dict], **wanted: object) -> Figures | None:
     """Figures of the loads with these fields; None if there are none."""
     turns = [load for load in loads if all(load[name] == value for name, value in wanted.items())]
     return Figures(turns) if turns else None
+
+
+def growth_of(section: dict, server: str, variable: str) -> dict[int, float]:
+    """Median latency in ms by the value of `height` or `steps`."""
+    found: dict[int, list[float]] = {}
+    for row in section["growth"]:
+        if row["server"] == server and variable in row:
+            found.setdefault(row[variable], []).extend(row["latencies_ms"])
+    return {value: float(np.median(latencies)) for value, latencies in sorted(found.items())}

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from benchmarks.sessions.figures import Figures, figures
+from benchmarks.sessions.figures import Figures, figures, growth_of
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY
 
@@ -94,15 +94,6 @@ def growth(section: dict) -> plt.Figure:
     panels[0].set_ylabel("p50 of a lone keyframe, ms")
     _legend(panels[1])
     return figure
-
-
-def growth_of(section: dict, server: str, variable: str) -> dict[int, float]:
-    """Median latency in ms by the value of `height` or `steps`."""
-    found: dict[int, list[float]] = {}
-    for row in section["growth"]:
-        if row["server"] == server and variable in row:
-            found.setdefault(row[variable], []).extend(row["latencies_ms"])
-    return {value: float(np.median(latencies)) for value, latencies in sorted(found.items())}
 
 
 def soak(section: dict) -> plt.Figure:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.baseline.steps import STEPS
 from benchmarks.sessions import plots, verdicts
-from benchmarks.sessions.figures import figures
+from benchmarks.sessions.figures import figures, growth_of
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES
 from benchmarks.verdict import Verdict
@@ -16,17 +17,21 @@ OPENING = """# Measured: Lucy Serve beside the old way
 *Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
 
 "The old way" is a [reimplementation of the backend that Lucy Serve replaces](baseline/server.py): one
-process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop, number of
-steps and messages, and the number of torch's threads with which it is fastest. One client measures both
+process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop and
+messages, and the number of torch's threads with which it is fastest. Its keyframes take the {steps} steps
+that they have always taken, Lucy Serve's the checkpoint's own: lucy-tiny's pictures gain nothing by more
+([measured](../docs/performance.md)). Equal steps have a verdict of their own. One client measures both
 servers within one run, alternating (A B A B), on the same machine as the servers. The frames are 1280 × 720
 and shift a little each time, so that no answer is reused. Machines are noisy: compare ratios, not times. The
-old way computes in float32, as it always does without a GPU. Lucy Serve does, too, except on processors with
-AMX, where its networks use bfloat16 ([what that is worth](../docs/performance.md)).
+old way computes in float32, as it always does without a GPU. Lucy Serve takes the runtime and the precision
+that are the fastest on this processor ([what that is worth](../docs/performance.md)).
 
 | command | |
 |---|---|
 | `make bench` | all loads, an hour |
 | `make bench-quick` | the loads that the verdicts need, three minutes |
+| `make bench-batch` | a batch of sixty captures beside two live sessions, four minutes |
+| `make bench-stages` | each network beside the least that this processor could take for it, a minute |
 | `make bench-soak` | sixteen sessions for ten minutes |
 | `make bench-hostile` | hostile clients beside honest ones, five minutes; [figures](results/hostile.json) |
 | `make perf` | NVIDIA's perf_analyzer on the models |
@@ -44,7 +49,7 @@ for captures; memory is their proportional set size together.
 def write(record: Record, path: Path = README) -> None:
     """Draw the plots and write the page."""
     drawn = {name: f"results/{file.name}" for name, file in plots.draw(record).items()}
-    parts = [OPENING.format(name=record.path.name)]
+    parts = [OPENING.format(name=record.path.name, steps=STEPS["keyframe"])]
     for name, part in (("sessions", side_by_side), ("soak", soak), ("perf", perf)):
         if name in record.sections:
             parts.append(part(record.sections[name], drawn))
@@ -120,7 +125,7 @@ def load_table(section: dict) -> str:
                     f"{found.per_second:.2f}",
                     f"{found.unanswered:.0%}",
                     _number(found.slowest_session, "{:.2f}"),
-                    f"{found.steps:.1f}" if found.steps else "4",
+                    f"{found.steps:.1f}" if server == LUCY else STEPS["keyframe"],
                     f"{found.cpu_s_per_answer:.2f}",
                     f"{found.peak_memory_mb:.0f}",
                     _number(found.capture_s, "{:.1f}"),
@@ -162,7 +167,7 @@ def starts(section: dict) -> str:
 def growth_table(section: dict) -> str:
     rows = []
     for variable, name in (("height", "frame of {:.0f} × {}"), ("steps", "{1} steps")):
-        ours, theirs = (plots.growth_of(section, server, variable) for server in (LUCY, BASELINE))
+        ours, theirs = (growth_of(section, server, variable) for server in (LUCY, BASELINE))
         for value in ours:
             rows.append(
                 (name.format(value * 16 / 9, value), f"{ours[value]:.0f}", f"{theirs.get(value, np.nan):.0f}")

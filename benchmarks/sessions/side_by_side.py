@@ -67,7 +67,7 @@ QUICK = Plan(
     seconds=5,
     open_seconds=10,
     heights=(360, 1080),
-    steps=(1, 8),
+    steps=(1, 4, 8),
     rounds=3,
 )
 PLANS = {"full": FULL, "quick": QUICK}

@@ -17,6 +17,7 @@ from benchmarks.sessions.load import Load, run
 from benchmarks.sessions.pictures import SWAY, Messages, swaying
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES, Server
+from benchmarks.verdict import Verdict
 
 
 @asynccontextmanager
@@ -117,22 +118,31 @@ def judged(found, demand):
 
 
 def test_a_verdict_depends_on_its_figures():
-    pair = [load(ms=200.0), load(BASELINE, ms=300.0)]
-    eight = [load(sessions=8, ms=900.0, count=20), load(BASELINE, sessions=8, ms=2000.0, count=10)]
-    found = verdicts.side_by_side(section([*pair, *eight, load(captures=1, ms=310.0)]))
-    assert judged(found, "no slower")
-    assert judged(found, "1.5 times the old way's results")
-    assert judged(found, "half the old way's p99")
+    pair = [load(ms=120.0), load(BASELINE, ms=300.0)]
+    eight = [load(sessions=8, ms=700.0, count=30), load(BASELINE, sessions=8, ms=2000.0, count=10)]
+    found = verdicts.side_by_side(section([*pair, *eight, load(captures=1, ms=150.0)]))
+    assert judged(found, "0.45 times the old way")
+    assert judged(found, "3 times the old way's results")
+    assert judged(found, "0.4 times the old way's p99")
     assert judged(found, "capture under way")
     slower = [load(ms=310.0), load(BASELINE, ms=300.0), *eight[::-1], load(captures=1, ms=510.0)]
     slower[2] |= {"server": LUCY}
     slower[3] |= {"server": BASELINE}
     found = verdicts.side_by_side(section(slower))
-    assert not judged(found, "no slower")
+    assert not judged(found, "0.45 times the old way")
     assert not judged(found, "300 ms")
-    assert not judged(found, "1.5 times the old way's results")
-    assert not judged(found, "half the old way's p99")
+    assert not judged(found, "3 times the old way's results")
+    assert not judged(found, "0.4 times the old way's p99")
     assert not judged(found, "capture under way")
+
+
+def test_equal_steps_have_a_verdict_of_their_own():
+    growth = [
+        {"server": server, "steps": 4, "latencies_ms": [ms]} for server, ms in ((LUCY, 80), (BASELINE, 100))
+    ]
+    measured = section([load(), load(BASELINE)]) | {"growth": growth}
+    (equal,) = [one for one in verdicts.side_by_side(measured) if "4 steps" in one.demand]
+    assert equal == Verdict(equal.demand, "0.80 times: 80 and 100 ms", True)
 
 
 def test_the_stages_share_is_of_the_whole_latency():
