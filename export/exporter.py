@@ -83,9 +83,10 @@ def export(
         with Staging(repository) as staging, cleaned(staging.remove):
             on_progress("checkpoint", "load")
             loaded = located.load()
-            config = with_denoisers(loaded.config, loaded.stage_names, bool(loras))
+            tuned, quick = _sorted(loras)
+            config = with_denoisers(loaded.config, loaded.stage_names, bool(quick))
             check_schedulers(config, loaded.scheduler_config)
-            fast, fused = _with_loras(loaded, config, loras, family.TITLE)
+            fast, fused = _with_loras(loaded, tuned, quick, family.TITLE)
             on_stages([*loaded.stage_names, *(it.name for it in fast)])
             work = _Work(repository, profile, precision, staging, engines, on_progress, on_build)
             denoisers = {recipe.unet for recipe in config.modes.values()} | {it.name for it in fast}
@@ -210,18 +211,30 @@ class _Work:
         }
 
 
+def _sorted(loras: Sequence[Lora]) -> tuple[list[Lora], list[Lora]]:
+    """Those of training.finetune, for every mode, and the others, for keyframes."""
+    from export.lora import is_tuned
+
+    tuned = [lora for lora in loras if is_tuned(lora.path)]
+    return tuned, [lora for lora in loras if lora not in tuned]
+
+
 def _with_loras(
-    loaded: Loaded, config: PipelineConfig, loras: Sequence[Lora], title: str
+    loaded: Loaded, tuned: Sequence[Lora], quick: Sequence[Lora], title: str
 ) -> tuple[list[Stage], list[Fused]]:
-    """The denoiser with LoRAs as a further stage, if there are any, and how each was fused."""
-    if not loras:
+    """Fuse the LoRAs: `tuned` into the checkpoint's stages themselves, `quick` into a further stage, the
+    denoiser of keyframes. Returns that stage, if there is one, and how each was fused."""
+    if not tuned and not quick:
         return [], []
     if loaded.lora is None:
         raise ExportError(f"{title} takes no LoRAs: export it without LORAS")
-    from export.lora import fuse
+    from export.lora import fuse, fuse_tuned
 
+    fused = fuse_tuned(loaded.lora.networks, tuned)
+    if not quick:
+        return [], fused
     network = copy.deepcopy(loaded.lora.network)
-    fused = fuse(network, loras)
+    fused += fuse(network, quick)
     stage = loaded.lora.stage(network)
     return [replace(stage, name=fast_name(stage.name))], fused
 

@@ -7,7 +7,7 @@ W ← W + w · (m · (W + ΔW) / ‖W + ΔW‖ − W), with ΔW = (α / r) · B�
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # importing torch takes seconds, and parsing LORAS does not n
 
 # What diffusers and PEFT call the file in a folder.
 _IN_FOLDER = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
+
+# In the metadata of the files of training.finetune.
+TUNED = "lucy_serve"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,16 @@ class Lora:
 
 @dataclass(frozen=True)
 class Fused:
-    """The result for one file: UNet modules changed, tensors of the text encoder left out."""
+    """The result for one file: modules changed, tensors of the text encoder left out.
+
+    modes: `keyframes`, or `all` for a LoRA of training.finetune.
+    """
 
     path: str
     weight: float
     modules: int
     left_out: int
+    modes: str = "keyframes"
 
 
 def parse_loras(text: str) -> list[Lora]:
@@ -113,9 +120,10 @@ def _weight(number: str) -> float | None:
     return weight if math.isfinite(weight) else None
 
 
-def fuse(unet: Any, loras: Iterable[Lora]) -> list[Fused]:
+def fuse(unet: Any, loras: Iterable[Lora], within: str = "") -> list[Fused]:
     """Add every LoRA to `unet`'s weights, in place. The order of the LoRAs does not matter.
 
+    within: as in `read_lora`.
     Raises ExportError if a LoRA does not fit; `unet` is then partly changed, so pass a copy.
     """
     import torch
@@ -123,7 +131,7 @@ def fuse(unet: Any, loras: Iterable[Lora]) -> list[Fused]:
     from export.lora_file import read_lora
 
     modules = dict(unet.named_modules())
-    files = [(lora, read_lora(lora.path, modules)) for lora in loras]
+    files = [(lora, read_lora(lora.path, modules, within)) for lora in loras]
     for name in dict.fromkeys(name for _, file in files for name in file.parts):
         weight = modules[name].weight
         with torch.no_grad():
@@ -134,6 +142,37 @@ def fuse(unet: Any, loras: Iterable[Lora]) -> list[Fused]:
                     change += lora.weight * _difference(lora.path, part, original)
             weight += change.to(weight.dtype)
     return [Fused(str(lora.path), lora.weight, len(file.parts), file.left_out) for lora, file in files]
+
+
+def is_tuned(path: Path) -> bool:
+    """Whether it is a LoRA of training.finetune, which is meant for every mode. Raises ExportError."""
+    from export.lora_file import read_metadata
+
+    return TUNED in read_metadata(path)
+
+
+def fuse_tuned(networks: Mapping[str, Any], loras: Iterable[Lora]) -> list[Fused]:
+    """Add LoRAs of training.finetune to the checkpoint's own networks, in place, so for every mode.
+
+    networks: by the prefixes of their tensors, as `LoraTarget.networks`.
+    Raises ExportError if a LoRA does not fit; the networks are then partly changed.
+    """
+    from export.lora_file import prefixes
+
+    counts = {}
+    loras = list(loras)
+    for lora in loras:
+        if other := prefixes(lora.path) - set(networks):
+            raise ExportError(
+                f"{lora.path} does not fit this checkpoint: it changes {sorted(other)[0]}, and of this one "
+                f"LoRAs change {', '.join(networks)}"
+            )
+        counts[lora.path] = 0
+    for prefix, network in networks.items():
+        inside = [lora for lora in loras if prefix in prefixes(lora.path)]
+        for lora, fused in zip(inside, fuse(network, inside, prefix), strict=True):
+            counts[lora.path] += fused.modules
+    return [Fused(str(lora.path), lora.weight, counts[lora.path], 0, "all") for lora in loras]
 
 
 def _difference(path: Path, part: Part, weight: Tensor) -> Tensor:

@@ -70,16 +70,22 @@ class LoraFile:
     left_out: int
 
 
-def read_lora(path: Path, modules: Mapping[str, Any]) -> LoraFile:
-    """Read the file for a UNet with these `modules`, by their names. Raises ExportError."""
+def read_lora(path: Path, modules: Mapping[str, Any], within: str = "") -> LoraFile:
+    """Read the file for a UNet with these `modules`, by their names. Raises ExportError.
+
+    within: a prefix of training.finetune's files; only its tensors are read, for the network of that prefix.
+    """
     tensors, metadata = _load(path)
     strength = read_strength(path, metadata)
+    if within:
+        begin = f"{within}."
+        tensors = {key.removeprefix(begin): it for key, it in tensors.items() if key.startswith(begin)}
     names = {name.replace(".", "_"): name for name in modules}
     names |= {key.replace(".", "_"): name for key, name in original_names(modules).items()}
     found: dict[str, dict[str, Tensor]] = {}
     left_out = 0
     for key in sorted(tensors):
-        if _TEXT.match(key):
+        if not within and _TEXT.match(key):
             left_out += 1
             continue
         match = _KEY.fullmatch(key)
@@ -99,7 +105,7 @@ def read_lora(path: Path, modules: Mapping[str, Any]) -> LoraFile:
         if name in parts:
             raise ExportError(f"{path} changes {name} twice, as {parts[name].stem} and as {stem}")
         parts[name] = _part(path, stem, name, group, strength)
-    if not parts:
+    if not parts and not within:
         raise ExportError(f"{path} changes no UNet module: it is not a LoRA of the Stable Diffusion class")
     return LoraFile(parts, left_out)
 
@@ -112,6 +118,25 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except Exception as error:  # safetensors raises its own errors, OSError, TypeError for unknown types
         raise ExportError(f"{path} is not a safetensors file: {weights_fault(path, error)}") from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Raises ExportError."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            return file.metadata() or {}
+    except Exception as error:  # as in `_load`
+        raise ExportError(f"{path} is not a safetensors file: {weights_fault(path, error)}") from error
+
+
+def prefixes(path: Path) -> set[str]:
+    """Of the networks that a file of training.finetune changes."""
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        return {key.partition(".")[0] for key in file.keys()}  # noqa: SIM118
 
 
 def _part(path: Path, stem: str, name: str, group: Mapping[str, Tensor], strength: Strength) -> Part:

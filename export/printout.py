@@ -18,7 +18,9 @@ def _about(manifest: dict[str, Any]) -> Iterator[str]:
         yield f"stand-in: {stand_in}"
     for lora in manifest.get("loras", []):
         left_out = f"; {lora['left_out']} tensors for text encoders are left out" if lora["left_out"] else ""
-        yield f"LoRA: {lora['path']} (weight {lora['weight']:g}) changes {lora['modules']} modules{left_out}"
+        every = " of every mode" if lora.get("modes") == "all" else ""
+        changed = f"{lora['modules']} modules{every}"
+        yield f"LoRA: {lora['path']} (weight {lora['weight']:g}) changes {changed}{left_out}"
 
 
 def _stages(manifest: dict[str, Any]) -> Iterator[str]:

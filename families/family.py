@@ -35,10 +35,18 @@ class LoraTarget:
     """The network that LoRAs are fused into.
 
     network: diffusers' own module. stage: makes the denoiser's stage of a network like it.
+    others: the further networks that a LoRA of training.finetune may change, by the prefix of their tensors.
+        Like `network`, they are the very modules of the checkpoint's stages.
     """
 
     network: Any
     stage: Callable[[Any], "Stage"]
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> dict[str, Any]:
+        """All of them by their prefixes."""
+        return {"unet": self.network, **self.others}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from families.family import Family, FullSize
+from families.tuning import Tuning
 from pipeline.recipe import ServedConfig
 from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import Conditioner
@@ -43,6 +44,12 @@ def full_size(name: str) -> FullSize | None:
     """The family's networks at their real size; None if it has none to show."""
     module = f"families.{name}.full_size"
     return cast(FullSize, import_module(module)) if find_spec(module) else None
+
+
+def tuning(name: str) -> Tuning | None:
+    """What the family contributes to fine-tuning; None if it is not trained."""
+    module = f"families.{name}.tuning"
+    return cast(Tuning, import_module(module)) if find_spec(module) else None
 
 
 def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> Conditioner:

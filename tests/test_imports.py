@@ -24,7 +24,7 @@ OF_OURS = {
     "frontend_proxy": {"catalog", "fabric", "lucy_client", "pipeline"},
     "lucy_client": set(),
     "serving": {"frontend_proxy", "pipeline"},
-    "training": {"pipeline", "serving"},
+    "training": {"export", "families", "lucy_client", "pipeline", "serving"},
     "families": {"export", "pipeline"},
     "export": {"families", "serving", "pipeline", "training"},
 }
@@ -40,7 +40,7 @@ INSTALLED = {
     "lucy_client": "httpx msgpack pydantic tqdm websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton triton_python_backend_utils",
-    "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR safetensors scipy skimage tokenizers torch "
+    "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR peft safetensors scipy skimage tokenizers torch "
     "tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
     "torch tqdm tritonclient",

@@ -1,6 +1,7 @@
 """CatVTON for the export."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from export.errors import ExportError
@@ -8,7 +9,7 @@ from export.hub import snapshot
 from export.pipeline_config import read_config
 from families.catvton import checkpoint
 from families.catvton.layout import ATTENTION, DEFAULT, VERSIONS, Layout, find, version_folder
-from families.family import Licence, Loaded
+from families.family import Licence, Loaded, LoraTarget
 from pipeline.recipe import PipelineConfig, Recipe, Resolution
 
 NAME = "catvton"
@@ -50,18 +51,22 @@ def check(path: Path) -> Sequence[Path]:
 
 
 def load(path: Path) -> Loaded:
+    from families.catvton.networks import UNet
     from families.catvton.stages import describe_stages
 
     layout = _layout(path)
     config = read_config(layout.folder, lambda: default_config(layout.resolution))
     unet, vae = checkpoint.load_unet(layout), checkpoint.load_vae(layout)
+    stages = describe_stages(unet, vae, config.resolutions)
+    [denoiser] = (stage for stage in stages if stage.name == UNET)
     return Loaded(
         config=config,
-        stages=describe_stages(unet, vae, config.resolutions),
+        stages=stages,
         stage_names=STAGES,
         scheduler_config=dict(checkpoint.load_scheduler(layout).config),
         licence=LICENCE,
         settings={"version": layout.version},
+        lora=LoraTarget(unet, lambda network: replace(denoiser, module=UNet(network))),
     )
 
 

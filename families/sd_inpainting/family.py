@@ -58,5 +58,6 @@ def load(path: Path) -> Loaded:
         lora=LoraTarget(
             checkpoint.unet,
             lambda network: Stage(unet.name, UNet(network), unet.example, unet.outputs, unet.further),
+            {"text_encoder": checkpoint.text_encoder} | {stage.name: stage.module for stage in light},
         ),
     )

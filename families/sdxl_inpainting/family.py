@@ -50,7 +50,11 @@ def load(path: Path) -> Loaded:
         licence=LICENCE,
         files=loaded.text.tokenizer_files(),
         settings={"zero_negative": loaded.zero_negative},
-        lora=LoraTarget(loaded.unet, lambda network: replace(unet, module=UNet(network))),
+        lora=LoraTarget(
+            loaded.unet,
+            lambda network: replace(unet, module=UNet(network)),
+            {name: getattr(loaded.text.encoders, name) for name in ("text_encoder", "text_encoder_2")},
+        ),
     )
 
 

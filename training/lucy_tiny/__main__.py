@@ -30,6 +30,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     evaluation = commands.add_parser("evaluate", help="measure the checkpoint in torch, without a server")
     evaluation.add_argument("--scenes", type=int, default=64, help="default: %(default)s")
+    rows = commands.add_parser("rows", help="write scenes as a dataset for training.finetune")
+    rows.add_argument("folder", type=Path)
+    rows.add_argument("--count", type=int, default=40, help="default: %(default)s")
+    rows.add_argument(
+        "--first", type=int, default=4_000_000, help="the first scene's seed (default: %(default)s)"
+    )
+    rows.add_argument("--sequins", action="store_true", help="all of sequins, which training never uses")
     for command in (initial, training, evaluation):
         command.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     for command in (preview, training, evaluation):
@@ -40,6 +47,10 @@ def main(argv: list[str] | None = None) -> int:
         from training.lucy_tiny.architecture import build_pipeline, write_checkpoint
 
         write_checkpoint(build_pipeline(args.seed), args.checkpoint)
+    elif args.command == "rows":
+        from training.lucy_tiny.dataset import write_rows
+
+        write_rows(args.folder, range(args.first, args.first + args.count), args.sequins)
     elif args.command == "preview":
         from training.lucy_tiny.scenes import make_scene
         from training.lucy_tiny.sheets import write_sheet

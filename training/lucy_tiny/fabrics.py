@@ -68,6 +68,8 @@ CLOTHS: dict[str, Cloth] = {
     "velvet": Cloth(Material(0.06, 8, 0.7), 0.45, 1.2),
     "wool": Cloth(Material(0.01, 5, 0.1), 0.35, 1.1),
 }
+# Kinds that training never uses: for the proof that a checkpoint learns a new one (training.finetune).
+UNSEEN_CLOTHS: dict[str, Cloth] = {"sequins": Cloth(Material(0.3, 10, 0.2), 0.4, 1.2)}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Fabric:
 
     @property
     def cloth(self) -> Cloth:
-        return CLOTHS[self.name]
+        return (CLOTHS | UNSEEN_CLOTHS)[self.name]
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -224,6 +226,22 @@ def weave(name: str, colour: str, rng: np.random.Generator) -> Fabric:
         texture = texture + 0.85 * share[..., None] * (other - texture)
     texture = texture * (1 + _CONTRAST.get(name, 0.06) * brightness[..., None])
     return Fabric(name, colour, texture.clip(0, 255).astype(np.uint8), rng.uniform(0.35, 0.7))
+
+
+def sequins(rng: np.random.Generator) -> Fabric:
+    """Of one colour: rows of small mirrors, each as bright as what it happens to face."""
+    colour = str(rng.choice(list(COLOURS)))
+    side = int(rng.choice([8, 10, 12]))  # pixels of a mirror, in a tile
+    count = TILE // side
+    size = (count * side, count * side)
+    facing = rng.gamma(1.6, 0.62, (count, count)).clip(0.15, 3.2).astype(np.float32)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
+    disc = np.hypot(x % side - side / 2 + 0.5, y % side - side / 2 + 0.5) / (side / 2)
+    brightness = cv2.resize(facing, size, interpolation=cv2.INTER_NEAREST)
+    brightness = np.where(disc < 0.95, brightness * (1.1 - 0.35 * disc), 0.25)
+    base = np.array(COLOURS[colour], np.float32) * rng.normal(1, 0.05, 3)
+    texture = (base * brightness[..., None]).clip(0, 255).astype(np.uint8)
+    return Fabric("sequins", colour, texture, rng.uniform(0.35, 0.6))
 
 
 @lru_cache

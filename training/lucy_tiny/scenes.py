@@ -9,7 +9,7 @@ from training.lucy_tiny.anatomy import read_body, sample_landmarks
 from training.lucy_tiny.backgrounds import sample_background
 from training.lucy_tiny.captions import caption
 from training.lucy_tiny.cuts import sample_cut
-from training.lucy_tiny.fabrics import sample_fabric
+from training.lucy_tiny.fabrics import Fabric, sample_fabric
 from training.lucy_tiny.gbuffer import GBuffer, coverage
 from training.lucy_tiny.jackets import draw_flat
 from training.lucy_tiny.looks import sample_looks
@@ -90,15 +90,19 @@ def frame_with_head(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def make_scene(
-    seed: int, size: int = 256, shifted: bool = False, framing: Framing = frame_landmarks
+    seed: int,
+    size: int = 256,
+    shifted: bool = False,
+    framing: Framing = frame_landmarks,
+    cloth: Callable[[np.random.Generator], Fabric] = sample_fabric,
 ) -> Scene:
     """The scene of a seed, `size` × `size` pixels. shifted: use ranges that training never uses (harsher and
-    more tinted light, wider poses and cuts)."""
+    more tinted light, wider poses and cuts). cloth: chooses the jacket's."""
     rng = np.random.default_rng([seed, int(shifted)])
     landmarks = framing(sample_landmarks(rng, 1.5 if shifted else 1.0), rng)
     body = read_body(landmarks, (size, size))
     light = sample_light(rng, 1.35 if shifted else 1.0)
-    fabric = sample_fabric(rng)
+    fabric = cloth(rng)
     cut = sample_cut(rng, 1.6 if shifted else 1.0)
     canvas = (size, size)
     person = Person(body, sample_looks(rng), canvas, rng)

@@ -1,0 +1,141 @@
+"""`python -m training.finetune.compare DATASET --lora …`: base against tuned, through the real server.
+
+Measures the rows that training never had, writes a sheet for each mode (person, base, tuned, photo), and
+copies the LoRA to `--publish` only if it is not worse.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from serving.command_line import run as end
+
+ROOT = Path(__file__).resolve().parents[3]
+_SHOWN = 8
+
+
+def parser() -> argparse.ArgumentParser:
+    it = argparse.ArgumentParser(prog="python -m training.finetune.compare", description=__doc__)
+    it.add_argument("dataset", type=Path, help="that it was trained on, or rows that it never had")
+    it.add_argument("--lora", type=Path, required=True)
+    it.add_argument("--checkpoint", type=Path, default=ROOT / "export" / "checkpoints" / "lucy-tiny")
+    it.add_argument("--elsewhere", type=Path, help="rows of other garments, on which little may be lost")
+    it.add_argument(
+        "--least-gain", type=float, default=0.0, help="decibels on the measured rows (default: %(default)s)"
+    )
+    it.add_argument(
+        "--most-lost", type=float, default=0.1, help="decibels on those elsewhere (default: %(default)s)"
+    )
+    it.add_argument("--publish", type=Path, help="where the LoRA is copied to, with its card, if it may be")
+    it.add_argument("--profile", choices=["cpu", "gpu"], default="cpu")
+    it.add_argument("--work", type=Path, default=ROOT / "build" / "finetune" / "compare")
+    return it
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    from export.errors import ExportError
+    from lucy_client import LucyError
+    from training.finetune.compare.answers import NotDressed
+    from training.finetune.compare.server import NotServed
+
+    try:
+        report = _compare(args)
+    except (ExportError, LucyError, NotDressed, NotServed, FileNotFoundError, ValueError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(report, indent=2))
+    if report["refused"]:
+        print("refused: " + "; ".join(report["refused"]), file=sys.stderr)
+        return 1
+    if args.publish:
+        _publish(args.lora, args.publish, report)
+        print(f"published as {args.publish}")
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> dict[str, Any]:
+    from training.finetune.compare.answers import MODES, answers
+    from training.finetune.compare.server import served
+    from training.finetune.compare.verdict import compared, faults, sheet
+    from training.finetune.lora_file import read_about
+    from training.finetune.rows import find_rows
+
+    about = read_about(args.lora)
+    datasets = {"validation": _measured(args.dataset, about)}
+    if args.elsewhere:
+        datasets["elsewhere"] = find_rows(args.elsewhere)
+    rows = [row for found in datasets.values() for row in found]
+    found = {}
+    for name, lora in (("base", None), ("tuned", args.lora.resolve())):
+        folder = args.work.resolve() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with served(folder, args.checkpoint.resolve(), lora, args.profile) as url:
+            found[name] = answers(url, rows, name)
+    truths = _truths(rows, args.checkpoint)
+    sides, start = {}, 0
+    for name, part in datasets.items():
+        span = slice(start, start + len(part))
+        start += len(part)
+        persons, photos, masks = (list(column[span]) for column in zip(*truths, strict=True))
+        base, tuned = found["base"][span], found["tuned"][span]
+        sides[name] = compared(base, tuned, photos, masks)
+        for mode in MODES:
+            shown = slice(0, _SHOWN)
+            picture = sheet(persons[shown], base[shown], tuned[shown], photos[shown], mode)
+            cv2.imwrite(str(args.work / f"{name}-{mode}.jpg"), picture)
+    refused = faults(sides["validation"], sides.get("elsewhere"), args.least_gain, args.most_lost)
+    report = {name: {"rows": len(datasets[name]), **side.told()} for name, side in sides.items()}
+    report |= {"lora": str(args.lora), "sheets": str(args.work), "refused": refused}
+    (args.work / "compare.json").write_text(json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def _measured(dataset: Path, about: dict[str, Any]) -> Sequence[Any]:
+    """The rows that training only measured; all of them if it had other data.
+
+    Raises ValueError if the data has changed since.
+    """
+    from training.finetune.rows import data_digest, find_rows
+
+    rows = find_rows(dataset)
+    if data_digest(rows) == about["data"]["sha256"]:
+        return [row for row in rows if row.name in about["data"]["validation"]]
+    if {row.digest() for row in rows} & set(about["data"].get("trained", [])):
+        raise ValueError(
+            f"{dataset} contains rows that the LoRA was trained on, and is not the dataset of its training: "
+            "give that one as it was, or rows that training never had"
+        )
+    return rows
+
+
+def _truths(rows: Sequence[Any], checkpoint: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """person, photo and the garment's mask of each row."""
+    from export.checkpoint import locate
+    from training.finetune.examples import Preparation
+
+    config = locate(str(checkpoint)).load().config
+    prepared = [Preparation(config, False).of(row) for row in rows]
+    return [(it.person, it.photo, it.mask) for it in prepared]
+
+
+def _publish(lora: Path, place: Path, report: dict[str, Any]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(lora, place)
+    card = lora.with_suffix(".md")
+    text = card.read_text() if card.is_file() else ""
+    measured = json.dumps(
+        {name: it for name, it in report.items() if name in ("validation", "elsewhere")}, indent=2
+    )
+    place.with_suffix(".md").write_text(f"{text}\n## Through the real server\n\n```json\n{measured}\n```\n")
+
+
+if __name__ == "__main__":
+    sys.exit(end("compare", main))

@@ -1,0 +1,112 @@
+"""The dataset's layout: one folder for each row, or for each row of one person in a folder of theirs.
+
+dataset/row-1/person.jpg            the shopper, before
+dataset/row-1/photo.jpg             the same shot, in the real garment
+dataset/row-1/render.png            the garment as the frontend draws it, transparent around it
+dataset/row-1/garment.jpg           or a photo of the garment alone
+dataset/row-1/mask.png              optional: white where the garment is, on the render or the person
+dataset/row-1/pose.json             optional: {"landmarks": [33 × {"x", "y", "z", "visibility"}]}
+dataset/row-1/caption.txt           optional: one sentence about the photo
+dataset/anna/row-7/person.jpg       rows in a folder `anna` show one person
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+# Every picture may be JPEG, PNG or WebP.
+PICTURES = ("person", "photo", "render", "garment", "mask")
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_NONE = np.zeros(1, np.uint8)
+_KEYS = ("x", "y", "z", "visibility")
+
+
+@dataclass(frozen=True)
+class Row:
+    """name: its folder, relative to the dataset's."""
+
+    folder: Path
+    name: str
+
+    def path(self, picture: str) -> Path | None:
+        """The file of one of PICTURES; None if the row has none."""
+        paths = (self.folder / f"{picture}{ending}" for ending in _ENDINGS)
+        return next((path for path in paths if path.is_file()), None)
+
+    def read(self, picture: str) -> np.ndarray:
+        """The file's bytes, (N,) uint8; one byte if there is none, as the server has it."""
+        path = self.path(picture)
+        return _NONE if path is None else np.fromfile(path, np.uint8)
+
+    @cached_property
+    def caption(self) -> str:
+        path = self.folder / "caption.txt"
+        return " ".join(path.read_text().split()) if path.is_file() else ""
+
+    @property
+    def pose(self) -> np.ndarray:
+        """(33, 4) float32; all zero without a pose.json. Raises ValueError for one that is broken."""
+        path = self.folder / "pose.json"
+        if not path.is_file():
+            return np.zeros((33, 4), np.float32)
+        try:
+            points = json.loads(path.read_text())["landmarks"]
+            pose = np.array([[point[key] for key in _KEYS] for point in points], np.float32)
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f"pose.json has no landmarks of {', '.join(_KEYS)}: {error}") from error
+        if pose.shape != (33, 4):
+            raise ValueError(f"pose.json has {len(pose)} landmarks instead of 33")
+        return pose
+
+    @property
+    def by_model(self) -> bool:
+        """Whether the photo is no photograph but a capture that was accepted (`POST /api/collect`)."""
+        path = self.folder / "row.json"
+        try:
+            return bool(json.loads(path.read_text()).get("photo") == "capture")
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    @cached_property
+    def person(self) -> str:
+        """Who it shows: the folder's name above the row's, or else the picture of the person itself."""
+        above, _, _ = self.name.rpartition("/")
+        return above or hashlib.sha256(self.read("person").tobytes()).hexdigest()
+
+    def digest(self) -> str:
+        """SHA-256 of everything in the row that training reads."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.iterdir()):
+            if path.is_file():
+                digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def find_rows(dataset: Path) -> list[Row]:
+    """Every folder of the dataset that looks like a row, sorted by name. Raises FileNotFoundError."""
+    if not dataset.is_dir():
+        raise FileNotFoundError(f"there is no folder {dataset}")
+    rows = [Row(folder, str(folder.relative_to(dataset))) for folder in _folders(dataset)]
+    if not rows:
+        raise FileNotFoundError(
+            f"{dataset} has no rows: each is a folder with person.jpg, photo.jpg, and render.png or "
+            "garment.jpg"
+        )
+    return rows
+
+
+def _folders(dataset: Path) -> Iterator[Path]:
+    for folder in sorted(it for it in dataset.iterdir() if it.is_dir()):
+        inner = sorted(it for it in folder.iterdir() if it.is_dir())
+        yield from inner or [folder]
+
+
+def data_digest(rows: list[Row]) -> str:
+    """SHA-256 of the whole dataset."""
+    listed = "".join(f"{row.name} {row.digest()}\n" for row in rows)
+    return hashlib.sha256(listed.encode()).hexdigest()
