@@ -23,6 +23,11 @@ class SceneLight(_Strict):
     picture_share: float = Field(
         0, ge=0, le=1, description="how much of the shading of the model's picture is added to it"
     )
+    decoder: Literal["vae", "linear"] = Field(
+        "vae",
+        description="what makes that picture of the latents: the VAE's decoder; or the inverse of an encoder "
+        "that is linear in patches, in a thousandth of the time, since only coarse light is taken",
+    )
     detail_gain: float = Field(1, ge=0, le=4, description="takes the place of the mode's")
 
 
@@ -116,6 +121,11 @@ class Recipe(_Strict):
     def paints(self) -> bool:
         """Whether anything of the model's picture is used; the light of the scene alone needs none."""
         return self.scene_light is None or self.scene_light.picture_share > 0
+
+    @property
+    def decodes_linearly(self) -> bool:
+        """Whether the model's picture is made without the VAE's decoder."""
+        return self.scene_light is not None and self.scene_light.decoder == "linear"
 
     @property
     def laid_detail_gain(self) -> float:

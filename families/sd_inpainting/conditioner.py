@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from families.sd_inpainting.linear_decoder import FILE, LinearDecoder
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions
 from pipeline.denoising.schedule import Schedule
@@ -25,6 +26,7 @@ from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.conditioner import (
     FRAME,
     Conditioned,
+    Decoding,
     Start,
     Task,
     compressed,
@@ -48,10 +50,11 @@ LIT = (*FRAME, "scene", "scene_window", "pixels")
 
 
 class SdInpainting:
-    """The conditioner of this family."""
+    """The conditioner of this family. linear_decoder: of a checkpoint that has one."""
 
-    def __init__(self, prompts: Prompts):
+    def __init__(self, prompts: Prompts, linear_decoder: LinearDecoder | None = None):
         self._prompts = prompts
+        self._linear = Decoding() if linear_decoder is None else Decoding("postprocess", linear_decoder)
 
     async def condition(self, task: Task) -> Conditioned:
         inputs = {name: task.inputs[name] for name in ENCODE_INPUTS}
@@ -76,7 +79,8 @@ class SdInpainting:
                 for name in ("latent_mean", "latent_std", "latent_mask", "prompt_embeds")
             ),
         )
-        return Conditioned(tensors, Start(latents, conditions))
+        decoding = self._linear if task.request.recipe.decodes_linearly else Decoding()
+        return Conditioned(tensors, Start(latents, conditions, decoding))
 
 
 async def without_render(task: Task, inputs: Mapping[str, Any]) -> Conditioned | None:
@@ -122,4 +126,6 @@ def start(
 
 def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> SdInpainting:
     """folder: of `tryon`, with the checkpoint's tokenizer. Nothing depends on a garment alone here."""
-    return SdInpainting(Prompts(folder / "tokenizer.json", config.prompt, config.negative_prompt))
+    prompts = Prompts(folder / "tokenizer.json", config.prompt, config.negative_prompt)
+    linear_decoder = LinearDecoder.read(folder / FILE) if (folder / FILE).exists() else None
+    return SdInpainting(prompts, linear_decoder)

@@ -41,7 +41,7 @@ def load(path: Path) -> Loaded:
     from families.sd_inpainting.checkpoint import load as load_networks
     from families.sd_inpainting.light import light_stages
     from families.sd_inpainting.networks import UNet
-    from families.sd_inpainting.stages import STAGES, describe_stages
+    from families.sd_inpainting.stages import STAGES, describe_stages, linear_decoder_files
 
     checkpoint = load_networks(path)
     config = recipes(path, checkpoint.unet.config.sample_size)
@@ -54,7 +54,10 @@ def load(path: Path) -> Loaded:
         stage_names=(*STAGES, *(stage.name for stage in light)),
         scheduler_config=dict(checkpoint.scheduler.config),
         licence=_LICENCE,
-        files={"tokenizer.json": tokenizer_json(checkpoint.tokenizer)},
+        files={
+            "tokenizer.json": tokenizer_json(checkpoint.tokenizer),
+            **linear_decoder_files(config, stages),
+        },
         lora=LoraTarget(
             checkpoint.unet,
             lambda network: Stage(unet.name, UNet(network), unet.example, unet.outputs, unet.further),

@@ -6,10 +6,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from export.errors import ExportError
 from export.stages import Stage, VaeDecoder, VaeEncoder
 from families.sd_inpainting.checkpoint import Checkpoint
+from families.sd_inpainting.linear_decoder import FILE, LinearDecoder
 from families.sd_inpainting.networks import TextEncoder, UNet
-from families.sd_inpainting.patch_encoder import simplified
+from families.sd_inpainting.patch_encoder import PatchEncoder, simplified
+from pipeline.recipe import PipelineConfig
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
@@ -57,3 +60,21 @@ def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:
         ),
         Stage("vae_decoder", VaeDecoder(checkpoint.vae), {"latents": normal(2, 4, *latent)}, ("pixels",)),
     ]
+
+
+def linear_decoder_files(config: PipelineConfig, stages: Sequence[Stage]) -> dict[str, bytes]:
+    """The file that `tryon` needs beside `pipeline.json`, where a mode decodes linearly.
+
+    Raises ExportError if the encoder is not linear.
+    """
+    modes = [mode for mode, recipe in config.modes.items() if recipe.decodes_linearly]
+    if not modes:
+        return {}
+    [encoder] = (stage.module for stage in stages if stage.name == "vae_encoder")
+    if not isinstance(encoder, PatchEncoder):
+        raise ExportError(
+            f"pipeline.json: {modes[0]} decodes linearly, but this VAE's encoder is not linear in patches: "
+            'use "decoder": "vae"'
+        )
+    convolution = encoder.convolution
+    return {FILE: LinearDecoder.inverse_of(convolution.weight.detach(), convolution.bias.detach()).file()}

@@ -31,12 +31,14 @@ def psnr(one, other):
 
 @pytest.mark.parametrize(("mode", "steps"), [("keyframe", 1), ("capture", 25)])
 async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps):
-    """Same checkpoint, composite, mask, seed, scheduler and steps: PSNR of 40 dB at least."""
-    answer = await tryon.dress(
-        keyframe("transparent_no_pose"), mode, outputs=INSIDE, fabric="denim blue", seed=11
-    )
-    assert answer["report"]["steps"] == steps
+    """Same checkpoint, composite, mask, seed, scheduler and steps: PSNR of 40 dB at least.
+
+    With a prompt, since the light of the picture counts then, which the VAE's decoder makes.
+    """
     config = json.loads((CHECKPOINT / "pipeline.json").read_text())
+    prompt = config["prompt"].replace("{fabric}", "denim blue")
+    answer = await tryon.dress(keyframe("transparent_no_pose"), mode, outputs=INSIDE, prompt=prompt, seed=11)
+    assert answer["report"]["steps"] == steps
     recipe, (height, width) = config[mode], config["resolution"]
     pipeline = StableDiffusionInpaintPipeline.from_pretrained(CHECKPOINT, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
@@ -48,7 +50,7 @@ async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps)
     mask = answer["latent_mask"][0, 0].repeat(8, axis=0).repeat(8, axis=1)
     pixels = torch.from_numpy(np.array(crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
     pipeline(
-        config["prompt"].replace("{fabric}", "denim blue"),
+        prompt,
         negative_prompt=config["negative_prompt"],
         image=crop,
         mask_image=Image.fromarray((mask * 255).astype(np.uint8)),

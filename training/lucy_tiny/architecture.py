@@ -206,13 +206,19 @@ def build_pipeline(seed: int) -> StableDiffusionInpaintPipeline:
 # The light reader (training/scene_light) knows the light's colour and level, and the diffused picture adds a
 # share of its shading: to a keyframe a tenth, which is as near to path-traced photographs as a quarter, and
 # nearer to `live`. That one does without the picture: so an answer costs neither VAE nor UNet.
-# A keyframe takes one step, since two and four give the same (`python -m benchmarks.photographs.steps`).
-def _lit(picture_share: float) -> dict[str, float]:
-    return {"picture_share": picture_share, "detail_gain": 0.7}
+# A keyframe takes one step, since two and four give the same (`python -m benchmarks.photographs.steps`), and
+# no decoder, since a tenth of coarse shading is all that is taken of its picture.
+def _lit(picture_share: float, **more: str) -> dict[str, Any]:
+    return {"picture_share": picture_share, "detail_gain": 0.7, **more}
 
 
 MODES: dict[str, dict[str, Any]] = {
-    "keyframe": {"steps": 1, "relight_sigma": 3.0, "detail_gain": 1.15, "scene_light": _lit(0.1)},
+    "keyframe": {
+        "steps": 1,
+        "relight_sigma": 3.0,
+        "detail_gain": 1.15,
+        "scene_light": _lit(0.1, decoder="linear"),
+    },
     "capture": {"steps": 25, "relight_sigma": 2.0, "detail_gain": 1.4, "scene_light": _lit(0.25)},
     "live": {"steps": 1, "relight_sigma": 3.0, "detail_gain": 1.15, "scene_light": _lit(0.0)},
 }

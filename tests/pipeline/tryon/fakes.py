@@ -4,11 +4,13 @@ import asyncio
 import json
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from families.sd_inpainting.conditioner import SdInpainting
+from families.sd_inpainting.linear_decoder import LinearDecoder
 from pipeline.denoising.schedule import Schedulers
 from pipeline.recipe import ServedConfig
 from pipeline.tryon.pipeline import Limits, Pipeline
@@ -152,7 +154,9 @@ def make_pipeline(folder, models, limits=LIMITS, device="cpu", **config):
     """The pipeline of CONFIG with the changes in `config`, and its recipes by mode."""
     served = ServedConfig.model_validate(CONFIG | config)
     prompts = Prompts(write_tokenizer(folder / "tokenizer.json"), served.prompt, served.negative_prompt)
-    schedulers, conditioner = Schedulers({"clip_sample": False}), SdInpainting(prompts)
+    linear_decoder = LinearDecoder(torch.zeros((4, 3, 8, 8)), torch.zeros(4))
+    conditioner = SdInpainting(prompts, linear_decoder)
+    schedulers = Schedulers({"clip_sample": False})
     return Pipeline(served, schedulers, conditioner, models, limits, device), served.modes
 
 

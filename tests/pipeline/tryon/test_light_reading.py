@@ -55,6 +55,19 @@ async def test_where_the_picture_has_no_share_nothing_is_painted(start):
     assert (report["mode"], report["steps"]) == ("ai_enhanced", 0)
 
 
+async def test_a_linear_decoder_takes_the_place_of_the_networks(start):
+    models = Models()
+    linear = SCENE | {"scene_light": {"picture_share": 0.1, "decoder": "linear"}}
+    run = start(models, keyframe=linear)
+    await run()
+    assert models.names.count("unet") == RECIPE["steps"]
+    assert "decode" not in models.names
+    [laid] = models.inputs_of("postprocess")
+    assert laid["pixels"].shape == (1, 3, SIDE, SIDE)
+    await run(prompt="dim light")
+    assert models.names.count("decode") == 1, "all of the picture's light counts"
+
+
 async def test_without_a_garment_nobody_reads_the_light(start):
     models = Models("no_garment")
     await start(models, keyframe=SCENE)()
