@@ -39,9 +39,9 @@ class Degradation:
 def fewer_steps(steps: int, level: int) -> int:
     """4 → 3 → 2 at the levels 0, 1, 2, and others in proportion; but never fewer than `MIN_STEPS` of them.
 
-    A single step becomes none at level 2: the light of the scene alone, where the checkpoint reads one; it
-    takes its one step elsewhere.
+    A single step becomes none: the light of the scene alone, where the checkpoint reads one. Elsewhere the
+    pipeline takes its one step all the same.
     """
     if steps == 1:
-        return 1 if level < len(RISE) else 0
+        return 0 if level else 1
     return max(min(steps, MIN_STEPS), math.ceil(steps * (4 - level) / 4))

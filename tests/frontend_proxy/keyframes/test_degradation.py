@@ -63,7 +63,7 @@ def test_more_pressure_never_gives_more_steps(course: list[tuple[float, float]])
 
 
 @pytest.mark.parametrize(
-    ("steps", "expected"), [(4, [4, 3, 2]), (8, [8, 6, 4]), (3, [3, 3, 2]), (2, [2, 2, 2]), (1, [1, 1, 0])]
+    ("steps", "expected"), [(4, [4, 3, 2]), (8, [8, 6, 4]), (3, [3, 3, 2]), (2, [2, 2, 2]), (1, [1, 0, 0])]
 )
 def test_steps_at_each_level(steps: int, expected: list[int]) -> None:
     assert [fewer_steps(steps, level) for level in range(3)] == expected
