@@ -58,6 +58,8 @@ async def real_inputs(address: str) -> dict[str, dict[str, np.ndarray]]:
         "earlier_light": np.zeros((1, 1, 4), np.float32),
         "occluded": np.zeros(1, bool),
         "with_scene": np.zeros(1, bool),
+        "render_parts": np.zeros((1, 2), np.int32),
+        "garment_map": np.zeros((1, 1), np.uint8),
         "scene_light": np.zeros((1, 1, 3), np.float32),
         "picture_share": np.zeros(1, np.float32),
         "output_format": np.array([b"jpeg"], np.object_),

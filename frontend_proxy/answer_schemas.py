@@ -44,10 +44,29 @@ class ScanResult(BaseModel):
     detail: str | None = None
 
 
+class GarmentReport(BaseModel):
+    """What became of one of several garments.
+
+    reason: why it was not painted, as a `mode_reason`. category: what it counted as, if that is known.
+    visible_share: of its own pixels in the frame, how many are seen under the other garments and beside head
+    and hands; of a garment that was painted from a photo, how much of its region no later one covers; null
+    where it is not known, as of a single garment.
+    hidden_by: the places in `garments` of those that lie over it.
+    """
+
+    layer: int
+    painted: bool
+    reason: str | None = None
+    category: str | None = None
+    visible_share: float | None = None
+    hidden_by: list[int] = []
+
+
 class Report(BaseModel):
     """How the model made an answer. `latency_ms` has the stages; `detail` explains in a sentence what the
     other fields leave open: why a fallback was used, or which part of the request was ignored. `category` is
-    what the garment counted as, for checkpoints that take a photo of it."""
+    what the garment counted as, for checkpoints that take a photo of it. `garments` has one report for each
+    of a request's `garments`, in their order."""
 
     mode: Literal["ai_enhanced", "fallback"]
     mode_reason: str | None = None
@@ -57,6 +76,7 @@ class Report(BaseModel):
     mask_source: str | None = None
     category: str | None = None
     alignment: Any = None
+    garments: list[GarmentReport] | None = None
     latency_ms: dict[str, float] = {}
 
 

@@ -4,12 +4,16 @@ import asyncio
 import dataclasses
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
+from frontend_proxy.garments import GarmentJob, layer_of, renders_of
 from frontend_proxy.image_headers import InvalidHeader, read_image_header
 from frontend_proxy.jobs import Job
 from frontend_proxy.pose import read_pose
@@ -22,14 +26,22 @@ from pipeline.pictures.metadata import read_metadata
 STEPS = {"low": 2, "high": 8}
 LOOK_UP_S = 1.0  # timeout for a fabric's name; without the name the prompt is less specific
 LOOK_UP_THREADS = 4
+NOBODY = "pose: the server found nobody in the picture"
+
+# Finds MediaPipe's landmarks in a compressed picture, or None.
+PoseFinder = Callable[[bytes], Awaitable[np.ndarray | None]]
 
 
 class JobFactory:
-    """Makes jobs for the current request. Raises InvalidInput for more steps than the settings allow."""
+    """Makes jobs for the current request. Raises InvalidInput for more steps than the settings allow.
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    find_pose: for captures that say by nothing else where the garment goes; its errors are raised.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, find_pose: PoseFinder | None = None) -> None:
         self._settings = settings
         self._catalog = catalog
+        self._find_pose = find_pose
         # Threads of its own: look-ups that hang must not use up those that parse large messages.
         self._look_ups = ThreadPoolExecutor(LOOK_UP_THREADS, "fabric-look-up")
 
@@ -62,7 +74,7 @@ class JobFactory:
 
     async def capture(self, capture: Capture, preview_interval: int | None = None) -> Job:
         """The job of one capture, with a random seed if it has none."""
-        return Job(
+        job = Job(
             mode="capture",
             camera_frame=capture.user_image,
             jacket_render=capture.jacket_render,
@@ -71,6 +83,17 @@ class JobFactory:
             **await self._options(capture, capture.user_image, self._settings.quality_inference_steps),
             preview_interval=preview_interval,
         )
+        return await self._with_pose(job)
+
+    async def _with_pose(self, job: Job) -> Job:
+        """The pose tells where a garment goes that neither a render nor a mask shows on the body."""
+        shown = (job.jacket_render, job.mask, *renders_of(job.garments))
+        if job.pose is not None or self._find_pose is None or any(picture is not None for picture in shown):
+            return job
+        pose = await self._find_pose(job.camera_frame)
+        if pose is not None:
+            return dataclasses.replace(job, pose=pose)
+        return dataclasses.replace(job, detail=f"{job.detail}; {NOBODY}" if job.detail else NOBODY)
 
     async def video(self, video: Video) -> Job:
         """The job of every frame of a film, without its pictures; with a random seed if it has none."""
@@ -100,6 +123,7 @@ class JobFactory:
             "pose": pose,
             "detail": detail,
             "garment_image": request.garment_image,
+            "garments": await self._garments(request),
             "category": request.category,
             "mask": request.mask,
             "fabric": await self._name(request.fabric_id) if request.fabric_id else None,
@@ -108,6 +132,21 @@ class JobFactory:
             "strength": request.strength,
             "guidance_scale": request.guidance_scale,
         }
+
+    async def _garments(self, request: TryOn) -> tuple[GarmentJob, ...]:
+        garments = []
+        for place, garment in enumerate(request.garments or ()):
+            fabric_id = garment.fabric_id or request.fabric_id
+            garments.append(
+                GarmentJob(
+                    layer=layer_of(garment, place),
+                    jacket_render=garment.jacket_render,
+                    garment_image=garment.garment_image,
+                    category=garment.category or request.category,
+                    fabric=await self._name(fabric_id) if fabric_id else None,
+                )
+            )
+        return tuple(garments)
 
     async def _name(self, fabric_id: str) -> str | None:
         """The fabric's name, or None. Saved fabrics are read in a thread, because disks may be slow."""

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from frontend_proxy.answer_schemas import Light, Report
+from frontend_proxy.garments import GarmentJob
 from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import span
 
@@ -26,6 +27,7 @@ class Job:
     render_fit: how the render's canvas lies on the frame; None: the model finds it.
     preview_interval: a capture's steps from one preview to the next; None for no previews.
     session: keyframes with the same name belong to one user and are stabilised over time. It must be secret.
+    garments: several, in the request's order; then there is neither a jacket_render nor a garment_image.
     detail: what the client should know about its request; `run_to_result` adds it to the report.
     """
 
@@ -46,6 +48,7 @@ class Job:
     guidance_scale: float | None = None
     preview_interval: int | None = None
     session: str | None = None
+    garments: tuple[GarmentJob, ...] = ()
     detail: str | None = None
 
 

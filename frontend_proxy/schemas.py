@@ -32,12 +32,15 @@ from frontend_proxy.field_types import (
     read_image,
     read_optional_image,
 )
+from frontend_proxy.garments import PICTURES as GARMENT_PICTURES
+from frontend_proxy.garments import Category, Garment
 from frontend_proxy.parsing import parse_json
+from pipeline.garment.garment_map import MAX_GARMENTS
 
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript keeps exact
 
 
-Category = Literal["tops", "bottoms", "one-pieces", "auto"]
+Garments = Annotated[list[Garment], Field(max_length=MAX_GARMENTS)]
 
 
 class TryOn(BaseModel):
@@ -45,6 +48,7 @@ class TryOn(BaseModel):
 
     `garment_image` is a photo of the garment, flat or worn, for checkpoints that take one; it may stand in
     for the render. `mask` is white where the garment is; it covers the render's canvas, or else the frame.
+    `garments` are several garments, with `fabric_id` and `category` for those that have none of their own.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -52,6 +56,7 @@ class TryOn(BaseModel):
     garment_image: OptionalImageBytes = None
     category: Category | None = None
     mask: OptionalImageBytes = None
+    garments: Annotated[Garments | None, FromJson] = None
 
     pose: AnyPose = None
     fabric_id: Id | None = None
@@ -60,6 +65,13 @@ class TryOn(BaseModel):
     steps: int | None = Field(None, ge=1)
     strength: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
     guidance_scale: float | None = Field(None, ge=0, le=30, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> "TryOn":
+        for name in ("jacket_render", "garment_image", "mask"):
+            if self.garments and getattr(self, name, None):
+                raise ValueError(f"{name}: is for one garment only; beside garments it must be left out")
+        return self
 
 
 class Keyframe(TryOn):
@@ -81,19 +93,19 @@ class Keyframe(TryOn):
 
 
 def _one_garment(schema: dict[str, Any]) -> None:
-    """Says which pictures a capture needs: a render or a photo of the garment."""
-    garments = ("jacket_render", "garment_image")
-    schema["required"] = [name for name in schema["required"] if name not in garments]
+    """Says what a capture needs: a render or a photo of the garment, or several garments."""
+    schema["required"] = [name for name in schema["required"] if name not in GARMENT_PICTURES]
     schema["anyOf"] = [
-        {"required": [name], "properties": {name: {"type": "string", "format": "image"}}} for name in garments
-    ]
+        {"required": [name], "properties": {name: {"type": "string", "format": "image"}}}
+        for name in GARMENT_PICTURES
+    ] + [{"required": ["garments"], "properties": {"garments": {"type": "array", "minItems": 1}}}]
 
 
 class Capture(TryOn):
     """The body of `POST /virtual-tryon`, as JSON or as a form.
 
-    It has a `jacket_render` or a `garment_image`. The samples' seeds count up from `seed`. `webhook_url` is
-    notified when an asynchronous capture ends. `answer`: as of a keyframe.
+    It has a `jacket_render`, a `garment_image` or `garments`. The samples' seeds count up from `seed`.
+    `webhook_url` is notified when an asynchronous capture ends. `answer`: as of a keyframe.
     """
 
     model_config = ConfigDict(json_schema_extra=_one_garment)
@@ -108,16 +120,16 @@ class Capture(TryOn):
     @model_validator(mode="before")
     @classmethod
     def _without_render(cls, fields: Any) -> Any:
-        """Beside a `garment_image`, a missing render is none."""
-        if fields.get("garment_image") is None:
+        """Beside a `garment_image` or `garments`, a missing render is none."""
+        if fields.get("garment_image") is None and fields.get("garments") is None:
             return fields
         return {"jacket_render": None, **fields}
 
     @field_validator("jacket_render", mode="before")
     @classmethod
     def _read_render(cls, value: object, checked: ValidationInfo) -> object:
-        """Without a `garment_image` it is needed. One that is no image has an error of its own."""
-        needed = checked.data.get("garment_image", b"") is None
+        """Without a `garment_image` and `garments` it is needed. One that is no image has an own error."""
+        needed = checked.data.get("garment_image", b"") is None and not checked.data.get("garments", True)
         return read_image(value) if needed else read_optional_image(value)
 
 
@@ -192,7 +204,7 @@ def validate(model: type[Model], fields: dict[str, Any]) -> Model:
         return model.model_validate(kept)
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "))))
             for e in error.errors(include_input=False)
         ]
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""

@@ -21,9 +21,12 @@ def parser() -> argparse.ArgumentParser:
     capture = commands.add_parser("capture", help="one picture of a person in a garment")
     capture.add_argument("--camera", type=Path, required=True, metavar="PICTURE", help="of the person")
     garment = capture.add_mutually_exclusive_group(required=True)
-    garment.add_argument("--garment", type=Path, metavar="PICTURE", help="a photo of the garment")
+    several = {"type": Path, "action": "append", "default": [], "metavar": "PICTURE"}
     garment.add_argument(
-        "--render", type=Path, metavar="PICTURE", help="the garment, rendered over the person"
+        "--garment", **several, help="a photo of the garment; of several, each lies over those before it"
+    )
+    garment.add_argument(
+        "--render", **several, help="the garment, rendered over the person; likewise of several"
     )
     add_fields(capture, "as fabric_id=denim-blue")
     capture.add_argument("-o", "--out", type=Path, default=Path("out.png"), help="%(default)s")
@@ -50,7 +53,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _capture(lucy: Lucy, arguments: argparse.Namespace) -> int:
     kind = "garment_image" if arguments.garment else "jacket_render"
-    fields = {kind: arguments.garment or arguments.render, **given(arguments.set)}
+    worn = [{kind: picture} for picture in arguments.garment or arguments.render]
+    fields = {**(worn[0] if len(worn) == 1 else {"garments": worn}), **given(arguments.set)}
     with tqdm(unit="step", leave=False) as bar:
 
         def show(progress: Progress) -> None:

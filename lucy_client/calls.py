@@ -51,8 +51,7 @@ class Call(Generic[T]):
 
 def capture(user_image: Picture, idempotency_key: str | None, options: dict[str, Any]) -> Call[CaptureResult]:
     """A form: pictures as files, what is no text as JSON."""
-    given = {"user_image": user_image, **options}
-    files = {name: pictures.read(given.pop(name)) for name in pictures.FIELDS if given.get(name) is not None}
+    given, files = pictures.as_form({"user_image": user_image, **options})
     return Call(
         "POST",
         "/virtual-tryon",

@@ -59,7 +59,8 @@ class Lucy:
         idempotency_key: str | None = None,
         **options: Any,
     ) -> CaptureResult:
-        """A premium capture. options: `jacket_render` or `garment_image`, and all others of docs/api.md."""
+        """A premium capture. options: `jacket_render`, `garment_image` or `garments` (dicts),
+        and all others of docs/api.md."""
         call = calls.capture(user_image, idempotency_key, options)
         return self._send(call) if on_progress is None else self._follow(call, on_progress)
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lucy_client import models
-from lucy_client.pictures import FIELDS
+from lucy_client.pictures import Picture, with_pictures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic"}
 LIST = "captures.jsonl"
@@ -53,15 +53,16 @@ def _listed(folder: Path) -> Iterator[dict[str, Any]]:
             raise FolderError(f"{folder / LIST}, line {number}: not JSON: {error}") from error
         if not isinstance(capture, dict):
             raise FolderError(f"{folder / LIST}, line {number}: a JSON object is needed")
-        files = {name: folder / capture[name] for name in FIELDS if _is_file_name(capture.get(name))}
-        for name, path in files.items():
+
+        def path_of(value: Picture, place: str = f"{folder / LIST}, line {number}") -> Picture:
+            if not isinstance(value, str) or value.startswith("data:"):
+                return value
+            path = folder / value
             if not path.is_file():
-                raise FolderError(f"{folder / LIST}, line {number}: {name}: there is no file {path}")
-        yield {"custom_id": str(number), **capture, **files}
+                raise FolderError(f"{place}: there is no file {path}")
+            return path
 
-
-def _is_file_name(value: object) -> bool:
-    return isinstance(value, str) and not value.startswith("data:")
+        yield {"custom_id": str(number), **with_pictures(capture, path_of)}
 
 
 def pictures_of(line: models.BatchLine) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,8 @@ from websockets.typing import Subprotocol
 
 from lucy_client.answer import Answer
 from lucy_client.errors import LucyError
-from lucy_client.pictures import Picture, read
+from lucy_client.models import GarmentReport
+from lucy_client.pictures import Picture, read, with_pictures
 from lucy_client.retries import Retries
 
 SUBPROTOCOL = Subprotocol("lucy.msgpack.v1")  # pictures as plain bytes
@@ -34,6 +35,7 @@ class KeyframeAnswer(Answer):
     detail: str | None = None
     seed: int | None = None
     steps: int | None = None
+    garments: list[GarmentReport] | None = None
     reused: bool = False
     latency_ms: dict[str, float] = Field(default_factory=dict)
     request_id: str
@@ -56,7 +58,7 @@ class _Messages:
             "session_id": self._session_id,
             "camera_frame": read(camera_frame),
             "jacket_render": None if jacket_render is None else read(jacket_render),
-            **options,
+            **with_pictures(options, read),
         }
         return bytes(msgpack.packb(message))
 

@@ -73,6 +73,7 @@ class CaptureLight(Answer):
     mask_source: str | None = None
     category: str | None = None
     alignment: Any = None
+    garments: list[GarmentReport] | None = None
     latency_ms: dict[str, float] = {}
     success: Literal[True] = True
     answer: Literal["light"] = "light"
@@ -100,6 +101,7 @@ class CaptureResult(Answer):
     mask_source: str | None = None
     category: str | None = None
     alignment: Any = None
+    garments: list[GarmentReport] | None = None
     latency_ms: dict[str, float] = {}
     success: Literal[True] = True
     answer: Literal["picture"] = "picture"
@@ -149,6 +151,15 @@ class FabricEntry(Answer):
     heightUrl: str | None = None
     ormUrl: str | None = None
     alphaUrl: str | None = None
+
+
+class GarmentReport(Answer):
+    layer: int
+    painted: bool
+    reason: str | None = None
+    category: str | None = None
+    visible_share: float | None = None
+    hidden_by: list[int] = []
 
 
 class HealthReport(Answer):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,30 @@ def read(picture: Picture) -> bytes:
     if isinstance(picture, str) and picture.startswith("data:"):
         return base64.b64decode(picture.partition(",")[2])
     return Path(picture).read_bytes()
+
+
+def with_pictures(fields: dict[str, Any], convert: Callable[[Picture], Any]) -> dict[str, Any]:
+    """The fields of a capture or keyframe with every picture converted, also those of its `garments`."""
+    found = {
+        name: convert(value) if name in FIELDS and value is not None else value
+        for name, value in fields.items()
+    }
+    if fields.get("garments"):
+        found["garments"] = [with_pictures(garment, convert) for garment in fields["garments"]]
+    return found
+
+
+def as_form(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The fields of a form and its files; those of a garment as `garments.0.layer`."""
+    flat = {name: value for name, value in fields.items() if name != "garments"}
+    for place, garment in enumerate(fields.get("garments") or ()):
+        flat |= {f"garments.{place}.{name}": value for name, value in garment.items()}
+    files = {
+        name: read(value)
+        for name, value in flat.items()
+        if name.rpartition(".")[2] in FIELDS and value is not None
+    }
+    return {name: value for name, value in flat.items() if name not in files}, files
 
 
 def data_uri(data: bytes) -> str:
@@ -39,11 +64,4 @@ def shared(captures: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[s
             names[known] = name
         return names[known]
 
-    named = [
-        {
-            name: name_of(value) if name in FIELDS and value is not None else value
-            for name, value in capture.items()
-        }
-        for capture in captures
-    ]
-    return named, pictures
+    return [with_pictures(capture, name_of) for capture in captures], pictures

@@ -38,10 +38,11 @@ from pipeline.tryon.prompts import Prompts
 ENCODE_INPUTS = (
     *("camera_frame", "jacket_render", "pose", "client_mask", "render_fit"),
     *("resolution", "conditioning", "earlier_laying", "occluded", "with_scene"),
+    "render_parts",
 )
 ENCODED = (
     *("composite", "mask", "crop", "latent_mask", "report", "latent_mean", "latent_std"),
-    *("scene", "scene_window"),
+    *("scene", "scene_window", "garment_map"),
 )
 
 

@@ -138,16 +138,22 @@ def _checked(value: Any, images: Mapping[str, bytes], settings: Settings) -> Bat
         raise InvalidInput(f"not JSON: {value.reason}")
     if not isinstance(value, dict):
         raise InvalidInput(f"a JSON object is needed, not {type(value).__name__}")
-    named = {
-        name: images[value[name]]
-        for name in PICTURES
-        if isinstance(value.get(name), str) and value[name] in images
-    }
-    capture = validate(BatchCapture, {**value, **named})
+    named = _with_pictures(value, images)
+    if isinstance(garments := value.get("garments"), list):
+        named["garments"] = [
+            _with_pictures(garment, images) if isinstance(garment, dict) else garment for garment in garments
+        ]
+    capture = validate(BatchCapture, named)
     if capture.webhook_url is not None:
         raise InvalidInput("webhook_url: give it to the batch, not to a capture of it")
     check_capture(capture, settings)
     return capture
+
+
+def _with_pictures(fields: dict[str, Any], images: Mapping[str, bytes]) -> dict[str, Any]:
+    """The fields with the pictures that they name."""
+    named = {name: fields[name] for name in PICTURES if isinstance(fields.get(name), str)}
+    return {**fields, **{name: images[text] for name, text in named.items() if text in images}}
 
 
 def pack(captures: list[BatchCapture | None]) -> bytes:
@@ -159,9 +165,10 @@ def pack(captures: list[BatchCapture | None]) -> bytes:
             packed.append(None)
             continue
         fields = capture.model_dump(exclude_unset=True, exclude={"custom_id"})
-        for name in PICTURES:
-            if fields.get(name) is not None:
-                fields[name] = pictures.setdefault(fields[name], len(pictures))
+        for entry in (fields, *(fields.get("garments") or ())):
+            for name in PICTURES:
+                if entry.get(name) is not None:
+                    entry[name] = pictures.setdefault(entry[name], len(pictures))
         packed.append(json.dumps(fields))  # unlike MessagePack's, its whole numbers have any size
     return bytes(msgpack.packb([list(pictures), packed]))
 
@@ -175,7 +182,8 @@ class PackedCaptures:
     def capture(self, index: int) -> Capture:
         """The capture at this place of the batch."""
         fields = json.loads(self._captures[index])
-        for name in PICTURES:
-            if fields.get(name) is not None:
-                fields[name] = self._pictures[fields[name]]
+        for entry in (fields, *(fields.get("garments") or ())):
+            for name in PICTURES:
+                if entry.get(name) is not None:
+                    entry[name] = self._pictures[entry[name]]
         return Capture.model_validate(fields)

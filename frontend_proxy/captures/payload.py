@@ -5,7 +5,7 @@ default. A reader uses the default for missing fields and ignores unknown ones. 
 must not ignore raises `VERSION`: the queue then leaves captures that need it to a newer proxy.
 
 Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`; 3 has jobs that are
-answered with a light; 4 has captures of batches, in a queue of their own.
+answered with a light; 4 has captures of batches, in a queue of their own; 5 has several garments.
 """
 
 import dataclasses
@@ -14,9 +14,10 @@ from typing import Any
 import msgpack
 import numpy as np
 
+from frontend_proxy.garments import GarmentJob
 from frontend_proxy.jobs import Job
 
-VERSION = 4  # the newest that this module reads
+VERSION = 5  # the newest that this module reads
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
 _DEFAULTS = {
@@ -33,6 +34,8 @@ class UnreadablePayload(Exception):
 def version_of(jobs: list[Job]) -> int:
     """The oldest version that can make these jobs."""
     job = jobs[0]
+    if job.garments:
+        return 5
     if job.mode == "batch":
         return 4
     if job.output_format == "light":
@@ -72,10 +75,16 @@ def _known(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_bytes(fields: dict[str, Any]) -> dict[str, Any]:
-    pose = fields.get("pose")
-    return fields if pose is None else {**fields, "pose": pose.astype("<f4").tobytes()}
+    pose, garments = fields.get("pose"), fields.get("garments")
+    if pose is not None:
+        fields = {**fields, "pose": pose.astype("<f4").tobytes()}
+    return fields if not garments else {**fields, "garments": [vars(garment) for garment in garments]}
 
 
 def _with_array(fields: dict[str, Any]) -> dict[str, Any]:
-    pose = fields.get("pose")
-    return fields if pose is None else {**fields, "pose": np.frombuffer(pose, "<f4").reshape(33, 4)}
+    pose, garments = fields.get("pose"), fields.get("garments")
+    if pose is not None:
+        fields = {**fields, "pose": np.frombuffer(pose, "<f4").reshape(33, 4)}
+    if not garments:
+        return fields
+    return {**fields, "garments": tuple(GarmentJob(**garment) for garment in garments)}

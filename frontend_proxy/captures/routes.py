@@ -18,6 +18,7 @@ from frontend_proxy.captures.record import IMAGE_NAME, Record, no_such_capture
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import Conflict, InvalidInput, NotFound, log_error
+from frontend_proxy.garments import PICTURES
 from frontend_proxy.job_factory import JobFactory, samples
 from frontend_proxy.jobs import Job
 from frontend_proxy.parsing import run_in_thread_if_large
@@ -211,11 +212,17 @@ def fingerprint(capture: Capture) -> str:
     """
     newer = {name: getattr(capture, name) for name in ("garment_image", "mask", "category", "answer")}
     newer["answer"] = None if capture.answer == "picture" else capture.answer
-    fields = capture.model_dump_json(exclude={"user_image", "jacket_render", *newer}).encode()
+    fields = capture.model_dump_json(exclude={"user_image", "jacket_render", "garments", *newer}).encode()
     parts = [capture.user_image, capture.jacket_render or b"", fields]
     for name, value in newer.items():
         if value is not None:
             parts += [name.encode(), value if isinstance(value, bytes) else value.encode()]
+    for place, garment in enumerate(capture.garments or ()):
+        choices = garment.model_dump_json(exclude=set(PICTURES))
+        parts += [
+            f"garment {place} {choices}".encode(),
+            *(getattr(garment, name) or b"" for name in PICTURES),
+        ]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

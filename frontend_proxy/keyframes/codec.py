@@ -61,7 +61,7 @@ class MessagePack:
         return value
 
     def encode(self, message: BaseModel) -> bytes:
-        return bytes(msgpack.packb(dict(message)))
+        return bytes(msgpack.packb(dict(message), default=dict))
 
 
 def choose_codec(subprotocols: list[str]) -> tuple[Codec, str | None]:

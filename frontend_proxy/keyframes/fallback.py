@@ -10,15 +10,17 @@ JPEG_QUALITY = 85
 MAX_JPEG_SIDE = 65500  # of libjpeg
 
 
-def composite(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
-    """The render stretched onto the frame and blended by its own alpha, as a JPEG of the frame's size.
+def composite(camera_frame: bytes, *renders: bytes) -> bytes:
+    """The renders, from the lowest to the highest, stretched onto the frame and blended by their own alphas,
+    as a JPEG of the frame's size.
 
-    If the render is missing, opaque or cannot be decoded, there is no alpha, and the frame is the answer: its
-    own bytes if it is an upright JPEG in sRGB.
+    A render that is opaque or cannot be decoded has no alpha and is left out. If none is left, the frame is
+    the answer: its own bytes if it is an upright JPEG in sRGB.
     Keeps whole pictures in 8 bits only: a frame and a render of 25 megapixels take 270 MiB, and a render of
     16 bits 380 MiB. Raises ValueError if the frame cannot be decoded, or is too long for a JPEG.
     """
-    render = _premultiplied(_render(jacket_render)) if jacket_render else None
+    # The first before the frame: 16 bits of both would be too much at the same time.
+    render = _premultiplied(_render(renders[0])) if renders else None
     try:
         frame = decode_opaque(camera_frame)  # (H, W, 3)
     except NotAPicture as error:
@@ -28,11 +30,15 @@ def composite(camera_frame: bytes, jacket_render: bytes | None) -> bytes:
         raise ValueError(
             f"camera_frame is {width}×{height}; send at most {MAX_JPEG_SIDE} pixels a side, as JPEG can hold"
         )
-    if render is None and is_srgb_jpeg(camera_frame):
+    blended = False
+    for data in (*renders[1:], b""):
+        if render is not None:
+            render = _stretched(render, width, height)  # under the same name, which frees the canvas
+            _blend(frame, render)
+            blended = True
+        render = _premultiplied(_render(data)) if data else None
+    if not blended and is_srgb_jpeg(camera_frame):
         return camera_frame
-    if render is not None:
-        render = _stretched(render, width, height)
-        _blend(frame, render)
     encoded, jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not encoded:
         raise ValueError("the composite cannot be encoded")

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from frontend_proxy.errors import (
     ProxyError,
     UndecodableImage,
 )
+from frontend_proxy.garments import GarmentJob, pictures_of, renders_of
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import Job, ModelServer, Result, latency_ms, run_to_result
@@ -45,7 +47,7 @@ FALLBACK_REASONS: dict[type[ProxyError], str] = {
 FALLBACK_S = 0.3  # reserved for drawing the composite, but at most a fifth of the timeout
 THUMBNAIL_S = 0.1  # timeout of the comparison with the last scene; after it the model is asked
 # Fields of a job that are not the client's choices but the scene.
-SCENE_FIELDS = ("request_id", "camera_frame", "jacket_render", "pose")
+SCENE_FIELDS = ("request_id", "camera_frame", "jacket_render", "garments", "pose")
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,20 @@ class KeyframeService:
                 read_header(render, "jacket_render", *limits)
         except (UndecodableImage, ImageTooLarge) as error:
             render, problem = None, str(error)
-        if render is None and keyframe.garment_image is None:
-            return await self._fall_back(arrival, frame_format, None, "no_garment", problem)
-        for name in ("mask", "garment_image"):
-            if (image := getattr(keyframe, name)) is not None:
+        if render is None and keyframe.garment_image is None and not keyframe.garments:
+            return await self._fall_back(arrival, frame_format, [], "no_garment", problem)
+        own = ((name, getattr(keyframe, name)) for name in ("mask", "garment_image"))
+        for name, image in (*own, *pictures_of(keyframe.garments)):
+            if image is not None:
                 read_header(image, name, *limits)
 
         job = await self._jobs.keyframe(keyframe, render, state.name, state.seed)
-        size = len(job.mask or b"") + len(job.garment_image or b"")
+        renders = [render] if render is not None else renders_of(job.garments)
+        size = sum(len(it or b"") for it in (job.mask, job.garment_image, *map(_photo, job.garments)))
         scene = await run_in_thread_if_large(size, _scene, job, keyframe.fabric_id)
-        frame = await self._thumbnail(frame_thumbnail, job.camera_frame, state.cache.may_match(scene))
+        frame = await self._thumbnail(frame_thumbnail, state.cache.may_match(scene), job.camera_frame)
         # The render's thumbnail takes long. If the frame has changed, the model is asked in the meantime.
-        drawn = asyncio.create_task(self._render_thumbnail(render, frame is not None))
+        drawn = asyncio.create_task(self._render_thumbnail(renders, frame is not None))
         try:
             if frame is not None and state.cache.frame_matches(frame):
                 scene = _with_thumbnails(scene, frame, await drawn)
@@ -114,7 +118,7 @@ class KeyframeService:
             return answer
         except tuple(FALLBACK_REASONS) as error:
             reason = FALLBACK_REASONS[type(error)]
-            return await self._fall_back(arrival, frame_format, render, reason, str(error))
+            return await self._fall_back(arrival, frame_format, renders, reason, str(error))
         finally:
             drawn.cancel()
 
@@ -138,25 +142,25 @@ class KeyframeService:
         return replace(result, report=report)
 
     async def _thumbnail(
-        self, thumbnail: Callable[[bytes], np.ndarray], image: bytes, wanted: bool
+        self, thumbnail: Callable[..., np.ndarray], wanted: bool, *images: bytes
     ) -> np.ndarray | None:
-        """The image's thumbnail if it is `wanted` and the worker is idle."""
+        """The images' thumbnail if it is `wanted` and the worker is idle."""
         if not (wanted and self._worker.idle):
             return None
         try:
             async with asyncio.timeout(THUMBNAIL_S):
-                return await self._worker.run(thumbnail, image)
+                return await self._worker.run(thumbnail, *images)
         except (TimeoutError, ValueError, ProxyError):
             return None
 
-    async def _render_thumbnail(self, render: bytes | None, wanted: bool) -> np.ndarray | None:
-        return NO_RENDER if render is None else await self._thumbnail(render_thumbnail, render, wanted)
+    async def _render_thumbnail(self, renders: list[bytes], wanted: bool) -> np.ndarray | None:
+        return await self._thumbnail(render_thumbnail, wanted, *renders) if renders else NO_RENDER
 
     async def _fall_back(
         self,
         arrival: Arrival,
         frame_format: str,
-        jacket_render: bytes | None,
+        renders: list[bytes],
         reason: str,
         detail: str | None = None,
     ) -> KeyframeAnswer:
@@ -165,11 +169,11 @@ class KeyframeService:
         image = arrival.keyframe.camera_frame
         if arrival.keyframe.answer == "light":  # such a client draws the composite itself
             return _answer(arrival, Result(b"", report))
-        if jacket_render is not None or frame_format != "JPEG" or not read_metadata(image).plain:
+        if renders or frame_format != "JPEG" or not read_metadata(image).plain:
             time_left = arrival.at + self._settings.keyframe_timeout_s - time.monotonic()
             try:
                 async with asyncio.timeout(time_left if frame_format == "JPEG" else None):
-                    image = await self._worker.run(composite, image, jacket_render)
+                    image = await self._worker.run(composite, image, *renders)
             except ValueError as error:
                 raise UndecodableImage(str(error)) from error
             except (ProxyError, TimeoutError) as error:
@@ -182,8 +186,18 @@ class KeyframeService:
 def _scene(job: Job, fabric_id: str | None) -> Scene:
     """The scene without its thumbnails. It is kept, so it holds digests of pictures instead of them."""
     values = (getattr(job, option.name) for option in fields(Job) if option.name not in SCENE_FIELDS)
-    choices = (hashlib.blake2b(value).digest() if isinstance(value, bytes) else value for value in values)
+    garments = (
+        (it.layer, it.category, it.fabric, it.jacket_render is None, it.garment_image) for it in job.garments
+    )
+    choices = (
+        hashlib.blake2b(value).digest() if isinstance(value, bytes) else value
+        for value in (*values, *chain(*garments))
+    )
     return Scene((fabric_id, *choices), job.pose)
+
+
+def _photo(garment: GarmentJob) -> bytes | None:
+    return garment.garment_image
 
 
 def _with_thumbnails(scene: Scene, frame: np.ndarray | None, render: np.ndarray | None) -> Scene:

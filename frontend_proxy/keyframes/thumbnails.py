@@ -36,8 +36,16 @@ def frame_thumbnail(camera_frame: bytes) -> np.ndarray:
     return _cells(decode_small(camera_frame))
 
 
-def render_thumbnail(jacket_render: bytes) -> np.ndarray:
-    """`Thumbnails.render`. Raises ValueError if the render cannot be decoded."""
+def render_thumbnail(*renders: bytes) -> np.ndarray:
+    """`Thumbnails.render`, of several from the lowest to the highest. Raises ValueError if one cannot be
+    decoded."""
+    over, *others = map(_thumbnail, renders)
+    for higher in others:
+        over = higher + over * (1 - higher[:, :, 3:] / 255)
+    return over
+
+
+def _thumbnail(jacket_render: bytes) -> np.ndarray:
     render = decode_with_alpha(jacket_render)
     if render.shape[2] == 3:
         render = cv2.cvtColor(render, cv2.COLOR_BGR2BGRA)

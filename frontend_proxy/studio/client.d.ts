@@ -15,7 +15,30 @@ export type RenderFit = "auto" | "stretch" | "contain" | "cover" | "body";
 
 export type Category = "tops" | "bottoms" | "one-pieces" | "auto";
 
+/** One of several garments; by default the layer is its place in the list. */
+export interface Garment {
+  jacket_render?: Blob | null;
+  garment_image?: Blob | null;
+  fabric_id?: string | null;
+  category?: Category;
+  /** A garment lies over those with a lower one. */
+  layer?: number;
+}
+
+export interface GarmentReport {
+  layer: number;
+  painted: boolean;
+  reason: string | null;
+  category: Category | null;
+  /** How much of it is seen under the others and beside head and hands, 0 to 1; null where it is not known. */
+  visible_share: number | null;
+  /** The places in the list of those that lie over it. */
+  hidden_by: number[];
+}
+
 interface Options {
+  /** Up to four, in place of jacket_render, garment_image and mask. */
+  garments?: Garment[];
   /** A photo of the garment, for checkpoints that take one; it may stand in for the render. */
   garment_image?: Blob | null;
   category?: Category;
@@ -55,6 +78,7 @@ interface Report {
   mask_source: string | null;
   category: Category | null;
   alignment: Record<string, unknown> | null;
+  garments: GarmentReport[] | null;
   latency_ms: Latency;
   request_id: string;
 }

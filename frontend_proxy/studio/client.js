@@ -141,10 +141,14 @@ function fabricPath(id) {
   return `/api/fabric/${encodeURIComponent(id)}`;
 }
 
-/** A form: pictures as files, lists and objects as JSON; null and undefined are left out. */
-function form(fields) {
+/** A form: pictures as files, lists and objects as JSON; null and undefined are left out. A garment's fields are
+ *  `garments.0.layer`. */
+function form({ garments, ...fields }) {
   const data = new FormData();
-  for (const [name, value] of Object.entries(fields)) {
+  const ofGarments = (garments ?? []).flatMap((garment, place) =>
+    Object.entries(garment).map(([name, value]) => [`garments.${place}.${name}`, value]),
+  );
+  for (const [name, value] of [...Object.entries(fields), ...ofGarments]) {
     if (value === null || value === undefined) continue;
     if (value instanceof Blob) data.append(name, value, name);
     else data.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));

@@ -8,6 +8,9 @@ async function withPictures(message, convert) {
   for (const name of PICTURES) {
     if (message[name] instanceof Blob) converted[name] = await convert(message[name]);
   }
+  if (message.garments) {
+    converted.garments = await Promise.all(message.garments.map((garment) => withPictures(garment, convert)));
+  }
   return converted;
 }
 

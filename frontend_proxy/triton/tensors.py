@@ -9,6 +9,7 @@ https://github.com/kserve/kserve/blob/master/docs/predict-api/v2/required_api.md
 import base64
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
 from frontend_proxy.answer_schemas import Light, Report
 from frontend_proxy.errors import InferenceFailed
+from frontend_proxy.garments import GarmentJob
 from frontend_proxy.jobs import Job, Progress, Result
 
 MODEL = "tryon"
@@ -71,6 +73,9 @@ def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:
     yield "client_mask", job.mask
     yield "garment_image", job.garment_image
     yield "category", _text(job.category)
+    if job.garments:
+        yield "garments", _text(json.dumps([_described(garment) for garment in job.garments]))
+        yield "garment_pictures", b"".join(filter(None, chain(*map(_pictures, job.garments))))
     yield "render_fit", _text(job.render_fit)
     yield "fabric", _text(job.fabric)
     yield "steps", _number(job.steps, np.int32)
@@ -80,6 +85,17 @@ def _values(job: Job) -> Iterator[tuple[str, bytes | np.ndarray | None]]:
     yield "output_format", _text(job.output_format)
     yield "preview_interval", _number(job.preview_interval, np.int32)
     yield "session", _text(job.session)
+
+
+def _described(garment: GarmentJob) -> dict[str, Any]:
+    """As `pipeline.tryon.garments` reads it."""
+    render, photo = (len(picture or b"") for picture in _pictures(garment))
+    choices = {"layer": garment.layer, "category": garment.category, "fabric": garment.fabric}
+    return {**choices, "render": render, "photo": photo}
+
+
+def _pictures(garment: GarmentJob) -> tuple[bytes | None, bytes | None]:
+    return garment.jacket_render, garment.garment_image
 
 
 def _text(value: str | None) -> np.ndarray | None:

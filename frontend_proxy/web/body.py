@@ -12,6 +12,7 @@ from frontend_proxy.web.form import (
     MULTIPART,
     URL_ENCODED,
     FormFields,
+    nested,
     parse_multipart,
     parse_url_encoded,
     text_fields,
@@ -37,7 +38,8 @@ async def read_model(request: Request, model: type[Model], max_bytes: int) -> Mo
     if kind == MULTIPART:
         chunks = _chunks(request, max_bytes + _FRAMING_BYTES)
         form = await parse_multipart(request.headers["Content-Type"], chunks, fields)
-        return await run_in_thread_if_large(sum(map(len, form.values())), validate, model, form)
+        size = sum(map(len, form.values()))
+        return await run_in_thread_if_large(size, lambda: validate(model, nested(form, model)))
     data = await read_bytes(request, max_bytes)
 
     def read() -> Model:
@@ -45,7 +47,7 @@ async def read_model(request: Request, model: type[Model], max_bytes: int) -> Mo
             return validate(model, parse_object(data))
         is_picture = _is_picture(data)
         if kind == URL_ENCODED and not is_picture:
-            return validate(model, parse_url_encoded(data, fields))
+            return validate(model, nested(parse_url_encoded(data, fields), model))
         is_alone = is_picture or kind in _ALONE or kind.startswith("image/")
         if is_alone and len(fields.needed) == 1:
             (image,) = fields.needed

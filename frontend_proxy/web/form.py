@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel
@@ -11,6 +11,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from frontend_proxy.errors import InvalidInput
+from frontend_proxy.parsing import parse_json
+from pipeline.garment.garment_map import MAX_GARMENTS as MAX_ENTRIES
 
 MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
@@ -23,6 +25,9 @@ MAX_HEADER_BYTES = 2048  # of one of these, and of the request's Content-Type
 _LEFT_OUT = ("null", "undefined", "none", "")
 
 _ENCODED = re.compile(rb"\s*[\"'b]{0,2}(?:data[:%]|blob:|\w+://|[A-Za-z0-9+/_%=\s-]{24})", re.IGNORECASE)
+
+# A field of an entry of a list: `garments.0.layer`, or in the manner of qs and axios `garments[0][layer]`.
+_BRACKETED = re.compile(r"\[(\w+)\]")
 
 Form = dict[str, str | bytes]
 
@@ -37,10 +42,15 @@ class FormFields:
 
     @classmethod
     def of(cls, model: type[BaseModel]) -> "FormFields":
-        """Fields of bytes are images."""
+        """Fields of bytes are images. A list of models has the fields of each: `garments.0.layer`."""
         kinds = {name: field.annotation for name, field in model.model_fields.items()}
+        for name, entry in _lists(model).items():
+            for place in range(MAX_ENTRIES):
+                kinds |= {f"{name}.{place}.{own}": it.annotation for own, it in entry.model_fields.items()}
         images = {name for name, kind in kinds.items() if bytes in (kind, *get_args(kind))}
-        needed = {name for name in images if model.model_fields[name].is_required()}
+        needed = {
+            name for name in images & model.model_fields.keys() if model.model_fields[name].is_required()
+        }
         return cls(frozenset(images), frozenset(kinds.keys() - images), frozenset(needed))
 
 
@@ -87,7 +97,7 @@ def parse_url_encoded(data: bytes | bytearray, fields: FormFields) -> Form:
     size = 0
     for pair in pairs:
         raw_name, _, value = pair.partition(b"=")
-        name = _text(_unquoted(raw_name[:MAX_HEADER_BYTES]), URL_ENCODED)
+        name = _dotted(_text(_unquoted(raw_name[:MAX_HEADER_BYTES]), URL_ENCODED))
         is_image = name in fields.images
         size += len(raw_name) + (0 if is_image else len(value))
         if size > MAX_TEXT_BYTES:
@@ -97,6 +107,45 @@ def parse_url_encoded(data: bytes | bytearray, fields: FormFields) -> Form:
             if not _is_left_out(text):
                 form[name] = text
     return form
+
+
+def nested(form: Form, model: type[BaseModel]) -> dict[str, Any]:
+    """The form with the fields of lists' entries put into these lists. A list that was given as JSON keeps
+    its entries, which the single fields complete. Raises InvalidInput."""
+    fields: dict[str, Any] = {name: it for name, it in form.items() if "." not in name}
+    for name in _lists(model):
+        single = {key: it for key, it in form.items() if key.startswith(f"{name}.")}
+        if not single:
+            continue
+        try:
+            entries = parse_json(fields.get(name) or "[]")
+        except ValueError as error:
+            raise InvalidInput(f"{name}: not JSON: {error}") from error
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise InvalidInput(f"{name}: a list of objects is needed")
+        for key, value in single.items():
+            _, place, own = key.split(".")
+            while len(entries) <= int(place):
+                entries.append({})
+            entries[int(place)][own] = value
+        fields[name] = entries
+    return fields
+
+
+def _lists(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The fields that are lists of models."""
+    found = {}
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+            entry = next(iter(get_args(plain)), None)
+            if get_origin(plain) is list and isinstance(entry, type) and issubclass(entry, BaseModel):
+                found[name] = entry
+    return found
+
+
+def _dotted(name: str) -> str:
+    return _BRACKETED.sub(r".\1", name)
 
 
 class _Parts:
@@ -130,7 +179,7 @@ class _Parts:
         if b"name" not in options:
             raise _invalid("a part has no name in its Content-Disposition")
         _check_charset(parse_options_header(self._headers.get(b"content-type"))[1])
-        self._name = _text(options[b"name"])
+        self._name = _dotted(_text(options[b"name"]))
         _text(options.get(b"filename", b""))
         self._is_image = self._name in self._fields.images
         self._is_known = self._is_image or self._name in self._fields.texts or self._name == "_charset_"

@@ -55,6 +55,7 @@ def find_garment(
     render_fit: str = "auto",
     earlier: Laying | None = None,
     network: Network | None = None,
+    telling: np.ndarray | None = None,
 ) -> Garment:
     """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR, without head and hands.
 
@@ -63,6 +64,7 @@ def find_garment(
     onto the body from wherever the client drew it. Without a pose `body` means `auto`.
     earlier: how the session's last canvas was laid. It counts while the person is not tracked.
     network: tells where the garment is visible although geometry finds a hand there (visibility.py).
+    telling: (h, w) uint8, the coverage that tells how a transparent canvas lies; None: its alpha.
     """
     sizes = size_of(render), size_of(frame)
     last = None
@@ -70,7 +72,7 @@ def find_garment(
         last = earlier.registration
     alpha = _transparency(render)
     if alpha is not None:
-        registration = last or _lay(alpha, size_of(frame), pose, render_fit)
+        registration = last or _lay(alpha if telling is None else telling, size_of(frame), pose, render_fit)
         garment = _transparent(render, alpha, size_of(frame), registration)
     else:
         if render.shape[2] == 4:

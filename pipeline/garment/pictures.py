@@ -25,9 +25,9 @@ def decode_frame(data: np.ndarray) -> np.ndarray:
     return _decode(data, decode_opaque, "camera_frame")
 
 
-def decode_render(data: np.ndarray) -> np.ndarray:
+def decode_render(data: np.ndarray, name: str = "jacket_render") -> np.ndarray:
     """Decodes a render: (N,) uint8 → (H, W, 4) BGRA uint8; (H, W, 3) BGR where the file has no alpha."""
-    return _decode(data, decode_with_alpha, "jacket_render")
+    return _decode(data, decode_with_alpha, name)
 
 
 def decode_garment(data: np.ndarray) -> np.ndarray:

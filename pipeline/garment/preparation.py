@@ -6,7 +6,9 @@ import numpy as np
 
 from pipeline.errors import InvalidInput
 from pipeline.garment.crop import latent_mask, person, pixels, place
+from pipeline.garment.garment_map import ONE_GARMENT, ONE_RENDER
 from pipeline.garment.garment_picture import is_given
+from pipeline.garment.layers import Layers, layered
 from pipeline.garment.laying import Laying
 from pipeline.garment.masking import RENDER_FITS, Garment, composite, find_garment, torso_overlap
 from pipeline.garment.occlusion import occlusion
@@ -33,8 +35,9 @@ def prepare(
     occluded: bool = False,
     with_scene: bool = False,
     network: Network | None = None,
+    render_parts: np.ndarray = ONE_RENDER,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors `composite`, `mask`, `crop`, `pixels` and `latent_mask`, and the report about them.
+    """The tensors `composite`, `mask`, `crop`, `pixels`, `latent_mask` and `garment_map`, and the report.
 
     For the conditioning `person` also `drawn`, the frame with the render where there is one.
 
@@ -48,6 +51,9 @@ def prepare(
     with_scene: whether the light reader's input is made, too: the tensors `scene` and `scene_window`.
     occluded: whether the report has `occlusion`, what hides the garment (occlusion.py), or None.
     network: tells what of the garment is visible (visibility.py); without it geometry does.
+    render_parts: (n, 2) int32: of n renders, of which `jacket_render` has one after the other, the number of
+        bytes and the garment's place in the request, from the lowest to the highest; one row for one render.
+        The report then has `garments`, and `garment_map` tells them apart.
     model_repository/README.md describes the tensors. Raises InvalidInput and NotAnImage.
     """
     if render_fit not in RENDER_FITS:
@@ -56,13 +62,17 @@ def prepare(
         raise InvalidInput(f"category is {category!r}; it must be one of {', '.join(CATEGORIES)}")
     frame = decode_frame(camera_frame)
     landmarks = Pose(pose, size_of(frame))
-    garment = None
+    garment, garment_map = None, ONE_GARMENT
     if is_given(jacket_render):
         laid = Laying.from_json(earlier_laying)
+        layers = layered(jacket_render, render_parts, max(size_of(frame))) if len(render_parts) > 1 else None
         garment, drawn, report = _rendered(
-            frame, jacket_render, client_mask, landmarks, render_fit, laid, network
+            frame, jacket_render, client_mask, landmarks, render_fit, laid, network, layers
         )
         mask = garment.mask
+        if layers:
+            report["garments"] = layers.report(garment.registration, mask)
+            garment_map = layers.map_on_frame(garment.registration, size_of(frame))
     else:
         mask, report = find_painting(frame, landmarks, category, client_mask, earlier_laying)
         drawn = frame
@@ -83,6 +93,7 @@ def prepare(
         "crop": np.array([crop.x, crop.y, crop.width, crop.height], np.int32),
         "pixels": seen,
         "latent_mask": painted,
+        "garment_map": garment_map,
         "scene": NO_SCENE,
         "scene_window": np.zeros(4, np.int32),
     }
@@ -101,11 +112,19 @@ def _rendered(
     render_fit: str,
     earlier: Laying | None,
     network: Network | None,
+    layers: Layers | None,
 ) -> tuple[Garment, np.ndarray, dict[str, Any]]:
     """The garment, the composite, and the report."""
     # No name here holds the canvas, so that find_garment frees 100 MB of 25 megapixels as early as it can.
+    telling = layers.telling(landmarks, size_of(frame)) if layers else None
     garment = find_garment(
-        _canvas(jacket_render, client_mask), frame, landmarks, render_fit, earlier, network
+        layers.canvas if layers else _canvas(jacket_render, client_mask),
+        frame,
+        landmarks,
+        render_fit,
+        earlier,
+        network,
+        telling,
     )
     by_client = is_given(client_mask) and garment.source == "alpha"
     report = {

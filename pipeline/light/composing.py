@@ -108,7 +108,7 @@ def composed(
     small = _warped(start, back, (SIDE, SIDE))
     there = _warped(coverage, back, (SIDE, SIDE), cv2.BORDER_CONSTANT).astype(np.float32) / 255
     ratio = placed.light if light is None else light
-    full = with_detail(ratio, small, there, placed.sigma * SIDE, placed.detail_gain)
+    full = with_detail(ratio, small, [there], placed.sigma * SIDE, placed.detail_gain)
     return relight(start, _warped(full, place, size), coverage)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.garment.garment_map import ONE_GARMENT, masks_of
 from pipeline.light.light_map import encode_light
 from pipeline.light.relighting import NO_LIGHT, light_ratio, relight, scene_ratio, steadied, with_detail
 from pipeline.light.scene_light import NO_SCENE_LIGHT
@@ -39,6 +40,7 @@ def finish(
     output_format: str,
     scene_light: np.ndarray = NO_SCENE_LIGHT,
     picture_share: float = 0.0,
+    garment_map: np.ndarray = ONE_GARMENT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The answer as compressed bytes, (N,) uint8, and the light applied to the garment, (h, w, 3) float32,
     which is (1, 1, 3) of zeros if the model's picture itself is used.
@@ -55,7 +57,7 @@ def finish(
         return encode_light(found.light, found.coverage), found.light
     if relight_sigma > 0:
         answer, light = relit(
-            picture, composite, mask, crop, relight_sigma, earlier_light, detail_gain, *scene
+            picture, composite, mask, crop, relight_sigma, earlier_light, detail_gain, *scene, garment_map
         )
     else:
         answer, light = paste(picture, composite, mask, crop), np.zeros((1, 1, 3), np.float32)
@@ -127,6 +129,7 @@ def relit(
     detail_gain: float = 1.0,
     scene_light: np.ndarray = NO_SCENE_LIGHT,
     picture_share: float = 0.0,
+    garment_map: np.ndarray = ONE_GARMENT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The composite in the light of the model's picture, (H, W, 3) BGR uint8, and that light, (h, w, 3)
     float32, which is 0 beyond the frame.
@@ -135,13 +138,18 @@ def relit(
     earlier_light: (h, w, 4) or (1, 1, 4) float32, see relighting.steadied.
     detail_gain: for the render's folds, see relighting.with_detail.
     scene_light, picture_share: with a light of the scene, that one counts (relighting.scene_ratio).
+    garment_map: (H, W) uint8, which garment each pixel shows; ONE_GARMENT for one.
     The others are as in `paste`.
     """
     result = composite.copy()
     inside, seen = _overlap(crop, mask.shape, picture.shape)
     found = found_light(picture, composite, mask, crop, sigma, earlier_light, scene_light, picture_share)
     if found.coverage.any():
-        lit = with_detail(found.light[seen], found.composite, found.coverage[seen], sigma, detail_gain)
+        coverages = [found.coverage[seen]]
+        if garment_map.shape == mask.shape:
+            own = masks_of(mask[inside], garment_map[inside])
+            coverages = [shrink_to(part, size_of(found.composite)).astype(np.float32) / 255 for part in own]
+        lit = with_detail(found.light[seen], found.composite, coverages, sigma, detail_gain)
         relight(composite[inside], lit, mask[inside], result[inside])
     return result, found.light
 

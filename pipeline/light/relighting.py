@@ -17,6 +17,8 @@ change nothing.
 Within a session the light of the last keyframe is kept where R agrees with it (session_light.py).
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -88,21 +90,30 @@ def scene_ratio(
 
 
 def with_detail(
-    ratio: np.ndarray, composite: np.ndarray, mask: np.ndarray, sigma: float, gain: float
+    ratio: np.ndarray, composite: np.ndarray, masks: Sequence[np.ndarray], sigma: float, gain: float
 ) -> np.ndarray:
     """R + (γ − 1) · T, (h, w, 3) float32; a T close to `_NOISE` has less weight.
 
-    composite: BGR. gain: γ. The others are as in `light_ratio`.
+    composite: BGR. gain: γ. masks: of each garment, (h, w) float32, its coverage in 0…1: where a white shirt
+        meets a black jacket, each is compared with its own cloth. sigma: as in `light_ratio`.
     """
     if gain == 1:
         return ratio
-    weight, grey = mask + np.float32(_OUTSIDE_WEIGHT), cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY)
-    grey = grey.astype(np.float32) * np.float32(1 / 255) + np.float32(FLOOR)
-    mean = _coarser(grey * weight, _FOLDS * sigma) / _coarser(weight, _FOLDS * sigma)
-    detail = cv2.log(grey / cv2.resize(mean, size_of(mask)))
+    grey = cv2.cvtColor(composite, cv2.COLOR_BGR2GRAY).astype(np.float32) * np.float32(1 / 255)
+    grey += np.float32(FLOOR)
+    weights = [mask + np.float32(_OUTSIDE_WEIGHT) for mask in masks]
+    means = [_local_mean(grey, weight, _FOLDS * sigma) for weight in weights]
+    mean = means[0]
+    if len(means) > 1:
+        mean = sum(w * m for w, m in zip(weights, means, strict=True)) / sum(weights)
+    detail = cv2.log(grey / mean)
     energy = detail * detail
     detail *= (gain - 1) * energy / (energy + np.float32(_NOISE**2))
     return ratio + cv2.merge([detail.clip(-_LARGEST_DETAIL, _LARGEST_DETAIL)] * 3)
+
+
+def _local_mean(grey: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.resize(_coarser(grey * weight, sigma) / _coarser(weight, sigma), size_of(grey))
 
 
 def _coarser(values: np.ndarray, sigma: float) -> np.ndarray:

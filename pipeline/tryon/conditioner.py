@@ -30,7 +30,7 @@ from pipeline.tryon.models import Models, Tensor
 from pipeline.tryon.request import TryonRequest
 
 # The outputs of `preprocess` that every answer needs.
-FRAME = ("composite", "mask", "crop", "report")
+FRAME = ("composite", "mask", "crop", "garment_map", "report")
 # Pictures of a request that families alone read.
 PICTURES = ("garment_image", "pose_image", "garment_pose_image")
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pipeline.denoising.previews import Previews, shrink
+from pipeline.garment.garment_map import ONE_GARMENT
 from pipeline.light.relighting import NO_LIGHT
 from pipeline.light.scene_light import NO_SCENE_LIGHT
 from pipeline.light.session_light import SessionLights, View
@@ -112,6 +113,7 @@ def _paste_inputs(
     """The inputs of `postprocess` except the model's picture."""
     return {
         **{name: encoded[name] for name in _FRAME},
+        "garment_map": encoded.get("garment_map", ONE_GARMENT),
         "relight_sigma": np.array([recipe.relight_sigma], np.float32),
         "detail_gain": np.array([recipe.laid_detail_gain], np.float32),
         "earlier_light": earlier_light,

@@ -22,15 +22,18 @@ from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.denoising.scheduler import Scheduler
 from pipeline.denoising.stepper import Cancelled, Stepper
 from pipeline.denoising.warm_up import warm_up
+from pipeline.garment.garment_map import ONE_RENDER
 from pipeline.light.light_answer import describe
 from pipeline.recipe import ServedConfig
 from pipeline.session_cache import SessionCache
 from pipeline.tryon.conditioner import PICTURES, Conditioner, Start, Task
 from pipeline.tryon.decoding import Decoder, view
 from pipeline.tryon.garment_choice import garment_choice, unused_photo
+from pipeline.tryon.garments import Garment
 from pipeline.tryon.job import DenoisingJob
 from pipeline.tryon.light_reading import read_light
 from pipeline.tryon.models import Client, HostTensor, Models, Tensor
+from pipeline.tryon.outfit import on_one_canvas, one_after_the_other
 from pipeline.tryon.predictions import Predictions
 from pipeline.tryon.request import LIGHT, TryonRequest
 
@@ -74,6 +77,7 @@ class Pipeline:
         self._device = device
         self._conditioner = conditioner
         self._models = models
+        self._one_at_a_time = config.conditioning == "person"
         self._choices = {
             "conditioning": _string(config.conditioning),
             "framing": _string(config.framing),
@@ -97,15 +101,32 @@ class Pipeline:
         pictures: Mapping[str, Any],
         client: Client,
         recorded: torch.Tensor | None = None,
+        garments: Sequence[Garment] = (),
     ) -> dict[str, Any]:
         """The answer's tensors by name (model_repository/README.md), and those of the earlier stages.
 
         pictures: `camera_frame`, `jacket_render`, `garment_image`, `pose`, `pose_image`, `garment_pose_image`
             and `client_mask`.
         recorded: values that take the place of random numbers, or None.
+        garments: from the lowest to the highest; they take the place of the request's garment.
         Raises Cancelled if the client has gone away, InvalidInput for steps that the sampler cannot run,
         otherwise the exceptions of `models`.
         """
+        if garments:
+            wear = one_after_the_other if self._one_at_a_time else on_one_canvas
+            answer, report = await wear(self._run, request, garments, pictures, client, recorded)
+        else:
+            answer, report = await self._run(request, pictures, client, recorded)
+        return {**answer, "report": _string(json.dumps(report))}
+
+    async def _run(
+        self,
+        request: TryonRequest,
+        pictures: Mapping[str, Any],
+        client: Client,
+        recorded: torch.Tensor | None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The answer's tensors and its report, for one canvas or one garment."""
         schedule = self._schedulers.schedule(request.recipe)  # refuses what its sampler cannot run
         async with AsyncExitStack() as slot:
             if request.live:
@@ -153,7 +174,7 @@ class Pipeline:
                 "postprocess": _ms(ended - denoised_at),
                 "total": _ms(ended - began),
             }
-            return {**encoded, **decoded, "report": _string(json.dumps(report))}
+            return {**encoded, **decoded}, report
 
     @asynccontextmanager
     async def _turn(self, request: TryonRequest) -> AsyncIterator[None]:
@@ -199,6 +220,7 @@ class Pipeline:
             "resolution": np.array(request.recipe.resolution, np.int32),
             **self._choices,
             "earlier_laying": _string(earlier_laying),
+            "render_parts": pictures.get("render_parts", ONE_RENDER),
             "occluded": np.array([request.output_format == LIGHT]),
             "with_scene": np.array([request.recipe.scene_light is not None]),
         }

@@ -14,6 +14,7 @@ def inputs(**changed):
         "pixels": np.full((1, 3, 64, 64), -0.5, np.float32),
         "composite": np.full((48, 64, 3), 200, np.uint8),
         "mask": mask,
+        "garment_map": np.zeros((1, 1), np.uint8),
         "crop": np.array([0, -8, 64, 64], np.int32),
         "relight_sigma": np.zeros(1, np.float32),
         "detail_gain": np.ones(1, np.float32),

@@ -24,6 +24,7 @@ def inputs(**changed):
         "earlier_laying": "",
         "occluded": np.zeros(1, bool),
         "with_scene": np.zeros(1, bool),
+        "render_parts": np.zeros((1, 2), np.int32),
         **changed,
     }
 
@@ -65,7 +66,7 @@ def test_it_returns_the_tensors_of_its_configuration(model):
     [response] = model.execute([Request(inputs())])
     found = response.arrays()
     scene = {"scene", "scene_window"}
-    assert set(found) == {"composite", "mask", "crop", "pixels", "latent_mask", "report"} | scene
+    assert set(found) == {"composite", "mask", "crop", "pixels", "latent_mask", "garment_map", "report"} | scene
     assert found["composite"].shape == (48, 64, 3)
     assert found["pixels"].shape == (2, 3, 64, 64)
     assert found["latent_mask"].shape == (1, 1, 8, 8)

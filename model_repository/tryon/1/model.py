@@ -14,6 +14,7 @@ from pipeline.denoising.stepper import Cancelled
 from pipeline.recipe import ServedConfig
 from pipeline.tensor_cache import TensorCache
 from pipeline.tryon.embedding_cache import EmbeddingCache
+from pipeline.tryon.garments import read_garments
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
 from serving.entry_models import answer_of, entry_models
@@ -69,7 +70,8 @@ class TritonPythonModel:
         options = TryonRequest.read(lambda name: value(inputs.get(name)), self._modes)
         pictures = {"camera_frame": inputs["camera_frame"]}
         pictures |= {name: inputs.get(name, default) for name, default in _DEFAULTS.items()}
+        garments = read_garments(value(inputs.get("garments")), inputs.get("garment_pictures"))
         recorded = torch.from_numpy(inputs["noise"].as_numpy().copy()) if "noise" in inputs else None
-        outputs = await self._pipeline.run(options, pictures, client, recorded)
+        outputs = await self._pipeline.run(options, pictures, client, recorded, garments)
         wanted = set(request.requested_output_names()) - {"progress", "preview"}
         return answer_of({name: outputs[name] for name in wanted if name in outputs})

@@ -29,7 +29,7 @@ def test_the_answer_can_be_rebuilt_from_the_map(scene):
     found = found_light(picture, composite, mask, CROP, 3.0)
     decoded = decode_light(encode_light(found.light, found.coverage))
     light = cv2.resize(decoded, (256, 256), interpolation=cv2.INTER_CUBIC)
-    lit = with_detail(light, found.composite, found.coverage, 3.0, 1.15)
+    lit = with_detail(light, found.composite, [found.coverage], 3.0, 1.15)
     rebuilt = composite.copy()
     inside = np.s_[20:220, 30:230]
     relight(composite[inside], lit, mask[inside], rebuilt[inside])

@@ -71,7 +71,7 @@ def test_the_details_gain_scales_what_is_finer_than_sigma(scene, gain):
     composite, mask, _ = scene
     light = np.full((SIZE, SIZE, 3), 0.1, np.float32)
     found, plain = (
-        relight(composite, with_detail(light, composite, mask, 2, g), coverage(mask)) for g in (gain, 1)
+        relight(composite, with_detail(light, composite, [mask], 2, g), coverage(mask)) for g in (gain, 1)
     )
     inside = cv2.erode(mask, np.ones((9, 9))) > 0
     fine, fine_before = (grey_log(p) - cv2.GaussianBlur(grey_log(p), (0, 0), 6) for p in (found, plain))
@@ -84,8 +84,20 @@ def test_plain_cloth_has_no_detail_even_at_its_outline(scene):
     _, mask, _ = scene
     composite = np.where(mask[:, :, None] > 0, 120, 20).astype(np.uint8).repeat(3, axis=2)
     light = np.zeros((SIZE, SIZE, 3), np.float32)
-    assert np.abs(with_detail(light, composite, mask, 2, 3.0)[mask > 0]).max() < 0.02
-    assert with_detail(light, composite, mask, 2, 1.0) is light
+    assert np.abs(with_detail(light, composite, [mask], 2, 3.0)[mask > 0]).max() < 0.02
+    assert with_detail(light, composite, [mask], 2, 1.0) is light
+
+
+def test_each_garment_is_compared_with_its_own_cloth(scene):
+    """A white shirt got greyer beside a dark jacket, since the mean around its edge was dark."""
+    _, mask, _ = scene
+    left, right = mask.copy(), mask.copy()
+    left[:, SIZE // 2 :] = 0
+    right[:, : SIZE // 2] = 0
+    composite = np.where(left[:, :, None] > 0, 230, 40).astype(np.uint8).repeat(3, axis=2)
+    light, inside = np.zeros((SIZE, SIZE, 3), np.float32), mask > 0
+    assert np.abs(with_detail(light, composite, [left, right], 2, 0.5)[inside]).max() < 0.02
+    assert np.abs(with_detail(light, composite, [mask], 2, 0.5)[inside]).max() > 0.1
 
 
 def test_the_ratio_holds_at_the_frames_resolution(scene):

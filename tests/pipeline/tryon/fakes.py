@@ -92,6 +92,7 @@ class Models:
         return outputs(
             composite=np.full((48, 80, 3), 9, np.uint8),
             mask=mask,
+            garment_map=np.zeros((1, 1), np.uint8),
             crop=np.array([16, 0, 48, 48], np.int32),
             latent_mask=np.ones((1, 1, *small[2:]), np.float32),
             report=np.array([json.dumps(report).encode()], np.object_),
