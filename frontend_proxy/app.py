@@ -17,6 +17,7 @@ from frontend_proxy.batches.store import BatchStore
 from frontend_proxy.captures.local_captures import LocalCaptures
 from frontend_proxy.captures.routes import CaptureRoutes
 from frontend_proxy.captures.service import CaptureService
+from frontend_proxy.collection.routes import CollectionRoutes
 from frontend_proxy.errors import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics.catalog_routes import Fabrics
 from frontend_proxy.fabrics.packs import Packs
@@ -89,7 +90,7 @@ def create_app(
         "fabric scanner",
         background,
         settings.max_worker_queue,
-        ("frontend_proxy.fabrics.scans",),
+        ("frontend_proxy.fabrics.scans", "frontend_proxy.collection.row"),
         settings.max_worker_memory_bytes,
     )
     compositor = Worker(
@@ -118,6 +119,7 @@ def create_app(
     fashn = FashnRoutes(settings, jobs, captures, fabrics.base_url)
     videos = VideoService(settings, server, films, background)
     video_routes = VideoRoutes(settings, jobs, videos, fabrics.base_url)
+    collection = CollectionRoutes(settings, captures, scanner)
     scans = Scans(settings, catalog, fabrics, scanner)
     health = Health(server, scanner, shutdown, background, lambda: sockets.active, settings.triton_state_file)
 
@@ -157,6 +159,8 @@ def create_app(
             resource("/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/api/virtual-tryon/{id}", GET=capture_routes.show, DELETE=capture_routes.delete),
             resource("/results/{id}/{name}", GET=capture_routes.image),
+            resource("/api/collect", POST=collection.create),
+            resource("/api/collect/{id}", DELETE=collection.delete),
             resource("/api/batches", POST=batch_routes.create),
             resource("/api/batches/{id}", GET=batch_routes.show, DELETE=batch_routes.delete),
             resource("/api/batches/{id}/results", GET=batch_routes.results),

@@ -188,6 +188,12 @@ class Settings(BaseSettings):
         86400.0, gt=0, description="seconds that a batch may take; its results are kept for longer"
     )
 
+    # Collecting
+    collect_dir: Path | None = Field(
+        None, description="the folder of rows for fine-tuning; without it nothing is collected"
+    )
+    max_collected_rows: int = Field(10_000, ge=1, description="rows that COLLECT_DIR may hold; beyond: 507")
+
     # Webhooks
     webhook_secret: SigningSecret | None = Field(
         None, description="signs webhooks: whsec_ and 24 to 64 bytes in base64; without it none are sent"
@@ -216,6 +222,17 @@ class Settings(BaseSettings):
                         f"the results ({results}) and the saved fabrics ({catalog}) overlap: "
                         "set RESULTS_DIR, RESULTS_URL, CATALOG_DIR and CATALOG_URL so that they do not"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _collected_for_good(self) -> Self:
+        """Rows must not lie where results expire or textures are served."""
+        places = (self.results_url, self.results_dir, self.catalog_url, self.catalog_dir)
+        for place in places:
+            if self.collect_dir and place and overlap(place, self.collect_dir):
+                raise ValueError(
+                    f"collect_dir: {self.collect_dir} and {place} overlap: choose another folder"
+                )
         return self
 
     @property

@@ -51,7 +51,7 @@ ROOMS = {
     "pipeline": ["*", "pictures", "garment", "light", "denoising", "tryon"],
     "frontend_proxy": [
         *("*", "web", "triton", "health", "security", "fabrics", "keyframes", "captures"),
-        *("batches", "fashn", "videos", "pages", "app", "batch", "__main__"),
+        *("collection", "batches", "fashn", "videos", "pages", "app", "batch", "__main__"),
     ],
 }
 LONGEST_MODULE, LONGEST_MODEL = 300, 80  # lines

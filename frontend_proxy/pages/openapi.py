@@ -9,9 +9,11 @@ from importlib.metadata import version
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from frontend_proxy.collection.messages import Collect
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.pages import openapi_batches as batches
 from frontend_proxy.pages import openapi_captures as captures
+from frontend_proxy.pages import openapi_collection as collection
 from frontend_proxy.pages import openapi_fabrics as fabrics
 from frontend_proxy.pages import openapi_fashn as fashn
 from frontend_proxy.pages import openapi_server as server
@@ -24,7 +26,7 @@ from frontend_proxy.schemas import Capture, ScanRequest, Video
 
 def document(keys_required: bool, max_steps: int) -> Json:
     """The whole description. `keys_required`: credentials are needed, because the settings name keys."""
-    models = with_forms(schemas(REQUESTS, ANSWERS), Capture, ScanRequest, Video)
+    models = with_forms(schemas(REQUESTS, ANSWERS), Capture, Collect, ScanRequest, Video)
     whole_number, _null = models["Capture"]["properties"]["steps"]["anyOf"]
     whole_number["maximum"] = max_steps
     schemes: list[Json] = [{"bearer": []}, {"key": []}]
@@ -39,7 +41,13 @@ def document(keys_required: bool, max_steps: int) -> Json:
         },
         "servers": [{"url": "/"}],
         "security": schemes if keys_required else [{}, *schemes],
-        "paths": captures.PATHS | batches.PATHS | fashn.PATHS | videos.PATHS | fabrics.PATHS | server.PATHS,
+        "paths": captures.PATHS
+        | batches.PATHS
+        | fashn.PATHS
+        | videos.PATHS
+        | collection.PATHS
+        | fabrics.PATHS
+        | server.PATHS,
         "components": {
             "schemas": models,
             "responses": {str(status): _error(status) for status in _ERRORS} | {"default": _error(None)},

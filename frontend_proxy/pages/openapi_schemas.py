@@ -16,6 +16,7 @@ from frontend_proxy.answer_schemas import (
 )
 from frontend_proxy.batches.record import BatchDeleted, BatchLine, BatchStatus
 from frontend_proxy.batches.request import Batch, BatchCapture
+from frontend_proxy.collection.messages import Collect, Collected, Uncollected
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.fashn.messages import FashnAccepted, FashnRun, FashnStatus
 from frontend_proxy.health import HealthReport, Liveness, Readiness
@@ -63,7 +64,7 @@ class Index(BaseModel):
 
 
 _EMPTY = ""  # in a form, the text of a field that is left out
-REQUESTS = (Capture, BatchCapture, Batch, FashnRun, Video, ScanRequest, FabricDetails)
+REQUESTS = (Capture, BatchCapture, Batch, FashnRun, Video, Collect, ScanRequest, FabricDetails)
 ANSWERS = (
     *(
         CaptureResult,
@@ -77,6 +78,8 @@ ANSWERS = (
         FashnStatus,
         VideoStatus,
         VideoDeleted,
+        Collected,
+        Uncollected,
         ScanResult,
         FabricAnswer,
         FabricList,

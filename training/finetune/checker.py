@@ -87,7 +87,9 @@ def _picture_faults(prepared: Prepared, preparation: Preparation) -> list[str]:
     if min(size_of(person)) < _SMALLEST:
         return [f"its person has {size_of(person)[0]} × {size_of(person)[1]} pixels, and needs {_SMALLEST}"]
     if prepared.reason:
-        return [f"no garment is found in its render ({prepared.reason})"]
+        if prepared.render is not None:
+            return [f"no garment is found in its render ({prepared.reason})"]
+        return [f"where its garment belongs is not known ({prepared.reason}): give pose.json or mask.png"]
     share = float((mask > 127).mean())
     if share < _FEWEST:
         return [f"its garment covers {share:.1%} of the picture: the render or the mask is nearly empty"]

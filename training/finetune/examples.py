@@ -65,7 +65,7 @@ class Preparation:
     def of_shot(self, shot: Shot) -> Prepared:
         tensors, report = prepare(
             camera_frame=_encoded(shot.person),
-            jacket_render=_encoded(shot.render) if self.needs_render or shot.garment is None else _NONE,
+            jacket_render=_encoded(shot.render),
             pose=shot.pose,
             client_mask=_encoded(shot.mask),
             render_fit="auto",

@@ -101,7 +101,8 @@ def find_rows(dataset: Path) -> list[Row]:
 
 
 def _folders(dataset: Path) -> Iterator[Path]:
-    for folder in sorted(it for it in dataset.iterdir() if it.is_dir()):
+    # What is being collected at this moment begins with a dot.
+    for folder in sorted(it for it in dataset.iterdir() if it.is_dir() and not it.name.startswith(".")):
         inner = sorted(it for it in folder.iterdir() if it.is_dir())
         yield from inner or [folder]
 
