@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from fabric.camera import FULL_FRAME, USUAL
+from fabric.edges import snapped
 from fabric.flash_relief import Slopes, View, camera_view, shading, slopes
 from fabric.frame import Frame, cut_out, tile_matrix
 from fabric.ingest import decode, exposure, focal_length
 from fabric.light import srgb_to_linear
-from fabric.rectify import find_outline, snapped
+from fabric.rectify import find_outline
 
 _SIDE = 1280  # pixels of the longer side at which features are matched
 _FEATURES = 3000

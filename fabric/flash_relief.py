@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy import fft
+
+from fabric import fourier as fft
 
 _FINE, _WIDE = 0.7, 14.0  # σ in pixels of a tile of 1024: finer is noise, wider is light
 _ACROSS = 0.15  # of the power, added where the light runs along the threads and shows no slope

@@ -6,16 +6,18 @@ import numpy as np
 
 from fabric.camera import true_aspect
 from fabric.errors import FabricError
-from fabric.frame import OVERLAP
+from fabric.frame import OVERLAP, Frame, tile_matrix
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
 from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered
 from fabric.region import Region, find_objects, find_region, is_card
+from fabric.shadow import Shadow, seen_through
 from fabric.view import flat_view, side_length, straighten
 from fabric.white import WhitePoint, card_colour, paper_colour
 
 MIN_SWATCH = 32  # pixels of the shorter side; less shows no weave
+_ENOUGH = 1.7  # times the pixels that were read first would be needed: they show the repeat well enough
 MAX_ASPECT = 6.0  # of a swatch; a narrower one is a wrong estimate
 
 
@@ -36,6 +38,14 @@ class Cloth:
     to_photo: np.ndarray
     white: WhitePoint | None = None
 
+    def shadow_in(self, frame: Frame, size: int) -> Shadow | None:
+        """The cloth's shadow as it lies on a tile of `size` pixels with its overlap."""
+        if self.region.shadow is None:
+            return None
+        height, width = self.colour.shape[:2]
+        matrix = self.region.offset @ tile_matrix(frame, size)
+        return seen_through(self.region.shadow, matrix, (width, height), size + int(size * OVERLAP))
+
 
 def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | None]:
     """The cloth seen from above, and its outline if the photo shows one.
@@ -55,10 +65,15 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     estimate = true_aspect(corners, (width, height), focal_length(photo))
     aspect = estimate if 1 / MAX_ASPECT < estimate < MAX_ASPECT else None
     wanted = needed / min(side_length(corners))
+    seen, to_seen = pixels, np.eye(3)
     if wanted > 1.2:  # the swatch is a small part of the photo: read it again in full resolution
-        del pixels
         pixels = decode(photo, int(min(height, width) * wanted))
-        corners = corners * (pixels.shape[1] / width)
+        larger = pixels.shape[1] / width
+        corners = corners * larger
+        if wanted > _ENOUGH:
+            seen = pixels
+        else:
+            to_seen = np.diag([1 / larger, 1 / larger, 1])
     to_photo, size = flat_view(corners, int(needed * 1.5), aspect)
     if min(size) < MIN_SWATCH:
         if not options.corners:
@@ -69,8 +84,11 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
             "photo, or move closer",
         )
     source, source_opacity = separated(pixels)
-    colour = straighten(source, to_photo, size)
-    opacity = None if source_opacity is None else straighten(source_opacity, to_photo, size)
+    colour, opacity = source, source_opacity
+    if seen is not pixels:
+        colour, opacity = separated(seen)
+    colour = straighten(colour, to_seen @ to_photo, size)
+    opacity = None if opacity is None else straighten(opacity, to_seen @ to_photo, size)
     cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo)
     return cloth, Outline(outline.corners / [width, height], outline.confidence)
 

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from fabric.motif import Cycles, without_motif
-from fabric.shadow import Shadow, fit_shadow, stretched
+from fabric.shadow import Shadow, stretched
 from fabric.shadow_edge import sharpened
+from fabric.shadow_fit import fit_shadow
 from fabric.shrink import shrink
 
 CLAHE_CLIP = 1.0
@@ -67,18 +68,23 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
 
 
 def well_lit(
-    linear: np.ndarray, sigma: float, strength: float = 1.0, cycles: Cycles = (None, None)
+    linear: np.ndarray,
+    sigma: float,
+    strength: float = 1.0,
+    cycles: Cycles = (None, None),
+    likely: Shadow | None = None,
 ) -> np.ndarray:
     """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker.
 
     cycles: how often the cloth repeats across and down the picture, so that a print is not taken for light.
+    likely: where a shadow was seen before.
     """
-    light, cast, shadow, lit = _light(linear, sigma, cycles)
+    light, cast, shadow, lit = _light(linear, sigma, cycles, likely)
     return _divided(linear, light - (light + cast)[lit].mean(axis=0), shadow, strength)
 
 
 def _light(
-    linear: np.ndarray, sigma: float, cycles: Cycles = (None, None)
+    linear: np.ndarray, sigma: float, cycles: Cycles = (None, None), likely: Shadow | None = None
 ) -> tuple[np.ndarray, np.ndarray, Shadow | None, np.ndarray]:
     """The logarithm of the light without a shadow (_COARSE, _COARSE, 3), that of the shadow, and the shadow.
 
@@ -88,7 +94,7 @@ def _light(
     log = np.log(np.maximum(coarse, _FLOOR))
     slow = _quadratic(log)  # which would look like a part of the print
     log = slow + without_motif(log - slow, cycles)
-    shadow = fit_shadow(log, _SURFACES)
+    shadow = fit_shadow(log, _SURFACES, likely)
     if shadow and shadow.width < _HARD:
         shadow = sharpened(shadow, linear)
     cast = shadow.darkness(_COARSE, _COARSE) if shadow else np.zeros((1, 1, 1), np.float32)

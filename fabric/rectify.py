@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fabric.edges import cross, goes_on, snapped
 from fabric.errors import FabricError
 from fabric.light import linear_to_srgb, srgb_to_linear
 from fabric.shadow import find_shadows
@@ -16,9 +17,11 @@ from fabric.shrink import shrink
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
 _TRIED = 2  # rough outlines of each kind that are looked at closely
+_CLEAR = 0.75  # confidence with which no shadow is looked for
 _SURE = 1.05  # confidence with which no other shadow is tried
-_PIECES, _PROFILES = 32, 8  # a side is divided into pieces; each is searched in the mean of its profiles
-_EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # of L, a, b: a shadow has an edge in lightness only
+_PARTIAL = 0.5  # of the confidence of an outline with a side that is a shadow's edge
+_POINTS = 400  # of a contour, which are as good as all of them
+_SAME = 3.0  # pixels of the preview between corners that are snapped to the same edges
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,17 @@ class Outline:
 def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
     preview = _preview(photo)
-    found = [_confident(photo, preview)]
     linear = srgb_to_linear(preview)
+    found = []
+    for look in (_confident, _by_texture):  # neither needs to know the shadow
+        outline = _whole(look(photo, preview), photo, linear)
+        if outline and outline.confidence >= _CLEAR:
+            return _exact(photo, outline)
+        found.append(outline)
     for shadow in find_shadows(linear):
         lit = linear * np.exp(-shadow.darkness(*linear.shape[:2]))
-        found.append(_confident(photo, linear_to_srgb(lit / max(1.0, float(lit.max()) * 0.9))))
+        lit = linear_to_srgb(lit / max(1.0, float(lit.max()) * 0.9))
+        found.append(_whole(_confident(photo, lit), photo, linear))
         if found[-1] and found[-1].confidence >= _SURE:
             break
     outlines = [(_area(outline), outline) for outline in found if outline]
@@ -44,9 +53,30 @@ def find_outline(photo: np.ndarray) -> Outline | None:
         return None
     # The shadow's other half has the rest of the swatch: a much smaller outline is a part of the larger.
     enough = 0.8 * max(area for area, _ in outlines)
-    best = max((one for area, one in outlines if area >= enough), key=lambda outline: outline.confidence)
-    corners = snapped(photo, best.corners, 0.01)
-    return Outline(best.corners if corners is None else corners, min(1.0, best.confidence))
+    return _exact(
+        photo,
+        max((one for area, one in outlines if area >= enough), key=lambda outline: outline.confidence),
+    )
+
+
+def _exact(photo: np.ndarray, outline: Outline) -> Outline:
+    corners = snapped(photo, outline.corners, 0.01)
+    return Outline(outline.corners if corners is None else corners, min(1.0, outline.confidence))
+
+
+def _whole(outline: Outline | None, photo: np.ndarray, linear: np.ndarray) -> Outline | None:
+    """The outline with less confidence if a side is a shadow's edge, which goes on beyond the side's ends.
+
+    linear: the photo's preview.
+    """
+    if outline is None:
+        return None
+    scale = np.array(photo.shape[1::-1]) / linear.shape[1::-1]
+    corners = (outline.corners + 0.5) / scale - 0.5
+    log = cv2.merge([cv2.log(cv2.max(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
+    if any(goes_on(log, corners[i], corners[(i + 1) % 4]) for i in range(4)):
+        return Outline(outline.corners, outline.confidence * _PARTIAL)
+    return outline
 
 
 def _area(outline: Outline) -> float:
@@ -54,8 +84,7 @@ def _area(outline: Outline) -> float:
 
 
 def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
-    """The outline of which one can be sure; its corners are only as exact as the preview."""
-    scale = np.array(photo.shape[1::-1]) / preview.shape[1::-1]
+    """The outline of which one can be sure."""
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
     difference = _difference(lab)
     whitened = _whitened(lab)
@@ -64,24 +93,52 @@ def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
     varied = cv2.GaussianBlur(difference, (0, 0), 6)
     unlike = np.minimum(cv2.sqrt(cv2.transform(whitened * whitened, np.ones((1, 3)))) * 6, 120)
     for ground, likeness in ((difference, lab), (varied, varied), (unlike, whitened * 6)):
-        rough = []
-        for mask in _masks(ground):
-            contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            for contour in sorted(contours, key=cv2.contourArea)[-2:]:
-                rough += [
-                    (_overlap(corners, contour, mask.shape), corners, contour)
-                    for corners in _quadrilaterals(contour, mask.shape)
-                ]
-        outlines = []
-        for _, corners, contour in sorted(rough, key=lambda one: -one[0])[:_TRIED]:
-            exact = snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
-            if exact is not None:
-                inside = (exact + 0.5) / scale - 0.5
-                outlines.append(Outline(exact, _confidence(likeness, inside, contour)))
-        best = max(outlines, key=lambda outline: outline.confidence, default=None)
+        best = _best(photo, ground, likeness)
         if best and best.confidence >= MIN_CONFIDENCE:
             return best
     return None
+
+
+def _by_texture(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
+    """The outline of what has another texture than the table, in whatever light and colour."""
+    texture = _texture(photo, preview)
+    away = np.abs(texture - np.median(_border(texture)))
+    best = _best(photo, np.minimum(away, 120), texture)
+    return best if best and best.confidence >= MIN_CONFIDENCE else None
+
+
+def _texture(photo: np.ndarray, preview: np.ndarray) -> np.ndarray:
+    """How strong the finest detail is, relative to the brightness, which a shadow leaves: (H, W) float32."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    detail = cv2.absdiff(grey, cv2.GaussianBlur(grey, (0, 0), 2))
+    size = preview.shape[1::-1]
+    light = cv2.cvtColor(preview, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    share = cv2.resize(detail, size, interpolation=cv2.INTER_AREA).astype(np.float32) + 0.2
+    return cv2.GaussianBlur(cv2.log(share / (light + 4)) * 25, (0, 0), 5)
+
+
+def _best(photo: np.ndarray, ground: np.ndarray, likeness: np.ndarray) -> Outline | None:
+    """The surest outline of an area where `ground` is high; `likeness` tells how clear its edge is."""
+    scale = np.array(photo.shape[1::-1]) / ground.shape[1::-1]
+    rough = []
+    for mask in _masks(ground):
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in sorted(contours, key=cv2.contourArea)[-2:]:
+            rough += [
+                (_overlap(corners, contour, mask.shape), corners, contour)
+                for corners in _quadrilaterals(contour, mask.shape)
+            ]
+    outlines = []
+    tried: list[np.ndarray] = []
+    for _, corners, contour in sorted(rough, key=lambda one: -one[0]):
+        if len(tried) == _TRIED or any(np.abs(corners - other).max() < _SAME for other in tried):
+            continue
+        tried.append(corners)
+        exact = snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
+        if exact is not None:
+            inside = (exact + 0.5) / scale - 0.5
+            outlines.append(Outline(exact, _confidence(likeness, inside, contour)))
+    return max(outlines, key=lambda outline: outline.confidence, default=None)
 
 
 def ordered(corners: np.ndarray) -> np.ndarray:
@@ -127,7 +184,7 @@ def _border(lab: np.ndarray) -> np.ndarray:
     height, width = lab.shape[:2]
     rim = max(3, min(height, width) // 50)
     strips = lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:]
-    return np.concatenate([strip.reshape(-1, 3) for strip in strips])
+    return np.concatenate([strip.reshape(-1, *lab.shape[2:]) for strip in strips])
 
 
 def _masks(difference: np.ndarray) -> list[np.ndarray]:
@@ -171,6 +228,7 @@ def _quadrilaterals(contour: np.ndarray, shape: tuple[int, ...]) -> list[np.ndar
 
 def _fitted(contour: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """`corners`, moved to where lines along the contour's four sides cross: masks have rounded corners."""
+    contour = contour[:: max(1, len(contour) // _POINTS)]
     for _ in range(3):
         sides = np.roll(corners, -1, axis=0) - corners
         lengths = np.linalg.norm(sides, axis=1)
@@ -183,7 +241,7 @@ def _fitted(contour: np.ndarray, corners: np.ndarray) -> np.ndarray:
         if min(map(len, points)) < 8:
             return corners
         lines = [tuple(cv2.fitLine(one, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist()) for one in points]
-        crossings = [_cross(lines[side - 1], lines[side]) for side in range(4)]
+        crossings = [cross(lines[side - 1], lines[side]) for side in range(4)]
         if any(crossing is None for crossing in crossings):
             return corners
         corners = np.array(crossings)
@@ -200,60 +258,6 @@ def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
     return False
 
 
-def snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
-    """`corners` (4, 2), moved so that each side lies on the steepest change within `reach` × its length.
-
-    None if the moved sides do not meet within the photo.
-    """
-    lines = [_side(photo, corners[i], corners[(i + 1) % 4], reach) for i in range(4)]
-    points = [_cross(lines[i - 1], lines[i]) for i in range(4)]
-    if any(point is None for point in points):
-        return None
-    result = np.array(points)
-    size = np.array(photo.shape[1::-1])
-    inside = (result > -0.02 * size).all() and (result < 1.02 * size).all()
-    return result if inside else None
-
-
-def _side(
-    photo: np.ndarray, start: np.ndarray, end: np.ndarray, reach: float
-) -> tuple[float, float, float, float]:
-    """One side as a line (vx, vy, x, y), fitted (Huber) to the steepest change of colour across it.
-
-    A threshold's contour includes the soft shadow beside a swatch; the steepest change does not.
-    """
-    length = float(np.linalg.norm(end - start))
-    along = (end - start) / length
-    across = np.array([-along[1], along[0]])
-    limit = max(6.0, reach * length)
-    offsets = np.arange(-limit, limit + 0.25, 0.5)
-    middles = start + np.linspace(0.06, 0.94, _PIECES * _PROFILES)[:, None] * (end - start)
-    at = middles[:, None] + offsets[:, None] * across  # (pieces × profiles, offsets, 2)
-    colours = cv2.remap(photo, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # The mean of a piece averages out the weave's threads, but not the edge, which is straight.
-    mean = cv2.resize(colours, (len(offsets), _PIECES), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
-    lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
-    profile = np.linalg.norm(np.gradient(lab, axis=1), axis=2)
-    # The side is one line: weight each piece's peak by its distance from the mean profile's peak.
-    common = offsets[profile.mean(axis=0).argmax()]
-    near = np.exp(-(((offsets - common) / (0.35 * limit + 1)) ** 2))
-    best = offsets[(profile * near).argmax(axis=1)]
-    points = middles.reshape(_PIECES, _PROFILES, 2).mean(axis=1) + best[:, None] * across
-    return tuple(cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
-
-
-def _cross(
-    one: tuple[float, float, float, float], two: tuple[float, float, float, float]
-) -> np.ndarray | None:
-    """The intersection of two lines; None if they are nearly parallel."""
-    matrix = np.array([[one[0], -two[0]], [one[1], -two[1]]])
-    if abs(np.linalg.det(matrix)) < 0.2:
-        return None
-    step = np.linalg.solve(matrix, np.array([two[2] - one[2], two[3] - one[3]]))
-    return np.array([one[2] + step[0] * one[0], one[3] + step[0] * one[1]])
-
-
 def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
     """How well the outline fits its contour, times how clear the edge between swatch and table is.
 
@@ -264,10 +268,11 @@ def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> 
     outside = mask.size - cv2.countNonZero(cv2.dilate(mask, np.ones((13, 13), np.uint8)))
     if cv2.countNonZero(mask) < 64 or outside < 0.02 * mask.size:
         return 0.0
-    ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8)) == 1
-    near_in, near_out = field[ring & (mask == 1)], field[ring & (mask == 0)]
-    step = np.linalg.norm(near_in.mean(axis=0) - near_out.mean(axis=0))
-    spread = near_out.std(axis=0).mean() + near_in.std(axis=0).mean() + 1
+    ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8))
+    bands = field.shape[2] if field.ndim == 3 else 1
+    within, around = (cv2.meanStdDev(field, mask=part) for part in (ring & mask, ring & (1 - mask)))
+    step = np.linalg.norm(within[0][:bands] - around[0][:bands])
+    spread = within[1][:bands].mean() + around[1][:bands].mean() + 1
     clarity = np.clip(step / (2.5 * spread), 0, 1)
     return float(max((overlap - 0.8) / 0.16, 0) * clarity)
 

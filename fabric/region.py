@@ -5,13 +5,14 @@ if there is only a little of it: a print's motifs are many, stripes run across t
 neither the colour nor the texture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from fabric.holes import surroundings
 from fabric.light import shadow_on_cloth, srgb_to_linear
+from fabric.shadow import Shadow
 from fabric.shrink import shrink
 
 PREVIEW = 512  # pixels of the longer side
@@ -28,12 +29,16 @@ _COLOUR, _TEXTURE = 7.0, 0.7  # a shadow differs by less
 
 @dataclass(frozen=True)
 class Region:
-    """The largest square of cloth, in pixels. covered: something lies on the rest of it."""
+    """The largest square of cloth, in pixels. covered: something lies on the rest of it.
+
+    shadow: a straight one on the whole picture, not only on the square.
+    """
 
     top: int
     left: int
     side: int
     covered: bool = False
+    shadow: Shadow | None = None
 
     @property
     def offset(self) -> np.ndarray:
@@ -47,8 +52,11 @@ class Region:
 def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
     """The square of a photo (H, W, 3) uint8 that shows only cloth; the middle of it if all of it does."""
     height, width = colour.shape[:2]
-    whole = Region((height - min(height, width)) // 2, (width - min(height, width)) // 2, min(height, width))
-    cells = find_objects(colour)
+    linear = srgb_to_linear(_small(colour))
+    shadow = shadow_on_cloth(linear)
+    shorter = min(height, width)
+    whole = Region((height - shorter) // 2, (width - shorter) // 2, shorter, shadow=shadow)
+    cells = _objects(linear, shadow)
     covered = bool(cells.any())
     blocked = cells.astype(np.uint8)
     if alpha is not None:
@@ -63,15 +71,20 @@ def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
     scale = width / blocked.shape[1], height / blocked.shape[0]
     side = int(2 * reach * min(scale))
     if side < MIN_FREE * min(height, width):
-        return Region(whole.top, whole.left, whole.side, covered)
+        return replace(whole, covered=covered)
     top = int(np.clip((row + 0.5) * scale[1] - side / 2, 0, height - side))
     left = int(np.clip((column + 0.5) * scale[0] - side / 2, 0, width - side))
-    return Region(top, left, side, covered)
+    return Region(top, left, side, covered, shadow)
 
 
 def find_objects(colour: np.ndarray) -> np.ndarray:
     """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
-    features = _features(_without_shadow(_small(colour)))
+    linear = srgb_to_linear(_small(colour))
+    return _objects(linear, shadow_on_cloth(linear))
+
+
+def _objects(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
+    features = _features(_without_shadow(linear, shadow))
     flat = features.reshape(-1, 4)
     cloth = np.median(flat, axis=0)
     spread = 1.4826 * np.median(np.abs(flat - cloth), axis=0)
@@ -124,10 +137,8 @@ def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
     return bool(coloured > _COLOUR or textured > _TEXTURE or lit)
 
 
-def _without_shadow(small: np.ndarray) -> np.ndarray:
-    """uint8 sRGB as linear RGB, in which the shadowed part is as bright as the rest."""
-    linear = srgb_to_linear(small)
-    shadow = shadow_on_cloth(linear)
+def _without_shadow(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
+    """Linear RGB, in which the shadowed part is as bright as the rest."""
     if shadow is None:
         return linear
     lit: np.ndarray = linear * np.exp(-shadow.darkness(*linear.shape[:2]))

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy import fft
 
+from fabric import fourier as fft
 from fabric.shrink import shrink
 
 WEDGE = np.tan(np.radians(12))

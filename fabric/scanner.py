@@ -209,12 +209,13 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
         cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
     height_px, width_px = cloth.photo.shape[:2]
     to_photo = np.diag([1 / width_px, 1 / height_px, 1]) @ PIXEL_CENTRES @ tile_matrix(frame, size, matrix)
+    likely = cloth.shadow_in(frame, size)
     side = region.side
     del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
     periods = [repeat.period / side for repeat in repeats if repeat]
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
     uneven = flatness(linear)
-    even = well_lit(linear, sigma, options.light_strength, _cycles(frame, repeats))
+    even = well_lit(linear, sigma, options.light_strength, _cycles(frame, repeats), likely)
     even = equalise(even, options.contrast_strength)
     if cut_opacity is not None:
         even = np.dstack([even, cut_opacity.astype(np.float32) / 255])

@@ -8,9 +8,11 @@ curvature is skewed towards creases. Where no direction shows that, the photo do
 
 import cv2
 import numpy as np
-from scipy import fft
+
+from fabric import fourier as fft
 
 _SIDE = 512
+_COARSE = 320  # pixels per side of the curvature
 _DIRECTIONS = 12  # in 180°
 _FINE, _WIDE = 0.5, 12.0  # σ in pixels: finer is noise, wider is light
 _ACROSS = 0.15  # of the power, added where the light runs along the threads and shows no slope
@@ -39,16 +41,20 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     power[0, 0] = 1
     turn = 2 * np.pi
     spectrum *= np.exp(-0.5 * (turn * _FINE) ** 2 * power) * (1 - np.exp(-0.5 * (turn * _WIDE) ** 2 * power))
-    curved = -(turn**2) * power * np.exp(-0.5 * (turn * _CREASES) ** 2 * power)
-    best, best_skew = spectrum, 0.0
+    # Curvature at that blur has no higher frequencies than a smaller picture has.
+    coarse = min(_COARSE, side)
+    low = np.r_[: coarse // 2, side - coarse // 2 : side], np.arange(coarse // 2 + 1)
+    at = np.ix_(*low)
+    curved = spectrum[at] * (-turn * power[at] * np.exp(-0.5 * (turn * _CREASES) ** 2 * power[at]))
+    best_angle, best_skew = 0.0, 0.0
     for number in range(_DIRECTIONS):
         angle = number * np.pi / _DIRECTIONS
-        along = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
-        # Brightness is minus the slope towards the light.
-        height = spectrum * (1j * along) / (turn * (along**2 + _ACROSS * power))
-        skew = _skewness(fft.irfft2(height * curved, s=(side, side)))
+        skew = _skewness(
+            fft.irfft2(curved * _slope_to_height(across[:, low[1]], down[low[0]], angle), s=(coarse, coarse))
+        )
         if abs(skew) > abs(best_skew):
-            best, best_skew = height, skew
+            best_angle, best_skew = angle, skew
+    best = spectrum * _slope_to_height(across, down, best_angle) / turn
     confidence = float(np.clip((abs(best_skew) - _SILENT) / (_CLEAR - _SILENT), 0, 1))
     shading, pigment = _PIGMENT
     confidence *= float(np.clip((pigment - limit / _LIMIT) / (pigment - shading), 0, 1))
@@ -58,6 +64,14 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     wide = cv2.resize(wide, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     margin = round(2 * scale)
     return wide[margin : margin + len(luminance), margin : margin + len(luminance)] * scale, confidence
+
+
+def _slope_to_height(across: Array, down: Array, angle: float) -> Array:
+    """What turns the spectrum of brightness under a light from `angle` into 2π that of the height."""
+    along = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
+    # Brightness is minus the slope towards the light.
+    found: Array = 1j * along / (along**2 + _ACROSS * np.maximum(across**2 + down**2, 1e-12))
+    return found
 
 
 def _skewness(values: Array) -> float:

@@ -42,11 +42,10 @@ def flat_view(
 def straighten(photo: np.ndarray, to_photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The photo seen through a view of `size` (width, height); 3×3 from its pixels to the photo's."""
     shrink = pixels_per_pixel(to_photo, np.array(size) / 2)
-    taps = cv2.INTER_CUBIC
     if shrink > 1:
         photo = cv2.GaussianBlur(photo, (0, 0), 0.4 * shrink)
-        taps = cv2.INTER_LINEAR  # a blurred photo needs no more, and cubic takes three times as long
-    return cv2.warpPerspective(photo, to_photo, size, flags=taps | cv2.WARP_INVERSE_MAP)
+    # Linear: to find a repeat needs no more, and cubic takes three times as long.
+    return cv2.warpPerspective(photo, to_photo, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def pixels_per_pixel(matrix: np.ndarray, at: np.ndarray) -> float:

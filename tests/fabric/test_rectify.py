@@ -36,6 +36,15 @@ def test_a_swatch_that_hardly_differs_from_its_table(recipe: str, tone: tuple[in
     assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
 
 
+def test_a_swatch_of_the_table_s_colour_differs_in_texture() -> None:
+    rng = np.random.default_rng(3)
+    grain = np.clip(168 + rng.normal(0, 9, (1200, 1400, 1)), 0, 255).repeat(3, axis=2)
+    smooth = np.full((600, 600, 3), 163, np.uint8)
+    outline = find_outline(table_top(smooth, CORNERS, grain, (1200, 1400)))
+    assert outline is not None
+    assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
+
+
 @pytest.mark.parametrize("name", CLOTH)
 def test_cloth_that_fills_the_photo_has_no_outline(name: str) -> None:
     for light in lights(1024).values():

@@ -1,5 +1,7 @@
 """A cast shadow is light and no dye."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from benchmarks.fabric.materials import measured
 from benchmarks.fabric.metrics import delta_e
 from fabric.light import _SURFACES, shadow_on_cloth, well_lit
-from fabric.shadow import Shadow, find_shadows, fit_shadow
+from fabric.shadow import Shadow, find_shadows, seen_through
+from fabric.shadow_fit import fit_shadow
 
 
 def shaded(albedo: np.ndarray, angle: float, offset: float, left: float, blur: float) -> np.ndarray:
@@ -65,3 +68,34 @@ def test_the_edge_of_one_even_cloth_lies_where_it_is(degrees: float) -> None:
     assert found.offset == pytest.approx(0.07, abs=0.002)
     assert found.width == pytest.approx(0.011, abs=0.002)
     assert found.depth == pytest.approx(truth.depth, rel=0.03)
+
+
+def test_a_shadow_lies_on_a_part_of_the_picture_where_it_lies_on_the_whole() -> None:
+    whole = Shadow((0.8, 0.6), 0.05, 0.02, np.full(3, 0.8, np.float32))
+    turn, scale = np.radians(12), 1.7
+    matrix = np.array(
+        [
+            [scale * np.cos(turn), -scale * np.sin(turn), 160.0],
+            [scale * np.sin(turn), scale * np.cos(turn), 40.0],
+            [0, 0, 1],
+        ]
+    )
+    darkness = whole.darkness(500, 700)
+    expected = cv2.warpPerspective(
+        darkness, matrix, (200, 200), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    part = seen_through(whole, matrix, (700, 500), 200)
+    np.testing.assert_allclose(part.darkness(200, 200), expected, atol=0.01)
+
+
+def test_where_a_shadow_was_seen_no_other_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = Shadow((0.6, 0.8), 0.07, 0.011, np.full(3, 0.8, np.float32))
+    log = truth.darkness(128, 128) + np.float32(np.log(0.5))
+
+    def look(linear: np.ndarray) -> Iterator[Shadow]:
+        yield pytest.fail("it was looked for")
+
+    monkeypatch.setattr("fabric.shadow_fit.find_shadows", look)
+    found = fit_shadow(log, _SURFACES, Shadow((0.62, 0.78), 0.06, 0.02, truth.depth))
+    assert found is not None
+    assert found.offset == pytest.approx(0.07, abs=0.003)

@@ -1,0 +1,123 @@
+"""The sides of a swatch in a photo: where exactly they lie, and whether one is only a shadow's edge."""
+
+import cv2
+import numpy as np
+
+_PIECES, _PROFILES = 32, 8  # a side is divided into pieces; each is searched in the mean of its profiles
+_EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # of L, a, b: a shadow has an edge in lightness only
+_SLANTS = 13  # of lines across a side
+_GROUP = 4  # pieces within which a line hardly slants
+_FINE = 15.0  # pixels: a narrower search samples every half pixel
+_NEAR = 8.0  # columns around the line in which a piece's edge is looked for
+_BESIDE, _BEYOND = (0.015, 0.07), 0.25  # of the photo beside a side, and of the side beyond its ends
+_MIN_SHADE = 0.16  # step of the logarithm of brightness
+
+
+def snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
+    """`corners` (4, 2), moved so that each side lies on the steepest change within `reach` × its length.
+
+    None if the moved sides do not meet within the photo.
+    """
+    lines = [_side(photo, corners[i], corners[(i + 1) % 4], reach) for i in range(4)]
+    points = [cross(lines[i - 1], lines[i]) for i in range(4)]
+    if any(point is None for point in points):
+        return None
+    result = np.array(points)
+    size = np.array(photo.shape[1::-1])
+    inside = (result > -0.02 * size).all() and (result < 1.02 * size).all()
+    return result if inside else None
+
+
+def _side(
+    photo: np.ndarray, start: np.ndarray, end: np.ndarray, reach: float
+) -> tuple[float, float, float, float]:
+    """One side as a line (vx, vy, x, y), fitted (Huber) to the steepest change of colour across it.
+
+    A threshold's contour includes the soft shadow beside a swatch; the steepest change does not.
+    """
+    length = float(np.linalg.norm(end - start))
+    along = (end - start) / length
+    across = np.array([-along[1], along[0]])
+    limit = max(6.0, reach * length)
+    fine = 0.5 if limit < _FINE else 1.0  # pixels; what was searched widely is searched closely afterwards
+    offsets = np.arange(-limit, limit + fine / 2, fine)
+    first, step = start + 0.06 * (end - start), 0.88 * (end - start) / (_PIECES * _PROFILES - 1)
+    strip = np.column_stack([fine * across, step, first - limit * across])  # (offsets, profiles) to the photo
+    size = len(offsets), _PIECES * _PROFILES
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    colours = cv2.warpAffine(photo, strip, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    # The mean of a piece averages out the weave's threads, but not the edge, which is straight.
+    mean = cv2.resize(colours, (len(offsets), _PIECES), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
+    lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
+    profile = np.linalg.norm(np.gradient(lab, axis=1), axis=2)
+    line = straightest(profile)  # (pieces,) in columns
+    # Each piece's own peak near that line, to a fraction of a column.
+    columns = np.arange(profile.shape[1])
+    near = profile * np.exp(-(((columns - line[:, None]) / _NEAR) ** 2))
+    peak = near.argmax(axis=1).clip(1, profile.shape[1] - 2)
+    rows = np.arange(_PIECES)
+    left, middle, right = (profile[rows, peak + one] for one in (-1, 0, 1))
+    curve = np.minimum(left - 2 * middle + right, -1e-6)
+    best = offsets[peak] + fine * np.clip((left - right) / (2 * curve), -0.5, 0.5)
+    middles = rows[:, None] * _PROFILES + (_PROFILES - 1) / 2
+    points = first + middles * step + best[:, None] * across
+    return tuple(cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
+
+
+def straightest(profile: np.ndarray) -> np.ndarray:
+    """Of all lines across `profile` (pieces, columns), the columns of that on which most pieces have an edge.
+
+    The root of an edge's strength counts: a row of a print's dots is stronger than the cloth's end, but is
+    seen in a part of the pieces only.
+    """
+    pieces, width = profile.shape
+    root = np.sqrt(profile).reshape(-1, _GROUP, width).sum(axis=1)
+    slants = np.linspace(-0.5, 0.5, _SLANTS) * min(width - 1, 2 * _SLANTS - 2)  # columns from end to end
+    along = np.linspace(-0.5, 0.5, pieces)
+    moved = np.rint(slants[:, None] * along.reshape(-1, _GROUP).mean(axis=1)).astype(int)  # (slants, groups)
+    reach = int(np.abs(moved).max())
+    padded = np.pad(root, ((0, 0), (reach, reach)))
+    score = np.zeros((_SLANTS, width), np.float32)
+    for row, begins in zip(score, reach + moved, strict=True):
+        for group, begin in zip(padded, begins, strict=True):
+            row += group[begin : begin + width]
+    slant, column = np.unravel_index(int(score.argmax()), score.shape)
+    line: np.ndarray = column + slants[slant] * along
+    return line
+
+
+def cross(
+    one: tuple[float, float, float, float], two: tuple[float, float, float, float]
+) -> np.ndarray | None:
+    """The intersection of two lines; None if they are nearly parallel."""
+    matrix = np.array([[one[0], -two[0]], [one[1], -two[1]]])
+    if abs(np.linalg.det(matrix)) < 0.2:
+        return None
+    step = np.linalg.solve(matrix, np.array([two[2] - one[2], two[3] - one[3]]))
+    return np.array([one[2] + step[0] * one[0], one[3] + step[0] * one[1]])
+
+
+def goes_on(log: np.ndarray, start: np.ndarray, end: np.ndarray) -> bool:
+    """Whether the step of brightness across a side is as high beyond both of its ends.
+
+    log: logarithm of linear RGB, and 1 where the picture is: (H, W, 4).
+    """
+    length = float(np.linalg.norm(end - start))
+    across = np.array([start[1] - end[1], end[0] - start[0]]) / length
+    near, far = (share * max(log.shape[:2]) for share in _BESIDE)
+    at = np.concatenate([-np.linspace(near, far, 8), np.linspace(near, far, 8)])
+    along = np.linspace(-_BEYOND, 1 + _BEYOND, 64)
+    places = start + along[:, None, None] * (end - start) + at[:, None] * across  # (64, 16, 2)
+    seen = cv2.remap(log, places.astype(np.float32), None, cv2.INTER_LINEAR)
+    step = seen[:, 8:, :3].mean(axis=1) - seen[:, :8, :3].mean(axis=1)  # (64, 3)
+    inside = seen[..., 3].min(axis=1) == 1
+    parts = [
+        step[inside & part]
+        for part in ((along > 0.1) & (along < 0.9), along < -0.04, along > 1.04)
+    ]  # fmt: skip
+    here, *ends = [np.median(part, axis=0) if len(part) > 3 else None for part in parts]
+    if here is None or abs(here.mean()) < _MIN_SHADE or np.ptp(here) > 0.4 * abs(here.mean()):
+        return False
+    ratios = [float(beyond.mean() / here.mean()) for beyond in ends if beyond is not None]
+    return bool(ratios) and all(0.5 < ratio < 1.7 for ratio in ratios)

@@ -1,0 +1,84 @@
+"""The shadow on one even cloth, fitted together with the slow variation of the light."""
+
+from collections.abc import Callable
+from itertools import chain
+
+import cv2
+import numpy as np
+
+from fabric.shadow import MAX_TINT, MIN_STEP, Shadow, find_shadows
+
+_EXPLAINED = 0.6  # what a shadow leaves of the variation that slow changes of light do not explain
+_SURE = 0.15  # the same, where no other line needs to be tried
+_SOFTENED = 0.57  # pixels: the scale of the curve that an edge has after reduction and blur
+_EVEN = 0.025  # deviation of the light without a shadow
+
+Array = np.ndarray
+
+
+def fit_shadow(log: Array, smooth: Array, likely: Shadow | None = None) -> Shadow | None:
+    """The shadow on one even cloth, from the logarithm of its light (N, N, C); None where there is none.
+
+    smooth: (N, N, K) a basis of the light's slow variation, fitted together with the shadow. likely: where
+    one was seen before; only if it explains too little are others looked for. It is a shadow only if it
+    explains most of what `smooth` alone does not; the edge of a print does not.
+    """
+    linear = np.exp(log)
+    even = np.log(cv2.GaussianBlur(linear, (0, 0), 1.0))  # of light: logarithms' mean would move the edge
+    step = max(1, len(log) // 43)
+    even, smooth = even[::step, ::step], smooth[::step, ::step]
+    basis = np.linalg.qr(smooth.reshape(even.shape[0] * even.shape[1], -1).astype(np.float64))[0]
+    flat = even.reshape(len(basis), -1).astype(np.float64)
+    # einsum: BLAS would start threads for these small products
+    unexplained = flat - np.einsum("pk,kc->pc", basis, np.einsum("pk,pc->kc", basis, flat))
+    before = float((unexplained**2).sum())
+    if before < _EVEN**2 * unexplained.size:
+        return None
+    smooth_terms = basis.shape[1]
+    targets = np.concatenate([basis, unexplained], axis=1)
+    # Every `step`-th pixel, whose place is its own and not that of the pixels that are left out.
+    y, x = (np.mgrid[: len(log) : step, : len(log) : step].astype(np.float32) + 0.5) / len(log) - 0.5
+
+    def model(values: Array) -> tuple[Array, float]:
+        """The best depth of each channel for (angle, offset, log width), and what remains unexplained."""
+        soft = np.hypot(np.exp(np.clip(values[2], -7, -1.5)), _SOFTENED / len(log))
+        across = np.cos(values[0]) * x + np.sin(values[0]) * y - values[1]
+        hidden = 1 / (1 + np.exp(np.clip(across * np.float32(1 / soft), -30, 30)))
+        dark = np.log1p((1 / np.e - 1) * hidden).ravel()  # of a lamp that is darker by a factor of e
+        products = np.einsum("p,pk->k", dark, targets)
+        # What `smooth` explains of the shadow itself is none of its depth.
+        own = max(float(dark @ dark) - float((products[:smooth_terms] ** 2).sum()), 1e-9)
+        return products[smooth_terms:] / own, before - float((products[smooth_terms:] ** 2).sum()) / own
+
+    best: Shadow | None = None
+    left = _EXPLAINED * before
+    for shadow in chain([likely] if likely else [], find_shadows(linear)):
+        start = np.array(
+            [np.arctan2(shadow.normal[1], shadow.normal[0]), shadow.offset, np.log(shadow.width)]
+        )
+        values = _descended(lambda at: model(at)[1], start)
+        depth, remains = model(values)
+        if remains < left and depth.mean() > MIN_STEP and np.ptp(depth) < MAX_TINT * depth.mean():
+            left = remains
+            normal = (float(np.cos(values[0])), float(np.sin(values[0])))
+            best = Shadow(normal, float(values[1]), float(np.exp(np.clip(values[2], -7, -1.5))), depth)
+            if left < _SURE * before:
+                break
+    return best
+
+
+def _descended(cost: Callable[[Array], float], start: Array) -> Array:
+    """`start` moved to a nearby minimum, one coordinate after the other with shrinking steps."""
+    steps = np.array([0.06, 0.02, 0.7])
+    values, lowest = start.astype(np.float64), cost(start)
+    for _ in range(10):
+        for axis in range(3):
+            for sign in (1, -1):
+                tried = values.copy()
+                tried[axis] += sign * steps[axis]
+                found = cost(tried)
+                if found < lowest:
+                    values, lowest = tried, found
+                    break
+        steps *= 0.7
+    return values
