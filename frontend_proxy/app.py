@@ -107,6 +107,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
+        at_once=False,
     )
 
     jobs = JobFactory(settings, catalog)

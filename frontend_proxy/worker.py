@@ -44,6 +44,8 @@ class Worker:
     The queue is here and not in the executor: when the process dies, only the call that it was running
     fails, and the next one gets a new process. A call that needs more than `max_memory_bytes` fails in the
     same way. `modules` are imported at the start; `name` is what logs, metrics and health show.
+    at_once: whether the process starts with the context; otherwise the first call waits a second for it,
+        and 50 MB are saved until then.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Worker:
         max_waiting: int,
         modules: tuple[str, ...] = (),
         max_memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        at_once: bool = True,
     ) -> None:
         self._name = name
         self._background = background
         self._queue: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
         self._modules = modules
         self._max_memory_bytes = max_memory_bytes
+        self._at_once = at_once
         self._executor: ProcessPoolExecutor | None = None
         self._busy = False
         self._broken = False  # the last start failed
@@ -97,10 +101,13 @@ class Worker:
     async def _serve(self) -> None:
         """Raises what a failed start raises."""
         try:
-            await self._start()
+            if self._at_once:
+                await self._start()
             self._broken = False
             while True:
                 call = await self._queue.get()
+                if not self.ready:
+                    await self._start_for(call)
                 if not call.answer.cancelled():  # its client left while it waited
                     await self._answer(call)
         except Exception:
@@ -110,6 +117,14 @@ class Worker:
             while not self._queue.empty():
                 self._queue.get_nowait().fail(_unavailable())
             await self._stop()
+
+    async def _start_for(self, call: "_Call") -> None:
+        """Raises what a failed start raises."""
+        try:
+            await self._start()
+        except BaseException:
+            call.fail(_unavailable())
+            raise
 
     async def _answer(self, call: "_Call") -> None:
         """Raises what a failed restart raises."""

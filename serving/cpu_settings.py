@@ -1,15 +1,13 @@
-"""The settings that the CPU profile's networks read inside Triton; serving/settings.py has all settings."""
-
-from typing import Literal
+"""The settings of the CPU profile's networks; serving/settings.py has all settings."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-CpuRuntime = Literal["auto", "onnxruntime", "openvino"]
+from serving.stages.runtime import CpuRuntime
 
 
 class CpuSettings(BaseSettings):
-    """Imported in every Python process of Triton, so it imports nothing of the proxy."""
+    """Also of the image that exports, which has no proxy."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 

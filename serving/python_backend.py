@@ -17,7 +17,6 @@ from pipeline.errors import InvalidInput
 from pipeline.garment.pictures import NotAnImage
 from pipeline.tryon.models import Models
 from serving.cuda_ipc import ipc_fault
-from serving.gpu_settings import GpuSettings
 
 # Calls of other models in progress at the same time, some for each job. As many threads as Triton's
 # side has (thread-pool-size in serving/triton_server.py).
@@ -117,6 +116,8 @@ def hand_over(profile: str) -> tuple[Models, str]:
     """
     if profile != "gpu":
         return call, "cpu"
+    from serving.gpu_settings import GpuSettings  # pydantic, which the pixels' processes do without
+
     setting = GpuSettings().tensor_memory
     fault = ipc_fault() if setting == "auto" else None
     if fault:

@@ -8,8 +8,10 @@ the same interface: `set_timesteps`, `timesteps`, `order`, `init_noise_sigma`, `
 import copy
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -29,20 +31,30 @@ def sampler_class(name: str) -> Any:
 
 
 def _diffusers() -> Any:
-    """diffusers, without torch's compiler, which it imports for a mark on layers of networks.
+    """diffusers, without what it imports and samplers have no use for.
 
-    Samplers have none. Without it the process that steps every job starts a second sooner, with 65 MB less.
+    Torch's compiler marks layers of networks. A map of every installed package, a third of the import, tells
+    it which distribution a package belongs to. Without both, the process that steps every job starts more
+    than a second sooner, with 65 MB less.
     """
+    if "diffusers" in sys.modules:
+        return sys.modules["diffusers"]
+    with _without_compiler(), mock.patch("importlib.metadata.packages_distributions", dict):
+        import diffusers
+    return diffusers
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
     compiler = "torch._dynamo"
-    hidden = "diffusers" not in sys.modules and compiler not in sys.modules
+    hidden = compiler not in sys.modules
     if hidden:
         sys.modules[compiler] = None  # type: ignore[assignment]  # Python's way to say that there is none
     try:
-        import diffusers
+        yield
     finally:
         if hidden:
             del sys.modules[compiler]
-    return diffusers
 
 
 class Schedule:

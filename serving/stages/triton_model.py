@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
 from serving.stages.measured import measured_runtime
-from serving.stages.runtime import choose_runtime, open_stage
+from serving.stages.runtime import asked_runtime, choose_runtime, open_stage
 
 Inputs = dict[str, np.ndarray]
 
@@ -26,7 +25,7 @@ class TritonPythonModel:
         if not model.exists():
             raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
         try:
-            runtime = choose_runtime(CpuSettings().cpu_runtime, measured_runtime(model))
+            runtime = choose_runtime(asked_runtime(), measured_runtime(model))
             self._stage = open_stage(model, runtime)
         except CannotServe as error:
             raise pb_utils.TritonModelException(str(error)) from error

@@ -160,6 +160,32 @@ async def test_a_worker_that_does_not_start_refuses_and_is_started_again(
     assert not background.failing
 
 
+async def test_a_process_that_is_seldom_needed_starts_with_its_first_call() -> None:
+    before = set(multiprocessing.active_children())
+    worker = new_worker(at_once=False)
+    async with worker.running():
+        await asyncio.sleep(0.2)
+        assert set(multiprocessing.active_children()) == before
+        assert await worker.run(divmod, 7, 2) == (3, 1)
+        first = await worker.run(os.getpid)
+        assert await worker.run(os.getpid) == first
+
+
+async def test_a_late_start_that_fails_is_tried_again_with_the_next_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setattr(background_module, "BACKOFF_S", (0.05,))
+    folder = tmp_path_factory.mktemp("modules")
+    monkeypatch.syspath_prepend(folder)
+    worker = new_worker(modules=("missing_until_later",), at_once=False)
+    async with worker.running():
+        with pytest.raises(WorkerUnavailable):
+            await worker.run(os.getpid)
+        (folder / "missing_until_later.py").touch()
+        await until(lambda: not worker._broken)
+        assert await worker.run(divmod, 7, 2) == (3, 1)
+
+
 PARENT = """
 import asyncio, os
 from frontend_proxy.background import Background

@@ -3,6 +3,7 @@ import pytest
 
 from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
+from serving.stages import onnx_runtime
 from serving.stages import runtime as cpu_stage
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
@@ -10,6 +11,7 @@ from serving.stages.runtime import (
     ONNX_RUNTIME,
     OPENVINO,
     Runtime,
+    asked_runtime,
     choose_runtime,
     installed_runtimes,
     open_stage,
@@ -69,10 +71,22 @@ def test_the_environment_and_dotenv_decide(tmp_path, monkeypatch):
     assert CpuSettings().cpu_runtime == "onnxruntime"
 
 
+@pytest.mark.parametrize(("given", "asked"), [("", "auto"), ("openvino", "openvino")])
+def test_triton_reads_the_environment(monkeypatch, given, asked):
+    monkeypatch.setenv("CPU_RUNTIME", given)
+    assert asked_runtime() == asked
+
+
+def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch):
+    monkeypatch.setenv("CPU_RUNTIME", "tensorflow")
+    with pytest.raises(CannotServe, match="'tensorflow'; it must be one of auto, onnxruntime, openvino"):
+        asked_runtime()
+
+
 def test_a_session_has_no_more_threads_than_the_cgroup_allows(tmp_path, monkeypatch):
     """With a quota of one core, 32 threads were three times as slow as one."""
     given = {}
-    real = cpu_stage.OnnxStage.__init__.__globals__["ort"].InferenceSession
+    real = onnx_runtime.ort.InferenceSession
 
     def session(model, options, providers):
         given["threads"] = options.intra_op_num_threads
