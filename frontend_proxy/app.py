@@ -32,6 +32,7 @@ from frontend_proxy.keyframes.service import KeyframeService
 from frontend_proxy.keyframes.websocket import Sockets
 from frontend_proxy.pages import api_docs, studio
 from frontend_proxy.pages.index import index
+from frontend_proxy.pose_finder import find_pose
 from frontend_proxy.security.auth import Authenticator
 from frontend_proxy.security.cors import Cors
 from frontend_proxy.security.forwarded import ForwardedHeaders
@@ -90,7 +91,7 @@ def create_app(
         "fabric scanner",
         background,
         settings.max_worker_queue,
-        ("frontend_proxy.fabrics.scans", "frontend_proxy.collection.row"),
+        ("frontend_proxy.fabrics.scans", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
         settings.max_worker_memory_bytes,
     )
     compositor = Worker(
@@ -110,7 +111,8 @@ def create_app(
         at_once=False,
     )
 
-    jobs = JobFactory(settings, catalog)
+    finder = (lambda image: scanner.run(find_pose, image)) if settings.find_pose else None
+    jobs = JobFactory(settings, catalog, finder)
     sockets = Sockets(KeyframeService(settings, server, jobs, compositor), shutdown)
     fabrics = Fabrics(settings, catalog)
     captures = capture_service(settings, server, background)

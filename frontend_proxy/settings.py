@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     quality_inference_steps: int | None = Field(
         None, ge=1, description="denoising steps of a capture; by default the checkpoint's own"
     )
+    find_pose: bool = Field(
+        True, description="find the pose of a capture that has a garment's photo, and neither pose nor mask"
+    )
     keyframe_timeout_s: float = Field(
         5.0, gt=0, description="seconds from a keyframe's arrival until its plain composite is sent instead"
     )

@@ -28,7 +28,7 @@ STEPS = {"performance": 8, "balanced": None, "quality": 40}
 class Inputs(BaseModel):
     """Pictures are data URIs, or URLs that the server fetches.
 
-    `pose`, `mask` and `jacket_render` are this server's own, as a capture has them: it finds no pose itself.
+    `pose`, `mask` and `jacket_render` are this server's own, as a capture has them.
     """
 
     model_config = ConfigDict(protected_namespaces=())
@@ -116,9 +116,8 @@ def error_of(failure: CaptureFailure) -> FashnError:
     )
 
 
-# FASHN's own servers find the pose; here whoever calls does. A guess would paint over arms and hands.
 _HOW_TO_TELL_WHERE = (
-    "This server finds no pose by itself. Send inputs.pose, {landmarks: [33 points of MediaPipe Pose in "
+    "Send another picture, or inputs.pose, {landmarks: [33 points of MediaPipe Pose in "
     "model_image, each {x, y, z, visibility}]}, or inputs.mask, a picture, white where the garment goes"
 )
 

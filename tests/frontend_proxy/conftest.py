@@ -65,6 +65,7 @@ def settings(tmp_path: Path) -> Settings:
         max_captures=2,
         catalog_dir=tmp_path / "catalog",
         results_dir=tmp_path / "results",
+        find_pose=False,  # by a worker process
     )
 
 

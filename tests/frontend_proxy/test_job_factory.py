@@ -5,13 +5,14 @@ import io
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from catalog import Catalog, Fabric, FabricDetails
 from catalog.schema import REQUIRED_ROLES
 from frontend_proxy.errors import InvalidInput
-from frontend_proxy.job_factory import JobFactory
+from frontend_proxy.job_factory import NOBODY, JobFactory
 from frontend_proxy.schemas import Capture, Keyframe, validate
 from frontend_proxy.settings import Settings
 
@@ -168,3 +169,46 @@ async def test_a_pose_that_is_none_is_told_and_costs_nothing() -> None:
     assert job.pose is None
     assert job.detail is not None
     assert job.detail.startswith("pose: ")
+
+
+PHOTO = {"user_image": "Zm9v", "garment_image": "Y29hdA=="}
+POSE = np.ones((33, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("fields", "looks"),
+    [
+        (PHOTO, True),
+        ({**PHOTO, "pose": "nonsense"}, True),
+        ({"user_image": "Zm9v", "garments": [{"garment_image": "Y29hdA=="}]}, True),
+        ({**PHOTO, "mask": "bWFzaw=="}, False),
+        ({**PHOTO, "jacket_render": "YmFy"}, False),
+        ({"user_image": "Zm9v", "garments": [{"jacket_render": "YmFy"}]}, False),
+        ({**PHOTO, "pose": {"landmarks": [{"x": 0.5, "y": 0.5, "z": 0, "visibility": 1}] * 33}}, False),
+    ],
+)
+async def test_a_pose_is_looked_for_where_nothing_else_tells_the_region(
+    fields: dict[str, object], looks: bool
+) -> None:
+    asked = []
+
+    async def find(image: bytes) -> np.ndarray | None:
+        asked.append(image)
+        return POSE
+
+    jobs = JobFactory(Settings(_env_file=None), Catalog(None), find)
+    job = await jobs.capture(validate(Capture, fields))
+    assert asked == ([b"foo"] if looks else [])
+    assert (job.pose is POSE) is looks
+
+
+async def test_a_capture_says_that_nobody_was_found_and_what_was_wrong_with_its_pose() -> None:
+    async def find(image: bytes) -> None:
+        return None
+
+    jobs = JobFactory(Settings(_env_file=None), Catalog(None), find)
+    assert (await jobs.capture(validate(Capture, PHOTO))).detail == NOBODY
+    detail = (await jobs.capture(validate(Capture, {**PHOTO, "pose": "nonsense"}))).detail
+    assert detail is not None
+    assert detail.startswith("pose: no landmarks were found in it")
+    assert detail.endswith(NOBODY)

@@ -1,7 +1,5 @@
 """FASHN's own client against its own kind of checkpoint in the real Triton: a shop's whole call."""
 
-import json
-
 import cv2
 import fashn
 import httpx
@@ -24,15 +22,17 @@ def test_a_shops_call_is_answered_with_a_picture(served):
         "model_image": data_uri(cv2.imencode(".jpg", frame)[1].tobytes()),
         "garment_image": data_uri(cv2.imencode(".png", garment)[1].tobytes()),
         "category": "tops",
-        "pose": json.loads((KEYFRAMES / "transparent_off_body" / "message.json").read_text())["pose"],
         "seed": 7,
     }
     with fashn.Fashn(api_key="none", base_url=stack.url) as api:
         result = api.predictions.subscribe(model_name="tryon-v1.6", inputs=inputs, poll_interval=100)
         assert result.status == "completed", result.error
         lost = api.predictions.subscribe(
-            model_name="tryon-v1.6", inputs={**inputs, "pose": None}, poll_interval=100
+            model_name="tryon-v1.6",
+            inputs={**inputs, "model_image": inputs["garment_image"]},
+            poll_interval=100,
         )
-    assert (lost.status, lost.error.name) == ("failed", "PoseError"), "nobody says where the garment goes"
+    assert (lost.status, lost.error.name) == ("failed", "PoseError"), "nobody is in a picture of cloth"
+    assert "found nobody" in lost.error.message
     picture = httpx.get(result.output[0]).content
     assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape == frame.shape

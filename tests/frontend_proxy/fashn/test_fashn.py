@@ -12,9 +12,11 @@ import pytest
 
 from frontend_proxy.answer_schemas import Report
 from frontend_proxy.errors import InferenceFailed
+from frontend_proxy.job_factory import NOBODY
 from frontend_proxy.jobs import Job, Progress, Result
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve
+from tests.tryon_client import KEYFRAMES
 
 INPUTS: Any = {"model_image": FRAME, "garment_image": RENDER, "category": "tops", "seed": 7}
 JPEG = base64.b64decode(FRAME.partition(",")[2])
@@ -50,6 +52,17 @@ async def test_a_subscription_ends_with_the_picture(serve: Serve, server: FakeSe
             assert (await http.get(url)).content == JPEG, "the fake model answers the frame"
     (job,) = server.finished
     assert (job.garment_image is not None, job.category, job.seed, job.steps) == (True, "tops", 7, None)
+
+
+async def test_the_server_finds_the_pose(serve: Serve, server: FakeServer) -> None:
+    frame = base64.b64encode((KEYFRAMES / "transparent_off_body" / "camera_frame.jpg").read_bytes()).decode()
+    async with serve(workers=True, find_pose=True) as address:
+        await wear(address, model_image=f"data:image/jpeg;base64,{frame}")
+        await wear(address)
+    found, missing = server.finished
+    assert found.pose is not None
+    assert found.pose[[11, 12], 3].min() > 0.9, "both shoulders are seen"
+    assert (missing.pose, missing.detail) == (None, NOBODY)
 
 
 async def test_the_synchronous_client_works_too(serve: Serve) -> None:
