@@ -5,6 +5,7 @@ curl -s localhost:5000/openapi.json | python -m lucy_client.generate > lucy_clie
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 ROOTS = (
@@ -27,20 +28,15 @@ _SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "boo
 def models(document: dict[str, Any]) -> str:
     """The module's text."""
     schemas = document["components"]["schemas"]
-    names = sorted(_with_inner(schemas))
-    return _HEAD + "".join(_model(name, schemas[name]) for name in names)
+    return _HEAD + "".join(_model(name, schemas[name]) for name in _with_inner(schemas, ROOTS))
 
 
-def _with_inner(schemas: dict[str, Any]) -> set[str]:
-    """`ROOTS` and the schemas inside them."""
-    found: set[str] = set()
-    waiting = list(ROOTS)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _references(schemas[name])
-    return found
+def _with_inner(schemas: dict[str, Any], roots: Iterable[str]) -> list[str]:
+    """`roots`, each after the schemas inside it: a class that is subclassed elsewhere must know its types."""
+    found: dict[str, None] = {}
+    for name in sorted(set(roots)):
+        found |= dict.fromkeys([*_with_inner(schemas, _references(schemas[name])), name])
+    return list(found)
 
 
 def _references(schema: Any) -> list[str]:

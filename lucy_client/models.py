@@ -9,13 +9,14 @@ from typing import Any, Literal
 from lucy_client.answer import Answer
 
 
-class BatchCounts(Answer):
-    total: int
-    waiting: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    cancelled: int = 0
+class CaptureFailure(Answer):
+    success: Literal[False] = False
+    error: str
+    detail: str
+    code: str
+    request_id: str
+    status: int
+    retry_after: int | None = None
 
 
 class BatchLine(Answer):
@@ -24,6 +25,15 @@ class BatchLine(Answer):
     custom_id: str | None = None
     result: dict[str, Any] | None = None
     failure: CaptureFailure | None = None
+
+
+class BatchCounts(Answer):
+    total: int
+    waiting: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
 
 
 class BatchStatus(Answer):
@@ -39,19 +49,18 @@ class BatchStatus(Answer):
     finished_at: str | None = None
 
 
-class CaptureFailure(Answer):
-    success: Literal[False] = False
-    error: str
-    detail: str
-    code: str
-    request_id: str
-    status: int
-    retry_after: int | None = None
-
-
 class CaptureImage(Answer):
     url: str
     seed: int | None = None
+
+
+class GarmentReport(Answer):
+    layer: int
+    painted: bool
+    reason: str | None = None
+    category: str | None = None
+    visible_share: float | None = None
+    hidden_by: list[int] = []
 
 
 class CaptureLight(Answer):
@@ -80,12 +89,6 @@ class CaptureLight(Answer):
     light: str | None = None
 
 
-class CaptureProgress(Answer):
-    step: int
-    steps: int
-    preview: str | None = None
-
-
 class CaptureResult(Answer):
     mode: Literal["ai_enhanced", "fallback"]
     result_id: str
@@ -107,6 +110,12 @@ class CaptureResult(Answer):
     answer: Literal["picture"] = "picture"
 
 
+class CaptureProgress(Answer):
+    step: int
+    steps: int
+    preview: str | None = None
+
+
 class CaptureStatus(Answer):
     result_id: str
     state: Literal["running", "succeeded", "failed"]
@@ -117,6 +126,14 @@ class CaptureStatus(Answer):
     progress: CaptureProgress | None = None
     result: CaptureResult | CaptureLight | None = None
     failure: CaptureFailure | None = None
+
+
+class Texture(Answer):
+    sha256: str
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    size_bytes: int
+    color_space: Literal["srgb", "linear"]
+    normal_convention: Literal["opengl"] | None = None
 
 
 class FabricEntry(Answer):
@@ -153,13 +170,20 @@ class FabricEntry(Answer):
     alphaUrl: str | None = None
 
 
-class GarmentReport(Answer):
-    layer: int
-    painted: bool
-    reason: str | None = None
-    category: str | None = None
-    visible_share: float | None = None
-    hidden_by: list[int] = []
+class Licence(Answer):
+    name: str
+    commercial: bool | None = None
+    note: str
+
+
+class ServedModel(Answer):
+    checkpoint: str
+    profile: str
+    precision: str
+    loras: list[str] = []
+    family: str = "unknown"
+    licence: Licence | None = None
+    stand_ins: list[str] = []
 
 
 class HealthReport(Answer):
@@ -172,12 +196,6 @@ class HealthReport(Answer):
     device: str
     active_connections: int
     model: ServedModel | None = None
-
-
-class Licence(Answer):
-    name: str
-    commercial: bool | None = None
-    note: str
 
 
 class ScanResult(Answer):
@@ -206,21 +224,3 @@ class ScanResult(Answer):
     success: Literal[True] = True
     alphaUrl: str | None = None
     detail: str | None = None
-
-
-class ServedModel(Answer):
-    checkpoint: str
-    profile: str
-    precision: str
-    loras: list[str] = []
-    family: str = "unknown"
-    licence: Licence | None = None
-    stand_ins: list[str] = []
-
-
-class Texture(Answer):
-    sha256: str
-    media_type: Literal["image/jpeg", "image/png", "image/webp"]
-    size_bytes: int
-    color_space: Literal["srgb", "linear"]
-    normal_convention: Literal["opengl"] | None = None
