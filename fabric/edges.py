@@ -3,14 +3,15 @@
 import cv2
 import numpy as np
 
+from fabric.shadow import MAX_TINT, MIN_STEP, Shadow
+
 _PIECES, _PROFILES = 32, 8  # a side is divided into pieces; each is searched in the mean of its profiles
 _EDGE_WEIGHTS = np.array([0.4, 1, 1], np.float32)  # of L, a, b: a shadow has an edge in lightness only
 _SLANTS = 13  # of lines across a side
 _GROUP = 4  # pieces within which a line hardly slants
 _FINE = 15.0  # pixels: a narrower search samples every half pixel
 _NEAR = 8.0  # columns around the line in which a piece's edge is looked for
-_BESIDE, _BEYOND = (0.015, 0.07), 0.25  # of the photo beside a side, and of the side beyond its ends
-_MIN_SHADE = 0.16  # step of the logarithm of brightness
+_BESIDE, _BEYOND = (0.012, 0.06), 0.25  # of the photo beside a side, and of the side beyond its ends
 
 
 def snapped(photo: np.ndarray, corners: np.ndarray, reach: float) -> np.ndarray | None:
@@ -98,26 +99,38 @@ def cross(
     return np.array([one[2] + step[0] * one[0], one[3] + step[0] * one[1]])
 
 
-def goes_on(log: np.ndarray, start: np.ndarray, end: np.ndarray) -> bool:
-    """Whether the step of brightness across a side is as high beyond both of its ends.
+def shadow_along(log: np.ndarray, start: np.ndarray, end: np.ndarray) -> Shadow | None:
+    """The shadow whose edge a side is, if the step of brightness across it is as high beyond its ends.
 
     log: logarithm of linear RGB, and 1 where the picture is: (H, W, 4).
     """
-    length = float(np.linalg.norm(end - start))
+    length, longer = float(np.linalg.norm(end - start)), max(log.shape[:2])
     across = np.array([start[1] - end[1], end[0] - start[0]]) / length
-    near, far = (share * max(log.shape[:2]) for share in _BESIDE)
-    at = np.concatenate([-np.linspace(near, far, 8), np.linspace(near, far, 8)])
-    along = np.linspace(-_BEYOND, 1 + _BEYOND, 64)
-    places = start + along[:, None, None] * (end - start) + at[:, None] * across  # (64, 16, 2)
+    near, far = _BESIDE
+    at = np.linspace(-far, far, 25) * longer
+    along = np.linspace(-_BEYOND, 1 + _BEYOND, 120)
+    places = start + along[:, None, None] * (end - start) + at[:, None] * across  # (120, 25, 2)
     seen = cv2.remap(log, places.astype(np.float32), None, cv2.INTER_LINEAR)
-    step = seen[:, 8:, :3].mean(axis=1) - seen[:, :8, :3].mean(axis=1)  # (64, 3)
-    inside = seen[..., 3].min(axis=1) == 1
-    parts = [
-        step[inside & part]
-        for part in ((along > 0.1) & (along < 0.9), along < -0.04, along > 1.04)
-    ]  # fmt: skip
-    here, *ends = [np.median(part, axis=0) if len(part) > 3 else None for part in parts]
-    if here is None or abs(here.mean()) < _MIN_SHADE or np.ptp(here) > 0.4 * abs(here.mean()):
-        return False
+    # What lies outside the picture is 0 in all bands, and does not count.
+    dark, lit = (seen[:, side].sum(axis=1) for side in (at < -near * longer, at > near * longer))
+    step = lit[:, :3] / np.maximum(lit[:, 3:], 1) - dark[:, :3] / np.maximum(dark[:, 3:], 1)  # (120, 3)
+    inside = np.minimum(lit[:, 3], dark[:, 3]) >= 4
+    within, before, behind = (along > 0.1) & (along < 0.9), along < -0.03, along > 1.03
+    here, *ends = [
+        np.median(step[inside & part], axis=0) if (inside & part).sum() > 3 else None
+        for part in (within, before, behind)
+    ]
+    if here is None or abs(here.mean()) < MIN_STEP or np.ptp(here) > MAX_TINT * abs(here.mean()):
+        return None
     ratios = [float(beyond.mean() / here.mean()) for beyond in ends if beyond is not None]
-    return bool(ratios) and all(0.5 < ratio < 1.7 for ratio in ratios)
+    if not ratios or not all(0.5 < ratio < 1.7 for ratio in ratios):
+        return None
+    sign = float(np.sign(here.mean()))
+    # A logistic curve is steepest in its middle, by a quarter of its height for its scale.
+    profile = seen[inside & within, :, :3].mean(axis=(0, 2))
+    width = abs(here.mean()) / 4 / max(float(np.abs(np.diff(profile)).max()), 1e-3) * (at[1] - at[0])
+    middle = (start + end + 1 - np.array(log.shape[1::-1])) / 2 / longer
+    normal = across * sign
+    return Shadow(
+        (float(normal[0]), float(normal[1])), float(normal @ middle), float(width / longer), here * sign
+    )

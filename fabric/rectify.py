@@ -4,14 +4,15 @@ It is the largest convex quadrilateral that differs from its surroundings.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 
-from fabric.edges import cross, goes_on, snapped
+from fabric.edges import cross, shadow_along, snapped
 from fabric.errors import FabricError
 from fabric.light import linear_to_srgb, srgb_to_linear
-from fabric.shadow import find_shadows
+from fabric.shadow import Shadow, find_shadows
 from fabric.shrink import shrink
 
 MIN_CONFIDENCE = 0.55
@@ -36,17 +37,20 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
     preview = _preview(photo)
     linear = srgb_to_linear(preview)
-    found = []
+    log = cv2.merge([cv2.log(cv2.max(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
+    found, edges = [], []
     for look in (_confident, _by_texture):  # neither needs to know the shadow
-        outline = _whole(look(photo, preview), photo, linear)
+        outline, edge = _whole(look(photo, preview), photo, log)
         if outline and outline.confidence >= _CLEAR:
             return _exact(photo, outline)
         found.append(outline)
-    for shadow in find_shadows(linear):
+        edges += [edge] if edge else []
+    for shadow in chain(edges, find_shadows(linear)):
         lit = linear * np.exp(-shadow.darkness(*linear.shape[:2]))
         lit = linear_to_srgb(lit / max(1.0, float(lit.max()) * 0.9))
-        found.append(_whole(_confident(photo, lit), photo, linear))
-        if found[-1] and found[-1].confidence >= _SURE:
+        outline, _ = _whole(_confident(photo, lit), photo, log)
+        found.append(outline)
+        if outline and outline.confidence >= _SURE:
             break
     outlines = [(_area(outline), outline) for outline in found if outline]
     if not outlines:
@@ -64,19 +68,22 @@ def _exact(photo: np.ndarray, outline: Outline) -> Outline:
     return Outline(outline.corners if corners is None else corners, min(1.0, outline.confidence))
 
 
-def _whole(outline: Outline | None, photo: np.ndarray, linear: np.ndarray) -> Outline | None:
-    """The outline with less confidence if a side is a shadow's edge, which goes on beyond the side's ends.
+def _whole(
+    outline: Outline | None, photo: np.ndarray, log: np.ndarray
+) -> tuple[Outline | None, Shadow | None]:
+    """The outline; with less confidence if a side is a shadow's edge, which is the second value.
 
-    linear: the photo's preview.
+    log: as `shadow_along` takes it.
     """
     if outline is None:
-        return None
-    scale = np.array(photo.shape[1::-1]) / linear.shape[1::-1]
+        return None, None
+    scale = np.array(photo.shape[1::-1]) / log.shape[1::-1]
     corners = (outline.corners + 0.5) / scale - 0.5
-    log = cv2.merge([cv2.log(cv2.max(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
-    if any(goes_on(log, corners[i], corners[(i + 1) % 4]) for i in range(4)):
-        return Outline(outline.corners, outline.confidence * _PARTIAL)
-    return outline
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        shadow = shadow_along(log, start, end)
+        if shadow:
+            return Outline(outline.corners, outline.confidence * _PARTIAL), shadow
+    return outline, None
 
 
 def _area(outline: Outline) -> float:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fabric import quality, relief
+from fabric.calm import calmed
 from fabric.drape import DRAPES
 from fabric.encode import EncodedImage, encode, to_bytes
 from fabric.errors import is_out_of_memory, out_of_memory
@@ -223,7 +224,8 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
         even = np.dstack([even, pair.slopes.towards])
     tile, cut, begin = settle_border(*make_seamless(even, size))
     tile_opacity = None if cut_opacity is None else np.clip(tile[..., 3], 0, 1)
-    albedo = np.ascontiguousarray(tile[..., :3])
+    counts = _counts(frame, repeats)
+    albedo = calmed(np.ascontiguousarray(tile[..., :3]), counts, options.light_strength)
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, tile_opacity,
@@ -233,8 +235,14 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
 
 def _cycles(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> Cycles:
     """How often the cloth repeats across and down the tile with its overlap."""
+    across, down = (count * (1 + OVERLAP) if count else None for count in _counts(frame, repeats))
+    return across, down
+
+
+def _counts(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> tuple[int | None, int | None]:
+    """How often the cloth repeats across and down the tile."""
     across, down = (
-        round(float(np.linalg.norm(side)) / repeat.period) * (1 + OVERLAP) if repeat else None
+        round(float(np.linalg.norm(side)) / repeat.period) if repeat else None
         for side, repeat in zip((frame.across, frame.down), repeats, strict=True)
     )
     return across, down
@@ -243,7 +251,7 @@ def _cycles(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> Cycle
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
     """The `quality` of a scan, as plain values for JSON."""
     sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
-    counts = [round(side / repeat.period) for side, repeat in zip(sides, tile.repeats, strict=True) if repeat]
+    counts = [count for count in _counts(tile.frame, tile.repeats) if count]
     share = sides[0] / tile.width
     tile_mm = options.physical_width_mm * share if options.physical_width_mm else None
     repeats = [

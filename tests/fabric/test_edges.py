@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from benchmarks.fabric.materials import table_top
-from fabric.edges import goes_on, snapped, straightest
+from fabric.edges import shadow_along, snapped, straightest
+from fabric.shadow import Shadow
 
 CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
 SIZE = (1200, 1400)
@@ -35,6 +37,11 @@ def test_a_shadow_s_edge_goes_on_beyond_the_swatch_and_its_own_side_does_not() -
     light = (cloth / 255.0) ** 2.2 * lit[..., None]
     log = np.dstack([np.log(np.maximum(light, 1e-3)), np.ones(SIZE)]).astype(np.float32)
     edge = np.array([[305.0, 639.5], [1115, 558.5]])
-    assert goes_on(log, edge[1], edge[0])
+    shadow = shadow_along(log, edge[1], edge[0])
+    assert shadow is not None
+    assert shadow.depth.mean() == pytest.approx(np.log(1 / 0.3), abs=0.1)
+    expected = Shadow((-0.0995, -0.995), 0.0, 8 / 1400, shadow.depth).darkness(*SIZE)
+    np.testing.assert_allclose(shadow.darkness(*SIZE)[::9, ::9], expected[::9, ::9], atol=0.35)
+    assert np.abs(shadow.darkness(*SIZE) - expected).mean() < 0.02
     sides = zip(CORNERS, np.roll(CORNERS, -1, axis=0), strict=True)
-    assert not any(goes_on(log, start, end) for start, end in sides)
+    assert not any(shadow_along(log, start, end) for start, end in sides)
