@@ -7,7 +7,6 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from frontend_proxy.tracing import traces_url
 from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import INTERRUPTED, run
 from serving.errors import CannotServe
@@ -65,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _triton(settings: ServingSettings, profile: str, repository: Path, build: Path) -> TritonServer:
-    collector = settings.otel_exporter_otlp_endpoint
+    traces = None
+    if collector := settings.otel_exporter_otlp_endpoint:
+        from frontend_proxy.tracing import traces_url  # OpenTelemetry, 10 MB
+
+        traces = traces_url(collector)
     return TritonServer(
         repository=repository,
         profile=profile,
@@ -75,7 +78,7 @@ def _triton(settings: ServingSettings, profile: str, repository: Path, build: Pa
         build=build,
         cpu_runtime=settings.cpu_runtime,
         gpu=settings,
-        traces_url=traces_url(collector) if collector else None,
+        traces_url=traces,
     )
 
 
