@@ -7,6 +7,7 @@ const RIGHT_ARM = [12, 14, 16];
 const LEFT_HAND = [17, 19];
 const RIGHT_HAND = [18, 20];
 const [LEFT_HIP, RIGHT_HIP] = [23, 24];
+const LEGS = { left: [23, 25, 27], right: [24, 26, 28] };
 const [LEFT_EAR, RIGHT_EAR] = [7, 8];
 const [UPPER_ARM, FOREARM] = [0.8, 0.7];
 const SEEN = 0.2; // visibility from which a landmark counts as seen
@@ -62,4 +63,23 @@ export function readBody(landmarks, width, height) {
     right: arm(RIGHT_ARM, across.clone().negate(), RIGHT_HAND),
     head: head ?? middle.clone().addScaledVector(down, -0.6 * unit),
   };
+}
+
+/**
+ * Both legs, { unit, left, right } with { hip, knee, ankle } each, in the manner of `readBody`; null if not both hips and
+ * knees are seen inside the frame. `unit` is the shoulders' distance.
+ */
+export function readLegs(landmarks, width, height) {
+  const body = landmarks && readBody(landmarks, width, height);
+  if (!body) return null;
+  const there = ({ x, y, visibility }) => visibility >= SEEN && x >= 0 && x <= 1 && y >= 0 && y <= 1;
+  const joints = Object.values(LEGS).flatMap(([hip, knee]) => [landmarks[hip], landmarks[knee]]);
+  if (!joints.every((joint) => joint && there(joint))) return null;
+  const point = ({ x, y }) => new Vector3(x * width, -y * height, 0);
+  const leg = (numbers) => {
+    const [hip, knee, end] = numbers.map((number) => point(landmarks[number]));
+    const shown = landmarks[numbers[2]].visibility >= SEEN;
+    return { hip, knee, ankle: shown ? end : knee.clone().multiplyScalar(2).sub(hip) };
+  };
+  return { unit: body.unit, left: leg(LEGS.left), right: leg(LEGS.right) };
 }

@@ -1,5 +1,6 @@
-/** Sources of frames: the camera, a sample portrait, or that portrait moving. */
+/** Sources of frames: the camera, a sample portrait, that portrait moving, or a drawn figure. */
 
+import { openFigure } from "./figure.js";
 import { openCamera } from "./person_source.js";
 
 const PORTRAIT = "/studio/portrait.jpg"; // NASA's portrait of Eileen Collins, in the public domain
@@ -11,7 +12,7 @@ const SWAY = { degrees: 2, shift: 0.025, zoom: 1.14, drop: 0.04, seconds: 7 }; /
  * `mirrored` (shown like in a mirror), `landmarks()` if they are known beforehand (else null), and `close()`.
  */
 export async function openSource(kind) {
-  return { camera: openCamera, portrait: openPortrait, clip: openClip }[kind]();
+  return { camera: openCamera, portrait: openPortrait, clip: openClip, figure: openFigure }[kind]();
 }
 
 async function openPortrait() {

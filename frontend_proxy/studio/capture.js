@@ -101,11 +101,11 @@ class Capture {
     }
   }
 
-  #request({ cameraImage, overlayImage, landmarks }) {
+  #request({ cameraImage, landmarks, ...worn }) {
     const number = (input) => (input.value === "" ? null : Number(input.value));
     return {
       user_image: cameraImage,
-      ...this.#studio.garmentFields(overlayImage),
+      ...this.#studio.garmentFields(worn),
       pose: landmarks && { landmarks },
       fabric_id: this.#studio.fabric?.id ?? null,
       num_samples: Number(this.#samples.value),

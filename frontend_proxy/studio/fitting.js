@@ -1,4 +1,4 @@
-/** Fits the jacket to the person in a source's current frame. */
+/** Fits the jacket, and trousers under it, to the person in a source's current frame. */
 
 import { openSource } from "./camera.js";
 import { lightKeyframe } from "./light_keyframe.js";
@@ -17,13 +17,16 @@ export class Fitting {
   #frame = document.createElement("canvas");
   #next = document.createElement("canvas");
   #overlay = document.createElement("canvas");
+  #layers = { trousers: document.createElement("canvas"), jacket: document.createElement("canvas") };
+  #trousers = null; // their fabric
+  #legs = false; // whether the last fitted frame wears them
   #running = null; // a Symbol for each run
   #stale = true;
   #fabric = null;
   #wanted = null; // the kind of source that was requested last
   #last = Promise.resolve(); // the fit that was started last
 
-  /** The jacket's render for the last fitted frame, on a transparent background. */
+  /** The render of what is worn for the last fitted frame, on a transparent background. */
   get overlay() {
     return this.#overlay;
   }
@@ -56,7 +59,19 @@ export class Fitting {
     this.#stale = true;
   }
 
-  /** Finds the person in the current frame and draws the jacket on them. Fits run one after the other. */
+  /** Trousers of a fabric, or none for null. Resolves when they show it. */
+  async setTrousers(fabric) {
+    this.#trousers = fabric;
+    if (fabric) await this.#jacket?.setFabric(fabric, "trousers");
+    this.#stale = true;
+  }
+
+  /** Whether the last fitted frame shows legs, and wears the trousers. */
+  get wearsTrousers() {
+    return this.#legs;
+  }
+
+  /** Finds the person in the current frame and dresses them. Fits run one after the other. */
   fit() {
     this.#last = this.#last.catch(() => {}).then(() => this.#fit());
     return this.#last;
@@ -68,6 +83,7 @@ export class Fitting {
       const { Jacket } = await import("./jacket.js");
       this.#jacket ??= new Jacket();
       if (this.#fabric) await this.#jacket.setFabric(this.#fabric);
+      if (this.#trousers) await this.#jacket.setFabric(this.#trousers, "trousers");
     }
     const next = this.#next;
     const { width, height } = source;
@@ -77,11 +93,20 @@ export class Fitting {
     if (source !== this.source) return; // another source was opened meanwhile
     this.landmarks = landmarks;
     [this.#frame, this.#next] = [next, this.#frame];
-    this.#jacket.render(landmarks, width, height);
+    const worn = this.#trousers ? ["trousers", "jacket"] : ["jacket"];
+    this.#legs = false;
     size(this.#overlay, width, height);
     const context = this.#overlay.getContext("2d");
     context.clearRect(0, 0, width, height);
-    context.drawImage(this.#jacket.canvas, 0, 0);
+    for (const name of worn) {
+      if (name === "trousers") this.#legs = this.#jacket.renderTrousers(landmarks, width, height);
+      else this.#jacket.render(landmarks, width, height);
+      const layer = this.#layers[name];
+      size(layer, width, height);
+      layer.getContext("2d").clearRect(0, 0, width, height);
+      layer.getContext("2d").drawImage(this.#jacket.canvas, 0, 0);
+      context.drawImage(layer, 0, 0);
+    }
     this.#stale = false;
     this.fitted = true;
     this.version += 1;
@@ -119,15 +144,25 @@ export class Fitting {
     this.#running = null;
   }
 
-  /** The last fitted frame and its jacket, as input of a keyframe or a capture. */
+  /**
+   * The last fitted frame and what it wears, as input of a keyframe or a capture. `garments` are the jacket and the
+   * trousers, each with its own render; null if the jacket is all.
+   */
   async snapshot() {
     const { landmarks } = this;
     const { width, height } = this.#frame;
-    const [cameraImage, overlayImage] = await Promise.all([
+    const [cameraImage, overlayImage, jacket, trousers] = await Promise.all([
       toBlob(this.#frame, "image/jpeg", JPEG_QUALITY),
       toBlob(this.#overlay, "image/png"),
+      ...(this.#legs ? [toBlob(this.#layers.jacket, "image/png"), toBlob(this.#layers.trousers, "image/png")] : []),
     ]);
-    return { cameraImage, overlayImage, landmarks, width, height };
+    const garments = jacket
+      ? [
+          { jacket_render: jacket, layer: 1, category: "tops", fabric_id: idOf(this.#fabric) },
+          { jacket_render: trousers, layer: 0, category: "bottoms", fabric_id: idOf(this.#trousers) },
+        ]
+      : null;
+    return { cameraImage, overlayImage, garments, landmarks, width, height };
   }
 
   /** The same as input of a keyframe that asks for a light. */
@@ -135,6 +170,10 @@ export class Fitting {
     const { landmarks } = this;
     return { ...(await lightKeyframe(this.#frame, this.#overlay)), pose: { landmarks } };
   }
+}
+
+function idOf(fabric) {
+  return fabric?.id ?? fabric?.fabric_id ?? null;
 }
 
 function size(canvas, width, height) {

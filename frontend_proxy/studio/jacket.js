@@ -1,9 +1,10 @@
-/** The sewn jacket in Three.js, drawn on a transparent background to lie over a person. */
+/** The sewn jacket and trousers in Three.js, each drawn on a transparent background to lie over a person. */
 
-import { readBody } from "./body.js";
+import { readBody, readLegs } from "./body.js";
 import { loadMaps } from "./cloth.js";
 import { creasing } from "./pattern.js";
 import { SewnJacket } from "./sewn_jacket.js";
+import { SewnTrousers } from "./sewn_trousers.js";
 import { DirectionalLight, HemisphereLight, OrthographicCamera, Scene, WebGLRenderer } from "./vendor/three.module.js";
 
 const TILE_MM = 120; // default for a fabric without a known tile width
@@ -16,9 +17,8 @@ export class Jacket {
   #scene = new Scene();
   #camera = new OrthographicCamera();
   #sewn = new SewnJacket();
-  #maps = {};
-  #wanted = null;
-  #creasing = 1;
+  #trousers = new SewnTrousers();
+  #worn = { jacket: { piece: this.#sewn }, trousers: { piece: this.#trousers } }; // with fabric, maps and creasing
 
   /** Throws an Error if there is no WebGL. */
   constructor() {
@@ -27,7 +27,7 @@ export class Jacket {
     } catch (error) {
       throw new Error("This browser does not support WebGL, which is needed to draw the jacket.", { cause: error });
     }
-    this.#scene.add(this.#sewn);
+    this.#scene.add(this.#sewn, this.#trousers);
     this.#light();
   }
 
@@ -35,16 +35,19 @@ export class Jacket {
     return this.#renderer.domElement;
   }
 
-  /** Takes a fabric of the catalog or a scan's answer. Resolves when its maps are loaded; the newest call wins. */
-  async setFabric(fabric) {
-    this.#wanted = fabric;
+  /**
+   * Takes a fabric of the catalog or a scan's answer, for the "jacket" or the "trousers". Resolves when its maps are
+   * loaded; the newest call wins.
+   */
+  async setFabric(fabric, name = "jacket") {
+    const worn = this.#worn[name];
+    worn.wanted = fabric;
     const maps = await loadMaps(fabric, tilesInMetre(fabric));
-    const unused = this.#wanted === fabric ? this.#maps : maps;
-    for (const texture of Object.values(unused)) texture.dispose();
-    if (this.#wanted !== fabric) return;
-    this.#maps = maps;
-    this.#creasing = creasing(fabric);
-    this.#sewn.dress(fabric, maps);
+    const newest = worn.wanted === fabric;
+    for (const texture of Object.values((newest ? worn.maps : maps) ?? {})) texture.dispose();
+    if (!newest) return;
+    Object.assign(worn, { maps, creasing: creasing(fabric) });
+    worn.piece.dress(fabric, maps);
   }
 
   /**
@@ -53,13 +56,24 @@ export class Jacket {
    */
   render(landmarks, width, height) {
     const body = landmarks && readBody(landmarks, width, height);
+    if (body) this.#sewn.fit({ ...body, creasing: this.#worn.jacket.creasing ?? 1 });
+    return this.#draw(this.#sewn, body, width, height);
+  }
+
+  /** The same of the trousers; without legs in the frame the canvas is empty. */
+  renderTrousers(landmarks, width, height) {
+    const legs = readLegs(landmarks, width, height);
+    if (legs) this.#trousers.fit({ ...legs, creasing: this.#worn.trousers.creasing ?? 1 });
+    return this.#draw(this.#trousers, legs, width, height);
+  }
+
+  #draw(piece, fitted, width, height) {
     if (this.canvas.width !== width || this.canvas.height !== height) this.#renderer.setSize(width, height, false);
-    this.#scene.visible = body !== null;
-    if (body) this.#sewn.fit({ ...body, creasing: this.#creasing });
+    for (const { piece: each } of Object.values(this.#worn)) each.visible = each === piece && Boolean(fitted);
     Object.assign(this.#camera, { left: 0, right: width, top: 0, bottom: -height, near: -4 * width, far: 4 * width });
     this.#camera.updateProjectionMatrix();
     this.#renderer.render(this.#scene, this.#camera);
-    return body !== null;
+    return Boolean(fitted);
   }
 
   #light() {

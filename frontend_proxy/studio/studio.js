@@ -7,6 +7,7 @@ export class Studio extends EventTarget {
     this.client = client;
     this.fabric = null; // from the catalog, or a scan's answer
     this.fabrics = [];
+    this.trousers = null; // their fabric, worn under the jacket
     this.garment = null; // { photo, category } worn instead of the jacket
     this.source = null; // see camera.js
     this.tryon = null; // see tryon.js; it implements `capture`
@@ -20,15 +21,21 @@ export class Studio extends EventTarget {
     this.dispatchEvent(new CustomEvent("fabric", { detail: fabric }));
   }
 
+  /** Wears trousers of a fabric under the jacket, or none for null. Dispatches `trousers`. */
+  wearTrousers(fabric) {
+    this.trousers = fabric;
+    this.dispatchEvent(new CustomEvent("trousers", { detail: fabric }));
+  }
+
   /** Wears a garment of a photo, or the jacket again for null. Dispatches `garment`. */
   wear(garment) {
     this.garment = garment;
     this.dispatchEvent(new CustomEvent("garment", { detail: garment }));
   }
 
-  /** What a request says about the garment: the photo, or the jacket's render. */
-  garmentFields(jacketRender) {
-    if (!this.garment) return { jacket_render: jacketRender };
+  /** What a request says about what is worn: the photo, the jacket's render, or jacket and trousers. */
+  garmentFields({ overlayImage, garments }) {
+    if (!this.garment) return garments ? { garments } : { jacket_render: overlayImage };
     return { garment_image: this.garment.photo, category: this.garment.category };
   }
 
@@ -40,9 +47,10 @@ export class Studio extends EventTarget {
   }
 
   /**
-   * The current frame, the jacket's render over it (a transparent PNG) and the pose.
+   * The current frame, the render over it (a transparent PNG), the single garments if there are several, and the pose.
    *
-   * @returns {Promise<{ cameraImage: Blob, overlayImage: Blob, landmarks: object[] | null, width: number, height: number }>}
+   * @returns {Promise<{ cameraImage: Blob, overlayImage: Blob, garments: object[] | null, landmarks: object[] | null,
+   *   width: number, height: number }>}
    */
   capture() {
     if (!this.tryon) return Promise.reject(new Error("Please open “Try on” first: it starts the camera or the sample."));

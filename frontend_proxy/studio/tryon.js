@@ -1,4 +1,4 @@
-/** The Try on tab: fits the jacket to a source of frames, sends keyframes, shows the answers. */
+/** The Try on tab: fits jacket and trousers to a source of frames, sends keyframes, shows the answers. */
 
 import { choice } from "./choice.js";
 import { el, sentence } from "./dom.js";
@@ -8,8 +8,9 @@ import { Readings } from "./readings.js";
 import { explain } from "./reasons.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
+import { TrousersChoice } from "./trousers_choice.js";
 
-const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip" };
+const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip", figure: "Drawn figure" };
 const PACES = { interval: "every 1.5 s", live: "live, one after the other" };
 const INTERVAL_MS = 1500;
 const ANSWERS = {
@@ -22,6 +23,7 @@ const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
 const AWAY = "There is no connection to the server. Trying again …";
 const LASTING = ["no_garment", "unusable_render", "needs_render", "no_region"]; // what the next keyframe does not change
 const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
+const NO_LEGS = "The picture shows no legs: a drawn figure wears the trousers.";
 const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
 
 export function mount(root, studio) {
@@ -63,6 +65,7 @@ class TryOn {
         this.#pace.element,
         this.#answers.element,
         this.#protocol.element,
+        new TrousersChoice(studio).element,
         new GarmentChoice(studio).element,
         this.#live,
         this.#readings.element,
@@ -70,6 +73,7 @@ class TryOn {
     );
     studio.tryon = this;
     studio.addEventListener("fabric", () => this.#wear());
+    studio.addEventListener("trousers", () => this.#wearTrousers());
     studio.addEventListener("garment", () => this.#change());
     studio.addEventListener("key", () => this.#connect());
     this.#wear();
@@ -121,6 +125,24 @@ class TryOn {
     try {
       await this.#fitting.setFabric(fabric);
       if (this.#fitting.fitted) await this.#fitting.fit();
+    } catch (error) {
+      this.#studio.fail(error);
+    }
+    this.#begin();
+  }
+
+  /** Where the picture shows no legs, a drawn figure wears the trousers. */
+  async #wearTrousers() {
+    const fabric = this.#studio.trousers;
+    try {
+      await this.#opened;
+      await this.#fitting.setTrousers(fabric);
+      if (this.#fitting.fitted) await this.#fitting.fit();
+      if (fabric && this.#fitting.fitted && !this.#fitting.wearsTrousers) {
+        this.#source.value = "figure";
+        await this.#open("figure");
+        this.#studio.announce(NO_LEGS);
+      }
     } catch (error) {
       this.#studio.fail(error);
     }
@@ -238,8 +260,8 @@ class TryOn {
   }
 
   async #picture() {
-    const { cameraImage, overlayImage, landmarks } = await this.#fitting.snapshot();
-    return { camera_frame: cameraImage, ...this.#studio.garmentFields(overlayImage), pose: { landmarks } };
+    const { cameraImage, landmarks, ...worn } = await this.#fitting.snapshot();
+    return { camera_frame: cameraImage, ...this.#studio.garmentFields(worn), pose: { landmarks } };
   }
 
   /** The keyframe in flight is answered, and the next one has been sent: it was ready when the answer came. */

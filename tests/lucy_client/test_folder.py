@@ -57,7 +57,7 @@ def test_a_list_names_its_files(tmp_path: Path) -> None:
         (None, "people/"),
         ("{", "line 1: not JSON"),
         ("7", "line 1: a JSON object"),
-        ('{"user_image": "nobody.jpg"}', "line 1: user_image: there is no file"),
+        ('{"user_image": "nobody.jpg"}', "line 1: there is no file"),
     ],
 )
 def test_a_folder_that_is_no_batch_says_why(tmp_path: Path, line: str | None, says: str) -> None:

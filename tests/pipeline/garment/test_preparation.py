@@ -63,6 +63,7 @@ def test_the_tensors_have_their_shapes_and_types(run):
         "crop": ((4,), "int32"),
         "pixels": ((1, 3, 256, 192), "float32"),
         "latent_mask": ((1, 1, 32, 24), "float32"),
+        "garment_map": ((1, 1), "uint8"),
         "scene": ((1, 11, 1, 1), "float32"),
         "scene_window": ((4,), "int32"),
     }
