@@ -44,7 +44,8 @@ def file_tensors(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
                 up = module.lora_B
                 assert isinstance(up, nn.ModuleDict)
                 for end, layer in (("lora_A", down[_NAME]), ("lora_B", up[_NAME])):
-                    found[f"{prefix}.{name}.{end}.weight"] = layer.weight.detach().float().cpu().contiguous()
+                    weight = layer.get_parameter("weight").detach()
+                    found[f"{prefix}.{name}.{end}.weight"] = weight.float().cpu().contiguous()
     return found
 
 

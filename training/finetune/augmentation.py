@@ -5,6 +5,7 @@ have been taken; the render has no light, and stays as it is. A mirrored person 
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ def mirrored(shot: Shot) -> Shot:
     if pose.any():
         pose = pose[_MIRRORED].copy()
         pose[:, 0] = 1 - pose[:, 0]
-    flipped = {
+    flipped: dict[str, Any] = {
         name: None if picture is None else cv2.flip(picture, 1)
         for name in ("person", "photo", "render", "garment", "mask")
         for picture in (getattr(shot, name),)
@@ -81,7 +82,7 @@ def cut(shot: Shot, left: float, top: float, right: float, bottom: float) -> Sho
         pose[:, 0] = (pose[:, 0] * width - columns.start) / (columns.stop - columns.start)
         pose[:, 1] = (pose[:, 1] * height - rows.start) / (rows.stop - rows.start)
         pose[:, 2] *= width / (columns.stop - columns.start)
-    pictures = {
+    pictures: dict[str, Any] = {
         name: None if picture is None else np.ascontiguousarray(picture[box])
         for name in ("person", "photo", "render", "mask")
         for picture in (getattr(shot, name),)

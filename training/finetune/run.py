@@ -97,7 +97,7 @@ def run(wanted: Wanted) -> dict[str, Any]:
                 "seconds": round(loop.elapsed, 1),
             }
         )
-    about = {
+    about: dict[str, Any] = {
         "name": wanted.out.name,
         "family": tunable.family,
         "checkpoint": {"name": str(wanted.checkpoint), "sha256": tunable.digest},

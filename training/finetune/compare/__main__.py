@@ -92,7 +92,9 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
             picture = sheet(persons[shown], base[shown], tuned[shown], photos[shown], mode)
             cv2.imwrite(str(args.work / f"{name}-{mode}.jpg"), picture)
     refused = faults(sides["validation"], sides.get("elsewhere"), args.least_gain, args.most_lost)
-    report = {name: {"rows": len(datasets[name]), **side.told()} for name, side in sides.items()}
+    report: dict[str, Any] = {
+        name: {"rows": len(datasets[name]), **side.told()} for name, side in sides.items()
+    }
     report |= {"lora": str(args.lora), "sheets": str(args.work), "refused": refused}
     (args.work / "compare.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
