@@ -76,5 +76,5 @@ def linear_decoder_files(config: PipelineConfig, stages: Sequence[Stage]) -> dic
             f"pipeline.json: {modes[0]} decodes linearly, but this VAE's encoder is not linear in patches: "
             'use "decoder": "vae"'
         )
-    convolution = encoder.convolution
-    return {FILE: LinearDecoder.inverse_of(convolution.weight.detach(), convolution.bias.detach()).file()}
+    parameters = {name: it.detach() for name, it in encoder.convolution.named_parameters()}
+    return {FILE: LinearDecoder.inverse_of(parameters["weight"], parameters["bias"]).file()}

@@ -91,7 +91,7 @@ def asked_runtime() -> CpuRuntime:
     asked = os.environ.get("CPU_RUNTIME") or get_args(CpuRuntime)[0]
     for allowed in get_args(CpuRuntime):
         if asked == allowed:
-            return allowed  # type: ignore[no-any-return]
+            return allowed
     raise CannotServe(f"CPU_RUNTIME is {asked!r}; it must be one of {', '.join(get_args(CpuRuntime))}")
 
 
