@@ -181,7 +181,7 @@ async def test_profile_gpu_paints_what_profile_cpu_paints(stack, gpu_stack):
 
 async def test_keyframes_of_eight_users_share_batches(tryon):
     inferences, executions = await tryon.statistics("unet")
-    await asyncio.gather(*(tryon.dress(keyframe("transparent_no_pose")) for _ in range(8)))
+    await asyncio.gather(*(tryon.dress(keyframe("transparent_no_pose"), steps=4) for _ in range(8)))
     now = await tryon.statistics("unet")
     # Profile gpu pads a call to the sizes that have CUDA graphs: 5 rows to 6, and 7 to 8.
     assert 8 * 4 <= now[0] - inferences <= 8 * 4 * 6 / 5
@@ -198,6 +198,13 @@ async def test_a_render_without_a_garment_gives_the_frame_back(tryon):
     )
     assert (answer["report"]["mode"], answer["report"]["mode_reason"]) == ("fallback", "no_garment")
     assert np.array_equal(cv2.imdecode(answer["image"], cv2.IMREAD_COLOR), frame)
+    assert await tryon.statistics("unet") == before
+
+
+async def test_no_step_is_the_light_of_the_scene_alone(tryon):
+    before = await tryon.statistics("unet")
+    answer = await tryon.dress(keyframe("transparent_no_pose"), steps=0)
+    assert (answer["report"]["mode"], answer["report"]["steps"]) == ("ai_enhanced", 0)
     assert await tryon.statistics("unet") == before
 
 
@@ -218,7 +225,7 @@ async def test_closing_the_stream_stops_the_steps_within_two_ticks(tryon):
     [
         ({"camera_frame": np.frombuffer(b"not a picture", np.uint8)}, "IMAGE_DECODE"),
         ({"jacket_render": np.frombuffer(b"\x89PNG\r\n\x1a\n", np.uint8)}, "IMAGE_DECODE"),
-        ({"steps": 0}, "INVALID_INPUT"),
+        ({"steps": -1}, "INVALID_INPUT"),
         ({"strength": float("nan")}, "INVALID_INPUT"),
         ({"strength": 1e-30}, "INVALID_INPUT"),
         ({"mode": "photo"}, "INVALID_INPUT"),
