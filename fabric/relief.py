@@ -73,7 +73,7 @@ def _bands(finer: Array, blur: float, octave: float, limit: float, count: int) -
     double from one band to the next (Burt & Adelson, "The Laplacian Pyramid", 1983).
     """
     coarser = _blur(finer, float(np.sqrt(octave**2 - blur**2)))
-    height = np.tanh((finer - coarser) * np.float32(1 / limit))
+    height = _tanh((finer - coarser) * np.float32(1 / limit))
     if count > 1:
         half = cv2.resize(coarser, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         height += _twice(_bands(half, octave / 2, octave, limit, count - 1))
@@ -133,12 +133,20 @@ def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Arr
     deviation = cv2.norm(height) / height.size**0.5
     if deviation < 1e-9:
         return np.full_like(height, roughness)
-    rough = height * np.float32(-1 / (2 * deviation))
-    np.tanh(rough, out=rough)
+    rough = _tanh(height * np.float32(-1 / (2 * deviation)))
     rough -= rough.mean()
     rough *= 0.08 * strength
     rough += roughness
     return np.clip(rough, 0.02, 1, out=rough)
+
+
+def _tanh(values: Array) -> Array:
+    """The hyperbolic tangent; NumPy's takes three times as long."""
+    power = cv2.exp(np.clip(values, -10, 10) * np.float32(2))
+    power += 1
+    found: Array = np.divide(np.float32(-2), power, out=power)
+    found += 1
+    return found
 
 
 def _twice(image: Array) -> Array:
