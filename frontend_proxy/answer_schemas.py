@@ -6,6 +6,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from frontend_proxy.errors import ErrorBody
 from frontend_proxy.field_types import JpegDataUri, WebpDataUri
+from frontend_proxy.measurements import Measurements
 
 
 class ScanResult(BaseModel):
@@ -66,7 +67,8 @@ class Report(BaseModel):
     """How the model made an answer. `latency_ms` has the stages; `detail` explains in a sentence what the
     other fields leave open: why a fallback was used, or which part of the request was ignored. `category` is
     what the garment counted as, for checkpoints that take a photo of it. `garments` has one report for each
-    of a request's `garments`, in their order."""
+    of a request's `garments`, in their order; `measurements` are those of a capture with the person's height.
+    """
 
     mode: Literal["ai_enhanced", "fallback"]
     mode_reason: str | None = None
@@ -77,6 +79,7 @@ class Report(BaseModel):
     category: str | None = None
     alignment: Any = None
     garments: list[GarmentReport] | None = None
+    measurements: Measurements | None = None
     latency_ms: dict[str, float] = {}
 
 

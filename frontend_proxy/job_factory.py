@@ -16,6 +16,7 @@ from frontend_proxy.errors import InvalidInput
 from frontend_proxy.garments import GarmentJob, layer_of, renders_of
 from frontend_proxy.image_headers import InvalidHeader, read_image_header
 from frontend_proxy.jobs import Job
+from frontend_proxy.measurements import measure
 from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn, Video
@@ -26,6 +27,9 @@ from pipeline.pictures.metadata import read_metadata
 STEPS = {"low": 2, "high": 8}
 LOOK_UP_S = 1.0  # timeout for a fabric's name; without the name the prompt is less specific
 LOOK_UP_THREADS = 4
+NOT_MEASURED = (
+    "physical_height_mm: the pose shows too little; shoulders, and hips or eyes and ankles, are needed"
+)
 NOBODY = "pose: the server found nobody in the picture"
 
 # Finds MediaPipe's landmarks in a compressed picture, or None.
@@ -83,7 +87,7 @@ class JobFactory:
             **await self._options(capture, capture.user_image, self._settings.quality_inference_steps),
             preview_interval=preview_interval,
         )
-        return await self._with_pose(job)
+        return _measured(await self._with_pose(job), capture.physical_height_mm)
 
     async def _with_pose(self, job: Job) -> Job:
         """The pose tells where a garment goes that neither a render nor a mask shows on the body."""
@@ -166,6 +170,17 @@ def samples(job: Job, count: int) -> list[Job]:
         for number in range(1, count)
     )
     return [job, *more]
+
+
+def _measured(job: Job, height_mm: float | None) -> Job:
+    """With measures of the person, or a word on why there are none."""
+    if height_mm is None:
+        return job
+    size = _size(job.camera_frame)
+    found = None if job.pose is None or size is None else measure(job.pose, size, height_mm)
+    if found is not None:
+        return dataclasses.replace(job, measurements=found.model_dump())
+    return dataclasses.replace(job, detail="; ".join(filter(None, (job.detail, NOT_MEASURED))))
 
 
 def _size(frame: bytes) -> tuple[int, int] | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from frontend_proxy.answer_schemas import Light, Report
 from frontend_proxy.garments import GarmentJob
+from frontend_proxy.measurements import Measurements
 from frontend_proxy.served_model import ServedModel
 from frontend_proxy.tracing import span
 
@@ -28,6 +29,7 @@ class Job:
     preview_interval: a capture's steps from one preview to the next; None for no previews.
     session: keyframes with the same name belong to one user and are stabilised over time. It must be secret.
     garments: several, in the request's order; then there is neither a jacket_render nor a garment_image.
+    measurements: of the person; `run_to_result` adds them to the report.
     detail: what the client should know about its request; `run_to_result` adds it to the report.
     """
 
@@ -49,6 +51,7 @@ class Job:
     preview_interval: int | None = None
     session: str | None = None
     garments: tuple[GarmentJob, ...] = ()
+    measurements: dict[str, Any] | None = None
     detail: str | None = None
 
 
@@ -132,11 +135,18 @@ async def run_to_result(
         try:
             async for response in responses:
                 if isinstance(response, Result):
-                    return _with_detail(response, job.detail)
+                    return _with_detail(_with_measurements(response, job), job.detail)
                 on_progress(response)
         finally:
             await responses.aclose()
     raise AssertionError("a job ends in a Result or an error")
+
+
+def _with_measurements(result: Result, job: Job) -> Result:
+    if job.measurements is None:
+        return result
+    found = Measurements.model_validate(job.measurements)
+    return replace(result, report=result.report.model_copy(update={"measurements": found}))
 
 
 def _with_detail(result: Result, detail: str | None) -> Result:

@@ -106,6 +106,7 @@ class Capture(TryOn):
 
     It has a `jacket_render`, a `garment_image` or `garments`. The samples' seeds count up from `seed`.
     `webhook_url` is notified when an asynchronous capture ends. `answer`: as of a keyframe.
+    `physical_height_mm`: the person's, for which the answer has `measurements`.
     """
 
     model_config = ConfigDict(json_schema_extra=_one_garment)
@@ -116,6 +117,7 @@ class Capture(TryOn):
     output_format: Literal["png", "jpeg"] = "png"
     answer: Literal["picture", "light"] = "picture"
     webhook_url: str | None = Field(None, max_length=2048)
+    physical_height_mm: float | None = Field(None, ge=500, le=2500, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -21,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     capture = commands.add_parser("capture", help="one picture of a person in a garment")
     capture.add_argument("--camera", type=Path, required=True, metavar="PICTURE", help="of the person")
     garment = capture.add_mutually_exclusive_group(required=True)
-    several = {"type": Path, "action": "append", "default": [], "metavar": "PICTURE"}
+    several: Any = {"type": Path, "action": "append", "default": [], "metavar": "PICTURE"}
     garment.add_argument(
         "--garment", **several, help="a photo of the garment; of several, each lies over those before it"
     )

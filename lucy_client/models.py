@@ -63,6 +63,15 @@ class GarmentReport(Answer):
     hidden_by: list[int] = []
 
 
+class Measurements(Answer):
+    basis: Literal["body", "trunk"]
+    shoulder_width: int
+    torso: int | None = None
+    hip_width: int | None = None
+    sleeve: int | None = None
+    leg: int | None = None
+
+
 class CaptureLight(Answer):
     mode: Literal["ai_enhanced", "fallback"]
     result_id: str
@@ -83,6 +92,7 @@ class CaptureLight(Answer):
     category: str | None = None
     alignment: Any = None
     garments: list[GarmentReport] | None = None
+    measurements: Measurements | None = None
     latency_ms: dict[str, float] = {}
     success: Literal[True] = True
     answer: Literal["light"] = "light"
@@ -105,6 +115,7 @@ class CaptureResult(Answer):
     category: str | None = None
     alignment: Any = None
     garments: list[GarmentReport] | None = None
+    measurements: Measurements | None = None
     latency_ms: dict[str, float] = {}
     success: Literal[True] = True
     answer: Literal["picture"] = "picture"

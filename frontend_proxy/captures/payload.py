@@ -5,7 +5,8 @@ default. A reader uses the default for missing fields and ignores unknown ones. 
 must not ignore raises `VERSION`: the queue then leaves captures that need it to a newer proxy.
 
 Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`; 3 has jobs that are
-answered with a light; 4 has captures of batches, in a queue of their own; 5 has several garments.
+answered with a light; 4 has captures of batches, in a queue of their own; 5 has several garments, and
+measurements.
 """
 
 import dataclasses
@@ -34,7 +35,7 @@ class UnreadablePayload(Exception):
 def version_of(jobs: list[Job]) -> int:
     """The oldest version that can make these jobs."""
     job = jobs[0]
-    if job.garments:
+    if job.garments or job.measurements:
         return 5
     if job.mode == "batch":
         return 4

@@ -212,6 +212,8 @@ def fingerprint(capture: Capture) -> str:
     """
     newer = {name: getattr(capture, name) for name in ("garment_image", "mask", "category", "answer")}
     newer["answer"] = None if capture.answer == "picture" else capture.answer
+    height = capture.physical_height_mm
+    newer["physical_height_mm"] = None if height is None else str(height)
     fields = capture.model_dump_json(exclude={"user_image", "jacket_render", "garments", *newer}).encode()
     parts = [capture.user_image, capture.jacket_render or b"", fields]
     for name, value in newer.items():

@@ -25,6 +25,16 @@ export interface Garment {
   layer?: number;
 }
 
+/** In millimetres, by the pose; null for what the picture does not show. */
+export interface Measurements {
+  basis: "body" | "trunk";
+  shoulder_width: number;
+  torso: number | null;
+  hip_width: number | null;
+  sleeve: number | null;
+  leg: number | null;
+}
+
 export interface GarmentReport {
   layer: number;
   painted: boolean;
@@ -79,6 +89,8 @@ interface Report {
   category: Category | null;
   alignment: Record<string, unknown> | null;
   garments: GarmentReport[] | null;
+  /** Of a capture with `physical_height_mm`; rough. */
+  measurements: Measurements | null;
   latency_ms: Latency;
   request_id: string;
 }
@@ -171,6 +183,8 @@ export interface CaptureRequest extends Options {
   jacket_render?: Blob | null;
   num_samples?: 1 | 2 | 3 | 4;
   output_format?: "png" | "jpeg";
+  /** The person's height, for `measurements`. */
+  physical_height_mm?: number;
   /** `light`: for a preview that the client composes. */
   answer?: "picture" | "light";
 }

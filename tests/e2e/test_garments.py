@@ -193,3 +193,17 @@ async def test_a_photo_alone_is_reported_and_the_others_are_worn(client):
     assert [it["painted"] for it in answer["garments"]] == [True, False]
     assert answer["garments"][1]["reason"] == "needs_render"
     assert "garments.1: the served checkpoint needs a jacket_render" in answer["detail"]
+
+
+async def test_the_height_gives_measurements(client):
+    answer = (await client.post("/virtual-tryon", json=capture("jacket", physical_height_mm=1750))).json()
+    found = answer["measurements"]
+    assert found["basis"] == "trunk"  # the drawn person's ankles are outside the frame
+    assert 200 < found["shoulder_width"] < 500
+    assert found["leg"] is None
+    pose = {**outfits.pose(), "landmarks": None}
+    answer = (
+        await client.post("/virtual-tryon", json=capture("jacket", physical_height_mm=1750, pose=pose))
+    ).json()
+    assert answer["measurements"] is None
+    assert "physical_height_mm: the pose shows too little" in answer["detail"]
