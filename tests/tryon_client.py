@@ -16,7 +16,6 @@ _TYPES = {
     "mode": ("BYTES", object),
     "fabric": ("BYTES", object),
     "category": ("BYTES", object),
-    "garments": ("BYTES", object),
     "render_fit": ("BYTES", object),
     "prompt": ("BYTES", object),
     "output_format": ("BYTES", object),

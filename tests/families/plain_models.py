@@ -126,8 +126,8 @@ def plain_pipeline(config, scheduler_config, conditioner, models):
     return Pipeline(config, Schedulers(scheduler_config), conditioner, models, limits)
 
 
-async def dress(pipeline, config, pictures, noise=None, **options):
-    """The answer's tensors as arrays. noise: (N,), recorded."""
+async def dress(pipeline, config, pictures, noise=None, garments=(), **options):
+    """The answer's tensors as arrays. noise: (N,), recorded. garments: of pipeline.tryon.garments."""
     request = TryonRequest.read({"mode": "capture", **options}.get, config.modes)
     given = {
         "pose": np.zeros((33, 4), np.float32),
@@ -135,5 +135,5 @@ async def dress(pipeline, config, pictures, noise=None, **options):
         **pictures,
     }
     recorded = None if noise is None else torch.from_numpy(np.ascontiguousarray(noise, np.float32).ravel())
-    answer = await pipeline.run(request, given, PlainClient(), recorded)
+    answer = await pipeline.run(request, given, PlainClient(), recorded, garments)
     return {name: _array(value) for name, value in answer.items()}

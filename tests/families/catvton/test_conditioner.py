@@ -1,6 +1,7 @@
 """The whole of a request on plain functions, against upstream's runs."""
 
 import asyncio
+import json
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.denoising.noise import Noise
 from pipeline.denoising.schedule import Schedulers
 from pipeline.recipe import Recipe, ServedConfig
 from pipeline.tensor_cache import TensorCache
+from pipeline.tryon.garments import read_garments
 from tests.families.catvton.vectors import (
     GUIDANCE,
     RESOLUTION,
@@ -144,3 +146,23 @@ def test_the_unguided_row_sees_the_person_and_no_garment(scheduler_config):
     assert seen[:, :, :2].eq(1).all()
     assert seen[0, :, 2:].eq(0).all()
     assert seen[1, :, 2:].eq(2).all()
+
+
+async def test_two_garments_are_painted_one_after_the_other(models, scheduler_config):
+    """The second on the picture of the first, as two requests would do it."""
+    config = served(steps=2)
+    pipeline = pipeline_of(config, models, scheduler_config)
+    one, other = job()["garment_image"], png(picture("inputs/cloth.png")[::-1, ::-1].copy())
+    first = await dress(pipeline, config, job() | {"garment_image": one}, seed=3)
+    second = await dress(
+        pipeline, config, job() | {"camera_frame": first["image"], "garment_image": other}, seed=3
+    )
+    described = json.dumps([{"layer": 1, "photo": len(other)}, {"layer": 0, "photo": len(one)}])
+    garments = read_garments(described, np.concatenate([other, one]))
+    request = {name: it for name, it in job().items() if name != "garment_image"}
+    both = await dress(pipeline, config, request, garments=garments, seed=3)
+    assert np.array_equal(both["image"], second["image"])
+    assert not np.array_equal(both["image"], first["image"])
+    report = json.loads(both["report"][0])
+    assert [it["painted"] for it in report["garments"]] == [True, True]
+    assert [it["hidden_by"] for it in report["garments"]] == [[], [0]]

@@ -1,7 +1,6 @@
 """CatVTON through the real Triton, against upstream's pictures."""
 
 import asyncio
-import json
 
 import numpy as np
 import pytest
@@ -42,18 +41,3 @@ async def test_two_garments_and_three_users_share_batches_and_encode_each_garmen
     encoded, _ = await tryon.statistics("vae_encoder")
     await tryon.dress(mirrored, **options)
     assert (await tryon.statistics("vae_encoder"))[0] - encoded == 1
-
-
-async def test_two_garments_are_painted_one_after_the_other(tryon):
-    """The second on the picture of the first, as two requests would do it."""
-    one, other = job()["garment_image"], png(picture("inputs/cloth.png")[::-1, ::-1].copy())
-    options = {"mode": "capture", "steps": 4, "seed": 3}
-    first = await tryon.dress(job() | {"garment_image": one}, **options)
-    second = await tryon.dress(job() | {"camera_frame": first["image"], "garment_image": other}, **options)
-    described = [{"layer": 1, "photo": len(other)}, {"layer": 0, "photo": len(one)}]
-    request = {name: it for name, it in job().items() if name != "garment_image"}
-    request["garment_pictures"] = np.concatenate([other, one])
-    both = await tryon.dress(request, garments=json.dumps(described), **options)
-    assert np.array_equal(both["image"], second["image"])
-    assert [it["painted"] for it in both["report"]["garments"]] == [True, True]
-    assert [it["hidden_by"] for it in both["report"]["garments"]] == [[], [0]]
