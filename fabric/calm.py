@@ -24,7 +24,8 @@ def calmed(tile: Array, repeats: tuple[int | None, int | None], strength: float 
     repeats: how often the cloth's own pattern repeats across and down the tile, None where it does not.
     strength: 0 changes nothing.
     """
-    log = cv2.log(cv2.max(cv2.resize(tile, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA), 1e-3))
+    # NumPy's maximum: a number is only the first channel's for OpenCV's.
+    log = cv2.log(np.maximum(cv2.resize(tile, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA), 1e-3))
     log -= log.mean(axis=(0, 1))
     across, down = (max(_STAIN, _MOTIF / count) if count else _STAIN for count in repeats)
     stain = _blurred(log, across, down)

@@ -37,7 +37,7 @@ def find_outline(photo: np.ndarray) -> Outline | None:
     """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
     preview = _preview(photo)
     linear = srgb_to_linear(preview)
-    log = cv2.merge([cv2.log(cv2.max(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
+    log = cv2.merge([cv2.log(np.maximum(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
     found, edges = [], []
     for look in (_confident, _by_texture):  # neither needs to know the shadow
         outline, edge = _whole(look(photo, preview), photo, log)
