@@ -50,10 +50,6 @@ class Wanted:
     choices: Choices
 
 
-# The light reader is small and learns faster.
-_LIGHT_RATE = 3.0
-
-
 class Refused(ValueError):
     """The dataset cannot be trained on; each fault is a line."""
 
@@ -83,8 +79,7 @@ def run(wanted: Wanted) -> dict[str, Any]:
     work = wanted.work / _key(wanted, digest, tunable.digest)
     parts, told = _parts(tunable, preparation, parted, wanted), []
     for part, steps in parts:
-        rate = wanted.learning_rate * (_LIGHT_RATE if isinstance(part, Light) else 1)
-        course = Course(steps, rate, wanted.every, wanted.patience, wanted.seed)
+        course = Course(steps, wanted.learning_rate, wanted.every, wanted.patience, wanted.seed)
         loop = Loop(part, course, work)
         loop.run()
         told.append(

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from training.finetune.__main__ import CHECKPOINT
-from training.finetune.light import Light, plainly_dressed
+from training.finetune.light import Light
 from training.finetune.loop import Course, Loop
 from training.finetune.tunable import Choices, Tunable
 from training.lucy_tiny.fabrics import CLOTHS, UNSEEN_CLOTHS, sequins
+from training.scene_light.augmentation import plain
 from training.scene_light.samples import of_painted
 
 
@@ -28,18 +29,18 @@ def test_a_light_that_all_photos_show_is_learnt(tmp_path: Path, scenes: list[np.
     tunable = Tunable(CHECKPOINT, torch.device("cpu"), Choices(rank=4))
     assert set(tunable.networks) == {"unet", "light_reader"}
     part = Light(tunable, scenes[:4], scenes[4:], 4)
-    other = plainly_dressed(
-        torch.from_numpy(scenes[0][None, :11]).float() / 255, torch.Generator().manual_seed(0)
-    )
-    before = part._before.regress(other)[0]
+    other = torch.from_numpy(np.stack([of_painted(7_000_000 + number) for number in range(4)]))
+    other = plain(other).scene
+    before, trust_before = part._before(other)
     loop = Loop(part, Course(30, 0.003, 10, 3), tmp_path)
     loop.run()
     assert loop.best < loop.before - 0.05
     with torch.no_grad():
-        after = tunable.light_reader.regress(other)[0]
+        after, trust = tunable.light_reader(other)
     inside = torch.nn.functional.avg_pool2d(other[:, 6:7], 2) > 0.5
     learnt = 2.2 * np.log(1.5)
     assert ((after - before).abs() * inside).sum() / (3 * inside.sum()) < 0.5 * learnt
+    assert (trust - trust_before).abs().max() < 0.1
     assert (tmp_path / "light-reader-0.jpg").is_file()
 
 
