@@ -1,6 +1,5 @@
 """Which garment of several each pixel of the frame shows: (H, W) uint8, 0 for the lowest."""
 
-import cv2
 import numpy as np
 
 # Of one request.
@@ -18,5 +17,5 @@ def masks_of(mask: np.ndarray, garment_map: np.ndarray) -> list[np.ndarray]:
     """
     if garment_map.shape != mask.shape or not garment_map.size:
         return [mask]
-    count = int(cv2.minMaxLoc(garment_map)[1]) + 1
-    return [cv2.bitwise_and(mask, cv2.compare(garment_map, layer, cv2.CMP_EQ)) for layer in range(count)]
+    count = int(garment_map.max()) + 1
+    return [np.where(garment_map == layer, mask, np.uint8(0)) for layer in range(count)]

@@ -147,7 +147,7 @@ def test_too_little_recorded_noise_is_the_clients_fault(serve):
     ("wrong", "message"),
     [
         ({"mode": "photo"}, "INVALID_INPUT: mode is 'photo'"),
-        ({"steps": np.array([0], np.int32)}, "INVALID_INPUT: steps is 0"),
+        ({"mode": "capture", "steps": np.array([0], np.int32)}, "INVALID_INPUT: steps is 0"),
         ({"output_format": "gif"}, "INVALID_INPUT: output_format is 'gif'"),
     ],
 )
