@@ -1,6 +1,6 @@
 /** The Capture tab: one to four samples of the current picture in full quality, with progress and previews. */
 
-import { counted, el, sentence } from "./dom.js";
+import { counted, el, offer, sentence } from "./dom.js";
 import { explain } from "./reasons.js";
 
 export function mount(root, studio) {
@@ -43,6 +43,13 @@ class Capture {
   #preview = el("img", { alt: "Preview of the result", class: "capture-preview", hidden: true });
   #stage = el("figure", { class: "capture-stage", hidden: true }, this.#frame, this.#overlay, this.#preview);
   #results = el("ul", { class: "capture-results", "aria-label": "Results" });
+  #dressed = null; // fabric and landmarks of the last result
+  #bust = el(
+    "p",
+    { class: "row", hidden: true },
+    el("button", { type: "button", onclick: () => this.#takeBust("glb") }, "Dressed bust (glTF)"),
+    el("button", { type: "button", onclick: () => this.#takeBust("usdz") }, "Dressed bust (USD)"),
+  );
 
   constructor(root, studio) {
     this.#studio = studio;
@@ -68,7 +75,7 @@ class Capture {
       this.#state,
     );
     root.classList.add("capture");
-    root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#stage, this.#results));
+    root.append(form, el("div", { class: "capture-view" }, this.#problem, this.#stage, this.#results, this.#bust));
   }
 
   /** Shows the picture that would be captured now. If there is none, the capture itself reports why. */
@@ -92,6 +99,8 @@ class Capture {
         signal: running.signal,
       });
       this.#showResult(result);
+      this.#dressed = { fabric: this.#studio.fabric, landmarks: picture.landmarks };
+      this.#bust.hidden = !this.#dressed.fabric || !this.#dressed.landmarks || this.#studio.garment !== null;
     } catch (error) {
       this.#showFailure(error, running.signal.aborted);
     } finally {
@@ -114,8 +123,24 @@ class Capture {
     };
   }
 
+  /** The jacket on a mannequin with the shopper's proportions, for other programs. Made in the browser. */
+  async #takeBust(format) {
+    const { fabric, landmarks } = this.#dressed;
+    this.#say("Making the bust …");
+    try {
+      const { bustFile } = await import("./jacket_file.js");
+      const { naturalWidth: width, naturalHeight: height } = this.#frame;
+      const file = await bustFile(fabric, format, landmarks, { width, height });
+      if (file) offer(file);
+      this.#say(file ? `${fabric.name}: ${file.name}` : "Both shoulders must be seen for a bust.");
+    } catch (error) {
+      this.#say(sentence(error.message));
+    }
+  }
+
   #begin() {
     this.#start.disabled = true;
+    this.#bust.hidden = true;
     this.#cancel.disabled = false;
     this.#problem.hidden = true;
     this.#preview.hidden = true;

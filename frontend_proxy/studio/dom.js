@@ -41,3 +41,12 @@ function fill(node, attributes, children) {
   node.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
   return node;
 }
+
+const KEPT_MS = 60_000; // an address that the browser may still be reading from
+
+/** Clicks a link to a File, with `attributes` of the link. */
+export function offer(file, attributes = { download: file.name }) {
+  const href = URL.createObjectURL(file);
+  el("a", { href, ...attributes }, el("img", { alt: "" })).click(); // Quick Look wants a picture inside
+  setTimeout(() => URL.revokeObjectURL(href), KEPT_MS);
+}

@@ -1,6 +1,6 @@
 /** The chosen fabric, and the jacket in it, as files for other programs; on an iPhone or iPad also in the room. */
 
-import { el, sentence } from "./dom.js";
+import { el, offer, sentence } from "./dom.js";
 
 const FORMATS = {
   gltf: ["GLB", "Blender, Unreal, Three.js"],
@@ -12,7 +12,6 @@ const JACKETS = {
   glb: ["Jacket (glTF)", "Blender, Unreal, Three.js"],
   usdz: ["Jacket (USD)", "iPhone, iPad, USD"],
 };
-const KEPT_MS = 60_000; // an address that the browser may still be reading from
 
 /** Whether the browser shows a USDZ in the room (AR Quick Look). */
 const showsInRoom = () => document.createElement("a").relList.supports("ar");
@@ -58,15 +57,13 @@ export class FabricPacks {
     return jacketFile(this.#fabric, format);
   }
 
-  /** Waits for the file and clicks a link to it, since a link itself could not send the API key. */
+  /** Waits for the file, since a link to it could not send the API key. */
   async #follow(making, attributes) {
     const { name } = this.#fabric;
     this.#state.textContent = "One moment …";
     try {
       const file = await making;
-      const href = URL.createObjectURL(file);
-      el("a", { href, ...attributes(file) }, el("img", { alt: "" })).click(); // Quick Look wants a picture inside
-      setTimeout(() => URL.revokeObjectURL(href), KEPT_MS);
+      offer(file, attributes(file));
       this.#state.textContent = `${name}: ${file.name}`;
     } catch (error) {
       this.#state.textContent = sentence(error.message);

@@ -1,10 +1,14 @@
-/** The jacket in a fabric as a file for other programs: standing by itself, life-size, its front towards +Z. */
+/**
+ * The jacket in a fabric as a file for other programs: life-size, its front towards +Z, standing by itself or on a bust
+ * with a shopper's proportions. The bust is a mannequin: head, neck and hands from 33 points of one picture, no likeness.
+ */
 
+import { readBody } from "./body.js";
 import { loadMaps } from "./cloth.js";
 import { tilesInMetre } from "./jacket.js";
 import { HEM, creasing } from "./pattern.js";
 import { SewnJacket } from "./sewn_jacket.js";
-import { BufferAttribute, FrontSide, Mesh, Scene, Vector3 } from "./vendor/three.module.js";
+import { BufferAttribute, FrontSide, Matrix4, Mesh, MeshStandardMaterial, Scene, Vector3 } from "./vendor/three.module.js";
 import { GLTFExporter } from "./vendor/three/exporters/GLTFExporter.js";
 import { USDZExporter } from "./vendor/three/exporters/USDZExporter.js";
 
@@ -12,32 +16,49 @@ const SHOULDERS_M = 0.36;
 const TYPES = { glb: "model/gltf-binary", usdz: "model/vnd.usdz+zip" };
 
 /** A File of `format` "glb" or "usdz". */
-export async function jacketFile(fabric, format) {
+export function jacketFile(fabric, format) {
+  return file(fabric, format, "jacket", (maps) => standing(fabric, maps, bodyAtRest(), null));
+}
+
+/**
+ * The same on a bust in the pose of a picture: a File, or null if the landmarks, which are shares of `width` and
+ * `height`, do not show both shoulders.
+ */
+export async function bustFile(fabric, format, landmarks, { width, height }) {
+  const body = readBody(landmarks, width, height);
+  if (!body) return null;
+  const plaster = new MeshStandardMaterial({ color: 0xd8d2c8, roughness: 0.9 });
+  return file(fabric, format, "bust", (maps) => standing(fabric, maps, inMetres(body), plaster));
+}
+
+async function file(fabric, format, name, make) {
   const maps = await loadMaps(fabric, tilesInMetre(fabric));
   try {
-    const scene = standing(fabric, maps);
+    const scene = make(maps);
     scene.traverse((piece) => piece.isMesh && (format === "glb" ? forGltf(piece) : forUsd(piece)));
     const data =
       format === "glb"
         ? await new GLTFExporter().parseAsync(scene, { binary: true, maxTextureSize: 2048 })
         : await new USDZExporter().parseAsync(scene, { maxTextureSize: 1024, quickLookCompatible: true });
-    return new File([data], `${fabric.id}-jacket.${format}`, { type: TYPES[format] });
+    return new File([data], `${fabric.id}-${name}.${format}`, { type: TYPES[format] });
   } finally {
     for (const texture of Object.values(maps)) texture.dispose();
   }
 }
 
-/** A scene with the visible pieces of the jacket, in metres, its hem on the ground. */
-function standing(fabric, maps) {
+/** A scene with the jacket, in metres, its hem on the ground; `skin` is the material of head, neck and hands, or null. */
+function standing(fabric, maps, body, skin) {
   const jacket = new SewnJacket();
   for (const name of ["map", "roughnessMap", "aoMap"]) {
     if (maps[name]) maps[name].userData.mimeType = "image/jpeg"; // PNG would be five times as long
   }
   jacket.dress(fabric, withOpacity(maps));
-  jacket.fit({ ...bodyAtRest(), creasing: creasing(fabric) });
-  jacket.remove(...jacket.unseen);
+  jacket.fit({ ...body, creasing: creasing(fabric) });
+  const unseen = jacket.unseen;
+  for (const part of unseen) if (skin) part.material = skin;
+  jacket.remove(...unseen.filter((part) => !skin || !part.visible));
   const scene = new Scene();
-  scene.name = "Jacket";
+  scene.name = skin ? "Bust" : "Jacket";
   // Plain meshes: a file knows no pieces that are reshaped.
   for (const [number, part] of [...jacket.children].entries()) {
     const mesh = new Mesh(part.geometry, part.material);
@@ -85,6 +106,30 @@ function bodyAtRest() {
     return { shoulder: joint(0.5, 0, 0), elbow: joint(0.72, 0.76, 0), wrist: joint(0.84, 1.42, 0.12), fingers: null };
   };
   return { unit, across, down, middle, left: arm(1), right: arm(-1), head: middle.clone().setY(middle.y + 0.6 * unit) };
+}
+
+/** A body of `readBody` upright, where `bodyAtRest` stands, with the usual shoulders: a picture tells no size. */
+function inMetres(body) {
+  const { across, down, middle } = body;
+  const scale = SHOULDERS_M / body.unit;
+  const up = down.clone().negate();
+  const right = across.clone().addScaledVector(up, -across.dot(up)).normalize(); // hips may be askew
+  const place = new Matrix4()
+    .makeTranslation(0, HEM * SHOULDERS_M, 0)
+    .multiply(new Matrix4().makeScale(scale, scale, scale))
+    .multiply(new Matrix4().makeBasis(right, up, new Vector3(0, 0, 1)).transpose())
+    .multiply(new Matrix4().makeTranslation(-middle.x, -middle.y, 0));
+  const moved = (point) => point && point.clone().applyMatrix4(place);
+  const arm = (joints) => Object.fromEntries(Object.entries(joints).map(([name, point]) => [name, moved(point)]));
+  return {
+    unit: SHOULDERS_M,
+    across: new Vector3(1, 0, 0),
+    down: new Vector3(0, -1, 0),
+    middle: moved(middle),
+    left: arm(body.left),
+    right: arm(body.right),
+    head: moved(body.head),
+  };
 }
 
 /** Files keep opacity in the base colour, Three.js in a map of its own. */

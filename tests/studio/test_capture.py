@@ -7,8 +7,10 @@ import cv2
 import httpx
 import pytest
 from playwright.sync_api import expect
+from pxr import Usd, UsdGeom, UsdValidation
 
 from tests.e2e.test_http import capture
+from tests.fabric.packs.test_gltf import validate  # noqa: F401
 from tests.studio.conftest import WITHIN_MS
 
 
@@ -49,6 +51,30 @@ def test_two_samples_are_watched_and_downloaded(open_studio, screenshot):
     assert (pixels[0] != pixels[1]).any()
     expect(page.locator(".capture-state")).to_have_text(re.compile(r"^Done: \d+ steps"))
     screenshot(page, "capture-samples")
+
+
+def test_the_jacket_on_a_bust_is_taken_away_as_a_file(open_studio, validate, tmp_path):  # noqa: F811
+    """With the shopper's proportions; each format's own validator finds nothing."""
+    page = open_studio("capture")
+    start(page)
+    files = {}
+    for button, end in (("Dressed bust (glTF)", "glb"), ("Dressed bust (USD)", "usdz")):
+        with page.expect_download(timeout=WITHIN_MS) as download:
+            page.get_by_role("button", name=button).click(timeout=WITHIN_MS)
+        assert download.value.suggested_filename.endswith(f"-bust.{end}")
+        files[end] = tmp_path / f"bust.{end}"
+        download.value.save_as(files[end])
+    content = files["glb"].read_bytes()
+    assert validate(content)["messages"] == []
+    assert b'"Bust"' in content
+
+    stage = Usd.Stage.Open(str(files["usdz"]))
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert UsdValidation.ValidationContext(validators).Validate(stage) == []
+    bounds = UsdGeom.BBoxCache(Usd.TimeCode.Default(), ["default"])
+    size = bounds.ComputeWorldBound(stage.GetDefaultPrim()).GetRange().GetSize()
+    assert 0.5 < size[0] < 1.2, "a person's width in metres"
+    assert 0.7 < size[1] < 1.1, "from the jacket's hem to the top of the head"
 
 
 def test_cancel_frees_the_model_too(open_studio, api):
