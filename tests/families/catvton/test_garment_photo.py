@@ -54,16 +54,23 @@ def test_a_mask_takes_the_place_of_the_pose(wear):
     assert not changed[mask == 0].any()
 
 
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [({"pose": None}, "both shoulders"), ({"category": "bottoms"}, "hips and knees")],
-    ids=["no pose", "no legs"],
-)
-def test_what_is_missing_is_said_and_the_frame_comes_back(wear, fields, says):
+def test_without_a_pose_the_server_finds_the_person(wear):
+    answer, found = wear(pose=None, category="tops")
+    assert (answer["mode"], answer["mask_source"]) == ("ai_enhanced", "pose")
+    assert (found != frame_of(NAME)).any()
+
+
+@pytest.mark.parametrize("missing", ["nobody", "no legs"])
+def test_what_is_missing_is_said_and_the_frame_comes_back(wear, missing):
+    empty = np.full((240, 320, 3), 128, np.uint8)
+    frame, fields, says = {
+        "nobody": (empty, {"pose": None, "user_image": encoded(empty)}, "found nobody"),
+        "no legs": (frame_of(NAME), {"category": "bottoms"}, "hips and knees"),
+    }[missing]
     answer, found = wear(**fields)
     assert (answer["mode"], answer["mode_reason"]) == ("fallback", "no_region")
     assert says in answer["detail"]
-    assert np.array_equal(found, frame_of(NAME))
+    assert np.array_equal(found, frame)
 
 
 def test_the_answer_follows_the_photo(wear):
