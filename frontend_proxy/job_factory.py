@@ -15,7 +15,7 @@ from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.garments import GarmentJob, layer_of, renders_of
 from frontend_proxy.image_headers import InvalidHeader, read_image_header
-from frontend_proxy.jobs import Job
+from frontend_proxy.jobs import Job, together
 from frontend_proxy.measurements import measure
 from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
@@ -97,7 +97,7 @@ class JobFactory:
         pose = await self._find_pose(job.camera_frame)
         if pose is not None:
             return dataclasses.replace(job, pose=pose)
-        return dataclasses.replace(job, detail=f"{job.detail}; {NOBODY}" if job.detail else NOBODY)
+        return dataclasses.replace(job, detail=together(job.detail, NOBODY))
 
     async def video(self, video: Video) -> Job:
         """The job of every frame of a film, without its pictures; with a random seed if it has none."""
@@ -180,7 +180,7 @@ def _measured(job: Job, height_mm: float | None) -> Job:
     found = None if job.pose is None or size is None else measure(job.pose, size, height_mm)
     if found is not None:
         return dataclasses.replace(job, measurements=found.model_dump())
-    return dataclasses.replace(job, detail="; ".join(filter(None, (job.detail, NOT_MEASURED))))
+    return dataclasses.replace(job, detail=together(job.detail, NOT_MEASURED))
 
 
 def _size(frame: bytes) -> tuple[int, int] | None:

@@ -152,8 +152,13 @@ def _with_measurements(result: Result, job: Job) -> Result:
 def _with_detail(result: Result, detail: str | None) -> Result:
     if detail is None:
         return result
-    both = "; ".join(filter(None, (result.report.detail, detail)))
+    both = together(result.report.detail, detail)
     return replace(result, report=result.report.model_copy(update={"detail": both}))
+
+
+def together(*details: str | None) -> str:
+    """Sentences for the client as one `detail`."""
+    return "; ".join(filter(None, details))
 
 
 def latency_ms(stages: dict[str, float], total_s: float) -> dict[str, float]:

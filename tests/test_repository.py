@@ -1,33 +1,7 @@
-"""The repository of tests and benchmarks has the hand-written files of the user's, and nothing exported."""
+"""The repository of tests and benchmarks is none of the user's."""
 
-from pathlib import Path
-
-from export.stage_folder import MARK
 from tests import repository
-from tests.repository import HAND_WRITTEN, copy_hand_written
-
-
-def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_only_hand_written_files_are_copied(tmp_path, monkeypatch):
-    ours = tmp_path / "ours"
-    for name in ("unet/config.pbtxt", "unet/configs/cpu.pbtxt", "unet/1/model.py", "tryon/config.pbtxt"):
-        (ours / name).parent.mkdir(parents=True, exist_ok=True)
-        (ours / name).write_text("by hand")
-    exported = ("manifest.json", "unet/1/model.onnx.data", "unet/configs/gpu.pbtxt", "tryon/1/tokenizer.json",
-                "tryon/configs/cpu.pbtxt", "its_unet/config.pbtxt", "tryon/1/x.json")  # fmt: skip
-    for name in exported:
-        (ours / name).parent.mkdir(parents=True, exist_ok=True)
-        (ours / name).write_text(f"{MARK}: as the unet")
-    monkeypatch.setattr(repository, "HAND_WRITTEN", ours)
-    copy = tmp_path / "copy"
-    (copy / "unet" / "configs").mkdir(parents=True)
-    (copy / "unet" / "configs" / "removed.pbtxt").touch()
-    copy_hand_written(copy)
-    assert files(copy) == files(ours) - set(exported)
-    assert "model.onnx" not in {path.name for path in copy.rglob("*")}
+from tests.repository import HAND_WRITTEN
 
 
 def test_it_is_not_the_users():

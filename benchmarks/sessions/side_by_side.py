@@ -23,7 +23,7 @@ from benchmarks.sessions.load import Load, lone, run
 from benchmarks.sessions.pictures import Messages, swaying
 from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, Server
-from tests.repository import copy_hand_written
+from export.hand_written import copy_hand_written
 
 TURNS = 2
 FAILURES = (OSError, TimeoutError, httpx.HTTPError, WebSocketException)

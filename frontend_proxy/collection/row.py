@@ -4,7 +4,7 @@ Every picture is decoded and encoded anew, so that no metadata (place, time, cam
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -42,8 +42,8 @@ class Pictures:
 
 def make_row(pictures: Pictures, blur_heads: bool) -> dict[str, bytes]:
     """The row's files by name, but for captions and `row.json`. Raises InvalidInput, UndecodableImage."""
-    person = _decoded(pictures.person, "user_image")
-    photo = _decoded(pictures.photo, "photo")
+    person = _decoded(decode_opaque, pictures.person, "user_image")
+    photo = _decoded(decode_opaque, pictures.photo, "photo")
     _check_aspect(person, photo)
     render, garment = _layer(pictures.render, "jacket_render"), _layer(pictures.garment, "garment_image")
     if blur_heads:
@@ -60,7 +60,7 @@ def make_row(pictures: Pictures, blur_heads: bool) -> dict[str, bytes]:
     if garment is not None:
         files |= {"garment.png": _png(garment)} if garment.shape[2] == 4 else {"garment.jpg": _jpeg(garment)}
     if pictures.mask is not None:
-        files["mask.png"] = _png(_grey(pictures.mask))
+        files["mask.png"] = _png(_decoded(decode_grey, pictures.mask, "mask"))
     if pictures.pose is not None:
         points = [dict(zip(COORDINATES, point, strict=True)) for point in pictures.pose.tolist()]
         files["pose.json"] = json.dumps({"landmarks": points}).encode()
@@ -105,27 +105,15 @@ def _check_aspect(person: np.ndarray, photo: np.ndarray) -> None:
         )
 
 
-def _decoded(data: bytes, name: str) -> np.ndarray:
+def _decoded(decode: Callable[[bytes], np.ndarray], data: bytes, name: str) -> np.ndarray:
     try:
-        return decode_opaque(data)
+        return decode(data)
     except NotAPicture as error:
         raise UndecodableImage(f"{name}: {error}") from error
 
 
 def _layer(data: bytes | None, name: str) -> np.ndarray | None:
-    if data is None:
-        return None
-    try:
-        return decode_with_alpha(data)
-    except NotAPicture as error:
-        raise UndecodableImage(f"{name}: {error}") from error
-
-
-def _grey(data: bytes) -> np.ndarray:
-    try:
-        return decode_grey(data)
-    except NotAPicture as error:
-        raise UndecodableImage(f"mask: {error}") from error
+    return None if data is None else _decoded(decode_with_alpha, data, name)
 
 
 def _without_hidden(render: np.ndarray) -> np.ndarray:

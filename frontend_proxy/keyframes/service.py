@@ -20,7 +20,7 @@ from frontend_proxy.errors import (
     ProxyError,
     UndecodableImage,
 )
-from frontend_proxy.garments import GarmentJob, pictures_of, renders_of
+from frontend_proxy.garments import pictures_of, renders_of
 from frontend_proxy.images import read_header
 from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.jobs import Job, ModelServer, Result, latency_ms, run_to_result
@@ -99,7 +99,8 @@ class KeyframeService:
 
         job = await self._jobs.keyframe(keyframe, render, state.name, state.seed)
         renders = [render] if render is not None else renders_of(job.garments)
-        size = sum(len(it or b"") for it in (job.mask, job.garment_image, *map(_photo, job.garments)))
+        photos = (job.garment_image, *(garment.garment_image for garment in job.garments))
+        size = sum(len(picture or b"") for picture in (job.mask, *photos))
         scene = await run_in_thread_if_large(size, _scene, job, keyframe.fabric_id)
         frame = await self._thumbnail(frame_thumbnail, state.cache.may_match(scene), job.camera_frame)
         # The render's thumbnail takes long. If the frame has changed, the model is asked in the meantime.
@@ -194,10 +195,6 @@ def _scene(job: Job, fabric_id: str | None) -> Scene:
         for value in (*values, *chain(*garments))
     )
     return Scene((fabric_id, *choices), job.pose)
-
-
-def _photo(garment: GarmentJob) -> bytes | None:
-    return garment.garment_image
 
 
 def _with_thumbnails(scene: Scene, frame: np.ndarray | None, render: np.ndarray | None) -> Scene:

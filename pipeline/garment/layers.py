@@ -25,9 +25,9 @@ _SAME_ASPECT = 1.02
 # Alpha from here on counts as opaque.
 _OPAQUE = 250
 # Long side, in pixels, at which shares are counted and garments are compared with the body.
-_COUNT_AT = 256
+COUNT_AT = 256
 # A garment that covers less of another than this does not hide it.
-_HIDES = 0.02
+HIDES = 0.02
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Layers:
         on the trunk, since trousers beside it would look like a jacket that hangs too low."""
         if not pose.tracked:
             return cv2.extractChannel(self.canvas, 3)
-        small = tuple(max(1, round(side * _COUNT_AT / max(size))) for side in size)
+        small = tuple(max(1, round(side * COUNT_AT / max(size))) for side in size)
         overlaps = [Silhouettes(cv2.resize(alpha, small), pose).overlap() for alpha in self.alphas]
         return self.alphas[int(np.argmax(overlaps))]
 
@@ -68,7 +68,7 @@ class Layers:
 
         mask: (H, W) uint8, what is left of all of them on the frame. The share is None for an empty canvas.
         """
-        small_mask = shrink_within(mask, _COUNT_AT)
+        small_mask = shrink_within(mask, COUNT_AT)
         sizes = size_of(self.canvas), size_of(mask), size_of(small_mask)
         to_small = registration.rescaled(sizes[0], sizes[0], sizes[1], sizes[2])
 
@@ -84,7 +84,7 @@ class Layers:
             over = [
                 self.indices[other]
                 for other in range(layer + 1, len(alphas))
-                if total and float((alphas[layer] * alphas[other]).sum()) > _HIDES * total
+                if total and float((alphas[layer] * alphas[other]).sum()) > HIDES * total
             ]
             reports.append(
                 {

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import InvalidInput
+from pipeline.garment.layers import COUNT_AT, HIDES
 from pipeline.garment.pictures import NotAnImage
 from pipeline.tryon.conditioner import compressed
 from pipeline.tryon.garments import Garment
@@ -23,9 +24,6 @@ from pipeline.tryon.request import LIGHT, TryonRequest
 
 NEEDS_RENDER = "needs_render"
 _NONE = np.zeros(1, np.uint8)
-# Long side, in pixels, at which it is counted how much of one garment's region others paint over.
-_COUNT_AT = 256
-_HIDES = 0.02
 _CODED = re.compile(r"\b(INVALID_INPUT|IMAGE_DECODE): ")
 
 
@@ -135,7 +133,7 @@ def _whole(
         over = np.zeros_like(small[layer])
         hiding = []
         for other in range(layer + 1, len(garments)):
-            if (small[layer] & small[other]).sum() > _HIDES * small[layer].sum():
+            if (small[layer] & small[other]).sum() > HIDES * small[layer].sum():
                 hiding.append(garments[other].index)
             over |= small[other]
         total = int(small[layer].sum())
@@ -159,7 +157,7 @@ def _report(garment: Garment, reason: str | None, seen: Mapping[str, Any]) -> di
 
 
 def _small(mask: np.ndarray) -> np.ndarray:
-    scale = min(1, _COUNT_AT / max(mask.shape))
+    scale = min(1, COUNT_AT / max(mask.shape))
     return np.asarray(cv2.resize(mask, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)) > 127
 
 

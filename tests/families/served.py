@@ -4,7 +4,8 @@ import fcntl
 from contextlib import contextmanager
 
 from export.exporter import export
-from tests.repository import REPOSITORY, copy_hand_written
+from export.hand_written import copy_hand_written
+from tests.repository import REPOSITORY
 from tests.stack import READY_WITHIN, running_stack
 
 

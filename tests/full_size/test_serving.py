@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from export.exporter import export
+from export.hand_written import copy_hand_written
 from tests.full_size import checkpoint
-from tests.repository import copy_hand_written
 from tests.stack import running_stack
 from tests.tryon_client import Tryon, keyframe
 

@@ -1,7 +1,6 @@
 """A checkpoint with or without a LoRA, exported and served in a folder of its own."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,16 +10,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from export.stage_folder import is_artefact
+from export.hand_written import copy_hand_written
 from lucy_client import Lucy, LucyError
 
 ROOT = Path(__file__).resolve().parents[3]
-MODELS = ROOT / "model_repository"
 READY_WITHIN = 300  # seconds, on a busy machine
-_WRITTEN = shutil.ignore_patterns(
-    *("model.onnx*", "model.plan*", "model.pt2", "manifest.json*", "gpu.pbtxt", "in_process.pbtxt"),
-    *(".staging", "__pycache__"),
-)
 
 
 class NotServed(RuntimeError):
@@ -31,7 +25,7 @@ class NotServed(RuntimeError):
 def served(folder: Path, checkpoint: Path, lora: Path | None, profile: str) -> Iterator[str]:
     """The base URL of a server of its own. Raises NotServed."""
     repository = folder / "models"
-    _copy_models(repository)
+    copy_hand_written(repository)
     loras = [] if lora is None else [f"--loras={lora}"]
     options = [f"--repository={repository}", f"--profile={profile}", *loras]
     _export(folder, [*options, "--", str(checkpoint)])
@@ -76,20 +70,6 @@ def _export(folder: Path, options: list[str]) -> None:
         )
     if done.returncode:
         raise NotServed(f"the export failed:\n{_end(log)}")
-
-
-def _copy_models(repository: Path) -> None:
-    """What of the model repository is written by hand; exports write the rest."""
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        written = set(_WRITTEN(folder, names))
-        if Path(folder) == MODELS:
-            return written | {name for name in names if is_artefact(MODELS / name)}
-        if Path(folder).parent.name == "tryon":
-            return written | {name for name in names if name != "model.py"}
-        return written | ({"configs"} if Path(folder).name == "tryon" else set())
-
-    shutil.copytree(MODELS, repository, ignore=ignored, dirs_exist_ok=True)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
