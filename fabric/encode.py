@@ -49,3 +49,9 @@ def _step(pixels: np.ndarray) -> float:
 def to_bytes(values: np.ndarray) -> np.ndarray:
     """Values from 0 to 1 as uint8."""
     return cv2.convertScaleAbs(values, alpha=255)
+
+
+def unit(values: np.ndarray) -> np.ndarray:
+    """`values` scaled to 0 (lowest) to 1 (highest); 0.5 everywhere if they are all the same."""
+    low, high = float(values.min()), float(values.max())
+    return (values - low) / (high - low) if high > low else np.full_like(values, 0.5)

@@ -14,6 +14,7 @@ from fabric.camera import FULL_FRAME, USUAL
 from fabric.edges import snapped
 from fabric.flash_relief import Slopes, View, camera_view, shading, slopes
 from fabric.frame import Frame, cut_out, tile_matrix
+from fabric.highlight import lobe_width
 from fabric.ingest import decode, exposure, focal_length
 from fabric.light import srgb_to_linear
 from fabric.rectify import find_outline
@@ -41,10 +42,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Pair:
-    """colour: (N, N, 3) linear, lit by both lights: each one's shading is halved. slopes: of the cloth."""
+    """colour: (N, N, 3) linear, lit by both lights: each one's shading is halved. slopes: of the cloth.
+
+    lobe: width of the flash's highlight (`highlight.lobe_width`), None where none is seen.
+    """
 
     colour: Array
     slopes: Slopes
+    lobe: float | None
 
 
 def flash_pair(
@@ -101,7 +106,7 @@ def paired(plain: Array, flash: Array, gain: float, view: View) -> Pair:
     # Of a highlight of the flash no lights explain the shading; then the room's light alone is nearer.
     share = found.trust / 2
     colour = cv2.pow(room, 1 - share) * cv2.pow(alone * np.float32(level), share)
-    return Pair(colour, found)
+    return Pair(colour, found, lobe_width(room, alone, flash, view))
 
 
 def _shifted(plain: Array, flash: Array) -> Array | None:

@@ -8,13 +8,14 @@ import numpy as np
 from fabric import quality, relief
 from fabric.calm import calmed
 from fabric.drape import DRAPES
-from fabric.encode import EncodedImage, encode, to_bytes
+from fabric.encode import EncodedImage, encode, to_bytes, unit
 from fabric.errors import is_out_of_memory, out_of_memory
 from fabric.fibres import fibre_direction
 from fabric.flash import Window, flash_pair
 from fabric.flash_relief import Slopes, integrated
 from fabric.flat import flat_cloth
 from fabric.frame import OVERLAP, Frame, choose_frame, cut_out, tile_matrix
+from fabric.highlight import roughness_below
 from fabric.light import equalise, flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.motif import Cycles
@@ -104,6 +105,7 @@ class Tile:
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
+    lobe: α of the flash's highlight, None where none is seen.
     to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
         upright photo's width and height.
     """
@@ -123,6 +125,7 @@ class Tile:
     white: WhitePoint | None = None
     slopes: Slopes | None = None
     unpaired: bool = False
+    lobe: float | None = None
 
 
 def scan(
@@ -150,7 +153,8 @@ def make_maps(tile: Tile, options: ScanOptions) -> Scan:
     if tile.slopes is not None:
         seen = integrated(tile.slopes.towards, tile.slopes.along) * options.normal_strength
         height += tile.slopes.trust * (seen - height)
-    rough = relief.roughness_map(height, cloth.roughness, options.roughness_strength)
+    measured = None if tile.lobe is None else roughness_below(tile.lobe, height)
+    rough = relief.roughness_map(height, measured or cloth.roughness, options.roughness_strength)
     factor = round(float(rough.max()), 4)  # Three.js multiplies map and factor
     diffuse = linear_to_srgb(tile.albedo)
     occlusion = to_bytes(relief.occlusion_map(height, options.ao_strength))
@@ -160,7 +164,7 @@ def make_maps(tile: Tile, options: ScanOptions) -> Scan:
         "normal": cv2.convertScaleAbs(relief.normal_map(height), alpha=127.5, beta=127.5),
         "roughness_map": rough_byte,
         "ao": occlusion,
-        "height": to_bytes(_unit(height)),
+        "height": to_bytes(unit(height)),
         "orm": cv2.merge([occlusion, rough_byte, np.zeros_like(occlusion)]),
         "thumbnail": shrink(diffuse, THUMBNAIL, THUMBNAIL),
     }
@@ -177,7 +181,7 @@ def make_maps(tile: Tile, options: ScanOptions) -> Scan:
         material=mesh_physical_material(
             cloth, (red, green, blue), factor, tile.frame.aspect, opacity, fibre_direction(diffuse)
         ),
-        quality=_report(tile, diffuse, options),
+        quality=_report(tile, diffuse, options) | {"roughness_seen": measured},
     )
 
 
@@ -229,7 +233,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, tile_opacity,
-        region.covered, white, slopes, flash is not None and pair is None,
+        region.covered, white, slopes, flash is not None and pair is None, pair.lobe if pair else None,
     )  # fmt: skip
 
 
@@ -292,9 +296,3 @@ def _tile_corners(tile: Tile) -> list[list[float]]:
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float64) - 0.5
     found: np.ndarray = cv2.perspectiveTransform(corners[None], tile.to_photo)[0]
     return found.round(5).tolist()
-
-
-def _unit(height: np.ndarray) -> np.ndarray:
-    """`height` scaled to 0 (lowest) to 1 (highest); 0.5 everywhere if it is flat."""
-    low, high = float(height.min()), float(height.max())
-    return (height - low) / (high - low) if high > low else np.full_like(height, 0.5)

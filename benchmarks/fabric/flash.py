@@ -1,7 +1,7 @@
 """Section on pairs with and without flash: do they tell more than one photo, on cloth of known surface?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from benchmarks.fabric.photographed import seen_through, true_normals, unit_leng
 from benchmarks.fabric.procedural import KINDS
 from benchmarks.fabric.sheets import PHOTO, Sheet, make_sheet
 from fabric import ScanOptions
+from fabric.highlight import RELIEF
+from fabric.material import FABRIC_CLASSES
 from fabric.scanner import Tile, make_maps, make_tile
 
 NAMES = (*KINDS, *CLOTH)
@@ -44,6 +46,44 @@ def flash(quick: bool, seed: int = 1) -> Iterator[Measure]:
         closer.append(pair.angle / flat)
     yield Measure("angle of pairs / of one photo, mean", float(np.mean(gained)), 0, 0.9)
     yield Measure("angle of pairs / of a flat map, mean", float(np.mean(closer)), 0, 0.9)
+    yield from roughness(quick, seed)
+
+
+def roughness(quick: bool, seed: int) -> Iterator[Measure]:
+    """The same sheets, each as rough as the seed draws it; the last column is the class's prior.
+
+    A highlight is as wide as roughness and relief make it. Both count: an answer whose relief is too flat is
+    to be rougher.
+    """
+    widths: list[tuple[float, float]] = []
+    values: list[tuple[float, float]] = []
+    for number, name in enumerate(NAMES[:: 4 if quick else 1]):
+        rough = float(np.random.default_rng([seed, number, 3]).uniform(0.2, 0.6))
+        sheet = replace(make_sheet(name, number + 100 * seed), roughness=rough)
+        pair = photograph_pair(sheet, number + 100 * seed)
+        options = ScanOptions(size=SIZE, fabric_class=sheet.fabric_class, roughness_strength=0)
+        result = make_maps(make_tile(pair.plain.file, options, pair.flash), options)
+        if result.quality["roughness_seen"] is None:
+            continue
+        prior = FABRIC_CLASSES[sheet.fabric_class].roughness
+        normal = unit_length(metrics.decoded(result.normal.data) / 127.5 - 1)
+        true_width = _width(rough, sheet.normal)
+        mine, usual = (abs(_width(it, normal) - true_width) for it in (result.roughness, prior))
+        yield Measure(f"{name}: highlight's width, error (α)", mine, 0, usual + 0.1, usual)
+        widths.append((mine, usual))
+        values.append((abs(result.roughness - rough), abs(prior - rough)))
+    yield Measure("highlights seen", len(widths), 1, np.inf)
+    if widths:
+        mine, usual = np.mean(widths, axis=0)
+        yield Measure("highlight's width, error (α), mean of those seen", mine, 0, 0.8 * usual, usual)
+        mine, usual = np.mean(values, axis=0)
+        yield Measure("roughness, error, mean of those seen", mine, 0, 1.0, usual)
+
+
+def _width(rough: float, normal: np.ndarray) -> float:
+    """α of the highlight of a cloth as a whole, from its roughness and its normals (N, N, 3)."""
+    slopes = float((np.maximum(normal[..., 2], 0.2) ** -2.0 - 1).mean())
+    return float(np.sqrt(rough**4 + RELIEF * slopes))
 
 
 def compare(sheet: Sheet, seed: int) -> tuple[Answer, Answer, float]:

@@ -15,11 +15,12 @@ from benchmarks.fabric.metrics import Measure
 from benchmarks.fabric.procedural import HELD_OUT, KINDS
 from benchmarks.fabric.sheets import LIGHTS, Photo, Sheet, make_sheet, photograph
 from fabric import ScanOptions
-from fabric.light import linear_to_srgb
+from fabric.light import srgb_to_linear
 from fabric.scanner import Tile, make_maps, make_tile
 
 NAMES = (*CLOTH, *KINDS)
 SIZE = 1024
+_DARKEST = 0.002  # of white: about the smallest steps of eight bits in the dark
 
 Array = np.ndarray
 
@@ -113,8 +114,8 @@ def measure(sheet: Sheet, photo: Photo, light: str, size: int = SIZE) -> Figures
         sides / tile.frame.aspect,
         metrics.delta_e(mine[inner], truth[inner]),
         float(np.log(np.median(mine[inner].mean(axis=2)) / np.median(truth[inner].mean(axis=2)))),
-        _detail(linear_to_srgb(mine)[inner]) / _detail(of_photo[inner]),
-        _detail(linear_to_srgb(mine)[inner]) / _detail(linear_to_srgb(truth)[inner]),
+        _detail(mine[inner]) / _detail(srgb_to_linear(of_photo)[inner]),
+        _detail(mine[inner]) / _detail(truth[inner]),
         metrics.wrap_ratio(metrics.decoded(scan.diffuse.data)),
         metrics.angle(unit_length(normal)[inner], true_normal[inner]),
         float(np.degrees(np.arccos(np.clip(true_normal[inner][..., 2], -1, 1))).mean()),
@@ -174,8 +175,11 @@ def unit_length(normal: Array) -> Array:
     return unit
 
 
-def _detail(image: Array) -> float:
-    """Local contrast: deviation of the logarithm of brightness from its blur, without outliers."""
-    grey = np.log(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) + 2)
+def _detail(linear: Array) -> float:
+    """Local contrast: deviation of the logarithm of light from its blur, without outliers.
+
+    Of light, and not of its sRGB code, whose contrast a shadow alone makes higher.
+    """
+    grey = np.log(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY) + np.float32(_DARKEST))
     detail = grey - cv2.GaussianBlur(grey, (0, 0), 8)
     return float(np.percentile(np.abs(detail), 68))

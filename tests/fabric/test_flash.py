@@ -1,6 +1,7 @@
 """Pairs with and without flash tell the room's light, and more of the relief than one photo."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,19 @@ def test_a_photo_that_does_not_fit_is_left_out(pair: Pair, case: str) -> None:
 def test_the_trust_is_reported(pair: Pair) -> None:
     result: Scan = scan(pair.plain.file, ScanOptions(fabric_class="wool"), pair.flash)
     assert result.quality["flash"] == 1.0
+    assert result.quality["roughness_seen"] is None  # a cloth as rough as chalk shows no highlight
+
+
+def test_a_highlight_tells_the_roughness() -> None:
+    """Whatever the class says: felt is as rough as chalk."""
+    shown = photograph_pair(replace(make_sheet("grain", 303), roughness=0.3), 303)
+    felt = ScanOptions(size=512, fabric_class="felt")
+    alone, pair = scan(shown.plain.file, felt), scan(shown.plain.file, felt, shown.flash)
+    assert alone.quality["roughness_seen"] is None
+    seen = pair.quality["roughness_seen"]
+    assert isinstance(seen, float)
+    assert 0.25 < seen < 0.5
+    assert abs(pair.roughness - seen) < 0.1 < alone.roughness - pair.roughness
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
