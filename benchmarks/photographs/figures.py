@@ -25,8 +25,9 @@ class Figures:
         to photograph; None for the composite itself.
     detail: energy of the fine structure over the photograph's.
     hand: share of the hands before the jacket that is painted over; None without one.
-    bare: share of the jacket that is not painted. iou: of the masks. outside: mean difference to the camera
-        in grey levels, where there is neither garment nor render.
+    bare: of the visible jacket that the client has drawn, the share that is not painted.
+    iou: of the masks. outside: mean difference to the camera in grey levels, where there is neither garment
+        nor render.
     """
 
     psnr: float
@@ -59,7 +60,7 @@ def measure(scene: Scene, picture: np.ndarray, mask: np.ndarray) -> Figures:
         shading=_shading(scene, picture),
         detail=_detail(picture, where) / max(_detail(scene.target, where), 1e-6),
         hand=float(painted[scene.hands].mean()) if scene.hands.sum() > 50 else None,
-        bare=float((~painted)[where].mean()),
+        bare=float((~painted)[where & (scene.alpha > _HALF)].mean()),
         iou=float((painted & where).sum() / max((painted | where).sum(), 1)),
         outside=float(np.abs(picture[outside].astype(np.int16) - scene.frame[outside]).mean())
         if outside.any()

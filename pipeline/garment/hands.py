@@ -12,21 +12,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.garment.patch import Patch, window, with_room
+from pipeline.garment.hand_view import HandView
+from pipeline.garment.patch import Patch, window
 from pipeline.garment.pose import Hand, Pose
+from pipeline.garment.skin_colour import Bins, SkinColour
 from pipeline.resize import size_of
 
-# Longer side, in pixels, of the copy that is examined: enough for fingers.
+# Longer side of the hand's reach, in pixels of the copy that is examined: enough for fingers.
 _SIDE = 96
 # How far outside the hand's reach clothes are sampled, as a share of the longer side.
 _AROUND = 0.15
-# Histogram bins of lightness, and of a and of b (CIELAB); sigmas of the blurs over them, in bins.
-_LIGHTNESS, _CHROMA = 16, 64
-_SPREAD, _CHROMA_SPREAD = 1.0, 1.2
 # Shares of the palm and of the clothes that the colours must classify correctly.
 _PALM, _CLOTHES = 0.8, 0.6
-# What shade tells at most, as log-odds: a hand's own shading is as strong as a difference between cloths.
-_SHADE = 1.5
 # Log-odds by place: between wrist and fingertips, and less for each longer side farther away. A jacket
 # painted over a finger is worse than a rim.
 _INSIDE, _FARTHER = 1.0, 16.0
@@ -38,46 +35,26 @@ _GRID = 16
 
 def hand_pixels(hand: Hand, frame: np.ndarray, pose: Pose) -> Patch:
     """The hand's pixels, within its reach. frame: (H, W, 3) BGR uint8."""
-    x, y, width, height = cv2.boundingRect(hand.reach.mask)
-    longer = max(width, height)
-    if not longer:
+    view = HandView(hand, size_of(frame), _AROUND, _SIDE)
+    if not view.longer:
         return hand.outline
-    place = (hand.reach.x + x, hand.reach.y + y, width, height)
-    box = with_room(place, round(_AROUND * longer), size_of(frame))
-    scale = min(1.0, _SIDE / longer)
-    columns, rows = (max(8, round(scale * side)) for side in box[2:])
-
-    def small(picture: np.ndarray) -> np.ndarray:
-        return cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
-
-    def over_box(*patches: Patch) -> np.ndarray:
-        covered = np.zeros((box[3], box[2]), np.uint8)
-        for patch in patches:
-            patch.add_to(covered, box)
-        return small(255 * covered) > 127
-
-    palm, reach = over_box(hand.palm), over_box(hand.reach)
+    box = view.box
+    palm, reach = view.of(hand.palm), view.of(hand.reach)
     skin = [*pose.forearms, *pose.upper_arms, *(other.reach for other in pose.hands)]
-    outside = ~over_box(*skin)
-    colours = cv2.cvtColor(small(frame[window(box)]), cv2.COLOR_BGR2LAB)
+    outside = ~view.of(*skin)
+    colours = cv2.cvtColor(view.small(frame[window(box)]), cv2.COLOR_BGR2LAB)
     clothes = np.concatenate([_on_trunk(frame, pose, skin), colours[outside]])
     if palm.sum() < 12 or len(clothes) < 30:
         return hand.outline
-    evidence = _Evidence(colours[palm], clothes)
-    seen = evidence.of(colours)
-    told_apart = (seen[palm] > 0).mean() >= _PALM and (evidence.of(clothes) < 0).mean() >= _CLOTHES
+    bare, dressed = Bins.of(colours[palm]), Bins.of(clothes)
+    evidence = SkinColour(bare, dressed)
+    told_apart = (evidence.of(bare) > 0).mean() >= _PALM and (evidence.of(dressed) < 0).mean() >= _CLOTHES
     if not told_apart:
         return hand.outline
-    core = np.zeros((rows, columns), np.uint8)
-    cv2.fillConvexPoly(core, np.rint((hand.corners - box[:2]) * scale).astype(np.int32), 1)
-    off = cv2.distanceTransform(1 - core, cv2.DIST_L2, 3) / (longer * scale)
+    off = cv2.distanceTransform(1 - view.core(), cv2.DIST_L2, 3) / (view.longer * view.scale)
+    seen = evidence.of(Bins.of(colours.reshape(-1, 3))).reshape(off.shape)
     seen = cv2.GaussianBlur(seen, (0, 0), 0.8) + _INSIDE - _FARTHER * off
-    # Sleeves cover the arms up to the hands, however much the arms' colour is the hand's.
-    near = cv2.dilate(palm.view(np.uint8), _disc(_AROUND_PALM * longer * scale)) > 0
-    others = [pose.forearms[1 - hand.arm], *pose.upper_arms]
-    others += [other.reach for other in pose.hands if other.arm != hand.arm]
-    arms = over_box(pose.forearms[hand.arm]) & ~near | over_box(*others) & (core == 0)
-    found = ((seen > 0) & reach & ~arms | palm).view(np.uint8)
+    found = ((seen > 0) & reach & ~view.arms(pose, _AROUND_PALM) | palm).view(np.uint8)
     for mend in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # creases, threads of cloth
         found = cv2.morphologyEx(found, mend, np.ones((3, 3), np.uint8))
     found = _connected_to(found | palm.view(np.uint8), palm)
@@ -99,53 +76,11 @@ def _on_trunk(frame: np.ndarray, pose: Pose, skin: Sequence[Patch]) -> np.ndarra
     return cv2.cvtColor(frame[y, x][None], cv2.COLOR_BGR2LAB)[0] if len(x) else np.zeros((0, 3), np.uint8)
 
 
-class _Evidence:
-    """log P(colour | skin) / P(colour | clothes). skin, clothes: (N, 3) CIELAB uint8."""
-
-    def __init__(self, skin: np.ndarray, clothes: np.ndarray):
-        shade = _log_ratio(
-            *(_histogram(_shade_of(colours), (1, _LIGHTNESS), _SPREAD) for colours in (skin, clothes))
-        )
-        self._shade = shade.clip(-_SHADE, _SHADE)
-        self._tint = _log_ratio(
-            *(
-                _histogram(_tint_of(colours), (_CHROMA, _CHROMA), _CHROMA_SPREAD)
-                for colours in (skin, clothes)
-            )
-        )
-
-    def of(self, colours: np.ndarray) -> np.ndarray:
-        """(…) float32 for (…, 3) CIELAB uint8."""
-        return np.asarray(self._shade[_shade_of(colours)] + self._tint[_tint_of(colours)])
-
-
-def _shade_of(colours: np.ndarray) -> np.ndarray:
-    return colours[..., 0].astype(np.intp) * _LIGHTNESS // 256
-
-
-def _tint_of(colours: np.ndarray) -> np.ndarray:
-    a, b = (colours[..., channel].astype(np.intp) * _CHROMA // 256 for channel in (1, 2))
-    return a * _CHROMA + b
-
-
-def _histogram(bins: np.ndarray, shape: tuple[int, int], spread: float) -> np.ndarray:
-    counts = np.bincount(bins, minlength=shape[0] * shape[1]).astype(np.float32).reshape(shape)
-    return cv2.GaussianBlur(counts, (0, 0), spread).ravel() / max(len(bins), 1)
-
-
-def _log_ratio(skin: np.ndarray, clothes: np.ndarray) -> np.ndarray:
-    """A colour that neither has is rather no skin: skin was sampled, of clothes only some."""
-    return np.log((skin + 1e-3) / (clothes + 2e-3))
-
-
-def _disc(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
 def _connected_to(mask: np.ndarray, palm: np.ndarray) -> np.ndarray:
     """The part of mask (h, w) uint8 that is connected to the palm, with its holes filled."""
-    _, labels = cv2.connectedComponents(mask)
-    part = np.isin(labels, np.unique(labels[palm & (mask > 0)])).astype(np.uint8)
+    count, labels = cv2.connectedComponents(mask)
+    chosen = np.zeros(count, np.uint8)
+    chosen[labels[palm & (mask > 0)]] = 1
+    part = chosen[labels]
     outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(part, outlines, -1, 1, -1)

@@ -227,7 +227,8 @@ def _without_what_hides(garment: Garment, frame: np.ndarray, pose: Pose, network
     mask, colour = garment.mask, garment.colour
     if network and pose.tracked and covers_enough(mask):
         left = left_by_head_and_hands(frame, pose)
-        cuts = hide(look(network, frame, colour, mask, window_of(mask), pose), mask, colour, left)
+        seen = look(network, frame, colour, mask, window_of(mask), pose)
+        cuts = hide(seen, mask, colour, left, frame, pose)
     else:
         cuts = protect_head_and_hands(frame, pose, mask, colour)
     if not covers_enough(mask):

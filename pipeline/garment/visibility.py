@@ -6,9 +6,10 @@ pixel it tells two probabilities:
     drawn     that the canvas shows the garment there; training needs it, serving does not
     visible   that nothing hides the garment there: no hand, arm, hair, neck or chin
 
-It does not see where geometry finds head and hands (protection.py): a network that did relied on that. And it
-takes nothing away that geometry leaves. In a real photograph, of which it has seen none in training, it found
-things before the garment that are not there. But geometry takes too much around hands: there it gives back.
+It does not see where geometry finds head and hands (protection.py): a network that did relied on that. And
+away from hands it takes nothing away that geometry leaves. In a real photograph, of which it has seen none in
+training, it found things before the garment that are not there. But geometry takes too much: there it gives
+back. Around a hand both are asked, and the camera's colours with them (hand_edges.py).
 
 training/visible_garment trains it, with the same planes.
 """
@@ -21,9 +22,11 @@ import cv2
 import numpy as np
 
 from pipeline.garment.crop import Crop
+from pipeline.garment.hand_edges import hand_edges, view_of
 from pipeline.garment.patch import Box, window
 from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
 from pipeline.garment.protection import Cut
+from pipeline.resize import size_of
 
 # Of the window as the network sees it, in pixels.
 SIDE = 256
@@ -124,22 +127,34 @@ def spread(share: np.ndarray, crop: Crop, box: Box) -> np.ndarray:
     return cv2.warpAffine(share, onto_window, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def hide(seen: Visibility, mask: np.ndarray, colour: np.ndarray, left: np.ndarray) -> list[Cut]:
+def hide(
+    seen: Visibility, mask: np.ndarray, colour: np.ndarray, left: np.ndarray, frame: np.ndarray, pose: Pose
+) -> list[Cut]:
     """Takes what hides the garment out of `mask`, (H, W) uint8, and `colour`, premultiplied by it, in place.
 
     left: (H, W) uint8, what geometry says that head and hands leave of the garment
         (protection.left_by_head_and_hands). Where the network is sure that the garment is visible, it stays.
+        Around hands the camera's colours count, too (hand_edges.py).
     Returns where something was taken out.
     """
-    x, y, width, height = cv2.boundingRect(((mask > _FAINT) & (left < 255)).view(np.uint8))
-    if not width:
+    stays, box = left.copy(), cv2.boundingRect(cv2.bitwise_not(left))
+    if box[2]:
+        given_back = cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK)
+        stays[window(box)] = cv2.max(left[window(box)], given_back)
+    for hand in pose.hands:
+        if view := view_of(hand, size_of(frame)):
+            part = window(view.box)
+            visible = spread(seen.visible, seen.crop, view.box)
+            share, told = hand_edges(hand, frame, pose, visible, left[part], view)
+            stays[part][told] = share[told]
+    box = cv2.boundingRect(cv2.min(mask, cv2.bitwise_not(stays)))
+    if not box[2]:
         return []
-    box = (x, y, width, height)
     part = window(box)
-    stays = cv2.max(left[part], cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK))
-    mask[part] = cv2.multiply(mask[part], stays, scale=1 / 255)
-    colour[part] = cv2.multiply(colour[part], cv2.merge([stays] * 3), scale=1 / 255)
-    return [(box, stays)]
+    share = stays[part]
+    mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
+    colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
+    return [(box, share)]
 
 
 def planes(

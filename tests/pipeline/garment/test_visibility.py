@@ -18,6 +18,7 @@ from tests.pipeline.garment.scenes import (
 )
 
 HANDS = {"p15": (0.5, 0.7), "p17": (0.42, 0.74), "p19": (0.42, 0.68), "p21": (0.45, 0.66)}
+NOBODY = Pose(np.zeros((33, 4), np.float32), FRAME_SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -118,18 +119,17 @@ def left():
 def test_what_geometry_hides_stays_where_the_network_is_sure(left, probability, stays):
     mask, colour = np.full((400, 400), 255, np.uint8), np.full((400, 400, 3), 90, np.uint8)
     visible = np.full((SIDE, SIDE), round(255 * probability), np.uint8)
-    [(box, share)] = hide(Visibility(Crop(0, 0, 400, 400), visible), mask, colour, left)
+    cuts = hide(Visibility(Crop(0, 0, 400, 400), visible), mask, colour, left, colour, NOBODY)
     assert (mask[left == 0] == 255 * stays).all()
     assert (colour[left == 0] == 90 * stays).all()
     assert (mask[left == 255] == 255).all()  # whatever the network says
-    assert box == (100, 150, 60, 75)
-    assert share.shape == (75, 60)
+    assert [(box, share.shape) for box, share in cuts] == [((100, 150, 60, 75), (75, 60))][: not stays]
 
 
 def test_where_geometry_hides_nothing_nothing_is_taken_out():
     mask, colour = np.full((300, 300), 255, np.uint8), np.full((300, 300, 3), 90, np.uint8)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    assert hide(Visibility(Crop(0, 0, 300, 300), nothing), mask, colour, mask.copy()) == []
+    assert hide(Visibility(Crop(0, 0, 300, 300), nothing), mask, colour, mask.copy(), colour, NOBODY) == []
     assert (mask == 255).all()
 
 
