@@ -121,10 +121,12 @@ test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; witho
 	$(BIN)/$(IN_TWO) $(SERVERS)
 	$(BIN)/pytest $(ALONE)
 
+# With time for exports of minutes, which take several times that on a busy machine.
+NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/$(IN_TWO) -m nightly $(addprefix --ignore ,$(ALONE))
-	$(BIN)/pytest -m nightly $(ALONE)
+	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(ALONE))
+	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
 	$(BIN)/pytest -s -m full_size tests/full_size

@@ -203,6 +203,7 @@ class _Work:
             self._on_progress(stage.name, "program")
             entry["program_error"] = export_program(stage, entry["precision"], folder)
         return entry | {
+            "live": stage.live,
             "opset": OPSET,
             "buckets": [{name: list(shape) for name, shape in bucket.items()} for bucket in stage.buckets],
             "outputs": list(stage.outputs),

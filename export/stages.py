@@ -55,6 +55,7 @@ class Stage:
     steps: how long the sides of an input are for each RESOLUTION_STEP pixels, where it has neither the
         pixels' nor the latents' size.
     precision: `fp32` for a network that half precision breaks; None: the export's.
+    live: whether keyframes call it. A network that only captures call makes way for the others.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Stage:
     steps: Mapping[str, int] = field(default_factory=dict)
     max_batch: int | None = None
     precision: str | None = None
+    live: bool = True
 
     def step(self, name: str) -> int:
         """How long the sides of the input `name` are for each RESOLUTION_STEP pixels."""

@@ -195,6 +195,12 @@ class PipelineConfig(_Strict):
         return {"keyframe": self.keyframe, "capture": self.capture} | more
 
     @property
+    def keyframes_decode(self) -> bool:
+        """Whether any keyframe needs the VAE's decoder."""
+        live = (recipe for mode, recipe in self.modes.items() if mode != "capture")
+        return any(recipe.paints and not recipe.decodes_linearly for recipe in live)
+
+    @property
     def resolutions(self) -> list[Resolution]:
         """Every mode's resolution, without repetition."""
         return list(dict.fromkeys(recipe.resolution for recipe in self.modes.values()))

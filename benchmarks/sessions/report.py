@@ -33,6 +33,10 @@ that are the fastest on this processor ([what that is worth](../docs/performance
 | `make bench-batch` | a batch of sixty captures beside two live sessions, four minutes |
 | `make bench-stages` | each network beside the least that this processor could take for it, a minute |
 | `make bench-soak` | sixteen sessions for ten minutes |
+| `make bench-moving` | a person who walks, sways and turns: how far the old frontend's blend, pictures and \
+lights lag behind; [figures](results/moving.json), [sheet](results/moving.jpg) |
+| `python -m benchmarks.picture.masks --scenes FOLDER` | of the visible garment, what is painted over and \
+what is left bare, against the truth of path-traced scenes |
 | `make bench-hostile` | hostile clients beside honest ones, five minutes; [figures](results/hostile.json) |
 | `make perf` | NVIDIA's perf_analyzer on the models |
 

@@ -16,6 +16,7 @@ import psutil
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from tests.repository import prepared_repository
 from tests.stack import READY_WITHIN, free_ports, running_stack
 
 LUCY, BASELINE = "lucy", "old way"
@@ -76,6 +77,7 @@ class Server:
 @contextmanager
 def lucy(folder: Path) -> Iterator[Server]:
     """Lucy Serve as `make serve` runs it, with its default settings."""
+    prepared_repository()  # not a part of the start
     began = time.perf_counter()
     with running_stack(folder, LOG_LEVEL="warning") as stack:
         stack.wait_until(lambda health: health["ai_model_loaded"])

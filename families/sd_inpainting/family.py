@@ -1,6 +1,7 @@
 """Stable Diffusion inpainting, for the export."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from export import hub
@@ -45,7 +46,10 @@ def load(path: Path) -> Loaded:
 
     checkpoint = load_networks(path)
     config = recipes(path, checkpoint.unet.config.sample_size)
-    stages = describe_stages(checkpoint, config.resolutions)
+    stages = [
+        replace(stage, live=config.keyframes_decode) if stage.name == "vae_decoder" else stage
+        for stage in describe_stages(checkpoint, config.resolutions)
+    ]
     light = light_stages(checkpoint.folder, config)
     [unet] = (stage for stage in stages if stage.name == "unet")
     return Loaded(

@@ -9,14 +9,17 @@ from frontend_proxy.errors import Overloaded
 from frontend_proxy.keyframes.degradation import Degradation
 from frontend_proxy.keyframes.fair_queue import FairQueue
 
+INTERVAL_S = 1.5  # between two keyframes of a session
 WAIT_SHARE = 0.2  # of `timeout_s`: a keyframe that waited longer for a slot would not be answered in time
 
 
 class Admission:
     """At most `most` keyframes are at the model at once; the fuller it is, the fewer steps each gets.
 
-    It is full if there are `most`, or if the oldest has used all of `timeout_s`. When all slots are taken,
-    keyframes wait in a `FairQueue` of callers, so that one caller with many sockets cannot take every slot.
+    It is full if there are `most`, or if the oldest has taken all of `timeout_s` or twice `INTERVAL_S`: a
+    session whose answer takes longer than `INTERVAL_S` loses keyframes, since its next one replaces the one
+    that waits. When all slots are taken, keyframes wait in a `FairQueue` of callers, so that one caller with
+    many sockets cannot take every slot.
     """
 
     def __init__(self, most: int, timeout_s: float) -> None:
@@ -80,5 +83,6 @@ class Admission:
     def _level(self) -> int:
         now = time.monotonic()
         oldest = next(iter(self._started.values()), now)
-        pressure = max(self._in_flight / self._most, (now - oldest) / self._timeout_s)
+        full_after = min(self._timeout_s, 2 * INTERVAL_S)
+        pressure = max(self._in_flight / self._most, (now - oldest) / full_after)
         return self._degradation.level(pressure, now)

@@ -12,6 +12,7 @@ import triton_python_backend_utils as pb_utils
 
 from serving.errors import CannotServe
 from serving.stages.measured import measured_runtime
+from serving.stages.priority import make_way
 from serving.stages.runtime import asked_runtime, choose_runtime, open_stage
 
 Inputs = dict[str, np.ndarray]
@@ -24,6 +25,7 @@ class TritonPythonModel:
         model = Path(args["model_repository"], args["model_version"], "model.onnx")
         if not model.exists():
             raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
+        make_way(model)
         try:
             runtime = choose_runtime(asked_runtime(), measured_runtime(model))
             self._stage = open_stage(model, runtime)

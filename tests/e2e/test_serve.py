@@ -18,6 +18,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from serving.__main__ import main
+from serving.stages.priority import NICENESS
 from tests.repository import HAND_WRITTEN, prepared_repository
 from tests.stack import DIRECT, free_ports, running_stack
 
@@ -65,6 +66,16 @@ def all_gone(processes, within=5):
             return False
         time.sleep(0.05)
     return True
+
+
+def test_the_network_that_only_captures_call_makes_way_for_keyframes(stack):
+    """lucy-tiny's keyframes do without the VAE's decoder. A stub's parent is its shell, with the same words."""
+
+    def niceness(model):
+        processes = stack.triton.children(recursive=True)
+        return max(it.nice() for it in processes if any(f"/{model}/" in word for word in it.cmdline()))
+
+    assert niceness("vae_decoder") == min(19, niceness("unet") + NICENESS)
 
 
 def triton_pid(stack):

@@ -64,6 +64,23 @@ def test_guidance_begins_above_one(scale, guided):
     assert Recipe(**RECIPE | {"guidance_scale": scale}).guided == guided
 
 
+@pytest.mark.parametrize(
+    ("keyframe", "live", "decodes"),
+    [
+        ({}, None, True),
+        ({"decoder": "linear"}, None, False),
+        ({"decoder": "linear"}, {}, True),
+        ({"decoder": "linear"}, {"picture_share": 0.0}, False),
+    ],
+)
+def test_whether_keyframes_need_the_vaes_decoder_depends_on_every_mode_but_captures(keyframe, live, decodes):
+    def lit(scene_light):
+        return RECIPE | {"relight_sigma": 3.0, "scene_light": {"picture_share": 0.5} | scene_light}
+
+    modes = {"keyframe": lit(keyframe) if keyframe else RECIPE, "live": live if live is None else lit(live)}
+    assert PipelineConfig.model_validate(CONFIG | modes).keyframes_decode == decodes
+
+
 @pytest.mark.parametrize("given_as", [{}, {"resolution": None}])
 def test_a_mode_has_the_files_resolution_unless_it_has_its_own(given_as):
     config = PipelineConfig.model_validate(

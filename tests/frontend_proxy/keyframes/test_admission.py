@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from frontend_proxy.errors import Overloaded
-from frontend_proxy.keyframes.admission import WAIT_SHARE, Admission
+from frontend_proxy.keyframes.admission import INTERVAL_S, WAIT_SHARE, Admission
 from frontend_proxy.keyframes.degradation import HOLD_S
 
 
@@ -60,12 +60,23 @@ async def test_the_fuller_the_fewer_steps_and_above_the_limit_nothing(clock: Clo
 
 
 async def test_a_slow_model_is_load_too(clock: Clock) -> None:
-    """It is overloaded long before there are many keyframes."""
+    """It is overloaded long before there are many keyframes: when sessions begin to lose them."""
     admission = Admission(100, timeout_s=5)
     async with admission.admitted("a"):
-        clock.now += 3
-        async with admission.admitted("a") as level:
+        clock.now += INTERVAL_S - 0.1
+        async with admission.admitted("b") as level:
+            assert level == 0
+        clock.now += 0.1
+        async with admission.admitted("b") as level:
             assert level == 1
+
+
+async def test_a_lone_session_keeps_its_steps_on_a_slow_model(clock: Clock) -> None:
+    admission = Admission(100, timeout_s=5)
+    for _ in range(3):
+        async with admission.admitted("a") as level:
+            assert level == 0
+            clock.now += 4
 
 
 async def test_an_error_frees_the_slot() -> None:
