@@ -10,9 +10,11 @@ body's shape. Both are regressed directly, and so are the errors that are to be 
 is an ordinary convolution, so that the same graph runs on ONNX Runtime, OpenVINO and TensorRT.
 
 Never worse than nothing: where large errors are expected, the light falls back to a safe one, a level that
-follows the picture's exposure only where that is unusual, such as in a dark room.
+follows the picture's exposure only where that is unusual, such as in a dark room. Each part of log E counts
+as far as it has turned out to be true: the level's brightness b less than its colour c, and the shading s
+even where the level is unsure.
 
-    light = k · log E + (1 − k) · safe          k the confidence, 0…1
+    light = k · (r_b · b + c) + min(1, 2k) · r_s · s + (1 − k) · safe          k the confidence, 0…1
 """
 
 from typing import Any
@@ -41,18 +43,22 @@ _LUMA = (0.2126, 0.7152, 0.0722)
 _STILL_USUAL = 1.0
 # Expected errors of the level for full confidence and for none, until a calibration has measured them.
 _SURE, _UNSURE = 0.2, 1.0
+# r_b and r_s until a calibration has measured them.
+_RELIABILITY = (1.0, 1.0)
 
 
 class LightReader(nn.Module):
     """scene (B, 11, 96, 96), see pipeline.garment.scene → log_light (B, 3, 48, 48), the light as above, RGB,
     and confidence (B, 1), k.
 
-    calibration: the expected errors of the level at which k is 1 and 0; training.scene_light measures them.
+    calibration: the expected errors of the level at which k is 1 and 0. reliability: r_b and r_s.
+    training.scene_light measures both.
     """
 
     places: Tensor
     luma: Tensor
     calibration: Tensor
+    reliability: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,17 +90,26 @@ class LightReader(nn.Module):
         self.register_buffer("places", torch.stack(torch.meshgrid(axis, axis, indexing="xy")), False)
         self.register_buffer("luma", torch.tensor([_LUMA]), False)
         self.register_buffer("calibration", torch.tensor([_SURE, _UNSURE]))
+        self.register_buffer("reliability", torch.tensor(_RELIABILITY))
+        self.register_load_state_dict_pre_hook(_without_reliability)
 
     def forward(self, scene: Tensor) -> tuple[Tensor, Tensor]:
-        return self.trusted(*self.regress(scene))
+        return self.trusted(scene, *self.regress(scene))
 
-    def trusted(self, log_light: Tensor, spread: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor]:
+    def trusted(
+        self, scene: Tensor, log_light: Tensor, spread: Tensor, brightness: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """What `forward` makes of the outputs of `regress`."""
         sure, unsure = self.calibration
         confidence = ((unsure - spread[:, :1]) / (unsure - sure)).clamp(0, 1)
         safe = functional.relu(brightness - _STILL_USUAL) - functional.relu(-brightness - _STILL_USUAL)
+        level = _within_garment(scene, log_light)
+        shading = log_light - level
+        grey = level.mean(dim=1, keepdim=True)
         k = confidence[:, :, None, None]
-        return k * log_light + (1 - k) * safe[:, :, None, None], confidence
+        of_level, of_shading = self.reliability
+        light = k * (level - (1 - of_level) * grey) + (1 - k) * safe[:, :, None, None]
+        return light + (2 * k).clamp(max=1) * of_shading * shading, confidence
 
     def regress(self, scene: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log E; the standard deviations (B, 2) that are expected of the errors of level and shading; and how
@@ -117,10 +132,10 @@ class LightReader(nn.Module):
         deep24 = self.up2(torch.cat([_twice(deep12), at24], dim=1))
         deep48 = self.up1(torch.cat([_twice(deep24), at48], dim=1))
         shading = self.shading(deep48)
-        weight = functional.avg_pool2d(scene[:, 6:7], 2) + 1e-4
-        mean = (shading * weight).sum(dim=(2, 3), keepdim=True) / weight.sum(dim=(2, 3), keepdim=True)
         level = self.level(whole) + self.plain(told) + brightness
-        log_light = (level[:, :, None, None] + shading - mean).clamp(-_LARGEST, _LARGEST)
+        log_light = (level[:, :, None, None] + shading - _within_garment(scene, shading)).clamp(
+            -_LARGEST, _LARGEST
+        )
         return log_light, functional.softplus(self.spread(whole) - 1), brightness
 
     def _logarithms(self, scene: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,6 +157,11 @@ class LightReader(nn.Module):
         return torch.cat([*means, _mean(colour, coverage)], dim=1), brightness
 
 
+def _without_reliability(network: LightReader, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Weights from before it was measured, as a fine-tuned reader's may be, load with the usual one."""
+    state.setdefault(f"{prefix}reliability", network.reliability)
+
+
 def to_linear(code: Tensor) -> Tensor:
     """sRGB in 0…1 → linear (IEC 61966-2-1)."""
     return torch.where(code <= 0.04045, code / 12.92, ((code.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
@@ -151,6 +171,13 @@ def to_code(linear: Tensor) -> Tensor:
     """Linear in 0…1 → sRGB."""
     power: Tensor = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
     return torch.where(linear <= 0.0031308, linear * 12.92, power)
+
+
+def _within_garment(scene: Tensor, values: Tensor) -> Tensor:
+    """The mean of a map, (B, C, 48, 48), over the garment: (B, C, 1, 1)."""
+    weight = functional.avg_pool2d(scene[:, 6:7], 2) + 1e-4
+    mean: Tensor = (values * weight).sum(dim=(2, 3), keepdim=True) / weight.sum(dim=(2, 3), keepdim=True)
+    return mean
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

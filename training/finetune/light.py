@@ -52,7 +52,7 @@ class Light:
     def loss(self, generator: torch.Generator) -> Tensor:
         batch = varied(self._picked(self._rows, generator), self._on_device(generator))
         log_light, spread, brightness = self._reader.regress(batch.scene)
-        served, _ = self._reader.trusted(log_light, spread, brightness)
+        served, _ = self._reader.trusted(batch.scene, log_light, spread, brightness)
         # Trust is learnt from what is served; here an expected error that follows the errors would end it.
         read = losses(log_light, spread.detach(), batch).total
         learnt = (read + losses(served, spread.detach(), batch).decibels).mean()

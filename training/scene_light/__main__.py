@@ -87,7 +87,8 @@ def _calibrate(args: argparse.Namespace) -> None:
     training = Training(args.work, 0)
     training.load()
     found = calibrate(training.average, taken(args.photographs, "validation", args.samples, seed=1))
-    training.network.calibration.copy_(training.average.calibration)
+    for name in ("calibration", "reliability"):
+        getattr(training.network, name).copy_(getattr(training.average, name))
     training.save()
     print(json.dumps(found))
 
