@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -233,6 +233,9 @@ bench-picture: test-repository ## Measure the images of generated people with kn
 PHOTOGRAPHS ?= build/photographs/scenes
 bench-photographs: test-repository ## Compare the answers with path-traced photographs of a folder (PHOTOGRAPHS=)
 	$(call run,$(BIN)/python -m benchmarks.photographs "$(PHOTOGRAPHS)")
+
+bench-real-photographs: test-repository ## Ask for the light that was taken off real photographs
+	$(call run,$(BIN)/python -m benchmarks.photographs.real)
 
 train-light: setup-dev ## Train the default checkpoint's light reader on painted and path-traced scenes: an hour; goes on
 	$(call run,$(BIN)/python -m training.scene_light train)
