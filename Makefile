@@ -69,14 +69,15 @@ check_python = version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_
 # Not compiled when they are installed, which would add 0.4 GB: Python compiles what is imported.
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 2 GB
+setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 1.5 GB
 
-$(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml | path
+$(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml deploy/unused_files.py | path
 	@$(USABLE) 2>/dev/null || { $(check_python) && \
-	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 2 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
+	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 1.5 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
 	$(INSTALL) -r requirements.lock
 	$(INSTALL) -r requirements-torch.lock
 	$(INSTALL) --no-deps --editable .
+	@$(BIN)/python -m deploy.unused_files
 	@touch $@
 
 setup-dev: setup $(VENV)/.installed-dev ## Add what tests, benchmarks and training need: 1 GB more

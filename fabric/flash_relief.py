@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fabric import fourier as fft
+from fabric import fourier
 
 _FINE, _WIDE = 0.7, 14.0  # σ in pixels of a tile of 1024: finer is noise, wider is light
 _ACROSS = 0.15  # of the power, added where the light runs along the threads and shows no slope
@@ -109,10 +109,12 @@ def slopes(ratio: Array, view: View) -> Slopes:
 def integrated(slope: Array, along: tuple[float, float]) -> Array:
     """The height in pixels (N, N), wrapped, that falls by `slope` in the direction `along`; its mean is 0."""
     side = len(slope)
-    down = fft.fftfreq(side).astype(np.float32)[:, None]
-    across = fft.rfftfreq(side).astype(np.float32)[None]
+    down = np.fft.fftfreq(side).astype(np.float32)[:, None]
+    across = np.fft.rfftfreq(side).astype(np.float32)[None]
     power = across**2 + down**2
     power[0, 0] = 1
     towards = across * np.float32(along[0]) + down * np.float32(along[1])
-    spectrum = fft.rfft2(slope - slope.mean()) * (1j * towards) / (2 * np.pi * (towards**2 + _ACROSS * power))
-    return np.asarray(fft.irfft2(spectrum, s=slope.shape), np.float32)
+    spectrum = (
+        fourier.rfft2(slope - slope.mean()) * (1j * towards) / (2 * np.pi * (towards**2 + _ACROSS * power))
+    )
+    return np.asarray(fourier.irfft2(spectrum, slope.shape), np.float32)

@@ -12,7 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from fabric import fourier as fft
+from fabric import fourier
 from fabric.shrink import shrink
 
 WEDGE = np.tan(np.radians(12))
@@ -93,9 +93,7 @@ def autocorrelation(grey: np.ndarray) -> np.ndarray:
     np.clip(detail, -limit, limit, out=detail)
     detail -= mean
     detail *= window
-    spectrum = fft.rfft2(detail)
-    power = spectrum.real**2 + spectrum.imag**2
-    correlation = fft.fftshift(fft.irfft2(power, s=(side, side)))
+    correlation = np.fft.fftshift(fourier.correlation(detail))
     largest = max(correlation[side // 2, side // 2], 1e-12)
     return cv2.divide(correlation, window_correlation, scale=1 / largest)
 
@@ -103,8 +101,8 @@ def autocorrelation(grey: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=4)
 def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
     hann = np.hanning(side).astype(np.float32)
-    power = np.abs(fft.rfft(hann, 2 * side)) ** 2
-    line = fft.fftshift(fft.irfft(power, 2 * side))[side // 2 : side // 2 + side]
+    power = np.abs(np.fft.rfft(hann, 2 * side)) ** 2
+    line = np.fft.fftshift(np.fft.irfft(power, 2 * side))[side // 2 : side // 2 + side]
     line = line / line.max()
     return np.outer(hann, hann), np.maximum(np.outer(line, line), 0.02).astype(np.float32)
 

@@ -9,7 +9,7 @@ curvature is skewed towards creases. Where no direction shows that, the photo do
 import cv2
 import numpy as np
 
-from fabric import fourier as fft
+from fabric import fourier
 
 _SIDE = 512
 _COARSE = 320  # pixels per side of the curvature
@@ -34,9 +34,9 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     small = cv2.resize(luminance, (side, side), interpolation=cv2.INTER_AREA)
     small = small - small.mean()
     limit = _LIMIT * float(small.std())
-    spectrum = fft.rfft2(np.clip(small, -limit, limit))
-    down = fft.fftfreq(side).astype(np.float32)[:, None]
-    across = fft.rfftfreq(side).astype(np.float32)[None]
+    spectrum = fourier.rfft2(np.clip(small, -limit, limit))
+    down = np.fft.fftfreq(side).astype(np.float32)[:, None]
+    across = np.fft.rfftfreq(side).astype(np.float32)[None]
     power = across**2 + down**2
     power[0, 0] = 1
     turn = 2 * np.pi
@@ -50,7 +50,9 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     for number in range(_DIRECTIONS):
         angle = number * np.pi / _DIRECTIONS
         skew = _skewness(
-            fft.irfft2(curved * _slope_to_height(across[:, low[1]], down[low[0]], angle), s=(coarse, coarse))
+            fourier.irfft2(
+                curved * _slope_to_height(across[:, low[1]], down[low[0]], angle), (coarse, coarse)
+            )
         )
         if abs(skew) > abs(best_skew):
             best_angle, best_skew = angle, skew
@@ -58,7 +60,7 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     confidence = float(np.clip((abs(best_skew) - _SILENT) / (_CLEAR - _SILENT), 0, 1))
     shading, pigment = _PIGMENT
     confidence *= float(np.clip((pigment - limit / _LIMIT) / (pigment - shading), 0, 1))
-    found = np.asarray(fft.irfft2(best, s=(side, side)), np.float32) * np.sign(best_skew)
+    found = np.asarray(fourier.irfft2(best, (side, side)), np.float32) * np.sign(best_skew)
     scale = len(luminance) / side
     wide = cv2.copyMakeBorder(found, 2, 2, 2, 2, cv2.BORDER_WRAP)
     wide = cv2.resize(wide, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)

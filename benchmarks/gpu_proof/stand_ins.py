@@ -7,8 +7,8 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# For the scanner of fabrics, for videos, and for networks of the ONNX profiles.
-PACKAGES = ("av", "onnxruntime", "pillow_heif", "scipy")
+# For phones' pictures, for videos, and for networks of the ONNX profiles.
+PACKAGES = ("av", "onnxruntime", "pillow_heif")
 
 
 class _Anything(type):

@@ -30,6 +30,7 @@ cat > "$folder/bin/python" <<'END'
 #!/bin/sh
 case "$*" in
     *"import os, pip"*) exec test -e usable ;;
+    "-m deploy.unused_files") echo "unused" >> log ;;
     *"pip install"*) echo "pip" >> log; touch usable; exec test ! -e no-network ;;
     "-m export"* | "-m serving"* | "-m tests"*) for argument; do echo "[$argument]" >> ran; done ;;
 esac
@@ -44,6 +45,8 @@ def checkout(tmp_path):
     folder.mkdir()
     for path in (ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("requirements*.lock")):
         shutil.copy(path, folder)
+    (folder / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "unused_files.py", folder / "deploy")
     (folder / "python").write_text(PYTHON)
     (folder / "python").chmod(0o755)
     return folder
@@ -74,7 +77,7 @@ def log(folder):
     return lines
 
 
-MADE = ["made -m venv --clear .venv", "pip", "pip", "pip"]
+MADE = ["made -m venv --clear .venv", "pip", "pip", "pip", "unused"]
 
 
 def test_an_environment_is_made_once(checkout):
