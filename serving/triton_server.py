@@ -96,7 +96,7 @@ class TritonServer:
             f"--metrics-port={self.metrics_port}",
             # A random token that nobody keeps. Users of this machine can read it in the process list.
             f"--grpc-restricted-protocol={RESTRICTED_PROTOCOLS}:token={secrets.token_hex(32)}",
-            # All at once. By default it loads two for each core, and began last with `tryon`, which takes longest.
+            # All at once: by default two for each core, and `tryon`, which takes longest, began late.
             f"--model-load-thread-count={len(self.served())}",
             # Auto-complete would add a `dynamic_batching` that changes which batches have CUDA graphs.
             "--disable-auto-complete-config",

@@ -69,11 +69,11 @@ def all_gone(processes, within=5):
 
 
 def test_the_network_that_only_captures_call_makes_way_for_keyframes(stack):
-    """lucy-tiny's keyframes do without the VAE's decoder. A stub's parent is its shell, with the same words."""
+    """lucy-tiny's keyframes do without the VAE's decoder. A stub's parent is a shell with the same words."""
 
     def niceness(model):
-        processes = stack.triton.children(recursive=True)
-        return max(it.nice() for it in processes if any(f"/{model}/" in word for word in it.cmdline()))
+        children = stack.triton.children(recursive=True)
+        return max(child.nice() for child in children if any(f"/{model}/" in it for it in child.cmdline()))
 
     assert niceness("vae_decoder") == min(19, niceness("unet") + NICENESS)
 
