@@ -16,10 +16,8 @@ from fabric.relief import gradient
 _CELLS = 16  # along a side: larger than a motif of yarns, smaller than a highlight
 _WIDTHS = np.geomspace(0.03, 0.6, 40)  # α
 _NARROWEST, _WIDEST = 0.04, 0.47  # α that can be told: the cells are no smaller, and the tile is no larger
-_WHITE, _FULL = (
-    250,
-    0.1,
-)  # of 255: where the sensor is full; the share of such pixels that makes a cell useless
+_WHITE = 250  # of 255: where the sensor is full
+_FULL = 0.1  # the share of such pixels that makes a cell useless
 _DARK = 0.05  # of the median: a cell whose colour the room's light does not show
 _LEAST_CELLS = 0.7  # of all
 _EXPLAINED = 0.6  # of the variation that the lights' own slow courses leave

@@ -9,8 +9,6 @@ sheet (camera, composite, keyframe, capture, photograph) to build/benchmarks/pho
 """
 
 import argparse
-import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.photographs import figures
+from benchmarks.photographs.command_line import add_options, answered, write
 from benchmarks.photographs.dark_room import share_kept
-from benchmarks.photographs.dressing import Dress, in_this_process, through_the_server
+from benchmarks.photographs.dressing import Dress
 from benchmarks.photographs.figures import Figures
 from benchmarks.photographs.scene import Scene, scenes_in
 from benchmarks.photographs.verdicts import verdicts
-from benchmarks.picture.sheet import write_sheet
 from benchmarks.provenance import provenance
 from benchmarks.verdict import print_verdicts
 from serving.command_line import run
 
-_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
 _COLUMNS = {
     "psnr": "PSNR",
     "ssim": "SSIM",
@@ -96,24 +93,13 @@ def main() -> int:
     )
     parser.add_argument("scenes", type=Path, help="a folder of scenes")
     parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
-    parser.add_argument("--in-process", action="store_true", help="without a server")
-    parser.add_argument(
-        "--checkpoint", type=Path, default=_CHECKPOINT, help="in-process: default %(default)s"
-    )
-    parser.add_argument("--triton-grpc", help="address of a running Triton (default: start a stack)")
     parser.add_argument("--no-captures", action="store_true", help="keyframes alone")
-    parser.add_argument("--output", type=Path, default=Path("build/benchmarks/photographs"))
+    add_options(parser, "build/benchmarks/photographs")
     args = parser.parse_args()
     scenes = scenes_in(args.scenes, args.most)
     modes = ("keyframe",) if args.no_captures else ("keyframe", "capture")
     report = provenance()
-
-    async def work() -> tuple[dict[str, Any], list[Any]]:
-        chosen = in_this_process(args.checkpoint) if args.in_process else through_the_server(args.triton_grpc)
-        async with chosen as dress:
-            return await examine(dress, scenes, modes)
-
-    found, rows = asyncio.run(work())
+    found, rows = answered(args, lambda dress: examine(dress, scenes, modes))
     table = found["figures"]
     means = {kind: figures.mean(it) for kind, it in table.items()}
     print_table(means)
@@ -122,11 +108,9 @@ def main() -> int:
           f"{max(found['dark_room']):.0%}")  # fmt: skip
     found_verdicts = verdicts(table["composite"], {mode: table[mode] for mode in modes})
     print_verdicts(found_verdicts)
-    args.output.mkdir(parents=True, exist_ok=True)
-    write_sheet(rows, args.output / "scenes.png")
-    found["figures"] = {kind: [figures.rounded(it) for it in rows] for kind, rows in table.items()}
+    found["figures"] = {kind: [figures.rounded(it) for it in every] for kind, every in table.items()}
     report |= {"means": means, **found, "verdicts": [vars(it) for it in found_verdicts]}
-    (args.output / "photographs.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    write(args.output, "photographs.json", report, rows)
     return 0
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from benchmarks.photographs.portraits import Portrait
-from benchmarks.photographs.scene import Scene
+from benchmarks.photographs.scene import Scene, encoded
 from pipeline.light.scene_light import to_code, to_linear
 
 # By name: gains of red, green and blue.
@@ -44,8 +44,8 @@ def flattened(portrait: Portrait, light: str) -> Scene:
     render = cv2.merge([*cv2.split(_developed(photograph / shading)), cloth])
     return Scene(
         f"{portrait.name}, {light}",
-        _encoded(".jpg", _developed(beneath * gain)),
-        _encoded(".png", render),
+        encoded(".jpg", _developed(beneath * gain)),
+        encoded(".png", render),
         portrait.landmarks,
         _developed(photograph * gain),
         cloth,
@@ -65,9 +65,3 @@ def coarse_light(photograph: np.ndarray, cloth: np.ndarray) -> np.ndarray:
 
 def _developed(linear: np.ndarray) -> np.ndarray:
     return np.rint(255 * to_code(linear.astype(np.float32)).clip(0, 1)).astype(np.uint8)
-
-
-def _encoded(suffix: str, picture: np.ndarray) -> np.ndarray:
-    return cv2.imencode(suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else [])[
-        1
-    ].reshape(-1)

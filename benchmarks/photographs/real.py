@@ -7,24 +7,20 @@ them and a contact sheet (camera, flattened, keyframe, photograph) to build/benc
 """
 
 import argparse
-import asyncio
-import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.photographs import figures
-from benchmarks.photographs.dressing import Dress, in_this_process, through_the_server
+from benchmarks.photographs.command_line import add_options, answered, write
+from benchmarks.photographs.dressing import Dress
 from benchmarks.photographs.figures import Figures
 from benchmarks.photographs.flattening import LIGHTS, flattened
 from benchmarks.photographs.portraits import portraits
-from benchmarks.picture.sheet import write_sheet
 from benchmarks.provenance import provenance
 from benchmarks.verdict import Verdict, print_verdicts
 from serving.command_line import run
 
-_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
 # By portrait, then by light: the flattened render's figures, and the keyframe's.
 Found = dict[str, dict[str, tuple[Figures, Figures]]]
 
@@ -74,21 +70,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.photographs.real", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--in-process", action="store_true", help="without a server")
-    parser.add_argument(
-        "--checkpoint", type=Path, default=_CHECKPOINT, help="in-process: default %(default)s"
-    )
-    parser.add_argument("--triton-grpc", help="address of a running Triton (default: start a stack)")
-    parser.add_argument("--output", type=Path, default=Path("build/benchmarks/real-photographs"))
+    add_options(parser, "build/benchmarks/real-photographs")
     args = parser.parse_args()
     report = provenance()
-
-    async def work() -> tuple[Found, list[list[np.ndarray]]]:
-        chosen = in_this_process(args.checkpoint) if args.in_process else through_the_server(args.triton_grpc)
-        async with chosen as dress:
-            return await examine(dress)
-
-    found, rows = asyncio.run(work())
+    found, rows = answered(args, examine)
     every = [pair for by_light in found.values() for pair in by_light.values()]
     means = {
         kind: figures.mean([pair[side] for pair in every]) for side, kind in enumerate(("flat", "keyframe"))
@@ -100,8 +85,6 @@ def main() -> int:
         )
     judged = verdicts(found)
     print_verdicts(judged)
-    args.output.mkdir(parents=True, exist_ok=True)
-    write_sheet(rows, args.output / "scenes.png")
     report |= {
         "sources": {it.name: it.source for it in portraits()},
         "figures": {
@@ -116,9 +99,7 @@ def main() -> int:
         "means": means,
         "verdicts": [vars(it) for it in judged],
     }
-    (args.output / "real-photographs.json").write_text(
-        json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    )
+    write(args.output, "real-photographs.json", report, rows)
     return 0
 
 

@@ -71,8 +71,12 @@ class Scene:
     def darkened(self, share: float) -> "Scene":
         """The same scene at a share of its light, as a camera with a fixed exposure sees it."""
         frame, target = (_times(picture, share) for picture in (self.frame, self.target))
-        data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].reshape(-1)
-        return replace(self, camera_frame=data, target=target)
+        return replace(self, camera_frame=encoded(".jpg", frame), target=target)
+
+
+def encoded(suffix: str, picture: np.ndarray) -> np.ndarray:
+    """What a client sends: the file's bytes, (N,) uint8. The quality is a JPEG's."""
+    return cv2.imencode(suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].reshape(-1)
 
 
 def read(folder: Path) -> Scene:

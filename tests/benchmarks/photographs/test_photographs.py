@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.photographs import __main__ as command
-from benchmarks.photographs import figures
+from benchmarks.photographs import command_line, figures
 from benchmarks.photographs.dark_room import share_kept
 from benchmarks.photographs.dressing import Answer
 from benchmarks.photographs.scene import scenes_in
@@ -112,7 +112,7 @@ def test_the_command_writes_figures_and_a_sheet(folder, tmp_path, monkeypatch, c
     async def fake(address):
         yield dresser(lambda it: it.target)
 
-    monkeypatch.setattr(command, "through_the_server", fake)
+    monkeypatch.setattr(command_line, "through_the_server", fake)
     monkeypatch.setattr(sys, "argv", ["photographs", str(folder), "--output", str(tmp_path / "out")])
     assert command.main() == 0
     report = json.loads((tmp_path / "out" / "photographs.json").read_text())

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.photographs import figures, real
+from benchmarks.photographs import command_line, figures, real
 from benchmarks.photographs.dressing import Answer
 from benchmarks.photographs.flattening import LIGHTS, coarse_light, flattened
 from benchmarks.photographs.portraits import portraits
@@ -68,7 +68,7 @@ def run(picture_of, monkeypatch, tmp_path):
 
         yield dress
 
-    monkeypatch.setattr(real, "through_the_server", fake)
+    monkeypatch.setattr(command_line, "through_the_server", fake)
     monkeypatch.setattr(real, "portraits", lambda: PORTRAITS[:1])
     monkeypatch.setattr(sys, "argv", ["real", "--output", str(tmp_path)])
     assert real.main() == 0

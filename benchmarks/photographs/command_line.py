@@ -1,0 +1,45 @@
+"""What the commands on photographs share: their options, whom they ask for answers, and what they write."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks.photographs.dressing import Dress, in_this_process, through_the_server
+from benchmarks.picture.sheet import write_sheet
+
+T = TypeVar("T")
+
+_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
+
+
+def add_options(parser: argparse.ArgumentParser, output: str) -> None:
+    """output: the default folder."""
+    parser.add_argument("--in-process", action="store_true", help="without a server")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=_CHECKPOINT, help="in-process: default %(default)s"
+    )
+    parser.add_argument("--triton-grpc", help="address of a running Triton (default: start a stack)")
+    parser.add_argument("--output", type=Path, default=Path(output))
+
+
+def answered(args: argparse.Namespace, examine: Callable[[Dress], Coroutine[Any, Any, T]]) -> T:
+    """What `examine` finds with the answers of whom the options name."""
+
+    async def work() -> T:
+        chosen = in_this_process(args.checkpoint) if args.in_process else through_the_server(args.triton_grpc)
+        async with chosen as dress:
+            return await examine(dress)
+
+    return asyncio.run(work())
+
+
+def write(folder: Path, name: str, report: dict[str, Any], rows: list[list[np.ndarray]]) -> None:
+    """The report as `name`, and the sheet as scenes.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_sheet(rows, folder / "scenes.png")
+    (folder / name).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
