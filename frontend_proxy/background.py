@@ -1,6 +1,7 @@
 """Background work that cannot stop unnoticed: failed loops start again, and errors of tasks are logged."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -16,6 +17,19 @@ STABLE_S = 60.0  # after this time without a failure, a loop counts as healthy
 FAILURES = Counter(
     "lucy_background_failures_total", "Failures of background work, which is then started again", ["name"]
 )
+
+
+class BackgroundTask(asyncio.Task[Any]):
+    """A task that begins even if it is cancelled before its first step. Python would then run nothing of it,
+    not its `finally` either, which frees slots and locks and gives a capture to another proxy."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        coroutine = self.get_coro()
+        assert inspect.iscoroutine(coroutine)
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            self.get_loop().call_soon(super().cancel, msg)  # after the first step, which already waits there
+            return True
+        return super().cancel(msg)
 
 
 class Background:
@@ -50,7 +64,7 @@ class Background:
 
     def task(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` once. An error is logged, and the task's result is then None."""
-        return self._keep(asyncio.create_task(self._run_once(name, work), name=name))
+        return self._keep(BackgroundTask(self._run_once(name, work), name=name))
 
     async def close(self) -> None:
         """Cancel everything and wait until it has ended."""

@@ -126,3 +126,25 @@ async def test_closing_ends_everything():
     await asyncio.sleep(0)
     await work.close()
     assert all(task.done() for task in tasks)
+
+
+@pytest.mark.parametrize("ended_by", ["its task", "close"])
+async def test_a_task_that_is_cancelled_at_once_still_cleans_up(work, ended_by):
+    """A capture that a proxy took in the moment of its end was not given to another one: nothing ran."""
+    released = []
+
+    async def supervise():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            released.append(None)
+
+    task = work.task("capture", supervise())
+    if ended_by == "close":
+        await work.close()
+    else:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert released == [None]
+    assert task.cancelled()
