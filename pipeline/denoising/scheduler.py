@@ -8,17 +8,20 @@ least every `capture_interval` ticks. While a keyframe is in another stage, whic
 captures pause between their ticks and use no larger share of the time than that.
 
 Captures of a batch are patient: nobody waits for them, so they step while nothing else is in progress, and
-otherwise once in `PATIENCE` ticks, so that they end all the same.
+otherwise once in `PATIENCE` ticks, so that they end all the same. While sessions send keyframes they step one
+by one: a keyframe that comes waits for the call that is under way, and two rows take a CPU twice as long.
 
 This module is the policy alone, without clock, event loop or network. `stepper.py` runs it, and
 `benchmarks/capacity` simulates it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 PATIENCE = 20  # ticks
+SESSION_S = 3.0  # after a keyframe the next one is expected: a frontend sends one every 1.5 s
 
 
 class Schedulable(Protocol):
@@ -88,6 +91,7 @@ class Scheduler(Generic[JobT]):
         self._last_patient_tick = 0
         self._patient_resume_at = 0.0
         self._live_requests = 0
+        self._last_live_at = -math.inf
 
     @property
     def jobs(self) -> list[JobT]:
@@ -117,6 +121,8 @@ class Scheduler(Generic[JobT]):
 
     def schedule(self, now: float) -> Tick[JobT]:
         """The next tick; call it only while there are jobs. now: seconds, from any monotonic clock."""
+        if self._live_requests:
+            self._last_live_at = now
         live = [entry for entry in self._entries if entry.live]
         if not live and self._live_requests and now < self._captures_resume_at:
             return Tick([], self._captures_resume_at - now)
@@ -126,6 +132,9 @@ class Scheduler(Generic[JobT]):
             if not live and not captures:
                 return Tick([], self._patient_resume_at - now)
         captures.sort(key=lambda entry: entry.last_tick)  # stable: the longest waiting is first
+        if now - self._last_live_at < SESSION_S:
+            first = next((entry for entry in captures if entry.patient), None)
+            captures = [entry for entry in captures if entry is first or not entry.patient]
 
         order = live
         if not captures:

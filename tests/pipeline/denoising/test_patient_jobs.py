@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pipeline.denoising.scheduler import PATIENCE, Scheduler
+from pipeline.denoising.scheduler import PATIENCE, SESSION_S, Scheduler
 from tests.pipeline.denoising.stepper_fakes import CountingJob, Network, run_all, stepper_for
 from tests.pipeline.denoising.test_scheduler import Job, capture, gaps, ticks
 
@@ -34,6 +34,25 @@ def test_several_share_the_ticks_that_nobody_else_uses():
     scheduler.add(first)
     scheduler.add(second)
     assert [jobs[0] is first for jobs in ticks(scheduler, 4)] == [True, False, True, False]
+
+
+def test_while_sessions_are_open_they_step_one_by_one():
+    """A keyframe waited for both of their steps: its p99 beside a batch was 1.9 times that alone."""
+    scheduler, first, second = Scheduler(8), patient(), patient()
+    scheduler.add(first)
+    scheduler.add(second)
+
+    def tick(now):
+        jobs = scheduler.schedule(now).jobs
+        scheduler.update(jobs, now, now)
+        return jobs
+
+    assert tick(0.0) == [first, second]
+    scheduler.live_begins()
+    assert tick(0.1) == [first]
+    scheduler.live_ends()
+    assert [tick(now) for now in (0.2, 0.3, 0.1 + SESSION_S - 0.01)] == [[second], [first], [second]]
+    assert tick(0.1 + SESSION_S) == [first, second]
 
 
 def test_they_pause_while_a_keyframe_is_in_another_stage():
