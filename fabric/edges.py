@@ -11,6 +11,9 @@ _SLANTS = 13  # of lines across a side
 _GROUP = 4  # pieces within which a line hardly slants
 _FINE = 15.0  # pixels: a narrower search samples every half pixel
 _NEAR = 8.0  # columns around the line in which a piece's edge is looked for
+_PRINT = 0.08  # of a side: how far outside of a line of the print the cloth may end
+_WHOLE = 0.85  # share of a side along which an edge of cloth is seen
+_BEYOND_ENDS = (-0.22, -0.03), (1.03, 1.22)  # where a swatch's side has ended
 _BESIDE, _BEYOND = (0.012, 0.06), 0.25  # of the photo beside a side, and of the side beyond its ends
 
 
@@ -37,21 +40,11 @@ def _side(
     A threshold's contour includes the soft shadow beside a swatch; the steepest change does not.
     """
     length = float(np.linalg.norm(end - start))
-    along = (end - start) / length
-    across = np.array([-along[1], along[0]])
+    across = np.array([start[1] - end[1], end[0] - start[0]]) / length
     limit = max(6.0, reach * length)
     fine = 0.5 if limit < _FINE else 1.0  # pixels; what was searched widely is searched closely afterwards
-    offsets = np.arange(-limit, limit + fine / 2, fine)
     first, step = start + 0.06 * (end - start), 0.88 * (end - start) / (_PIECES * _PROFILES - 1)
-    strip = np.column_stack([fine * across, step, first - limit * across])  # (offsets, profiles) to the photo
-    size = len(offsets), _PIECES * _PROFILES
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    colours = cv2.warpAffine(photo, strip, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    # The mean of a piece averages out the weave's threads, but not the edge, which is straight.
-    mean = cv2.resize(colours, (len(offsets), _PIECES), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
-    lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
-    profile = np.linalg.norm(np.gradient(lab, axis=1), axis=2)
+    offsets, profile = _changes(photo, (first, step), (limit, fine), _PIECES)
     line = straightest(profile)  # (pieces,) in columns
     # Each piece's own peak near that line, to a fraction of a column.
     columns = np.arange(profile.shape[1])
@@ -64,6 +57,106 @@ def _side(
     middles = rows[:, None] * _PROFILES + (_PROFILES - 1) / 2
     points = first + middles * step + best[:, None] * across
     return tuple(cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().tolist())
+
+
+def _changes(
+    photo: np.ndarray, along: tuple[np.ndarray, np.ndarray], across: tuple[float, float], pieces: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much the colour changes across a side: the places (N,) in pixels, and the changes (pieces, N).
+
+    along: the first point, and the step to the next profile's; _PROFILES of them make a piece. across: the
+    farthest place to either side, and the distance between places.
+    """
+    (first, step), (limit, fine) = along, across
+    offsets = np.arange(-limit, limit + fine / 2, fine)
+    aside = np.array([-step[1], step[0]]) / float(np.linalg.norm(step))
+    strip = np.column_stack([fine * aside, step, first - limit * aside])  # (offsets, profiles) to the photo
+    size = len(offsets), pieces * _PROFILES
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    colours = cv2.warpAffine(photo, strip, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    # The mean of a piece averages out the weave's threads, but not the edge, which is straight.
+    mean = cv2.resize(colours, (len(offsets), pieces), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(mean.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * _EDGE_WEIGHTS
+    lab = cv2.GaussianBlur(lab, (0, 0), sigmaX=2, sigmaY=0.01, borderType=cv2.BORDER_REPLICATE)
+    return offsets, np.linalg.norm(np.gradient(lab, axis=1), axis=2)
+
+
+def bordered(photo: np.ndarray, corners: np.ndarray) -> float:
+    """The share of a side along which there is an edge, of that of the four sides where it is least.
+
+    It does not depend on how the colours of swatch and table vary.
+    """
+    least = 1.0
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        least = min(least, _edge_along(photo, start, end))
+        if least < 0.5:
+            break
+    return least
+
+
+def widened(photo: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """`corners`, with sides that lie on a line of the print moved outwards to the edge of the cloth."""
+    for number in range(4):
+        before, start, end, after = (corners[(number + step) % 4] for step in (-1, 0, 1, 2))
+        moved = _outermost(photo, start, end)
+        if moved is None:
+            continue
+        points = [cross(moved, (*(one - other), *one)) for one, other in ((start, before), (end, after))]
+        if any(point is None for point in points):
+            continue
+        size = np.array(photo.shape[1::-1])
+        inside = (np.array(points) > -0.02 * size).all() and (np.array(points) < 1.02 * size).all()
+        if inside and _edge_along(photo, *points) >= _WHOLE:
+            corners = corners.copy()
+            corners[number], corners[(number + 1) % 4] = points
+    return corners
+
+
+def _outermost(
+    photo: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[float, float, float, float] | None:
+    """The line farthest outside of a side, but near it, that has an edge all along it."""
+    side, length = end - start, float(np.linalg.norm(end - start))
+    first, step = start + 0.1 * side, 0.8 * side / (_PIECES * _PROFILES - 1)
+    offsets, profile = _changes(photo, (first, step), (_PRINT * length, 1.0), _PIECES)
+    edge = profile > 2 * np.median(profile, axis=1, keepdims=True) + 0.1
+    edge &= profile == cv2.dilate(profile, np.ones((1, 7), np.uint8))  # a shadow beside an edge has no peak
+    edge = cv2.dilate(edge.astype(np.uint8), np.ones((1, 5), np.uint8))
+    pieces, slants = np.arange(_PIECES)[:, None], np.arange(-12, 13, 2)
+    moved = np.rint(np.linspace(-0.5, 0.5, _PIECES)[:, None] * slants).astype(int)  # (pieces, slants)
+    outside = np.arange(6, np.count_nonzero(offsets < -6))  # corners go clockwise: first columns are outside
+    share = edge[pieces, (outside[:, None, None] + moved)].mean(axis=1)  # (columns, slants)
+    whole = np.argwhere(share >= _WHOLE)
+    if not len(whole):
+        return None
+    across = np.array([-side[1], side[0]]) / length
+    turn = 0.8 * side + slants[whole[0, 1]] * across
+    at = start + 0.5 * side + (offsets[outside[whole[0, 0]]] + 2) * across  # the line was dilated
+    return (*(turn / np.linalg.norm(turn)).tolist(), *at.tolist())
+
+
+def _edge_along(photo: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
+    """The share of a side along which there is an edge.
+
+    0 if the edge goes on beyond both ends: then it is a line of a print, or of the table.
+    """
+    within, strength = _edges_on(photo, start, end, (0.04, 0.96), 0)
+    if within < 0.5:
+        return within
+    ends = [_edges_on(photo, start, end, part, 0.4 * strength)[0] for part in _BEYOND_ENDS]
+    return within if min(ends) <= 0.5 else 0.0
+
+
+def _edges_on(
+    photo: np.ndarray, start: np.ndarray, end: np.ndarray, part: tuple[float, float], least: float
+) -> tuple[float, float]:
+    """The share of the pieces of a line that have an edge stronger than `least`, and its median strength."""
+    pieces = max(8, round(_PIECES * min(1, part[1] - part[0])))
+    step = (part[1] - part[0]) * (end - start) / (pieces * _PROFILES - 1)
+    offsets, profile = _changes(photo, (start + part[0] * (end - start), step), (14.0, 0.5), pieces)
+    on = profile[:, np.abs(offsets) <= 2].max(axis=1)
+    beside = np.median(profile[:, np.abs(offsets) >= 4], axis=1)
+    return float(((on > 2 * beside + 0.1) & (on > least)).mean()), float(np.median(on))
 
 
 def straightest(profile: np.ndarray) -> np.ndarray:

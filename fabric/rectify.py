@@ -9,7 +9,7 @@ from itertools import chain
 import cv2
 import numpy as np
 
-from fabric.edges import cross, shadow_along, snapped
+from fabric.edges import bordered, cross, shadow_along, snapped, widened
 from fabric.errors import FabricError
 from fabric.light import linear_to_srgb, srgb_to_linear
 from fabric.shadow import Shadow, find_shadows
@@ -52,7 +52,7 @@ def find_outline(photo: np.ndarray) -> Outline | None:
         found.append(outline)
         if outline and outline.confidence >= _SURE:
             break
-    outlines = [(_area(outline), outline) for outline in found if outline]
+    outlines = [(cv2.contourArea(one.corners.astype(np.float32)), one) for one in found if one]
     if not outlines:
         return None
     # The shadow's other half has the rest of the swatch: a much smaller outline is a part of the larger.
@@ -64,7 +64,7 @@ def find_outline(photo: np.ndarray) -> Outline | None:
 
 
 def _exact(photo: np.ndarray, outline: Outline) -> Outline:
-    corners = snapped(photo, outline.corners, 0.01)
+    corners = snapped(photo, widened(photo, outline.corners), 0.01)
     return Outline(outline.corners if corners is None else corners, min(1.0, outline.confidence))
 
 
@@ -84,10 +84,6 @@ def _whole(
         if shadow:
             return Outline(outline.corners, outline.confidence * _PARTIAL), shadow
     return outline, None
-
-
-def _area(outline: Outline) -> float:
-    return float(cv2.contourArea(outline.corners.astype(np.float32)))
 
 
 def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
@@ -144,7 +140,10 @@ def _best(photo: np.ndarray, ground: np.ndarray, likeness: np.ndarray) -> Outlin
         exact = snapped(photo, (corners + 0.5) * scale - 0.5, 0.035)
         if exact is not None:
             inside = (exact + 0.5) / scale - 0.5
-            outlines.append(Outline(exact, _confidence(likeness, inside, contour)))
+            fit, clarity = _confidence(likeness, inside, contour)
+            if fit * clarity < MIN_CONFIDENCE <= fit:
+                clarity = max(clarity, (bordered(photo, exact) - 0.5) / 0.3)
+            outlines.append(Outline(exact, fit * min(clarity, 1)))
     return max(outlines, key=lambda outline: outline.confidence, default=None)
 
 
@@ -265,23 +264,23 @@ def _on_border(corners: np.ndarray, width: int, height: int) -> bool:
     return False
 
 
-def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> float:
-    """How well the outline fits its contour, times how clear the edge between swatch and table is.
+def _confidence(field: np.ndarray, corners: np.ndarray, contour: np.ndarray) -> tuple[float, float]:
+    """How well the outline fits its contour, and how clear the edge between swatch and table is, 0 to 1.
 
-    1 is a good fit; a little more is the best of good ones.
+    A fit of 1 is good; a little more is the best of good ones.
     """
     mask = _filled(corners, field.shape)
     overlap = _overlap(corners, contour, field.shape)
     outside = mask.size - cv2.countNonZero(cv2.dilate(mask, np.ones((13, 13), np.uint8)))
     if cv2.countNonZero(mask) < 64 or outside < 0.02 * mask.size:
-        return 0.0
+        return 0.0, 0.0
     ring = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((15, 15), np.uint8))
     bands = field.shape[2] if field.ndim == 3 else 1
     within, around = (cv2.meanStdDev(field, mask=part) for part in (ring & mask, ring & (1 - mask)))
     step = np.linalg.norm(within[0][:bands] - around[0][:bands])
     spread = within[1][:bands].mean() + around[1][:bands].mean() + 1
     clarity = np.clip(step / (2.5 * spread), 0, 1)
-    return float(max((overlap - 0.8) / 0.16, 0) * clarity)
+    return max((overlap - 0.8) / 0.16, 0.0), float(clarity)
 
 
 def _overlap(corners: np.ndarray, contour: np.ndarray, shape: tuple[int, ...]) -> float:

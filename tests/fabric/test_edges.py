@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks.fabric.materials import table_top
-from fabric.edges import shadow_along, snapped, straightest
+from fabric.edges import bordered, shadow_along, snapped, straightest, widened
 from fabric.shadow import Shadow
 
 CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
@@ -45,3 +46,40 @@ def test_a_shadow_s_edge_goes_on_beyond_the_swatch_and_its_own_side_does_not() -
     assert np.abs(shadow.darkness(*SIZE) - expected).mean() < 0.02
     sides = zip(CORNERS, np.roll(CORNERS, -1, axis=0), strict=True)
     assert not any(shadow_along(log, start, end) for start, end in sides)
+
+
+def checked() -> np.ndarray:
+    """White cloth with green lines on a table that is hardly darker."""
+    y, x = np.mgrid[:900, :900]
+    lines = ((x + 60) % 100 < 12) | ((y + 60) % 100 < 12)
+    cloth = np.where(lines[..., None], (60, 140, 80), (196, 196, 196)).astype(np.uint8)
+    return table_top(cloth, CORNERS, table((180, 178, 172)), SIZE)
+
+
+def inside(share: float) -> np.ndarray:
+    """Corners that lie within those of the cloth by a share of its sides, where the print has a line."""
+    matrix = cv2.getPerspectiveTransform(
+        np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), CORNERS.astype(np.float32)
+    )
+    near, far = share, 1 - share
+    unit = np.array([[[near, near], [far, near], [far, far], [near, far]]], np.float64)
+    return cv2.perspectiveTransform(unit, matrix)[0]
+
+
+def test_a_faint_edge_borders_the_cloth_and_a_strong_line_of_the_print_does_not() -> None:
+    assert bordered(checked(), CORNERS) > 0.9
+    assert bordered(checked(), inside(0.35)) < 0.5  # in plain cloth
+    assert bordered(checked(), inside(340 / 900)) == 0  # on lines that go on
+
+
+def test_a_side_on_a_line_of_the_print_moves_to_the_end_of_the_cloth() -> None:
+    found = snapped(checked(), widened(checked(), inside(46 / 900)), 0.01)
+    assert found is not None
+    assert np.linalg.norm(found - CORNERS, axis=1).max() < 1.5
+
+
+def test_a_table_s_line_beside_the_cloth_is_none_of_its_sides() -> None:
+    boards = table((60, 60, 60))
+    boards[:, 1190:1194] = 20
+    photo = table_top(np.full((900, 900, 3), 190, np.uint8), CORNERS, boards, SIZE)
+    np.testing.assert_array_equal(widened(photo, CORNERS), CORNERS)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -43,6 +44,33 @@ def test_a_swatch_of_the_table_s_colour_differs_in_texture() -> None:
     outline = find_outline(table_top(smooth, CORNERS, grain, (1200, 1400)))
     assert outline is not None
     assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
+
+
+def printed(kind: str, ground: tuple[int, int, int]) -> np.ndarray:
+    y, x = np.mgrid[:900, :900]
+    ink = {
+        "dots": np.hypot(x % 90 - 45, y % 90 - 45) < 20,
+        "stripes": (x + 40) % 150 < 40,
+        "checks": ((x + 40) % 120 < 25) | ((y + 60) % 120 < 25),
+    }[kind]
+    grain = np.random.default_rng(5).normal(0, 4, (900, 900, 1))
+    return np.clip(np.where(ink[..., None], (60, 120, 90), ground) + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("ground", [(182, 156, 124), (176, 152, 118)])
+@pytest.mark.parametrize("kind", ["dots", "stripes", "checks"])
+def test_a_print_on_a_ground_like_the_table(kind: str, ground: tuple[int, int, int]) -> None:
+    """The print varies more than cloth and wood differ: white with green dots on pale wood was not found."""
+    grain = cv2.GaussianBlur(np.random.default_rng(4).normal(0, 1, (1200, 1400)), (0, 0), sigmaX=40, sigmaY=3)
+    wood = np.clip(TABLE + 9 * (grain / grain.std())[..., None], 0, 255).astype(np.uint8)
+    outline = find_outline(table_top(printed(kind, ground), CORNERS, wood, (1200, 1400)))
+    assert outline is not None
+    assert np.linalg.norm(outline.corners - CORNERS, axis=1).max() < 0.01 * 650
+
+
+@pytest.mark.parametrize("kind", ["dots", "stripes", "checks"])
+def test_a_print_that_fills_the_photo_has_no_outline(kind: str) -> None:
+    assert find_outline(printed(kind, (182, 156, 124))) is None
 
 
 @pytest.mark.parametrize("name", CLOTH)
