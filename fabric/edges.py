@@ -101,14 +101,14 @@ def widened(photo: np.ndarray, corners: np.ndarray) -> np.ndarray:
         moved = _outermost(photo, start, end)
         if moved is None:
             continue
-        points = [cross(moved, (*(one - other), *one)) for one, other in ((start, before), (end, after))]
-        if any(point is None for point in points):
+        first, last = (cross(moved, (*(one - two), *one)) for one, two in ((start, before), (end, after)))
+        if first is None or last is None:
             continue
         size = np.array(photo.shape[1::-1])
-        inside = (np.array(points) > -0.02 * size).all() and (np.array(points) < 1.02 * size).all()
-        if inside and _edge_along(photo, *points) >= _WHOLE:
+        inside = all((-0.02 * size < point).all() and (point < 1.02 * size).all() for point in (first, last))
+        if inside and _edge_along(photo, first, last) >= _WHOLE:
             corners = corners.copy()
-            corners[number], corners[(number + 1) % 4] = points
+            corners[number], corners[(number + 1) % 4] = first, last
     return corners
 
 
