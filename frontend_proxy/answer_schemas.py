@@ -4,9 +4,33 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, WithJsonSchema
 
-from frontend_proxy.errors import ErrorBody
 from frontend_proxy.field_types import JpegDataUri, WebpDataUri
 from frontend_proxy.measurements import Measurements
+
+# A map's name in `fabric` and `catalog` to its name in the wire contract.
+URL_FIELDS = {
+    "diffuse": "diffuseUrl",
+    "normal": "normalUrl",
+    "roughness_map": "roughnessUrl",
+    "ao": "aoUrl",
+    "height": "heightUrl",
+    "orm": "ormUrl",
+    "alpha": "alphaUrl",
+    "thumbnail": "thumbnail",
+}
+
+
+class ErrorBody(BaseModel):
+    """The JSON body of every error.
+
+    One client shows `error`, another `detail`: both hold the whole sentence.
+    """
+
+    success: Literal[False]
+    error: str
+    detail: str
+    code: str
+    request_id: str
 
 
 class ScanResult(BaseModel):

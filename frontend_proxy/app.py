@@ -18,7 +18,7 @@ from frontend_proxy.captures.local_captures import LocalCaptures
 from frontend_proxy.captures.routes import CaptureRoutes
 from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.collection.routes import CollectionRoutes
-from frontend_proxy.errors import EXCEPTION_HANDLERS
+from frontend_proxy.error_answers import EXCEPTION_HANDLERS
 from frontend_proxy.fabrics.catalog_routes import Fabrics
 from frontend_proxy.fabrics.packs import Packs
 from frontend_proxy.fabrics.scans import Scans
@@ -91,7 +91,7 @@ def create_app(
         "fabric scanner",
         background,
         settings.max_worker_queue,
-        ("frontend_proxy.fabrics.scans", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
+        ("frontend_proxy.fabrics.scan_answer", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
         settings.max_worker_memory_bytes,
     )
     compositor = Worker(

@@ -1,17 +1,12 @@
-"""The errors that clients see: a class for each code, and the one place where an error becomes JSON.
+"""The errors that clients see: a class for each code, and the fields that an error has in JSON.
 
 The proxy raises only `ProxyError` and its subclasses; `triton.client` and `fabrics.catalog_routes` translate
-the errors of Triton and of the catalog. Tracebacks go to the log, never to a client.
+the errors of Triton and of the catalog. Tracebacks go to the log, never to a client. The worker processes
+raise them, too, and need no web framework: `error_answers` makes HTTP answers of them.
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
-
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from typing import Any, Protocol
 
 from frontend_proxy.request_id import current_request_id
 
@@ -187,35 +182,6 @@ class DeadlineExceeded(ProxyError):
     code, status = "TIMEOUT", 504
 
 
-class ErrorBody(BaseModel):
-    """The JSON body of every error.
-
-    One client shows `error`, another `detail`: both hold the whole sentence.
-    """
-
-    success: Literal[False]
-    error: str
-    detail: str
-    code: str
-    request_id: str
-
-
-class HTTPError(ProxyError):
-    """An error of Starlette itself, such as a path or a method that does not exist."""
-
-    def __init__(self, message: str, code: str, status: int, headers: Mapping[str, str] | None) -> None:
-        super().__init__(message)
-        self.code, self.status = code, status
-        self._headers = dict(headers or {})
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return self._headers
-
-
-_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-
-
 def error_fields(code: str, message: str) -> dict[str, Any]:
     """The fields that every error has, in an HTTP body and in a WebSocket message."""
     return {"error": message, "detail": message, "code": code, "request_id": current_request_id()}
@@ -224,12 +190,6 @@ def error_fields(code: str, message: str) -> dict[str, Any]:
 def error_body(code: str, message: str) -> dict[str, Any]:
     """An `ErrorBody`."""
     return {"success": False, **error_fields(code, message)}
-
-
-def error_response(error: Exception) -> Response:
-    """The HTTP answer for any error, which is logged."""
-    known = to_proxy_error(error)
-    return JSONResponse(error_body(known.code, str(known)), known.status, known.headers)
 
 
 def to_proxy_error(error: Exception) -> ProxyError:
@@ -249,16 +209,3 @@ def internal_error(error: Exception) -> ProxyError:
 def log_error(error: ProxyError) -> None:
     """Errors that the client has caused are logged at info."""
     logger.log(logging.WARNING if error.status >= 500 else logging.INFO, "%s: %s", error.code, error)
-
-
-async def raise_http_error(request: Request, error: Exception) -> Response:
-    """Starlette's handler for its own errors: raises them as HTTPError, so that `ErrorMiddleware` answers."""
-    assert isinstance(error, HTTPException)
-    code = _HTTP_CODES.get(error.status_code, "INVALID_INPUT" if error.status_code < 500 else "INTERNAL")
-    message = f"{error.detail}: {request.method} {request.url.path}"
-    if allowed := (error.headers or {}).get("Allow"):
-        message = f"{request.method} is not possible at {request.url.path}; send {allowed}"
-    raise HTTPError(message, code, error.status_code, error.headers) from error
-
-
-EXCEPTION_HANDLERS = {HTTPException: raise_http_error}

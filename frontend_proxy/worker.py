@@ -2,33 +2,25 @@
 
 import asyncio
 import functools
-import importlib
 import logging
 import multiprocessing
-import os
-import resource
-import signal
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import cv2
-import numpy as np
 
 from frontend_proxy.background import FAILURES, Background
 from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
-from frontend_proxy.malloc import keep_large_blocks
+from frontend_proxy.worker_process import begin, prepare
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NICENESS = 10
 DEFAULT_MEMORY_BYTES = 1536 * 2**20
 
 
@@ -169,9 +161,9 @@ class Worker:
 
     async def _start(self) -> None:
         # spawn: a fork would inherit gRPC's threads and locks
-        self._executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+        self._executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, _prepare, self._modules, self._max_memory_bytes)
+        await loop.run_in_executor(self._executor, prepare, self._modules, self._max_memory_bytes)
         self.ready = True
 
     async def _stop(self) -> None:
@@ -204,40 +196,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     """OpenCV's own error keeps only its text on the way between processes."""
     opencv = isinstance(error, cv2.error) and f"({cv2.Error.StsNoMem}:" in str(error)
     return opencv or isinstance(error, MemoryError)
-
-
-def _begin() -> None:
-    """First thing in the process: leave the CPU to the event loop, and never outlive the parent."""
-    os.nice(NICENESS)
-    keep_large_blocks()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends this
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _prepare(modules: tuple[str, ...], max_memory_bytes: int) -> None:
-    for module in modules:
-        importlib.import_module(module)
-    cv2.resize(np.zeros((1024, 1024, 3), np.uint8), (512, 512))  # starts OpenCV's threads
-    limit_memory(max_memory_bytes)
-
-
-def limit_memory(max_bytes: int) -> None:
-    """Allow this process `max_bytes` of private memory more than it has now; beyond, allocations fail.
-
-    RLIMIT_DATA and not RLIMIT_AS: the address space also holds the libraries' files and what malloc only
-    reserves, 64 MiB a thread. Counted from now on: stacks and BLAS's buffers grow with the number of cores.
-    """
-    status = Path("/proc/self/status").read_text()
-    (now_kib,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmData:"))
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = int(now_kib) * 1024 + max_bytes
-    resource.setrlimit(
-        resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-    )
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -17,9 +17,9 @@ from serving.command_line import run
 from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
 from serving.exported import read_manifest, write_manifest
+from serving.stages.figures import Figures
 from serving.stages.measured import Measured, measured_here, with_measured
 from serving.stages.runtime import Runtime, installed_runtimes
-from serving.stages.timing import Figures, time_stage
 
 # Not from serving.settings, which reads the proxy's: the image that exports has no proxy.
 REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
@@ -47,6 +47,8 @@ def measure(
     repository: Path, stages: Mapping[str, Mapping[str, Any]], runtimes: Sequence[Runtime], within_s: float
 ) -> Measured:
     """The small stages first, each with an equal share of the time that is left: most of them need less."""
+    from serving.stages.timing import time_stage  # NumPy, which `is_wanted` does without
+
     models = {name: repository / name / "1" / "model.onnx" for name in stages}
     sizes = {
         name: sum(it.stat().st_size for it in path.parent.glob("model.onnx*"))

@@ -15,12 +15,7 @@ from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.models import Models
 from serving.cores import available_cores
 from serving.errors import CannotServe
-from serving.gpu_settings import GpuSettings
-from serving.in_process import InProcess, ensemble_steps, scalars
-from serving.model_config import PICTURE, PLACEMENT, read_model_config
-from serving.models import ENSEMBLES
-from serving.network_metrics import NetworkMetrics
-from serving.networks import open_networks
+from serving.placement import PICTURE, PLACEMENT
 from serving.python_backend import call, hand_over, response
 
 
@@ -33,6 +28,19 @@ def entry_models(parameters: Mapping[str, Any], repository: Path) -> tuple[Model
     torch.set_num_threads(1)  # it only adds and stacks latents; the networks need the cores
     if PLACEMENT not in parameters:
         return hand_over(json.loads(parameters["served"]["string_value"])["profile"])
+    return _models_here(repository)
+
+
+def _models_here(repository: Path) -> tuple[Models, str]:
+    """Raises TritonModelException."""
+    # Here: gRPC's messages and pydantic's settings, which `tryon` does without on a CPU.
+    from serving.gpu_settings import GpuSettings
+    from serving.in_process import InProcess, ensemble_steps, scalars
+    from serving.model_config import read_model_config
+    from serving.models import ENSEMBLES
+    from serving.network_metrics import NetworkMetrics
+    from serving.networks import open_networks
+
     settings = GpuSettings()
     if settings.gpu_device == "cpu":
         torch.set_num_threads(available_cores())

@@ -5,11 +5,9 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-# The `--model-config-name` under which the networks run inside `tryon`, the parameter of `tryon` that says
-# so, and the tensor that is a picture: uint8 between `tryon` and `postprocess` then.
-IN_PROCESS = "in_process"
-PLACEMENT = "networks"
-PICTURE = "pixels"
+from serving.placement import IN_PROCESS, PICTURE, PLACEMENT
+
+__all__ = ["IN_PROCESS", "PICTURE", "PLACEMENT", "parse_model_config", "read_model_config"]
 
 
 def read_model_config(model: Path, profile: str | None = None) -> ModelConfig:

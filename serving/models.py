@@ -11,11 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from serving.errors import CannotServe
 from serving.exported import read_stages
-from serving.model_config import IN_PROCESS, read_model_config
+from serving.placement import IN_PROCESS
 
 ENTRY = "tryon"
 _ALWAYS = ("preprocess", "postprocess")
@@ -40,6 +38,8 @@ def options(models: Sequence[str]) -> list[str]:
 
 def python_processes(repository: Path, models: Sequence[str], profile: str) -> int:
     """How many processes of Python models Triton starts for them."""
+    from serving.model_config import read_model_config
+
     configs = [read_model_config(repository / name, profile) for name in models]
     return sum(
         group.count for config in configs if config.backend == "python" for group in config.instance_group
@@ -47,6 +47,11 @@ def python_processes(repository: Path, models: Sequence[str], profile: str) -> i
 
 
 def _has_its_steps(ensemble: Path, models: Sequence[str]) -> bool:
+    # Here: the supervisor starts the proxy first, and then imports gRPC's messages.
+    from google.protobuf import text_format
+
+    from serving.model_config import read_model_config
+
     try:
         config = read_model_config(ensemble)
     except FileNotFoundError:

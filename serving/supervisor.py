@@ -13,7 +13,6 @@ from frontend_proxy.web.listen import port_fault
 from serving.child import Child
 from serving.errors import CannotServe
 from serving.exported import Exported
-from serving.ready import TritonReadiness, http_ready
 from serving.settings import ServingSettings
 from serving.triton_log import first_cause
 from serving.triton_server import LOOPBACK, TritonServer
@@ -27,8 +26,9 @@ _PRIVATE = 0o077  # umask: only this user reads what Triton writes
 class Stack:
     """Triton and the proxy.
 
-    The proxy starts at once and answers 503 until Triton is ready. Triton is started again if it ends or if a
-    process of one of its models dies. The end of the proxy ends the stack.
+    The proxy starts first and answers 503 until Triton is ready: while it imports its libraries on one core,
+    this process prepares Triton's start on another. Triton is started again if it ends or if a process of one
+    of its models dies. The end of the proxy ends the stack.
     """
 
     def __init__(self, triton: TritonServer, settings: ServingSettings, exported: Exported, logs: Path):
@@ -42,10 +42,11 @@ class Stack:
     async def run(self) -> None:
         """Serve until cancelled. Raises CannotServe if the stack cannot start or cannot go on."""
         self._check_ports()
-        command = self._server.command()
+        write_state(self._state_file, "loading")
         try:
-            await self._start_triton(command)
             await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
+            command = self._server.command()
+            await self._start_triton(command)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_proxy())
                 tasks.create_task(self._keep_triton_running(command))
@@ -117,6 +118,8 @@ class Stack:
 
         Prints a line for each if `announce`. Returns False if Triton ended before.
         """
+        from serving.ready import TritonReadiness  # gRPC, once Triton has been started
+
         waiting = [*self._server.served(), "proxy"]
         ended = asyncio.create_task(self._triton.wait())
         async with TritonReadiness(self._server.grpc_address) as triton:
@@ -134,6 +137,8 @@ class Stack:
         return not waiting
 
     async def _proxy_ready(self) -> bool:
+        from serving.ready import http_ready
+
         settings = self._settings
         return await asyncio.to_thread(http_ready, settings.proxy_addresses, settings.port, "/health/ready")
 

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from serving.errors import CannotServe
 from serving.gpu_settings import GpuSettings
-from serving.model_config import IN_PROCESS
+from serving.light_torch import PROFILE
 from serving.models import options as loading
 from serving.models import served_models
+from serving.placement import IN_PROCESS
 
 LOOPBACK = "127.0.0.1"
 # Nothing of ours calls these protocols, and each of them lets its caller load code, read or write memory, or
@@ -115,6 +116,7 @@ class TritonServer:
         environment["VIRTUAL_ENV"] = sys.prefix
         libraries = [sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+        environment[PROFILE] = self.profile
         environment["CPU_RUNTIME"] = self.cpu_runtime
         environment["TENSOR_MEMORY"] = self.gpu.tensor_memory
         environment["GPU_RUNTIME"] = self.gpu.gpu_runtime

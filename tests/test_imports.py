@@ -171,7 +171,14 @@ def test_one_module_only_needs_another_package_for_one_thing_only(package, of, i
 
 @pytest.mark.parametrize(
     ("package", "heavy"),
-    [("frontend_proxy", "torch"), ("catalog", "numpy"), ("fabric", "torch"), ("serving.doctor", "torch")],
+    [
+        *(("frontend_proxy", it) for it in ("torch", "av", "jwt")),  # films' process; a server without tokens
+        # A worker's process, before its priority is lowered and after it has its modules.
+        *(("frontend_proxy.worker_process", it) for it in ("numpy", "pydantic")),
+        *(("frontend_proxy.fabrics.scan_answer", it) for it in ("starlette", "pydantic_settings", "grpc")),
+        *(("serving.__main__", it) for it in ("numpy", "grpc")),  # before it has started the proxy
+        *(("catalog", "numpy"), ("fabric", "torch"), ("serving.doctor", "torch")),
+    ],
 )
 def test_a_light_process_loads_no_heavy_package(package, heavy):
     """Not by way of another package either: torch takes two seconds and 300 MB."""

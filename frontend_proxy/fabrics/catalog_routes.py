@@ -13,6 +13,7 @@ from catalog import Catalog, CatalogError, Fabric, FabricDetails
 from catalog.document import not_found
 from fabric import FabricError
 from fabric.drape import DRAPES
+from frontend_proxy.answer_schemas import URL_FIELDS
 from frontend_proxy.errors import (
     ImageTooLarge,
     InsufficientStorage,
@@ -31,17 +32,6 @@ from frontend_proxy.web.etag import is_kept, kept_headers
 
 logger = logging.getLogger(__name__)
 
-# A map's name in `fabric` and `catalog` to its name in the wire contract.
-URL_FIELDS = {
-    "diffuse": "diffuseUrl",
-    "normal": "normalUrl",
-    "roughness_map": "roughnessUrl",
-    "ao": "aoUrl",
-    "height": "heightUrl",
-    "orm": "ormUrl",
-    "alpha": "alphaUrl",
-    "thumbnail": "thumbnail",
-}
 MAX_DETAILS_BYTES = 2**16
 REFRESH_S = 5.0  # between two requests to a bucket, which cost money
 READ_TIMEOUT_S = 10.0

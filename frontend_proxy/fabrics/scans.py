@@ -1,17 +1,16 @@
 """`POST /api/fabric/scan`: make a material from a photo of cloth, and save it in the catalog on request."""
 
-import uuid
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog import Catalog, FabricDetails
-from fabric import Scan, ScanOptions, scan
-from frontend_proxy.answer_schemas import ScanResult
+from fabric import ScanOptions, scan
+from frontend_proxy.answer_schemas import URL_FIELDS
 from frontend_proxy.errors import ImageTooLarge
-from frontend_proxy.fabrics.catalog_routes import URL_FIELDS, Fabrics, translated_errors
-from frontend_proxy.image_text import to_data_uri
+from frontend_proxy.fabrics.catalog_routes import Fabrics, translated_errors
+from frontend_proxy.fabrics.scan_answer import scan_answer, scan_to_json
 from frontend_proxy.schemas import ScanRequest
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_model
@@ -68,36 +67,6 @@ class Scans:
         )
         fabric = await self._fabrics.changes.run(self._catalog.add, details, material.maps)
         entry = self._fabrics.entry(request, fabric)
-        return _answer(
+        return scan_answer(
             material, fabric.id, name, {URL_FIELDS[role]: entry[URL_FIELDS[role]] for role in material.maps}
         )
-
-
-def scan_to_json(photo: bytes, options: ScanOptions, name: str, flash: bytes | None = None) -> str:
-    """The answer of a scan that is not saved, with the maps as data URIs. Raises FabricError.
-
-    All of it runs in the worker process: encoding megabytes in base64 would block the event loop.
-    """
-    material = scan(photo, options, flash)
-    uris = {
-        URL_FIELDS[role]: to_data_uri(image.data, image.media_type) for role, image in material.maps.items()
-    }
-    return _answer(material, f"custom-{uuid.uuid4()}", name, uris)
-
-
-def _answer(material: Scan, fabric_id: str, name: str, urls: dict[str, str]) -> str:
-    return ScanResult(
-        fabric_id=fabric_id,
-        name=name,
-        **urls,
-        roughness=material.roughness,
-        metalness=material.metalness,
-        tile_aspect=material.tile_aspect,
-        repeat_mm=material.repeat_mm,
-        fabric_class=material.fabric_class,
-        **material.drape,
-        drape_ranges=material.drape_ranges,
-        material=material.material,
-        quality=material.quality,
-        detail=material.detail,
-    ).model_dump_json(exclude=None if "alpha" in material.maps else {"alphaUrl"})

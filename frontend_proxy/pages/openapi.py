@@ -9,8 +9,8 @@ from importlib.metadata import version
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from frontend_proxy.answer_schemas import ErrorBody
 from frontend_proxy.collection.messages import Collect
-from frontend_proxy.errors import ErrorBody
 from frontend_proxy.pages import openapi_batches as batches
 from frontend_proxy.pages import openapi_captures as captures
 from frontend_proxy.pages import openapi_collection as collection

@@ -12,12 +12,12 @@ from frontend_proxy.answer_schemas import (
     CaptureLight,
     CaptureResult,
     CaptureStatus,
+    ErrorBody,
     ScanResult,
 )
 from frontend_proxy.batches.record import BatchDeleted, BatchLine, BatchStatus
 from frontend_proxy.batches.request import Batch, BatchCapture
 from frontend_proxy.collection.messages import Collect, Collected, Uncollected
-from frontend_proxy.errors import ErrorBody
 from frontend_proxy.fashn.messages import FashnAccepted, FashnRun, FashnStatus
 from frontend_proxy.health import HealthReport, Liveness, Readiness
 from frontend_proxy.pages.openapi_operation import REFERENCE, Json

@@ -5,14 +5,17 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
 from frontend_proxy.errors import Unauthorized
 from frontend_proxy.security.credentials import QUERY, SUBPROTOCOL
-from frontend_proxy.security.tokens import TokenVerifier
 from frontend_proxy.security.watched_file import WatchedFile
 from frontend_proxy.settings import Settings
+
+if TYPE_CHECKING:
+    from frontend_proxy.security.tokens import TokenVerifier
 
 STATE = "caller"  # the name of the caller's id in a request's state
 _KEY = re.compile(r"[A-Za-z0-9._~-]{16,}")  # a subprotocol and a query can hold it without encoding
@@ -46,14 +49,14 @@ class Authenticator:
         self._key_file = WatchedFile(settings.api_keys_file, _digests) if settings.api_keys_file else None
         if self._key_file and not self._key_file.read():
             raise ValueError("API_KEYS_FILE contains no key; remove the setting to let everyone call")
-        self._tokens = TokenVerifier(settings)
-        self.required = bool(self._keys or self._key_file or self._tokens.enabled)
+        self._tokens = _token_verifier(settings)
+        self.required = bool(self._keys or self._key_file or self._tokens)
 
     @property
     def version(self) -> int:
         """Changes whenever a key file has changed: credentials that were valid may be revoked now."""
         self._known_keys()  # reads the file again if it has changed
-        return self._tokens.version + (self._key_file.version if self._key_file else 0)
+        return sum(it.version for it in (self._tokens, self._key_file) if it)
 
     def identify(self, credential: str | None) -> Caller:
         """The caller that the credential belongs to. Raises Unauthorized."""
@@ -66,7 +69,7 @@ class Authenticator:
         # Compares with every key, in constant time, even after a match.
         if sum([hmac.compare_digest(digest, key) for key in self._known_keys()]):
             return Caller(f"key:{digest.hex()[:32]}")
-        if self._tokens.enabled and credential.count(".") == 2:
+        if self._tokens and credential.count(".") == 2:
             claims = self._tokens.verify(credential)
             name = json.dumps([claims.issuer, claims.subject])
             return Caller(f"jwt:{_digest(name).hex()[:32]}", claims.expires_at)
@@ -74,6 +77,16 @@ class Authenticator:
 
     def _known_keys(self) -> list[bytes]:
         return self._keys + (self._key_file.read() if self._key_file else [])
+
+
+def _token_verifier(settings: Settings) -> "TokenVerifier | None":
+    """None without settings of tokens: what they need takes 0.1 s of processor time at the start."""
+    names = (name for name in Settings.model_fields if name.startswith("jwt_"))
+    if all(getattr(settings, name) is None for name in names):
+        return None
+    from frontend_proxy.security.tokens import TokenVerifier
+
+    return TokenVerifier(settings)
 
 
 def caller_of(scope: Scope) -> str | None:

@@ -28,13 +28,13 @@ class Claims:
 
 
 class TokenVerifier:
-    """Verifies tokens with the keys that the settings name; `enabled` is False if they name none.
+    """Verifies tokens with the keys that the settings name.
 
     Each key verifies its own algorithm only, so an RS256 public key is never used as an HS256 secret.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ValueError or OSError if a key, a file or the combination is unusable."""
+        """Raises ValueError or OSError if a key, a file or their combination is unusable, or none is set."""
         self._files: list[WatchedFile[Any]] = []
         try:
             self._keys = self._find_keys(settings)
@@ -42,8 +42,7 @@ class TokenVerifier:
             raise ValueError(f"the keys of JWT_PUBLIC_KEY_FILE or JWT_JWKS_FILE: {error}") from error
         self._audience = settings.jwt_audience
         self._issuer = settings.jwt_issuer
-        self.enabled = bool(self._keys)
-        if not self.enabled and (self._audience or self._issuer):
+        if not self._keys:
             raise ValueError(
                 "JWT_AUDIENCE and JWT_ISSUER need a key: set JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWT_JWKS_FILE"
             )

@@ -46,7 +46,7 @@ CHANNEL_OPTIONS = [
     # By default gRPC waits up to two minutes before it reconnects to a restarted server.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 300),
 ]
 
 TOO_LATE = "the model took longer than this request may take"

@@ -22,6 +22,7 @@ from frontend_proxy.triton_addresses import DNS, resolve
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 1.0  # ± a quarter, so that several proxies do not ask at the same moment
+CHECK_STARTING_S = 0.25  # the same for a server that takes no jobs: everybody waits for it
 STALE_S = 15.0  # a check takes 6 s at most; an older one says nothing about now
 RESOLVE_EVERY_S = 5.0
 COUNT_EVERY_S = 1.0
@@ -165,7 +166,8 @@ class Tritons:
             if server.problem not in ("", logged) and not changed:
                 logger.info("model server %s: %s", name, server.problem)
             logged = server.problem
-            await asyncio.sleep(CHECK_EVERY_S * random.uniform(0.75, 1.25))
+            pause = CHECK_EVERY_S if health.ready else CHECK_STARTING_S
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))
 
     def _set_ready(self, name: str, ready: bool, problem: str) -> bool:
         """Record whether the server takes jobs. Returns whether that has changed, which is then logged."""

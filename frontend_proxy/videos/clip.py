@@ -1,11 +1,13 @@
-"""Reads a film's frames with FFmpeg. Runs in the worker process."""
+"""Reads a film's frames with FFmpeg. Runs in the worker process.
+
+The proxy imports this module, too, and needs none of FFmpeg's libraries, so functions import them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from frontend_proxy.errors import ImageTooLarge, UndecodableImage
@@ -44,6 +46,8 @@ class Clip:
     """
 
     def __init__(self, path: Path, name: str, limits: Limits):
+        import av
+
         self._name, self._limits = name, limits
         with path.open("rb") as file:
             head = file.read(16)
@@ -65,6 +69,8 @@ class Clip:
 
     def info(self) -> ClipInfo:
         """From the header alone."""
+        import av
+
         stream, container = self._stream, self._container
         seconds = 0.0
         if stream.duration and stream.time_base:
@@ -78,6 +84,8 @@ class Clip:
 
     def pictures(self) -> Iterator[tuple[float, np.ndarray]]:
         """(seconds from the film's first picture, (H, W, 3) BGR or (H, W, 4) BGRA uint8), upright."""
+        import av
+
         first = None
         try:
             for frame in self._frames():

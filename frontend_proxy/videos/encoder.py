@@ -1,10 +1,12 @@
-"""Encodes a film with FFmpeg: H.264 in MP4, or VP9 in WebM. Runs in the worker process."""
+"""Encodes a film with FFmpeg: H.264 in MP4, or VP9 in WebM. Runs in the worker process.
+
+FFmpeg's libraries are imported where they are used, as in `clip`.
+"""
 
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
-import av
 import cv2
 import numpy as np
 
@@ -24,6 +26,8 @@ class Encoder:
     """
 
     def __init__(self, output: Path, size: tuple[int, int]):
+        import av
+
         codec, options, container_options = _CODECS[output.suffix]
         self._output, self._partial = output, output.with_name(output.name + ".part")
         kind = output.suffix.removeprefix(".")
@@ -38,6 +42,8 @@ class Encoder:
 
     def write(self, picture: np.ndarray, seconds: float) -> None:
         """picture: (H, W, 3) BGR uint8. seconds: more than those of the last one."""
+        import av
+
         width, height = self._size
         if picture.shape[0] // 2 * 2 != height or picture.shape[1] // 2 * 2 != width:
             picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)

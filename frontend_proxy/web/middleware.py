@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from frontend_proxy import metrics, tracing
-from frontend_proxy.errors import error_response
+from frontend_proxy.error_answers import error_response
 from frontend_proxy.request_id import HEADER, new_request_id, set_request_id
 from frontend_proxy.web.probes import PROBES
 

@@ -19,8 +19,8 @@ from typing import Any
 from serving.errors import CannotServe
 from serving.exported import read_manifest
 from serving.processor import processor_name
+from serving.stages.figures import Figures, best
 from serving.stages.runtime import ONNX_RUNTIME, Runtime
-from serving.stages.timing import Figures, best
 
 _KEY = "processors"
 

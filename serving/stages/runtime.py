@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from serving.errors import CannotServe
 from serving.processor import has_amx
+
+if TYPE_CHECKING:  # the supervisor does without
+    import numpy as np
 
 # CPU_RUNTIME; the first is the default.
 CpuRuntime = Literal["auto", "onnxruntime", "openvino"]
@@ -39,11 +40,11 @@ OPENVINO = Runtime("openvino", "bf16")
 class CpuStage(Protocol):
     """Takes and returns NumPy arrays by name; the first dimension of each is the batch."""
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+    def run(self, inputs: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]": ...
 
     def warm_up(self) -> None: ...
 
-    def smallest_inputs(self) -> dict[str, np.ndarray]: ...
+    def smallest_inputs(self) -> "dict[str, np.ndarray]": ...
 
 
 def load_stage(model: Path, runtime: Runtime) -> CpuStage:
@@ -58,10 +59,11 @@ def load_stage(model: Path, runtime: Runtime) -> CpuStage:
     return OpenVinoStage(model, runtime.precision)
 
 
-def open_stage(model: Path, runtime: Runtime) -> CpuStage:
-    """The `model.onnx` on that runtime, ready for its first request."""
+def open_stage(model: Path, runtime: Runtime, *, warm: bool = True) -> CpuStage:
+    """The `model.onnx` on that runtime, ready for its first request. warm: after a first call of its own."""
     stage = load_stage(model, runtime)
-    stage.warm_up()
+    if warm:
+        stage.warm_up()
     _return_memory()
     return stage
 

@@ -14,7 +14,8 @@ import pytest
 from frontend_proxy import background as background_module
 from frontend_proxy.background import FAILURES, Background
 from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
-from frontend_proxy.worker import NICENESS, Worker, WorkerUnavailable
+from frontend_proxy.worker import Worker, WorkerUnavailable
+from frontend_proxy.worker_process import NICENESS
 from tests.frontend_proxy.conftest import until
 
 MIB = 2**20

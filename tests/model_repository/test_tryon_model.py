@@ -220,5 +220,5 @@ def test_a_response_that_cannot_be_sent_hangs_nobody(serve):
 def test_without_an_export_it_says_what_to_do(folder, monkeypatch, missing):
     (folder / "1" / missing).unlink()
     backend = Backend()
-    with pytest.raises(backend.TritonModelException, match=f"{missing} is missing: run `make export` first"):
+    with pytest.raises(backend.TritonModelException, match=f"{missing} is missing: run `make export`$"):
         backend.load(monkeypatch, "tryon").initialize(arguments(folder))

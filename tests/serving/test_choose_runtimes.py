@@ -50,7 +50,7 @@ def test_a_decoder_is_not_tried_in_half_precision(repository, monkeypatch):
         tried[model.parts[-3]] = {it.precision for it in runtimes}
         return {ONNX_RUNTIME: None}
 
-    monkeypatch.setattr(choose_runtimes, "time_stage", note)
+    monkeypatch.setattr("serving.stages.timing.time_stage", note)
     runtimes = [ONNX_RUNTIME, OPENVINO, type(OPENVINO)("openvino", "fp16")]
     choose_runtimes.measure(repository, read(repository)["stages"], runtimes, 1)
     assert tried == {"unet": {"fp32", "bf16", "fp16"}, "vae_decoder": {"fp32", "bf16"}}

@@ -11,10 +11,10 @@ from serving.doctor import examine, main
 from serving.finding import Machine, report
 from serving.settings import ServingSettings
 from serving.stages import gpu_runtime
+from serving.stages.figures import Figures
 from serving.stages.gpu_runtime import Choice
 from serving.stages.measured import Measured, with_measured
 from serving.stages.runtime import ONNX_RUNTIME, OPENVINO
-from serving.stages.timing import Figures
 from tests.serving.test_engine_stamp import A10G, BATCHES, BUCKETS, write_onnx
 from tests.stack import free_ports
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from serving.model_config import PLACEMENT
 from serving.networks import Networks
+from serving.placement import PLACEMENT
 from tests.fake_pb_utils import Backend, InferenceResponse, Tensor
 from tests.repository import HAND_WRITTEN
 
@@ -72,7 +72,7 @@ def repository(tmp_path, monkeypatch):
 
 async def test_networks_run_here_where_the_configuration_says_so(adapter, backend, repository, monkeypatch):
     opened = Networks("torch", "cpu", {"unet": Unet()}, {})
-    monkeypatch.setattr(adapter, "open_networks", lambda *given: opened)
+    monkeypatch.setattr("serving.networks.open_networks", lambda *given: opened)
     models, device = adapter.entry_models(IN_PROCESS, repository)
     assert device == "cpu"
     given = {"sample": torch.ones(2, 9, 8, 8), "timestep": torch.ones(2, 1)}
@@ -86,7 +86,7 @@ async def test_networks_run_here_where_the_configuration_says_so(adapter, backen
 
 
 async def test_otherwise_they_are_models_of_triton(adapter, repository, monkeypatch):
-    monkeypatch.setattr(adapter, "open_networks", None)
+    monkeypatch.setattr("serving.networks.open_networks", None)
     models, device = adapter.entry_models(IN_TRITON, repository)
     assert device == "cpu"
     assert (await models("unet", {}, ["model_output"]))["model_output"].as_numpy().tobytes() == b"unet"

@@ -5,8 +5,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 import triton_python_backend_utils as pb_utils
+
+from serving.light_torch import without_shapes
+
+with without_shapes():
+    import torch
 
 from families.registry import make_conditioner
 from pipeline.denoising.schedule import Schedulers
@@ -20,10 +24,9 @@ from pipeline.tryon.request import TryonRequest
 from serving.entry_models import answer_of, entry_models
 from serving.python_backend import StreamClient, failure, value
 
-# The values of optional inputs that a request leaves out.
-_NONE = np.zeros(1, np.uint8)
 _PICTURES = ("jacket_render", "garment_image", "pose_image", "garment_pose_image", "client_mask")
-_DEFAULTS = {"pose": np.zeros((33, 4), np.float32), **dict.fromkeys(_PICTURES, _NONE)}
+# The values of optional inputs that a request leaves out.
+_DEFAULTS = {"pose": np.zeros((33, 4), np.float32), **dict.fromkeys(_PICTURES, np.zeros(1, np.uint8))}
 
 
 class TritonPythonModel:
@@ -37,9 +40,7 @@ class TritonPythonModel:
             config = ServedConfig.model_validate_json((folder / "pipeline.json").read_text())
             schedulers = Schedulers(json.loads((folder / "scheduler_config.json").read_text()))
         except FileNotFoundError as error:
-            raise pb_utils.TritonModelException(
-                f"{error.filename} is missing: run `make export` first"
-            ) from error
+            raise pb_utils.TritonModelException(f"{error.filename} is missing: run `make export`") from error
         models, device = entry_models(parameters, folder.parents[1])
         self._modes = config.modes
         conditioner = make_conditioner(config, folder, cache)

@@ -46,6 +46,7 @@ async def tritons(fakes: list[FakeTriton]) -> AsyncIterator[Tritons]:
 @pytest.fixture(autouse=True)
 def _checks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frontend_proxy.triton.pool.CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr("frontend_proxy.triton.pool.CHECK_STARTING_S", 0.05)
     monkeypatch.setattr("frontend_proxy.triton.pool.RESOLVE_EVERY_S", 0.05)
 
 

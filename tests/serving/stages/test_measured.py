@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from serving.stages import measured
+from serving.stages.figures import Figures
 from serving.stages.measured import Measured, measured_here, measured_runtime, with_measured
 from serving.stages.runtime import ONNX_RUNTIME, OPENVINO
-from serving.stages.timing import Figures
 
 SLOW = Figures({1: 41.5, 4: 217.5}, {1: 41.4, 4: 152.4}, 0.0)
 FAST = Figures({1: 28.25, 4: 90.8}, {1: 27.0, 4: 90.8}, 0.0047)

@@ -8,9 +8,10 @@ import pytest
 from export.onnx_export import export_stage
 from families.sd_inpainting.checkpoint import load
 from families.sd_inpainting.stages import describe_stages
+from serving.stages.figures import TOLERANCES
 from serving.stages.onnx_runtime import OnnxStage
 from serving.stages.openvino_runtime import OpenVinoStage
-from serving.stages.timing import TOLERANCES, error, example
+from serving.stages.timing import error, example
 from tests.repository import prepared_repository
 
 STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")

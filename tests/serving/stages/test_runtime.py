@@ -50,6 +50,14 @@ def test_a_named_runtime_is_used_whatever_was_measured(tmp_path, asked, runtime,
     assert isinstance(open_stage(write_onnx(tmp_path / "model.onnx", operator="MatMul"), runtime), kind)
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_stage_may_come_without_a_call_of_its_own(tmp_path, monkeypatch, warm):
+    called = []
+    monkeypatch.setattr(OnnxStage, "warm_up", lambda stage: called.append(stage))
+    stage = open_stage(write_onnx(tmp_path / "model.onnx", operator="MatMul"), ONNX_RUNTIME, warm=warm)
+    assert called == [stage] * warm
+
+
 def test_every_installed_runtime_computes_the_stage(tmp_path):
     """Only precisions that the processor has: of others OpenVINO takes one that it has, without a word."""
     x = np.array([[1, 2, 3, 4]], np.float32)

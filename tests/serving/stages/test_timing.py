@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from serving.stages import timing
+from serving.stages.figures import Figures, best
 from serving.stages.runtime import ONNX_RUNTIME, OPENVINO, Runtime
-from serving.stages.timing import Figures, best, error, example, time_stage
+from serving.stages.timing import error, example, time_stage
 
 FP32 = Runtime("openvino", "fp32")
 FP16 = Runtime("openvino", "fp16")
