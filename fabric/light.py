@@ -131,7 +131,10 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     """A little CLAHE (Zuiderveld 1994) on the luminance; the hue stays. `strength` 0 changes nothing."""
     if strength == 0:
         return linear
-    luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
+    height, width = linear.shape[:2]
+    # Half the resolution is enough for a gain so near to 1, and takes a quarter of the time.
+    half = cv2.resize(linear, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    luminance = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
     code = linear_to_srgb(luminance)
     enhanced = srgb_to_linear(cv2.createCLAHE(CLAHE_CLIP, (8, 8)).apply(code))
     blend = CLAHE_BLEND * strength
@@ -142,6 +145,7 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     # A change of the local mean would bring uneven light back: keep only the contrast.
     local = cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA)
     gain = cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    gain = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
     return cv2.multiply(linear, cv2.merge([gain, gain, gain]))
 
 

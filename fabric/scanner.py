@@ -7,6 +7,7 @@ import numpy as np
 
 from fabric import quality, relief
 from fabric.calm import calmed
+from fabric.chroma import cored
 from fabric.drape import DRAPES
 from fabric.encode import EncodedImage, encode, to_bytes, unit
 from fabric.errors import is_out_of_memory, out_of_memory
@@ -221,7 +222,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
     uneven = flatness(linear)
     even = well_lit(linear, sigma, options.light_strength, _cycles(frame, repeats), likely)
-    even = equalise(even, options.contrast_strength)
+    even = cored(equalise(even, options.contrast_strength))
     if cut_opacity is not None:
         even = np.dstack([even, cut_opacity.astype(np.float32) / 255])
     if pair:
