@@ -6,6 +6,7 @@ from benchmarks.fabric.materials import measured
 from benchmarks.fabric.metrics import angle, likeness
 from fabric import relief
 from fabric.light import linear_to_srgb
+from fabric.material import FABRIC_CLASSES
 
 
 def dome(side: int = 128) -> np.ndarray:
@@ -68,3 +69,11 @@ def test_each_strength_has_an_effect() -> None:
     assert np.ptp(relief.roughness_map(one, 0.8, 0)) == pytest.approx(0, abs=1e-6)
     assert relief.roughness_map(one, 0.8).mean() == pytest.approx(0.8, abs=0.005)
     assert relief.roughness_map(one, 0.8, 2).std() > relief.roughness_map(one, 0.8, 1).std() > 0.01
+
+
+def test_leather_whose_dark_places_are_no_hollows_is_nearly_flat() -> None:
+    """Of the benchmark's two leathers, one is dark in its creases and one on its tops."""
+    leather, cloth = measured("leather"), FABRIC_CLASSES["leather"]
+    height = relief.estimated_height(leather.albedo, cloth.slope, cloth.darkness)
+    flat = np.dstack([*np.zeros((2, *height.shape)), np.ones(height.shape)])
+    assert angle(relief.normal_map(height), leather.normal) < 1.001 * angle(flat, leather.normal)
