@@ -11,7 +11,7 @@ import numpy as np
 _COARSE = 128
 _STAIN = 0.02  # σ of the side: finer is texture, of which no single spot catches the eye
 _YARNS = 0.008  # the same for stripes, whose whole length the eye adds up
-_FAINT = 0.03, 0.015  # of the logarithm of brightness: what a stain and a stripe may have at most
+_FAINT = 0.02, 0.008  # of the logarithm of brightness: what a stain and a stripe may have at most
 _MEANT = 0.07, 0.12  # their deviation from which on they are a pattern that is meant, and where surely
 _MOTIF = 0.55  # of a repeat: a narrower blur would take the motif itself for a stain
 

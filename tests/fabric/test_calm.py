@@ -28,7 +28,7 @@ def test_a_stain_becomes_faint_and_the_grain_stays() -> None:
     tile = cloth() * stain(0.15)
     even = calmed(tile, (None, None))
     assert np.ptp(coarse(tile)) > 0.14
-    assert np.ptp(coarse(even)) < 0.09
+    assert np.ptp(coarse(even)) < 0.07
     assert np.log(even).std() == pytest.approx(np.log(cloth()).std(), rel=0.03)
     assert even.mean() == pytest.approx(tile.mean(), rel=0.01)
     assert np.array_equal(calmed(tile, (None, None), 0), tile)
@@ -45,7 +45,7 @@ def test_darker_yarns_become_faint_and_a_dyed_stripe_stays() -> None:
     yarn[:, 200:216] *= 0.9
     dyed *= np.where(np.arange(SIDE) // 32 % 2, 1.0, 0.7).astype(np.float32)[:, None]
     calm = calmed(yarn, (None, 30)).mean(axis=(0, 2))
-    assert 1 - calm[200:216].mean() / calm.mean() < 0.07
+    assert 1 - calm[200:216].mean() / calm.mean() < 0.055
     np.testing.assert_allclose(calmed(dyed, (8, None)), dyed, rtol=0.1)
 
 
