@@ -6,10 +6,12 @@ A shop's customers try the same garments, and one customer's keyframes show the 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # the export knows the families by way of this module, and needs torch only if it has work
+    from torch import Tensor
 
-Values = Mapping[str, Tensor]
+Values = Mapping[str, "Tensor"]
 
 
 class TensorCache:

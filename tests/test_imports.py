@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from families.registry import FAMILIES
+
 ROOT = Path(__file__).resolve().parents[1]
 STDLIB = set(sys.stdlib_module_names)
 SHIPPED = (
@@ -178,6 +180,8 @@ def test_one_module_only_needs_another_package_for_one_thing_only(package, of, i
         *(("frontend_proxy.fabrics.scan_answer", it) for it in ("starlette", "pydantic_settings", "grpc")),
         *(("serving.__main__", it) for it in ("numpy", "grpc")),  # before it has started the proxy
         *(("catalog", "numpy"), ("fabric", "torch"), ("serving.doctor", "torch")),
+        # Where nothing is to be exported; each family is asked whether the checkpoint is its own.
+        *((it, "torch") for it in ("export.exporter", *(f"families.{name}.family" for name in FAMILIES))),
     ],
 )
 def test_a_light_process_loads_no_heavy_package(package, heavy):

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from export.errors import ExportError
 from export.files import other_component, read_json, read_part
 from export.network import load_network
 from export.scheduler_file import SCHEDULER, load_scheduler
 from export.weights import find_weights
-from families.sdxl_text import TOKENIZERS, Text, load_text
+
+if TYPE_CHECKING:  # imports torch, and every export asks this family whether a checkpoint is its own
+    from families.sdxl_text import Text
 
 COMPONENTS = {
     "text_encoder": "CLIPTextModel",
@@ -32,7 +34,7 @@ class Checkpoint:
     zero_negative: whether an empty negative prompt counts as zeros instead of being read by the encoders.
     """
 
-    text: Text
+    text: "Text"
     unet: Any
     vae: Any
     scheduler_config: dict[str, Any]
@@ -52,6 +54,8 @@ def recognise(folder: Path) -> bool:
 
 def check(folder: Path) -> None:
     """Raises ExportError, in one sentence, if a part is missing, broken or of another kind."""
+    from families.sdxl_text import TOKENIZERS
+
     if folder.is_file():
         raise ExportError(
             f"{folder} is an SDXL checkpoint in a single file, and this family is exported from folders: on "
@@ -89,6 +93,8 @@ def check(folder: Path) -> None:
 def load(folder: Path) -> Checkpoint:
     """Raises ExportError, which names the broken file."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    from families.sdxl_text import load_text
 
     index = read_json(folder / "model_index.json")
     return Checkpoint(

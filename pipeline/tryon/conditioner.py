@@ -13,21 +13,26 @@ A family draws all random numbers from `task.noise`, and makes its first latents
 `.pure`. It never waits for another request, keeps nothing of one, and knows neither Triton nor the network.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
-from pipeline.denoising.noise import Noise
-from pipeline.denoising.sampling import Conditions
-from pipeline.denoising.schedule import Schedule
 from pipeline.garment.garment_picture import WHITE, Colour
 from pipeline.tryon.garment_source import GarmentSource
 from pipeline.tryon.models import Models, Tensor
 from pipeline.tryon.request import TryonRequest
+
+if TYPE_CHECKING:  # the export knows the families by way of this module, and needs torch only if it has work
+    import torch
+
+    from pipeline.denoising.noise import Noise
+    from pipeline.denoising.sampling import Conditions
+    from pipeline.denoising.schedule import Schedule
 
 # The outputs of `preprocess` that every answer needs.
 FRAME = ("composite", "mask", "crop", "garment_map", "report")
