@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 log = logging.getLogger("photographs")
@@ -24,7 +25,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="how many geometries (5000) or photographs (24)")
     parser.add_argument("--samples", type=int, default=16, help="samples a pixel")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="of the pictures' sides (default: 1); 0.5 is enough for the light reader",
+    )
+    parser.add_argument(
+        "--views", type=int, default=1, help="of each person, from other places and in other lights (1)"
+    )
     arguments = parser.parse_args()
+    if not 0.25 <= arguments.scale <= 1 or arguments.views < 1:
+        parser.error("--scale must be 0.25 to 1, and --views at least 1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     folder = arguments.folder
     if arguments.command == "scenes":
@@ -38,19 +50,21 @@ def main() -> None:
     assets.prepare(folder / "environments")
     if arguments.command == "render":
         numbers = range(arguments.first, arguments.first + (arguments.count or 5000))
-        render(folder, numbers, arguments.samples, arguments.threads)
+        render(folder, numbers, arguments.samples, arguments.threads, arguments.scale, arguments.views)
 
 
-def render(folder: Path, numbers: range, samples: int, threads: int) -> None:
+def render(
+    folder: Path, numbers: range, samples: int, threads: int, scale: float = 1.0, views: int = 1
+) -> None:
     """Render each geometry that is not there yet. Stops after the present one at SIGTERM."""
     from training.photographs import blender, generator, numbering, storage
 
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     _sweep(folder)
-    quality = generator.Quality(samples=samples, threads=threads)
-    for number in numbers:
-        place = folder / numbering.split_of(number) / numbering.folder_name(number)
+    quality = generator.Quality(samples=samples, threads=threads, scale=scale)
+    for number, view in product(numbers, range(views)):
+        place = folder / numbering.split_of(number) / numbering.folder_name(number, view)
         skipped = place.with_name(f".{place.name}.skipped")
         if place.exists() or skipped.exists():
             continue
@@ -61,7 +75,7 @@ def render(folder: Path, numbers: range, samples: int, threads: int) -> None:
         blender.start(threads)
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
-            geometry = generator.render_geometry(number, quality)
+            geometry = generator.render_geometry(number, quality, view)
         except ValueError as error:
             log.info("%s is left out: %s", place.name, error)
             skipped.write_text(str(error))

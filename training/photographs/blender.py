@@ -37,6 +37,11 @@ class View:
             local[:, 2],
         ], 1)  # fmt: skip
 
+    def scaled(self, factor: float) -> "View":
+        """The same view in a smaller or larger picture."""
+        height, width = (round(factor * side) for side in self.size)
+        return View(self.rotation, self.place, self.focal * width / self.size[1], (height, width))
+
 
 def start(threads: int) -> None:
     """An empty scene with our render settings."""

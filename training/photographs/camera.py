@@ -15,7 +15,8 @@ __all__ = ["Webcam", "sample_webcam", "to_linear", "to_srgb"]
 class Webcam:
     """exposure: gain on linear light. balance: gains of red, green, blue. shoulder: 0 for a hard clip at
     white, 1 for a soft one. contrast: exponent about middle grey. blur: sigma in pixels. noise: of the
-    light's square root and of the dark, as shares of white. quality: of JPEG."""
+    light's square root and of the dark, as shares of white. quality: of JPEG. scale: of the pictures' sides,
+    over those of the camera's own."""
 
     exposure: float
     balance: tuple[float, float, float]
@@ -25,6 +26,7 @@ class Webcam:
     noise: tuple[float, float]
     quality: int
     seed: int
+    scale: float = 1.0
 
     def as_meta(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,18 +43,23 @@ class Webcam:
         exposed = exposed + self.shoulder * (soft - exposed)
         if self.contrast != 1:
             exposed = 0.18 * (np.maximum(exposed, 0) / 0.18) ** self.contrast
-        if self.blur > 0.15:
-            exposed = cv2.GaussianBlur(exposed, (0, 0), self.blur)
+        if self.blur * self.scale > 0.15:
+            exposed = cv2.GaussianBlur(exposed, (0, 0), self.blur * self.scale)
         if max(self.noise) > 0:
             rng = np.random.default_rng(self.seed)
-            bright, dark = self.noise
+            bright, dark = (self.scale * it for it in self.noise)  # a mean of several of its pixels
             shot, read = rng.standard_normal((2, *exposed.shape), np.float32)
             exposed = exposed + bright * np.sqrt(np.maximum(exposed, 0)) * shot + 0.1 * dark * read
         return to_srgb(np.nan_to_num(exposed))
 
     def jpeg(self, picture: np.ndarray) -> np.ndarray:
         """A picture as decoded from this camera's JPEG."""
-        return encode_jpeg(picture, self.quality)
+        if self.scale == 1:
+            return encode_jpeg(picture, self.quality)
+        height, width = picture.shape[:2]
+        size = round(width / self.scale), round(height / self.scale)
+        own = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(encode_jpeg(own, self.quality), (width, height), interpolation=cv2.INTER_AREA)
 
 
 def encode_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:

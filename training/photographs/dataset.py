@@ -6,7 +6,7 @@ photograph = photographs.sample(np.random.default_rng(1))
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from training.photographs.camera import Webcam, sample_webcam, to_srgb
 from training.photographs.canvases import draw_canvas
 from training.photographs.cloths import Dressing, albedo, sample_dressing
+from training.photographs.dyes import sample_dyes
 from training.photographs.environments import environment_paths, read_environment, seen_from
 from training.photographs.lights import Lights, direction
 from training.photographs.storage import Geometry, read_geometry
@@ -81,7 +82,7 @@ def light_from_environment(geometry: Geometry, path: Path, rng: np.random.Genera
     weights = environment.weights(lights, float(rotation))
     background = seen_from(picture, geometry.meta["camera"], geometry.size, float(rotation))
     if rng.random() < 0.6:
-        background = cv2.GaussianBlur(background, (0, 0), rng.uniform(0.5, 5))
+        background = cv2.GaussianBlur(background, (0, 0), rng.uniform(0.5, 5) * _scale(geometry))
     if rng.random() < 0.2:  # a plain wall instead, in the light that falls on it from the camera's side
         facing = np.maximum(-(lights.towards @ _view(geometry)), 0) * lights.irradiance
         paint = rng.uniform(0.05, 0.8) * np.clip(rng.normal(1, 0.12, 3), 0.6, 1.4)
@@ -112,6 +113,11 @@ def light_from_lamps(geometry: Geometry, rng: np.random.Generator) -> Lighting:
     wall = (facing[:, None] * weights).sum(axis=0) / np.pi * paint
     background = np.broadcast_to(wall, (*geometry.size, 3)) * _falloff(geometry.size, rng)
     return Lighting(weights, background.astype(np.float32), "lamps")
+
+
+def _scale(geometry: Geometry) -> float:
+    """Of its pictures' sides, over those of the camera's own."""
+    return float(geometry.meta.get("scale", 1.0))
 
 
 def _view(geometry: Geometry) -> np.ndarray:
@@ -146,10 +152,16 @@ def draw_render(geometry: Geometry, dressing: Dressing, rng: np.random.Generator
 
 
 def photograph(
-    geometry: Geometry, lighting: Lighting, dressing: Dressing, rng: np.random.Generator
+    geometry: Geometry,
+    lighting: Lighting,
+    dressing: Dressing,
+    rng: np.random.Generator,
+    dyes: np.ndarray | None = None,
 ) -> Photograph:
-    """Put light, fabric and camera together."""
+    """Put light, fabric and camera together. dyes: of the person's parts, see `dyes`."""
     person = geometry.combine("camera", lighting.weights)
+    if dyes is not None:
+        person *= dyes[geometry.parts_camera]
     scene = person + (1 - geometry.coverage("camera"))[..., None] * lighting.background
     colour = albedo(dressing, geometry.uv_target, geometry.trim)
     jacket = geometry.combine("cloth", lighting.weights) * colour
@@ -160,8 +172,11 @@ def photograph(
         around = (1 - mask)[..., None] * person
     else:
         around = geometry.combine("worn", lighting.weights)
+        if dyes is not None:
+            around *= dyes[geometry.parts_target]
     dressed = around + jacket + behind * lighting.background
     webcam = sample_webcam(rng, scene, geometry.coverage("camera"), _incident(geometry, lighting))
+    webcam = replace(webcam, scale=_scale(geometry))
     camera = webcam.jpeg(webcam.picture(scene))
     target = webcam.picture(dressed)
     render = draw_render(geometry, dressing, rng)
@@ -227,12 +242,14 @@ class Photographs:
                 self._cache.popitem(last=False)
         return self._cache[path]
 
-    def sample(self, rng: np.random.Generator, index: int | None = None) -> Photograph:
-        """A random photograph, of a random geometry if no index is given."""
+    def sample(self, rng: np.random.Generator, index: int | None = None, dyed: bool = False) -> Photograph:
+        """A random photograph, of a random geometry if no index is given. dyed: in colours of its own."""
         geometry = self.geometry(int(rng.integers(len(self.paths))) if index is None else index)
         if rng.random() < 0.8:
             path = self.environments[rng.integers(len(self.environments))]
             lighting = light_from_environment(geometry, path, rng)
         else:
             lighting = light_from_lamps(geometry, rng)
-        return photograph(geometry, lighting, sample_dressing(rng, self.split), rng)
+        dressing = sample_dressing(rng, self.split)
+        dyes = sample_dyes(geometry, rng) if dyed else None
+        return photograph(geometry, lighting, dressing, rng, dyes)

@@ -2,10 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from training.photographs import blender
+from training.photographs import blender, denoising
 from training.photographs.blender import View
 from training.photographs.body import SKIN
 from training.photographs.denoising import denoise, denoise_white
@@ -24,11 +25,26 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Quality:
-    """samples: for each pixel, of the passes under the lights; twice as many of the jacket's."""
+    """samples: for each pixel, of the passes under the lights; twice as many of the jacket's.
+    scale: of the pictures' sides. Smaller ones are denoised in the quicker way, and do not know what shadows
+    the jacket throws on the person."""
 
     samples: int = 16
     threads: int = 1
     scale: float = 1.0
+
+    @property
+    def is_full(self) -> bool:
+        return self.scale >= 1
+
+    def denoising(self, layer: str) -> denoising.Quality:
+        if not self.is_full:
+            return "fast"
+        return "best" if layer == "cloth" else "balanced"
+
+
+# Its views are rendered one after the other.
+_subject = lru_cache(maxsize=1)(make_subject)
 
 
 def sample_view(subject: Subject, rng: np.random.Generator) -> tuple[View, str]:
@@ -61,14 +77,16 @@ def sample_view(subject: Subject, rng: np.random.Generator) -> tuple[View, str]:
     return View(rotation, place, float(focal), size), framing
 
 
-def render_geometry(number: int, quality: Quality) -> Geometry:
-    """Raises ValueError if the scene shows too little of its jacket."""
+def render_geometry(number: int, quality: Quality, view_number: int = 0) -> Geometry:
+    """view_number: of the same person in other lights. Raises ValueError if the scene shows too little of its
+    jacket."""
     split, spent = split_of(number), time.process_time()
-    subject = make_subject(number, split)
-    rng = np.random.default_rng([GENERATOR, number, 77])
+    subject = _subject(number, split)
+    rng = np.random.default_rng([GENERATOR, number, 77, *([view_number] if view_number else [])])
     view, framing = sample_view(subject, rng)
     lights = sample_lights(rng)
-    seconds = subject.meta["seconds"]
+    view = view.scaled(quality.scale)
+    seconds = dict(subject.meta["seconds"])
 
     blender.clear()
     blender.set_view(view)
@@ -111,7 +129,7 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
         start = time.perf_counter()
         alphas[name] = found["Combined"][..., 3]
         guides = found["Denoising Albedo"], found["Denoising Normal"]
-        layers[name] = denoise_white(passes, *guides, alphas[name], quality.threads, best=name == "cloth")
+        layers[name] = denoise_white(passes, *guides, alphas[name], quality.threads, quality.denoising(name))
         seconds["denoise"] = round(seconds.get("denoise", 0) + time.perf_counter() - start, 2)
         seconds[name] = round(start - took[0], 2)
         took[0] = time.perf_counter()
@@ -119,7 +137,7 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
     took = [time.perf_counter()]
     show(person=True, worn=False)
     take("camera", quality.samples)
-    if number % WORN_EVERY == 0:
+    if number % WORN_EVERY == 0 and quality.is_full:
         show(person=True, worn=True)
         jacket.is_holdout = True
         take("worn", quality.samples)
@@ -143,9 +161,10 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
     )[0]
     even = even.mean(axis=-1) / blender.CLOTH_ALBEDO / np.maximum(alpha[..., 3], 0.02)
     meta = {
-        **subject.meta, "id": folder_name(number), "format": FORMAT, "version": GENERATOR, "split":
-        split, "size": list(view.size), "framing": framing, "samples": quality.samples, "lights":
-        lights.as_meta(), "scales": scales, "visible": round(visible_share, 4),
+        **subject.meta, "seconds": seconds, "id": folder_name(number, view_number), "format": FORMAT,
+        "version": GENERATOR, "split": split, "size": list(view.size), "framing": framing,
+        "samples": quality.samples, "scale": quality.scale, "lights": lights.as_meta(),
+        "scales": scales, "visible": round(visible_share, 4),
         "camera": {
             "rotation": np.round(view.rotation, 6).tolist(), "place": np.round(view.place, 4).tolist(),
             "focal": round(view.focal, 3),
@@ -154,7 +173,7 @@ def render_geometry(number: int, quality: Quality) -> Geometry:
     }  # fmt: skip
     seconds["all_cpu"] = round(time.process_time() - spent, 2)
     marks = _landmarks(subject, view)
-    meta["pose"].update(_client_pose(marks))
+    meta["pose"] = {**meta["pose"], **_client_pose(marks)}
     return Geometry(
         meta=meta, camera=codes["camera"], worn=codes.get("worn"), cloth=codes["cloth"], gloss=codes["gloss"],
         alpha=np.rint(255 * np.clip(alpha, 0, 1)).astype(np.uint8),

@@ -11,5 +11,5 @@ def split_of(number: int) -> str:
     return "validation" if number % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
 
 
-def folder_name(number: int) -> str:
-    return f"{GENERATOR}-{number:06d}"
+def folder_name(number: int, view: int = 0) -> str:
+    return f"{GENERATOR}-{number:06d}" + (f"-{view}" if view else "")

@@ -35,6 +35,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--device", help="default: a GPU of CUDA if there is one, else cpu")
+    refitting = commands.add_parser(
+        "refit", help="the level's layers of a checkpoint's reader anew: minutes on one thread"
+    )
+    refitting.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: the product's")
+    refitting.add_argument("--painted", type=int, default=640, help="scenes of lucy-tiny's own generator")
+    refitting.add_argument("--photographs", type=Path, default=PHOTOGRAPHS, help="path-traced scenes")
+    refitting.add_argument("--seed", type=int, default=0)
     writing = commands.add_parser("write", help="put the trained network into the checkpoint")
     writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     calibrating = commands.add_parser("calibrate", help="measure how sure it may be, on path-traced scenes")
@@ -42,12 +49,14 @@ def main(argv: list[str] | None = None) -> int:
     calibrating.add_argument("--samples", type=int, default=200, help="default: %(default)s")
     measuring = commands.add_parser("validate", help="print the figures of each scene of a folder")
     measuring.add_argument("scenes", type=Path)
-    for command in (training, calibrating, writing, measuring):
+    for command in (training, refitting, calibrating, writing, measuring):
         command.add_argument("--work", type=Path, default=WORK, help="default: %(default)s")
     args = parser.parse_args(argv)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if args.command == "train":
         _train(args)
+    elif args.command == "refit":
+        _refit(args)
     elif args.command == "calibrate":
         _calibrate(args)
     elif args.command == "write":
@@ -77,6 +86,24 @@ def _train(args: argparse.Namespace) -> None:
     if training.state.exists():
         training.load(args.onwards)
     training.run(args.photographs, held_out)
+
+
+def _refit(args: argparse.Namespace) -> None:
+    from training.scene_light.refitting import refit, remembered
+    from training.scene_light.shards import collect, paint, read
+    from training.scene_light.training import Training
+
+    paint(args.work, FIRST_SCENE, args.painted)
+    collect(args.work, args.photographs)
+    training = Training(args.work, 0, args.seed)
+    training.begin(args.checkpoint)
+    photographs, painted = (
+        remembered(training.network, read(args.work, kind), args.seed) for kind in ("photographs", "painted")
+    )
+    before, after = refit(training.network, photographs, painted, seed=args.seed)
+    training.average.load_state_dict(training.network.state_dict())
+    training.save()
+    print(f"error of the level: {before:.3f} → {after:.3f}")
 
 
 def _calibrate(args: argparse.Namespace) -> None:

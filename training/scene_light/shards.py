@@ -13,7 +13,7 @@ from training.scene_light.samples import COUNT, SIDE, of_painted, of_photograph,
 
 IN_SHARD = 128
 # Photographs of each path-traced geometry, which takes half a minute to render, and geometries in a shard.
-_PHOTOGRAPHS, _GEOMETRIES = 12, 2
+_PHOTOGRAPHS, _GEOMETRIES = 24, 2
 
 
 def paint(folder: Path, first: int, count: int) -> None:
@@ -60,11 +60,11 @@ def taken(folder: Path, split: str, count: int, seed: int) -> np.ndarray:
 
 def _taken(source: Photographs, indices: Sequence[int]) -> list[np.ndarray]:
     rng = np.random.default_rng(time.time_ns())
-    return [_one(source, index, rng) for index in indices for _ in range(_PHOTOGRAPHS)]
+    return [_one(source, index, rng, dyed=True) for index in indices for _ in range(_PHOTOGRAPHS)]
 
 
-def _one(source: Photographs, index: int, rng: np.random.Generator) -> np.ndarray:
-    found = source.sample(rng, index)
+def _one(source: Photographs, index: int, rng: np.random.Generator, dyed: bool = False) -> np.ndarray:
+    found = source.sample(rng, index, dyed)
     mask = np.rint(255 * found.mask * (found.render[..., 3] / 255)).astype(np.uint8)
     camera, render, target = (
         np.ascontiguousarray(picture[..., 2::-1])

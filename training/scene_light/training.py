@@ -17,6 +17,7 @@ from training.scene_light.learning import losses
 from training.scene_light.level_fit import fit_level
 from training.scene_light.shards import collect, read
 from training.scene_light.validation import Figures, validate
+from training.scene_light.weights import read_weights
 
 BATCH, BATCH_ON_A_GPU = 32, 256
 LEARNING_RATE = 2e-3
@@ -143,6 +144,11 @@ class Training:
             unfinished,
         )
         unfinished.replace(self.state)
+
+    def begin(self, checkpoint: Path) -> None:
+        """With the weights of a checkpoint's light reader, see `weights`."""
+        for network in (self.network, self.average):
+            read_weights(network, checkpoint)
 
     def load(self, onwards: bool = False) -> None:
         """Go on where the run in `work` stopped. onwards: with the weights alone, from the first step."""

@@ -3,16 +3,23 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pipeline.light.light_reader import LightReader
 
-FOLDER = "light_reader"
+FOLDER, FILE = "light_reader", "model.safetensors"
+
+
+def read_weights(network: LightReader, checkpoint: Path) -> None:
+    state = load_file(checkpoint / FOLDER / FILE)
+    network.load_state_dict({
+        name: weight.float() if weight.is_floating_point() else weight for name, weight in state.items()
+    })  # fmt: skip
 
 
 def write_weights(network: LightReader, checkpoint: Path) -> Path:
     """In half precision, which costs less than 0.01 dB; what is not learnt is left out."""
-    path = checkpoint / FOLDER / "model.safetensors"
+    path = checkpoint / FOLDER / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         name: (weight.half() if weight.dtype == torch.float32 else weight).contiguous()

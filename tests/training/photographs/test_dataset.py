@@ -10,7 +10,9 @@ from training.photographs.camera import Webcam
 from training.photographs.canvases import draw_canvas
 from training.photographs.cloths import albedo, sample_dressing
 from training.photographs.dataset import Lighting, Photographs, draw_render, light_from_lamps, photograph
+from training.photographs.dyes import sample_dyes
 from training.photographs.export import write_scenes
+from training.photographs.storage import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +160,31 @@ def test_a_webcam_is_a_curve_that_rises():
     noisy = dataclasses.replace(webcam, noise=(0.02, 0.02))
     assert (noisy.picture(ramp) != webcam.picture(ramp)).any()
     assert (noisy.clean.picture(ramp) == webcam.picture(ramp)).all()
+
+
+def test_a_dyed_person_wears_the_same_jacket():
+    geometry = recorded_geometry()
+    light, dressing = even_light(geometry, 0.1), sample_dressing(np.random.default_rng(2), "train")
+    dyes = sample_dyes(geometry, np.random.default_rng(3))
+    assert dyes.shape == (len(PARTS), 3)
+    assert (dyes[[PARTS.index("background"), PARTS.index("jacket")]] == 1).all()
+    dyes = np.ones_like(dyes)
+    dyes[PARTS.index("head")] = 0.0
+    # The camera's exposure follows what it sees, so that only a black head stays what it is.
+    found = photograph(geometry, light, dressing, np.random.default_rng(9), dyes)
+    plain = photograph(geometry, light, dressing, np.random.default_rng(9))
+    head = cv2.erode((geometry.parts_camera == PARTS.index("head")).astype(np.uint8), np.ones((3, 3))) > 0
+    assert head.any()
+    assert found.camera[head].mean() < 0.5 * plain.camera[head].mean()
+    assert (found.render == plain.render).all()
+
+
+def test_a_small_picture_has_the_cameras_grain_and_sharpness_in_proportion():
+    """As if the full picture had been made smaller."""
+    light = np.full((64, 64, 3), 0.2, np.float32)
+    webcam = Webcam(1.0, (1.0, 1.0, 1.0), 0.0, 1.0, 0.0, (0.02, 0.02), 90, 1)
+    half = dataclasses.replace(webcam, scale=0.5)
+    expected = cv2.resize(webcam.picture(np.repeat(np.repeat(light, 2, 0), 2, 1)), (64, 64),
+                          interpolation=cv2.INTER_AREA)  # fmt: skip
+    assert half.picture(light).std() == pytest.approx(expected.std(), rel=0.2)
+    assert half.jpeg(half.picture(light)).shape == light.shape

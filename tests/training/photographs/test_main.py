@@ -17,16 +17,16 @@ def rendered(monkeypatch):
     """The numbers that were rendered."""
     numbers = []
 
-    def render_geometry(number, quality):
-        numbers.append(number)
+    def render_geometry(number, quality, view):
+        numbers.append(number if view == 0 else (number, view))
         if number == 2:
             raise ValueError("the jacket covers only 0.01 of the picture")
         if number == 4:
             os.kill(os.getpid(), signal.SIGTERM)
         return recorded_geometry()
 
-    def quality(samples, threads):
-        return samples, threads
+    def quality(samples, threads, scale):
+        return samples, threads, scale
 
     fakes = {
         "generator": types.SimpleNamespace(render_geometry=render_geometry, Quality=quality),
@@ -67,3 +67,11 @@ def test_what_a_killed_process_left_is_removed(tmp_path, rendered):
     main.render(tmp_path, range(0), 16, 1)
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_a_person_is_seen_from_several_places(tmp_path, rendered):
+    main.render(tmp_path, range(2), 16, 1, scale=0.5, views=2)
+    assert rendered == [0, (0, 1), 1, (1, 1)]
+    assert sorted(path.name for path in (tmp_path / "train").glob("[!.]*")) == [
+        folder_name(0), folder_name(0, 1), folder_name(1), folder_name(1, 1),
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 if importlib.util.find_spec("bpy") is None:
     pytest.skip("Blender's package is not installed here", allow_module_level=True)
 
-from training.photographs import blender
+from training.photographs import blender, generator
 from training.photographs.body import Shape, shaped_vertices, target_weights
 from training.photographs.denoising import denoise, denoise_white
 from training.photographs.lights import sample_lights
@@ -106,3 +106,22 @@ def test_a_jacket_lies_outside_the_body():
     assert (depth[near] < -0.004).mean() < 0.05  # the sleeves begin inside the shoulders
     again = make_subject(0, "train")
     assert np.allclose(again.jacket.vertices, subject.jacket.vertices)
+
+
+def test_a_smaller_view_shows_the_same_places():
+    full, half = view(), view().scaled(0.5)
+    points = np.array([[0.2, 0.1, -0.15], [-0.3, 0.4, 0.2]])
+    assert half.size == (24, 32)
+    assert half.project(points)[:, :2] == pytest.approx(0.5 * full.project(points)[:, :2])
+
+
+def test_views_of_a_person_share_their_jacket_and_not_their_light():
+    blender.start(1)
+    quality = generator.Quality(samples=1, scale=0.25)
+    first, second = (generator.render_geometry(0, quality, number) for number in range(2))
+    assert [it.meta["id"] for it in (first, second)] == ["3-000000", "3-000000-1"]
+    assert first.meta["cut"] == second.meta["cut"]
+    assert (first.trim == second.trim).all()
+    assert first.meta["lights"] != second.meta["lights"]
+    assert max(first.size) == 80
+    assert first.worn is None, "shadows on the person are left out"

@@ -12,6 +12,7 @@ from training.scene_light import shards, training
 from training.scene_light.augmentation import plain
 from training.scene_light.calibration import calibrate
 from training.scene_light.level_fit import fit_level
+from training.scene_light.refitting import refit, remembered
 from training.scene_light.samples import of_painted
 from training.scene_light.training import Training
 from training.scene_light.weights import write_weights
@@ -92,3 +93,25 @@ def test_painted_scenes_are_stored_once(tmp_path, monkeypatch):
     assert made == [10, 11, 12, 13]
     assert len(shards.read(tmp_path, "painted")) == 4
     assert len(shards.read(tmp_path, "photographs")) == 0
+
+
+def test_the_level_is_refitted_and_the_shading_stays(work, rows, tmp_path):
+    """A reader whose level is too bright by 0.5 in every scene."""
+    torch.manual_seed(0)
+    run = Training(work, 0)
+    for layer in (run.network.steer, run.network.shading, run.network.level):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    with torch.no_grad():
+        run.network.plain.bias += 0.5
+    write_weights(run.network, tmp_path / "checkpoint")
+    run.begin(tmp_path / "checkpoint")
+    scene = plain(torch.from_numpy(rows)).scene
+    shadings = []
+    seen = remembered(run.network, rows)
+    for step in range(2):
+        log_light = run.network.eval().regress(scene)[0].detach()
+        shadings.append(log_light - log_light.mean(dim=(2, 3), keepdim=True))
+        if step == 0:
+            before, after = refit(run.network, seen, seen, steps=150, share=1)
+    assert after < 0.8 * before
+    assert (shadings[1] - shadings[0]).abs().max() < 0.05
