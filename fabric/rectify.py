@@ -21,6 +21,7 @@ _TRIED = 2  # rough outlines of each kind that are looked at closely
 _CLEAR = 0.75  # confidence with which no shadow is looked for
 _SURE = 1.05  # confidence with which no other shadow is tried
 _PARTIAL = 0.5  # of the confidence of an outline with a side that is a shadow's edge
+_SWATCH = 0.15  # of the photo: what is smaller, and unclear, lies on the cloth
 _POINTS = 400  # of a contour, which are as good as all of them
 _SAME = 3.0  # pixels of the preview between corners that are snapped to the same edges
 
@@ -141,7 +142,8 @@ def _best(photo: np.ndarray, ground: np.ndarray, likeness: np.ndarray) -> Outlin
         if exact is not None:
             inside = (exact + 0.5) / scale - 0.5
             fit, clarity = _confidence(likeness, inside, contour)
-            if fit * clarity < MIN_CONFIDENCE <= fit:
+            large = cv2.contourArea(inside.astype(np.float32)) > _SWATCH * ground.shape[0] * ground.shape[1]
+            if large and fit * clarity < MIN_CONFIDENCE <= fit:
                 clarity = max(clarity, (bordered(photo, exact) - 0.5) / 0.3)
             outlines.append(Outline(exact, fit * min(clarity, 1)))
     return max(outlines, key=lambda outline: outline.confidence, default=None)
