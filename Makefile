@@ -126,7 +126,8 @@ test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; witho
 NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(ALONE))
+	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(SERVERS) $(ALONE))
+	$(BIN)/$(IN_TWO) $(NIGHTLY) $(SERVERS)
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)

@@ -146,6 +146,7 @@ def test_the_metrics_have_triton_s_batches(operated):
 schemathesis.openapi.format("image", st.sampled_from([conftest.FRAME, conftest.RENDER]))
 
 
+@pytest.mark.nightly
 @schemathesis.openapi.from_dict(document(True, 50)).include(path="/virtual-tryon").parametrize()
 @hypothesis_settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_schemathesis_finds_nothing_before_the_real_model(case, operated):

@@ -20,6 +20,7 @@ def test_only_the_sides_that_differ_are_dynamic(stages):
     assert stages["text_encoder"].further == ()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["vae_encoder", "unet"])
 def test_one_graph_is_right_at_every_resolution(stages, name, tmp_path):
     """Steps of 64 pixels: without them torch fixes the side to where an upsampling needs no output size."""

@@ -80,6 +80,7 @@ def test_forty_megapixels(name: str, tmp_path: Path) -> None:
     assert grown <= LIMIT_MB
 
 
+@pytest.mark.nightly
 def test_an_avif_that_needs_more_is_refused(tmp_path: Path) -> None:
     """Ten bits or full colour resolution take twice the memory of a photo's usual AVIF."""
     photo = saved(picture("RGBA"), "AVIF", speed=10, subsampling="4:4:4")

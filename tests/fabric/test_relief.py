@@ -37,6 +37,7 @@ def test_normals_wrap() -> None:
     np.testing.assert_allclose(occlusion, np.roll(relief.occlusion_map(height), (40, 70), (0, 1)), atol=1e-4)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["fabric_weave", "felt"])
 def test_normals_come_nearer_to_the_measured_ones_than_sobel_s(name: str) -> None:
     """Also by correlation, since normals that all look up have a small angle too."""

@@ -30,6 +30,7 @@ def start(page):
     page.get_by_role("button", name="Capture", exact=True).click()
 
 
+@pytest.mark.nightly
 def test_two_samples_are_watched_and_downloaded(open_studio, screenshot):
     page = open_studio("capture")
     page.get_by_label("Samples").select_option("2")
@@ -53,6 +54,7 @@ def test_two_samples_are_watched_and_downloaded(open_studio, screenshot):
     screenshot(page, "capture-samples")
 
 
+@pytest.mark.nightly
 def test_the_jacket_on_a_bust_is_taken_away_as_a_file(open_studio, validate, tmp_path):  # noqa: F811
     """With the shopper's proportions; each format's own validator finds nothing."""
     page = open_studio("capture")

@@ -114,6 +114,7 @@ def test_a_fabric_is_taken_away_as_a_file(open_studio, tmp_path):
         assert download.value.path().read_bytes().startswith(begins)
 
 
+@pytest.mark.nightly
 def test_the_jacket_in_a_fabric_is_taken_away_as_a_file(open_studio, validate):  # noqa: F811
     """Made in the browser; each format's own validator finds nothing."""
     page = open_studio("fabrics")

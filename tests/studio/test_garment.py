@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from tests.studio.test_page import severe_findings
@@ -13,6 +14,7 @@ from tests.studio.test_tryon import Frames, picture
 PHOTO = Path("tests/data/trials/cut_out.png")
 
 
+@pytest.mark.nightly
 def test_a_photo_takes_the_jackets_place(open_studio, screenshot):
     """lucy-tiny cannot use it: the page says so, and the jacket can be worn again."""
     frames = Frames()

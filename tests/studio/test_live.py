@@ -53,6 +53,7 @@ def frames_after(page, seconds):
     return int(stage.get_attribute("data-frames")) - before
 
 
+@pytest.mark.nightly
 def test_the_display_goes_on_while_the_server_is_away(open_studio, line, screenshot):
     """The clip goes on in the last light; after the server's return a new light comes, without a reload."""
     page = open_studio(prepare=line.route)
@@ -81,6 +82,7 @@ def test_a_picture_goes_with_the_connection(open_studio, line):
     expect(page.locator(".stage[data-right=render]")).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_picture_and_light_beside_each_other(open_studio, screenshot):
     """Each moment is asked for both, and the border moves by keyboard and by mouse."""
     frames = Frames()
@@ -106,6 +108,7 @@ def test_picture_and_light_beside_each_other(open_studio, screenshot):
     screenshot(page, "tryon-both")
 
 
+@pytest.mark.nightly
 def test_live_sends_the_next_keyframe_when_the_answer_comes(open_studio):
     frames = Frames()
     page = open_studio(prepare=frames.watch)
@@ -124,6 +127,7 @@ def test_live_sends_the_next_keyframe_when_the_answer_comes(open_studio):
     expect(page.locator("[data-reading=mode]")).to_have_text(re.compile("^model$|reused"))
 
 
+@pytest.mark.nightly
 def test_a_tab_in_the_background_sends_nothing(open_studio):
     frames = Frames()
     page = open_studio(prepare=frames.watch)

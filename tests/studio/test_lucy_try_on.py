@@ -68,6 +68,7 @@ def until_dressed(page, share=0.05):
     raise AssertionError(f"{blue(page):.3f} of the picture is the jacket")
 
 
+@pytest.mark.nightly
 def test_the_documented_page_by_keyboard(shop, screenshot):
     """Camera, live picture, capture with progress, and back, without a mouse or a serious finding."""
     assert len(DOCUMENTED.splitlines()) <= 25
@@ -121,6 +122,7 @@ def test_without_a_camera_a_photo_and_another_language(shop):
     expect(page.get_by_role("alert")).to_contain_text("not a picture")
 
 
+@pytest.mark.nightly
 def test_it_goes_on_while_the_server_is_away(shop, screenshot):
     line = Line()
     page = shop.open(
@@ -149,6 +151,7 @@ def test_a_server_that_was_never_there(shop):
     assert shown(page)[20:200, 200:300].std() > 10, "the camera's picture"
 
 
+@pytest.mark.nightly
 def test_under_a_strict_policy(shop, stack):
     """The policy is the one that docs/client.md tells."""
     server = stack.url

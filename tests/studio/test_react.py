@@ -5,6 +5,7 @@ import re
 
 import cv2
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from tests.clients.javascript.package import package, project, run
@@ -23,6 +24,7 @@ PAGE = """<!doctype html><html lang="en"><head><title>Shop</title></head><body><
   <script type="module" src="bundle.js"></script></body></html>"""
 
 
+@pytest.mark.nightly
 def test_the_documented_component(shop, project, stack, tmp_path):
     (project / "main.tsx").write_text(MAIN)
     component = project / "TryOn.tsx"

@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 
+@pytest.mark.nightly
 def test_charts_show_what_another_page_does(open_studio, screenshot):
     polls = []
     other = open_studio()

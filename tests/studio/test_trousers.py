@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.studio.test_tryon import Frames, picture
 
 
+@pytest.mark.nightly
 def test_a_drawn_figure_wears_jacket_and_trousers(open_studio, screenshot):
     """The sample portrait shows no legs."""
     frames = Frames()

@@ -58,6 +58,7 @@ def test_a_floor_is_the_flops_and_bytes_of_the_layer():
     assert least["floor_ms"] == least["compute_ms"]
 
 
+@pytest.mark.nightly
 def test_the_engines_give_the_same_picture(tmp_path):
     """Comparing times is only valid if the results are equal."""
     torch.manual_seed(0)

@@ -101,6 +101,7 @@ def test_the_ratio_is_in_decibels_of_the_largest_value():
     assert math.isclose(_psnr(np.zeros(4), np.full(4, 255.0)), 0, abs_tol=1e-9)
 
 
+@pytest.mark.nightly
 def test_the_repository_has_programs_of_its_networks_and_what_the_server_reads(take, folder):
     from serving.stages.torch_runtime import TorchStage
 
@@ -117,6 +118,7 @@ def test_the_repository_has_programs_of_its_networks_and_what_the_server_reads(t
     assert unet.call(inputs)["model_output"].shape == (5, 4, 8, 8), "any number of rows"
 
 
+@pytest.mark.nightly
 def test_the_server_answers_keyframes_and_captures(take, folder):
     """What the step before wrote, served by the wheel's Triton with the networks in `tryon`'s process."""
     figures, faults = take("serving", limit=250.0)
@@ -130,6 +132,7 @@ def test_the_server_answers_keyframes_and_captures(take, folder):
     assert picture.shape == (720, 1280, 3)
 
 
+@pytest.mark.nightly
 def test_a_hop_to_another_model_costs_more_than_a_call_in_the_process(take):
     figures, faults = take("hops", limit=250.0)
     assert [(hop.way, hop.rows) for hop in figures.hops] == [

@@ -1,6 +1,7 @@
 """The verdicts on what is displayed while a person moves, and the films of that person."""
 
 import numpy as np
+import pytest
 
 from benchmarks.moving.film import MOTIONS, film
 from benchmarks.moving.verdicts import verdicts
@@ -31,6 +32,7 @@ def test_each_demand_is_judged():
     assert judged((10, 12, 0.3)) == [True, True, False]
 
 
+@pytest.mark.nightly
 def test_motions_differ():
     [scene] = webcam_scenes(1)
     at = {name: [it.landmarks[11, :2] for it in film(scene, 0.4, how)][-1] for name, how in MOTIONS.items()}

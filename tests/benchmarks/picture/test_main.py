@@ -1,9 +1,12 @@
 import json
 import sys
 
+import pytest
+
 from benchmarks.picture import __main__ as picture
 
 
+@pytest.mark.nightly
 def test_the_stages_meet_every_demand_but_perhaps_those_on_time(tmp_path, monkeypatch, capsys):
     """`python -m benchmarks.picture --scenes 1 --no-stack`, as a user starts it."""
     monkeypatch.setattr(sys, "argv", ["picture", "--scenes", "1", "--no-stack", "--output", str(tmp_path)])

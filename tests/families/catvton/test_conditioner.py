@@ -58,6 +58,7 @@ def pipeline_of(config, models, scheduler_config, cache_bytes=1 << 24):
     return plain_pipeline(config, scheduler_config, CatVton(TensorCache(cache_bytes)), models)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("steps", "eta"), RUNS)
 async def test_a_run_is_upstreams(models, scheduler_config, steps, eta):
     """Same pictures and noise: the same mask, the same latents to 1e-3, the same picture to 60 dB."""
@@ -148,6 +149,7 @@ def test_the_unguided_row_sees_the_person_and_no_garment(scheduler_config):
     assert seen[1, :, 2:].eq(2).all()
 
 
+@pytest.mark.nightly
 async def test_two_garments_are_painted_one_after_the_other(models, scheduler_config):
     """The second on the picture of the first, as two requests would do it."""
     config = served(steps=2)

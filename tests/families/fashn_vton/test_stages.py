@@ -30,6 +30,7 @@ def test_the_stage_has_the_pipelines_names(stage):
     assert stage.outputs == ("model_output",)
 
 
+@pytest.mark.nightly
 def test_one_graph_is_right_at_every_resolution_and_batch(stage, tmp_path):
     parity = export_stage(stage, "fp32", tmp_path)
     assert parity.error < 1e-4

@@ -29,6 +29,7 @@ def test_the_embeddings_are_those_of_diffusers_pipeline(pipeline, loaded, stages
     assert torch.allclose(found_pooled, torch.cat([negative_pooled, pooled]), atol=1e-5)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", [TEXT_ENCODER, UNET, "vae_encoder", "vae_decoder"])
 def test_every_stage_is_exported_within_its_tolerance(stages, name, tmp_path):
     assert export_stage(stages[name], "fp32", tmp_path).error < 1e-4

@@ -24,6 +24,7 @@ def scenes() -> list[np.ndarray]:
     return found
 
 
+@pytest.mark.nightly
 def test_a_light_that_all_photos_show_is_learnt(tmp_path: Path, scenes: list[np.ndarray]) -> None:
     torch.manual_seed(0)
     tunable = Tunable(CHECKPOINT, torch.device("cpu"), Choices(rank=4))

@@ -66,6 +66,7 @@ def tiny_catvton_config(checkpoint: Path) -> None:
     (checkpoint / "pipeline.json").write_text(json.dumps(config))
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("kind", "networks"),
     [
@@ -117,6 +118,7 @@ def lora_modules(path):
         return {key.rpartition(".lora_")[0] for key in file.keys()}  # noqa: SIM118
 
 
+@pytest.mark.nightly
 def test_a_stopped_run_goes_on_and_ends_where_it_would_have(tmp_path, dataset, checkpoints, monkeypatch):
     whole = wanted(tmp_path / "whole", dataset, checkpoints["sd"], patience=9)
     expected = run(whole)
@@ -138,6 +140,7 @@ def test_a_stopped_run_goes_on_and_ends_where_it_would_have(tmp_path, dataset, c
         assert mine["best_step"] == theirs["best_step"]
 
 
+@pytest.mark.nightly
 def test_training_makes_the_error_smaller_and_stops_when_it_does_not(tmp_path, dataset, checkpoints):
     longer = wanted(tmp_path, dataset, checkpoints["sd"], steps=60, every=10, learning_rate=0.01)
     [part] = run(longer)["parts"]

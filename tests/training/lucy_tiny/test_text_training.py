@@ -1,5 +1,6 @@
 import copy
 
+import pytest
 import torch
 
 from training.lucy_tiny.architecture import build_pipeline
@@ -13,6 +14,7 @@ def test_the_mean_is_that_of_the_mask():
     assert mean_inside(latents, 0 * mask).tolist() == [[0.0, 0.0]]
 
 
+@pytest.mark.nightly
 def test_both_modules_learn_the_meaning_of_captions():
     """Left as they were, the UNet would begin with embeddings that say nothing."""
     pipeline = build_pipeline(0)

@@ -33,6 +33,7 @@ def test_training_from_random_weights_writes_a_working_checkpoint(tmp_path, monk
     assert (TorchPipeline(tmp_path / "again")(*order) == picture).all()
 
 
+@pytest.mark.nightly
 def test_training_can_start_from_a_checkpoint(tmp_path, monkeypatch):
     """The encoder is the old one, bit for bit: the UNet's latents would mean something else."""
     minutes = 0.01

@@ -31,6 +31,7 @@ def steps(training, count):
     training.run(stop)
 
 
+@pytest.mark.nightly
 def test_a_stopped_run_resumes(latents, tmp_path):
     first = Training(build_pipeline(0), latents, SCALE, 1e6, CPU)
     steps(first, 2)
@@ -44,6 +45,7 @@ def test_a_stopped_run_resumes(latents, tmp_path):
         assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.nightly
 def test_both_networks_learn_and_the_average_follows(latents):
     pipeline = build_pipeline(0)
     training = Training(pipeline, latents, SCALE, 1e6, CPU)

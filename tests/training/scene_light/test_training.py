@@ -47,6 +47,7 @@ def test_a_stopped_run_goes_on(work, rows):
     assert (onwards.step, onwards.elapsed) == (0, 0)
 
 
+@pytest.mark.nightly
 def test_it_learns(work, rows):
     """On four scenes, learnt by heart."""
     run = Training(work, 1)

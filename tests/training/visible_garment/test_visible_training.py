@@ -64,6 +64,7 @@ def test_a_stopped_training_goes_on(painted, tmp_path, monkeypatch):
     assert train(read, 0.04, tmp_path).step > first.step
 
 
+@pytest.mark.nightly
 def test_other_processes_make_the_samples(painted, tmp_path):
     """Not in this one: a DataLoader leaves torch's handler of ended processes, which later crashed it."""
     (tmp_path / "painted").symlink_to(painted / "painted")
@@ -80,6 +81,7 @@ def test_other_processes_make_the_samples(painted, tmp_path):
     assert network.exists()
 
 
+@pytest.mark.nightly
 def test_one_command_trains_and_writes_what_the_server_opens(painted, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "BATCH", 3)
     network = tmp_path / "visible.onnx"
