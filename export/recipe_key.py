@@ -12,7 +12,8 @@ from google.protobuf.json_format import MessageToDict
 from export import engine_config, served_config, stage_folder
 from export.errors import ExportError
 from export.manifest import versions
-from serving.model_config import IN_PROCESS, parse_model_config
+from serving.model_config import parse_model_config
+from serving.placement import IN_PROCESS
 
 _ROOT = Path(__file__).resolve().parent.parent
 # The code that decides an export's output, apart from the family's.

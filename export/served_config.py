@@ -11,7 +11,8 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import TYPE_UINT8
 
 from serving.exported import describe
-from serving.model_config import IN_PROCESS, PICTURE, PLACEMENT, read_model_config
+from serving.model_config import read_model_config
+from serving.placement import IN_PROCESS, PICTURE, PLACEMENT
 
 MODEL = "tryon"
 PROFILES = ("cpu", "gpu", "onnx", IN_PROCESS)  # every --model-config-name that serves

@@ -5,10 +5,6 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from serving.placement import IN_PROCESS, PICTURE, PLACEMENT
-
-__all__ = ["IN_PROCESS", "PICTURE", "PLACEMENT", "parse_model_config", "read_model_config"]
-
 
 def read_model_config(model: Path, profile: str | None = None) -> ModelConfig:
     """The configuration of the folder `model` under `--model-config-name=profile`.

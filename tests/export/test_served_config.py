@@ -11,7 +11,8 @@ from export import served_config
 from export.recipe_key import recipe_key
 from frontend_proxy.served_model import Licence, ServedModel
 from frontend_proxy.triton.client import served_by
-from serving.model_config import IN_PROCESS, PLACEMENT, read_model_config
+from serving.model_config import read_model_config
+from serving.placement import IN_PROCESS, PLACEMENT
 
 HAND_WRITTEN = Path(__file__).resolve().parents[2] / "model_repository" / "tryon" / "config.pbtxt"
 MANIFEST = {
