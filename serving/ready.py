@@ -1,11 +1,9 @@
-"""Whether our own servers answer. Nothing here obeys `http_proxy`, which would ask another machine.
+"""Whether Triton is ready, by gRPC. Nothing here obeys `http_proxy`, which would ask another machine.
 
 python -m serving.ready 8001        # exit status 0 if Triton's gRPC port on this machine is ready
 """
 
-import http.client
 import sys
-from collections.abc import Sequence
 from types import TracebackType
 
 import grpc
@@ -49,22 +47,6 @@ class TritonReadiness:
             return bool((await self._stub.ModelReady(request, timeout=_TIMEOUT_S)).ready)
         except grpc.aio.AioRpcError:
             return False
-
-
-def http_ready(addresses: Sequence[str], port: int, path: str) -> bool:
-    """Whether a GET answers 200 at one of the addresses."""
-    return any(_answers(address, port, path) for address in addresses)
-
-
-def _answers(address: str, port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 async def _triton_ready(address: str) -> bool:

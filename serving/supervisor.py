@@ -13,11 +13,13 @@ from frontend_proxy.web.listen import port_fault
 from serving.child import Child
 from serving.errors import CannotServe
 from serving.exported import Exported
+from serving.probes import http_ready, is_open
 from serving.settings import ServingSettings
-from serving.triton_log import first_cause
+from serving.triton_log import first_cause, loaded_models
 from serving.triton_server import LOOPBACK, TritonServer
 
 _BACKOFF_S = (1, 2, 4, 8, 16, 30)  # before Triton is started again
+_ASK_EVERY_S = 0.1  # while Triton starts
 _STABLE_S = 60  # Triton that ran for so long starts the backoff anew
 _NETWORKS = re.compile(r"the networks run inside tryon: ([^\"\n]*)")  # serving/entry_models.py
 _PRIVATE = 0o077  # umask: only this user reads what Triton writes
@@ -26,9 +28,8 @@ _PRIVATE = 0o077  # umask: only this user reads what Triton writes
 class Stack:
     """Triton and the proxy.
 
-    The proxy starts first and answers 503 until Triton is ready: while it imports its libraries on one core,
-    this process prepares Triton's start on another. Triton is started again if it ends or if a process of one
-    of its models dies. The end of the proxy ends the stack.
+    Both start at the same time, and the proxy answers 503 until Triton is ready. Triton is started again if
+    it ends or if a process of one of its models dies. The end of the proxy ends the stack.
     """
 
     def __init__(self, triton: TritonServer, settings: ServingSettings, exported: Exported, logs: Path):
@@ -44,9 +45,9 @@ class Stack:
         self._check_ports()
         write_state(self._state_file, "loading")
         try:
-            await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
             command = self._server.command()
-            await self._start_triton(command)
+            await self._start_triton(command)  # first: its models take longer than the proxy
+            await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_proxy())
                 tasks.create_task(self._keep_triton_running(command))
@@ -114,31 +115,32 @@ class Stack:
         raise CannotServe(f"the proxy ended with status {status}; its last lines above say why")
 
     async def _wait_until_ready(self, announce: bool) -> bool:
-        """Waits for every model and for the proxy, whose channel tries Triton about once a second.
+        """Waits for every model and for the proxy, which asks Triton itself some times a second.
 
         Prints a line for each if `announce`. Returns False if Triton ended before.
         """
-        from serving.ready import TritonReadiness  # gRPC, once Triton has been started
-
         waiting = [*self._server.served(), "proxy"]
         ended = asyncio.create_task(self._triton.wait())
-        async with TritonReadiness(self._server.grpc_address) as triton:
-            while waiting and not ended.done():
-                self._server.protect_shared_memory()
-                for name in list(waiting):
-                    if await (self._proxy_ready() if name == "proxy" else triton.model(name)):
-                        waiting.remove(name)
-                        if announce:
-                            say(f"  {name:<13} ready")
-                await asyncio.wait({ended}, timeout=0.2)
+        while waiting and not ended.done():
+            self._server.protect_shared_memory()
+            for name in await self._newly_ready(waiting):
+                waiting.remove(name)
+                if announce:
+                    say(f"  {name:<13} ready")
+            if waiting:
+                await asyncio.wait({ended}, timeout=_ASK_EVERY_S)
         ended.cancel()
         if not waiting:
             write_state(self._state_file, "ready")
         return not waiting
 
-    async def _proxy_ready(self) -> bool:
-        from serving.ready import http_ready
+    async def _newly_ready(self, waiting: list[str]) -> list[str]:
+        """Triton opens its port when all models are loaded; which of them are loaded before, its log says."""
+        if not await asyncio.to_thread(is_open, LOOPBACK, self._server.grpc_port):
+            return [name for name in loaded_models(self._triton.log_text()) if name in waiting]
+        return [name for name in waiting if name != "proxy" or await self._proxy_ready()]
 
+    async def _proxy_ready(self) -> bool:
         settings = self._settings
         return await asyncio.to_thread(http_ready, settings.proxy_addresses, settings.port, "/health/ready")
 

@@ -1,4 +1,7 @@
-"""Why Triton did not start, from its log: the reason stands above many lines about Triton's own end."""
+"""What Triton's log says of its start: which models are loaded, and why it did not start.
+
+That reason stands above many lines about Triton's own end.
+"""
 
 import re
 
@@ -13,6 +16,13 @@ _OTHER = (
 )
 # After a Python error Triton adds where it was raised; the first place is the innermost one.
 _RAISED_AT = re.compile(r"\s*At:\s*(\S+?\(\d+\))")
+
+_LOADED = re.compile(r"successfully loaded '([^']+)'")
+
+
+def loaded_models(log: str) -> list[str]:
+    """The models that are loaded, in that order. An ensemble is loaded when all of its steps are."""
+    return list(dict.fromkeys(_LOADED.findall(log)))
 
 
 def first_cause(log: str) -> str | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from serving.errors import CannotServe
-from serving.models import main, options, python_processes, served_models
+from serving.model_config import read_model_config
+from serving.models import ENSEMBLES, main, options, python_processes, served_models
 
 OURS = Path(__file__).resolve().parents[2] / "model_repository"
 SD = ["text_encoder", "vae_encoder", "unet", "vae_decoder"]
@@ -47,6 +48,30 @@ def test_only_the_exported_stages_are_loaded(repository, stages, ensembles):
     """A stage of another family has no network, and Triton would not start."""
     found = set(served_models(repository(*stages)))
     assert found == {*stages, *ensembles, "preprocess", "postprocess", "tryon"}
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_the_steps_of_an_ensemble_are_those_that_triton_reads(ensemble, repository):
+    """They are looked for without a parser: each must be needed, and nothing else."""
+    config = OURS / ensemble / "config.pbtxt"
+    steps = [step.model_name for step in read_model_config(config.parent).ensemble_scheduling.step]
+    assert len(steps) == 2
+    assert ensemble in served_models(repository(*steps))
+    for missing in set(steps) - {"preprocess", "postprocess"}:
+        assert ensemble not in served_models(repository(*set(steps) - {missing}))
+
+
+def test_a_step_in_a_comment_is_none(repository):
+    folder = repository("unet")
+    (folder / "encode" / "config.pbtxt").write_text('step [ { model_name: "unet" } ] # model_name: "x"\n')
+    assert "encode" in served_models(folder)
+
+
+def test_a_configuration_that_cannot_be_read_is_named(repository):
+    folder = repository(*SD)
+    (folder / "encode" / "config.pbtxt").write_bytes(b"\xff\xfe")
+    with pytest.raises(CannotServe, match=r"encode/config\.pbtxt cannot be read"):
+        served_models(folder)
 
 
 def test_triton_is_told_to_load_them_and_no_others():

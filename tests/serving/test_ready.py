@@ -1,16 +1,13 @@
-import asyncio
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from frontend_proxy.triton.client import CHANNEL_OPTIONS
-from serving.ready import TritonReadiness, http_ready
+from serving.ready import TritonReadiness
 from tests.stack import free_ports
 
 
@@ -67,24 +64,3 @@ def test_the_command_for_container_health_checks(triton):
 
     assert status(triton) == 0
     assert status(free_ports(1)[0]) == 1
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/health/ready" else 503)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
-async def test_the_health_check_of_the_proxy_goes_to_the_first_address_that_answers(dead_proxy):
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = server.server_port
-        ask = asyncio.to_thread
-        assert await ask(http_ready, ["127.0.0.1", "::1"], port, "/health/ready")
-        assert await ask(http_ready, ["::1", "127.0.0.1"], port, "/health/ready")
-        assert not await ask(http_ready, ["::1"], port, "/health/ready")
-        assert not await ask(http_ready, ["127.0.0.1"], port, "/health")
-        server.shutdown()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.triton_log import first_cause
+from serving.triton_log import first_cause, loaded_models
 
 LOGS = Path(__file__).resolve().parents[1] / "data" / "triton_logs"
 
@@ -52,3 +52,13 @@ def test_a_log_without_errors_has_no_cause():
         first_cause('E1127 08:22:20.3 1 server.cc:241] "CudaDriverHelper has not been initialized."\n')
         is None
     )
+
+
+def test_a_log_says_which_models_are_loaded():
+    """With the version or without it."""
+    log = """I1128 16:17:06.866773 8498 model_lifecycle.cc:839] "successfully loaded 'vae_encoder'"
+I1128 16:17:01.485899 8498 model_lifecycle.cc:472] "loading: tryon:1"
+I1128 16:17:11.057568 8498 model_lifecycle.cc:839] "successfully loaded 'unet' version 1"
+"""
+    assert loaded_models(log) == ["vae_encoder", "unet"]
+    assert loaded_models("") == []
