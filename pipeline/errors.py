@@ -3,3 +3,7 @@
 
 class InvalidInput(ValueError):
     """An input is not as model_repository/README.md describes it."""
+
+
+class NotAnImage(ValueError):
+    """The bytes of a picture cannot be decoded."""

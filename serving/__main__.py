@@ -4,13 +4,13 @@ import argparse
 import asyncio
 import signal
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import INTERRUPTED, run
 from serving.errors import CannotServe
 from serving.exported import Exported, read_exported, read_manifest
+from serving.installed import installed_version
 from serving.paths import path_fault
 from serving.settings import ROOT, ServingSettings, load_settings
 from serving.supervisor import Stack, say
@@ -109,9 +109,10 @@ def _check(triton: TritonServer, exported: Exported) -> None:
             f"{triton.repository} contains the export of profile {exported.profile}: "
             f"run `make export PROFILE={triton.profile}` first"
         )
-    if (triton.profile == "cpu" or triton.in_process) and int(version("numpy").split(".")[0]) >= 2:
+    numpy = installed_version("numpy") or "0"
+    if (triton.profile == "cpu" or triton.in_process) and int(numpy.split(".")[0]) >= 2:
         raise CannotServe(
-            f"NumPy {version('numpy')} is installed, and the embedded Triton needs NumPy 1: with NumPy 2 its "
+            f"NumPy {numpy} is installed, and the embedded Triton needs NumPy 1: with NumPy 2 its "
             "Python stub returns empty tensors without an error; run `make setup`"
         )
 

@@ -15,8 +15,9 @@ from pipeline.tryon.device_tensor import DeviceTensor
 from pipeline.tryon.models import Models
 from serving.cores import available_cores
 from serving.errors import CannotServe
+from serving.model_calls import call, hand_over
 from serving.placement import PICTURE, PLACEMENT
-from serving.python_backend import call, hand_over, response
+from serving.python_backend import response
 
 
 def entry_models(parameters: Mapping[str, Any], repository: Path) -> tuple[Models, str]:

@@ -149,7 +149,7 @@ class Backend:
 
     def install(self, monkeypatch):
         """Import `serving.python_backend` on this backend; returns it."""
-        for name in ("serving.python_backend", "serving.entry_models", "serving.stages.triton_model"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
+        for name in ("python_backend", "model_calls", "entry_models", "stages.triton_model"):
+            monkeypatch.delitem(sys.modules, f"serving.{name}", raising=False)
         monkeypatch.setitem(sys.modules, "triton_python_backend_utils", self)
         return importlib.import_module("serving.python_backend")

@@ -5,16 +5,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.pictures.decoding import NotAPicture, decode_grey, decode_opaque, decode_with_alpha
 from pipeline.resize import size_of
 
 # In pixels. OpenCV's warps take sides below 32,768, and a crop may be a little longer than its frame.
 LONGEST_SIDE = 16_384
-
-
-class NotAnImage(ValueError):
-    """The bytes cannot be decoded."""
 
 
 def decode_frame(data: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Interfaces to the server that runs the pipeline; serving/python_backend.py implements them for Triton."""
+"""Interfaces to the server that runs the pipeline; serving/model_calls.py implements them for Triton."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

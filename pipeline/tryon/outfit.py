@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.layers import COUNT_AT, HIDES
-from pipeline.garment.pictures import NotAnImage
 from pipeline.tryon.conditioner import compressed
 from pipeline.tryon.garments import Garment
 from pipeline.tryon.models import Client

@@ -12,12 +12,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from serving.errors import CannotServe
 from serving.exported import read_manifest
+from serving.installed import installed_version
 from serving.processor import processor_name
 from serving.stages.figures import Figures, best
 from serving.stages.runtime import ONNX_RUNTIME, Runtime
@@ -82,13 +82,8 @@ def with_measured(manifest: Mapping[str, Any], measured: Measured) -> dict[str, 
 
 def library_versions() -> dict[str, str]:
     """Those that are installed; another version may be faster or slower."""
-    found = {}
-    for library in ("onnxruntime", "openvino"):
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    versions = {library: installed_version(library) for library in ("onnxruntime", "openvino")}
+    return {library: found for library, found in versions.items() if found is not None}
 
 
 def _times(figures: Figures) -> str:

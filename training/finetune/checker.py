@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.errors import InvalidInput
-from pipeline.garment.pictures import NotAnImage
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.resize import size_of
 from training.finetune.examples import Preparation, Prepared
 from training.finetune.rows import PICTURES, Row

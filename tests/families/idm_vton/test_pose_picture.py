@@ -3,8 +3,8 @@ import pytest
 
 from families.idm_vton.body_parts import coloured, draw
 from families.idm_vton.pose_picture import pose_picture
+from pipeline.errors import NotAnImage
 from pipeline.garment.garment_picture import is_given
-from pipeline.garment.pictures import NotAnImage
 from pipeline.garment.pose import Pose
 from tests.families.idm_vton.test_body_parts import SIZE, landmarks
 from tests.families.idm_vton.vectors import png

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.garment_picture import LONGEST_SIDE, garment_picture, is_given
-from pipeline.garment.pictures import NotAnImage
 from tests.pipeline.encoded_pictures import encoded
 from tests.pipeline.garment.scenes import photograph, transparent_render
 from tests.pipeline.garment.test_pictures import encoded as with_options

@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.garment_map import ONE_GARMENT, masks_of
 from pipeline.garment.layers import layered
 from pipeline.garment.masking import over
-from pipeline.garment.pictures import NotAnImage
 from pipeline.garment.pose import Pose
 from pipeline.garment.registration import stretch
 from tests import outfits

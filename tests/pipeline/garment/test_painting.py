@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.errors import NotAnImage
 from pipeline.garment.painting import find_painting
-from pipeline.garment.pictures import NotAnImage
 from pipeline.garment.pose import Pose
 from tests.pipeline.garment.scenes import FRAME_SIZE, landmarks, photograph
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.garment.pictures import NotAnImage, cut_out, decode_frame, decode_render
+from pipeline.errors import NotAnImage
+from pipeline.garment.pictures import cut_out, decode_frame, decode_render
 
 
 def encoded(picture, kind, **options):

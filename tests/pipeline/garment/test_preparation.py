@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.errors import InvalidInput
+from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.occlusion import encode_share
-from pipeline.garment.pictures import NotAnImage
 from pipeline.garment.preparation import prepare
 from tests.pipeline.garment.scenes import (
     FRAME_SIZE,
