@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from frontend_proxy.background import Background
-from frontend_proxy.captures.webhooks import Webhooks, host_of
+from frontend_proxy.captures.public_addresses import host_of
+from frontend_proxy.captures.webhooks import Webhooks
 from frontend_proxy.errors import Overloaded, ProxyError
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,10 @@ from typing import Any
 
 from frontend_proxy.captures.answers import webhook_message
 from frontend_proxy.captures.deliveries import Delivery
+from frontend_proxy.captures.public_addresses import host_of
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.results import CaptureLock, Results
-from frontend_proxy.captures.webhooks import encode_message, host_of
+from frontend_proxy.captures.webhooks import encode_message
 from frontend_proxy.errors import ProxyError, StorageUnavailable
 
 logger = logging.getLogger(__name__)

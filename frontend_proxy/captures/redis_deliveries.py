@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from redis.asyncio import Redis
 
 from frontend_proxy.captures.deliveries import Delivery
+from frontend_proxy.captures.public_addresses import host_of
 from frontend_proxy.captures.redis_client import PREFIX, key_of, redis_errors
 from frontend_proxy.captures.redis_scripts import (
     ADD_DELIVERY,
@@ -17,7 +18,7 @@ from frontend_proxy.captures.redis_scripts import (
     REMOVE_DELIVERY,
     RETRY_DELIVERY,
 )
-from frontend_proxy.captures.webhooks import ATTEMPT_S, host_of
+from frontend_proxy.captures.webhooks import ATTEMPT_S
 
 LEASE_S = 3 * ATTEMPT_S
 LIFETIME_S = 3600.0  # all retries and their delays fit in it

@@ -6,9 +6,7 @@ import logging
 import time
 from typing import Any
 
-import httpx
-
-from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp
+from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp, Unreachable
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.settings import Settings
 from frontend_proxy.webhook_signature import signed_headers, webhook_key
@@ -36,8 +34,8 @@ class Webhooks:
             raise InvalidInput("webhook_url: this server sends no webhooks (it has no WEBHOOK_SECRET)")
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                await self._http.check(httpx.URL(url))
-        except (ForbiddenAddress, httpx.InvalidURL) as error:
+                await self._http.check(url)
+        except ForbiddenAddress as error:
             raise InvalidInput(f"webhook_url: {error}") from error
         except TimeoutError:
             raise InvalidInput("webhook_url: the lookup of its host timed out") from None
@@ -53,7 +51,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 status = await self._http.post(url, body, headers)
-        except (httpx.HTTPError, httpx.InvalidURL, ForbiddenAddress, OSError) as error:
+        except (Unreachable, ForbiddenAddress, OSError) as error:
             logger.info("webhook %s: %s", message_id, error or type(error).__name__)
             return None
         logger.info("webhook %s: %d", message_id, status)
@@ -62,11 +60,3 @@ class Webhooks:
 
 def encode_message(message: dict[str, Any]) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
-
-
-def host_of(url: str) -> str:
-    """The host's name as the URL holds it, for limits per host; "" for a URL that cannot be parsed."""
-    try:
-        return httpx.URL(url).raw_host.decode("ascii").lower()
-    except (httpx.InvalidURL, ValueError):
-        return ""

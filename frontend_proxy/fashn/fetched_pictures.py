@@ -2,9 +2,7 @@
 
 import asyncio
 
-import httpx
-
-from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp, TooLarge
+from frontend_proxy.captures.public_addresses import ForbiddenAddress, PublicHttp, TooLarge, Unreachable
 from frontend_proxy.errors import ImageTooLarge, InvalidInput
 from frontend_proxy.settings import Settings
 
@@ -28,11 +26,11 @@ class FetchedPictures:
         try:
             async with asyncio.timeout(FETCH_S):
                 status, data = await self._http.get(text, self._max_bytes)
-        except (ForbiddenAddress, httpx.InvalidURL) as error:
+        except ForbiddenAddress as error:
             raise InvalidInput(f"{name}: {error}") from error
         except TooLarge as error:
             raise ImageTooLarge(f"{name}: {error}") from error
-        except (httpx.HTTPError, OSError, TimeoutError) as error:
+        except (Unreachable, OSError, TimeoutError) as error:
             reason = error if str(error) else type(error).__name__
             raise InvalidInput(f"{name}: the URL cannot be fetched: {reason}") from error
         if status != 200:

@@ -1,5 +1,6 @@
 """`GET /asyncapi.json`: the WebSocket in AsyncAPI 3, with the schemas of the models that validate."""
 
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -77,8 +78,11 @@ def _operation(action: str, summary: str, *messages: str) -> dict[str, Any]:
 
 
 class AsyncApi:
-    def __init__(self) -> None:
-        self._document = document()
+    """Describes when it is first asked, as `openapi.OpenApi`."""
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return document()
 
     async def show(self, request: Request) -> Response:
         return JSONResponse(self._document)

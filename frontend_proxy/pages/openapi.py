@@ -3,6 +3,7 @@
 The routes themselves are in `app.py`; a test compares the two.
 """
 
+from functools import cached_property
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -74,8 +75,14 @@ def _error(status: int | None) -> Json:
 
 
 class OpenApi:
+    """Describes when it is first asked: a start does not wait a fifth of a second for it."""
+
     def __init__(self, keys_required: bool, max_steps: int) -> None:
-        self._document = document(keys_required, max_steps)
+        self._arguments = keys_required, max_steps
+
+    @cached_property
+    def _document(self) -> Json:
+        return document(*self._arguments)
 
     async def show(self, request: Request) -> Response:
         return JSONResponse(self._document)

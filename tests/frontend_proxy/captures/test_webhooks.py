@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from frontend_proxy.captures.webhooks import Webhooks, encode_message, host_of
+from frontend_proxy.captures.public_addresses import host_of
+from frontend_proxy.captures.webhooks import Webhooks, encode_message
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.settings import Settings
 from frontend_proxy.webhook_signature import signed_headers, webhook_key
