@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from serving.light_diffusers import without_hub
 from serving.light_torch import without_shapes
 
 with without_shapes():
@@ -46,7 +47,8 @@ class TritonPythonModel:
         conditioner = make_conditioner(config, folder, cache)
         models = EmbeddingCache(models, int(parameters["embedding_cache_mb"]["string_value"]) << 20)
         self._pipeline = Pipeline(config, schedulers, conditioner, models, limits, device)
-        self._pipeline.warm_up()
+        with without_hub():
+            self._pipeline.warm_up()  # imports diffusers, if a sampler is its own
 
     async def execute(self, requests):
         await asyncio.gather(*(self._serve(request) for request in requests), return_exceptions=True)
