@@ -28,8 +28,8 @@ _PRIVATE = 0o077  # umask: only this user reads what Triton writes
 class Stack:
     """Triton and the proxy.
 
-    Both start at the same time, and the proxy answers 503 until Triton is ready. Triton is started again if
-    it ends or if a process of one of its models dies. The end of the proxy ends the stack.
+    The proxy starts when Triton has loaded its first model, and answers 503 until Triton is ready. Triton is
+    started again if it ends or if a process of one of its models dies. The end of the proxy ends the stack.
     """
 
     def __init__(self, triton: TritonServer, settings: ServingSettings, exported: Exported, logs: Path):
@@ -46,10 +46,9 @@ class Stack:
         write_state(self._state_file, "loading")
         try:
             command = self._server.command()
-            await self._start_triton(command)  # first: its models take longer than the proxy
-            await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
+            await self._start_triton(command)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch_proxy())
+                tasks.create_task(self._run_proxy())
                 tasks.create_task(self._keep_triton_running(command))
         except* CannotServe as group:
             raise group.exceptions[0] from None
@@ -110,7 +109,15 @@ class Stack:
                 return "The process of one of Triton's models died"
             self._server.protect_shared_memory()
 
-    async def _watch_proxy(self) -> None:
+    async def _run_proxy(self) -> None:
+        """Start the proxy and watch it. Raises CannotServe when it ends.
+
+        Its imports wait for the first model, a light one: `tryon`, which takes longest and computes on one
+        core, gets more of the cores until then, and leaves one to the proxy when the other models are done.
+        """
+        while not (loaded_models(self._triton.log_text()) or await self._is_triton_open()):
+            await asyncio.sleep(_ASK_EVERY_S)
+        await self._proxy.start([sys.executable, "-m", "frontend_proxy"], self._proxy_environment())
         status = await self._proxy.wait()
         raise CannotServe(f"the proxy ended with status {status}; its last lines above say why")
 
@@ -136,9 +143,12 @@ class Stack:
 
     async def _newly_ready(self, waiting: list[str]) -> list[str]:
         """Triton opens its port when all models are loaded; which of them are loaded before, its log says."""
-        if not await asyncio.to_thread(is_open, LOOPBACK, self._server.grpc_port):
+        if not await self._is_triton_open():
             return [name for name in loaded_models(self._triton.log_text()) if name in waiting]
         return [name for name in waiting if name != "proxy" or await self._proxy_ready()]
+
+    async def _is_triton_open(self) -> bool:
+        return await asyncio.to_thread(is_open, LOOPBACK, self._server.grpc_port)
 
     async def _proxy_ready(self) -> bool:
         settings = self._settings

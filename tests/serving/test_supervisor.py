@@ -1,0 +1,84 @@
+"""The order of a start, without processes; tests/e2e/test_serve.py starts real ones."""
+
+import asyncio
+
+import pytest
+
+from serving import supervisor
+from serving.exported import Exported
+from serving.settings import load_settings
+from serving.supervisor import Stack
+from serving.triton_server import TritonServer
+from tests.stack import free_ports
+
+
+class Process:
+    """In place of a `Child`: it runs until `end` is called."""
+
+    def __init__(self, name, log=None, umask=None):
+        self.log, self.written = log, ""
+        self.started, self.ended = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def start(self, command, environment):
+        self.started.set()
+
+    def end(self, status):
+        self.ended.set_result(status)
+
+    async def wait(self):
+        return await asyncio.shield(self.ended)
+
+    async def stop(self, grace_s):
+        pass
+
+    def children(self):
+        return set()
+
+    def log_text(self):
+        return self.written
+
+
+@pytest.fixture
+async def stack(tmp_path, monkeypatch):
+    """It runs; returns the stack's task, Triton and the proxy."""
+    monkeypatch.setattr(supervisor, "Child", Process)
+    monkeypatch.setattr(TritonServer, "command", lambda self: ["tritonserver"])
+    monkeypatch.setattr(TritonServer, "served", lambda self: ["postprocess", "tryon"])
+    monkeypatch.setenv("PORT", str(free_ports(1)[0]))
+    grpc, metrics = free_ports(2)
+    triton = TritonServer(tmp_path, "cpu", grpc, None, metrics, tmp_path)
+    settings = load_settings(triton_grpc_port=grpc, triton_metrics_port=metrics)
+    exported = Exported("tiny", "tiny", "cpu", "fp32", (), "today")
+    stack = Stack(triton, settings, exported, tmp_path)
+    running = asyncio.create_task(stack.run())
+    yield running, stack._triton, stack._proxy
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_proxy_starts_with_tritons_first_model(stack, capsys):
+    _, triton, proxy = stack
+    await asyncio.wait_for(triton.started.wait(), 5)
+    await asyncio.sleep(0.3)
+    assert not proxy.started.is_set()
+    triton.written = "model_lifecycle.cc:839] \"successfully loaded 'postprocess'\""
+    await asyncio.wait_for(proxy.started.wait(), 5)
+    await asyncio.sleep(0.3)
+    assert "postprocess   ready" in capsys.readouterr().out
+
+
+async def test_a_triton_that_ends_before_is_reported_without_a_proxy(stack):
+    running, triton, proxy = stack
+    triton.written = "error: creating server: Internal - failed to load all models"
+    triton.end(1)
+    with pytest.raises(supervisor.CannotServe, match="Triton did not start: creating server"):
+        await asyncio.wait_for(running, 5)
+    assert not proxy.started.is_set()
+
+
+async def test_the_end_of_the_proxy_ends_the_stack(stack):
+    running, triton, proxy = stack
+    triton.written = "successfully loaded 'postprocess'"
+    proxy.end(3)
+    with pytest.raises(supervisor.CannotServe, match="the proxy ended with status 3"):
+        await asyncio.wait_for(running, 5)
