@@ -66,7 +66,11 @@ check_python = version=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_
         *) echo "$(PYTHON) is Python $$version, and the packages are locked for 3.11 and 3.12: $(PYTHON_ADVICE)" >&2; exit 1;; \
     esac
 
-# Not compiled when they are installed, which would add 0.4 GB: Python compiles what is imported.
+# Python's own pip may be of 2023, which takes twice the processor time of this one.
+PIP := pip==26.3
+# Not compiled when they are installed, which would add 0.4 GB: Python compiles what is imported, and keeps it, or each
+# of dozens of processes would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 1.5 GB
@@ -74,6 +78,7 @@ setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 1.5 G
 $(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml deploy/unused_files.py | path
 	@$(USABLE) 2>/dev/null || { $(check_python) && \
 	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 1.5 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
+	$(INSTALL) $(PIP)
 	$(INSTALL) -r requirements.lock
 	$(INSTALL) -r requirements-torch.lock
 	$(INSTALL) --no-deps --editable .
@@ -109,25 +114,24 @@ demo: setup-dev ## Dress the sample portrait with what was exported last; writes
 test-repository: setup-dev
 	$(call run,$(BIN)/python -m tests.repository)
 
-# In two processes where it can be. What measures a real server's times runs alone, since other load would make it
-# fail; and with it what only asks the server that is running then.
+# In two processes where it can be. What measures a real server's times, or ends it, runs alone, since other load would
+# make it fail.
 IN_TWO := pytest -n 2 --dist loadfile --no-loadscope-reorder
-SERVERS := tests/frontend_proxy tests/studio
-ALONE := tests/benchmarks tests/e2e tests/deploy/test_kubernetes_triton.py tests/deploy/test_monitoring.py
+END_TO_END := batches captures faults finetuning http many_tritons operations serve triton_memory tryon video websocket
+BENCHMARKS := capacity gpu_proof hostile sessions
+ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) tests/deploy/test_kubernetes_triton.py
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
 test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	$(call run,$(BIN)/python -m tests.repository)
-	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(SERVERS) $(ALONE))
-	$(BIN)/$(IN_TWO) $(SERVERS)
+	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(ALONE))
 	$(BIN)/pytest $(ALONE)
 
 # With time for exports of minutes, which take several times that on a busy machine.
 NIGHTLY := -m nightly --timeout 1800
-test-nightly: setup-dev ## Run the tests that take minutes and are rarely wrong; CI runs them after `make test`
+test-nightly: setup-dev ## Run the tests that take long and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(SERVERS) $(ALONE))
-	$(BIN)/$(IN_TWO) $(NIGHTLY) $(SERVERS)
+	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(ALONE))
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)

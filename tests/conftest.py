@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,16 +25,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 # Files that take minutes begin first, so that in the end no process waits for another.
-LONG = ("tests/training/", "tests/families/")
+LONG = ("tests/studio/", "tests/training/", "tests/families/")
 
 
 # An export of a family's networks, a second server, a program beside it: what needs them takes minutes.
-NIGHTLY = {"served", "gpu_stack", "prometheus"}
+NIGHTLY = {"served", "gpu_stack", "prometheus", "tiny_export"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that carry a mark are selected
 def pytest_collection_modifyitems(items):
+    cases = Counter()
     for item in items:
+        if sampled := item.get_closest_marker("sampled"):
+            cases[item.parent, item.function] += 1
+            if cases[item.parent, item.function] > sampled.args[0]:
+                item.add_marker(pytest.mark.nightly)
         if NIGHTLY.intersection(item.fixturenames):
             item.add_marker(pytest.mark.nightly)
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))

@@ -161,6 +161,7 @@ def test_an_unreachable_bucket_is_reported_and_the_memory_stays(
     assert fabric in one.list()
 
 
+@pytest.mark.nightly
 def test_a_bucket_that_hangs_is_given_up(
     catalogs: list[Catalog], server: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

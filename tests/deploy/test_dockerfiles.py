@@ -50,6 +50,7 @@ def test_copied_files_exist_and_are_in_the_build_context(dockerfile):
         assert not ignored(source), source
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_every_package_that_the_image_imports_is_copied(dockerfile):
     """The move of code to pipeline/ and serving/ had left the images without either."""

@@ -80,6 +80,7 @@ def test_the_list_names_packages_that_are_installed_and_files_that_they_have():
             assert any(re.match(pattern, str(it)) for it in packages[name].files), f"{name} has no {pattern}"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["networkx", "numpy", "onnx", "openvino", "sympy", "torch"])
 def test_what_is_left_of_a_package_can_be_imported(name):
     """Into a process of its own, since others have imported it here, perhaps before files were removed."""

@@ -7,6 +7,7 @@ import threading
 
 import cv2
 import httpx
+import pytest
 
 from frontend_proxy.batch import main
 from lucy_client import Lucy
@@ -21,6 +22,7 @@ def small(name, suffix):
     return cv2.imencode(suffix, cv2.resize(picture, SMALL, interpolation=cv2.INTER_AREA))[1].tobytes()
 
 
+@pytest.mark.nightly
 def test_a_folder_is_dressed(stack, tmp_path, capsys):
     for person in ("anna", "ben"):
         (tmp_path / "people").mkdir(exist_ok=True)

@@ -144,6 +144,7 @@ async def test_triton_killed_in_mid_capture(own_stack):
         assert status["state"] == "succeeded", status
 
 
+@pytest.mark.nightly
 async def test_the_proxys_restart(tmp_path):
     """What was finished is still there, what was not is an error, and its webhook says so."""
     async with receiving() as receiver:

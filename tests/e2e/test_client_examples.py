@@ -41,6 +41,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("kind", "text"), BLOCKS, ids=[f"{kind} {n}" for n, (kind, _) in enumerate(BLOCKS)])
 def test_the_examples_run(stack, folder, kind, text):
     script = text.replace("http://localhost:5000", stack.url)

@@ -48,6 +48,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("frame", "render"), PAIRS, ids=lambda shape: "{}x{} {}".format(*shape) if shape else None
 )

@@ -110,6 +110,7 @@ async def test_triton_killed_in_mid_keyframe(own_stack):
             assert found["timestamp"] == timestamp
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("steady")
 async def test_a_slow_reader_loses_stale_results_and_no_memory(stack):
     async with dial(stack, max_queue=1) as slow, dial(stack) as other:
@@ -138,6 +139,7 @@ async def test_200_idle_sockets(stack):
         await asyncio.gather(*[await socket.ping() for socket in idle])
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("steady")
 async def test_slow_heads_hold_nobody_up_and_are_cut_off(stack):
     """A slowloris: 50 requests whose heads come a byte at a time."""

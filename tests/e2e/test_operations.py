@@ -100,6 +100,7 @@ def _state(stack):
     return httpx.get(f"{stack.url}/health/ready").json()["status"]
 
 
+@pytest.mark.nightly
 def test_while_it_starts_it_says_that_it_loads(operated):
     _, _, states = operated
     assert "loading" in states

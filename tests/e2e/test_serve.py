@@ -89,6 +89,7 @@ def shared_memory(stack):
     return list(Path("/dev/shm").glob(f"lucy-{stack.triton_grpc.rpartition(':')[2]}-*"))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop, status):
     processes = descendants(own_stack.process.pid)
@@ -137,6 +138,7 @@ def test_a_triton_is_started_again_if_a_models_process_dies(own_stack):
     assert "The process of one of Triton's models died" in own_stack.log.read_text()
 
 
+@pytest.mark.nightly
 def test_the_end_of_the_proxy_ends_the_stack(own_stack):
     processes = descendants(own_stack.process.pid)
     proxy = next(pid for pid in processes if b"frontend_proxy\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
@@ -146,6 +148,7 @@ def test_the_end_of_the_proxy_ends_the_stack(own_stack):
     assert all_gone(processes)
 
 
+@pytest.mark.nightly
 def test_ipv6_loopback_alone_behind_a_dead_http_proxy(tmp_path):
     """And the dangerous protocols of Triton are closed, and only this user reads what it keeps in memory."""
     (proxy_port,) = free_ports(1)
@@ -226,6 +229,7 @@ def test_numpy_2_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     assert "empty tensors" in capsys.readouterr().err
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("config", "model", "cause"),
     [

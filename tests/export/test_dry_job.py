@@ -54,6 +54,7 @@ def recipe(scheduler, **changes):
     return Recipe(scheduler=scheduler, **chosen)
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("scheduler", ALL)
 def test_every_scheduler_of_diffusers_is_accepted_or_refused(scheduler):

@@ -23,7 +23,7 @@ from serving.stages.onnx_runtime import OnnxStage
 
 
 @pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
+def tiny_export(checkpoint, tmp_path_factory):
     """A repository with an export of the tiny checkpoint; do not change it."""
     repository = tmp_path_factory.mktemp("repository")
     export(str(checkpoint), repository)
@@ -31,16 +31,16 @@ def exported(checkpoint, tmp_path_factory):
 
 
 @pytest.fixture
-def copy(exported, tmp_path):
-    return shutil.copytree(exported, tmp_path / "repository")
+def copy(tiny_export, tmp_path):
+    return shutil.copytree(tiny_export, tmp_path / "repository")
 
 
 def snapshot(repository):
     return {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
 
 
-def test_the_manifest_says_what_was_exported_and_how_well(exported):
-    manifest = json.loads((exported / "manifest.json").read_text())
+def test_the_manifest_says_what_was_exported_and_how_well(tiny_export):
+    manifest = json.loads((tiny_export / "manifest.json").read_text())
     assert set(manifest["stages"]) == set(STAGES)
     for stage in manifest["stages"].values():
         assert stage["opset"] == 20
@@ -50,16 +50,17 @@ def test_the_manifest_says_what_was_exported_and_how_well(exported):
     ]
     assert manifest["profile"] == "cpu"
     for name, entry in manifest["files"].items():
-        assert (exported / name).stat().st_size == entry["bytes"]
+        assert (tiny_export / name).stat().st_size == entry["bytes"]
 
 
-def test_an_unchanged_checkpoint_is_not_exported_again(exported, checkpoint):
-    before = snapshot(exported)
-    _, done = export(str(checkpoint), exported)
+def test_an_unchanged_checkpoint_is_not_exported_again(tiny_export, checkpoint):
+    before = snapshot(tiny_export)
+    _, done = export(str(checkpoint), tiny_export)
     assert not done
-    assert snapshot(exported) == before
+    assert snapshot(tiny_export) == before
 
 
+@pytest.mark.nightly
 def test_an_edited_config_pbtxt_is_not_nothing_to_do(checkpoint, configured, quick_stages, capsys):
     """Engines and unet_fast are made from these files, and a comment in one of them decides nothing."""
     command = [str(checkpoint), "--repository", str(configured)]
@@ -121,9 +122,9 @@ def test_a_failing_export_keeps_the_old_artefacts_whole(
     assert snapshot(copy) == before
 
 
-def test_every_row_of_the_unet_has_its_own_timestep(exported):
+def test_every_row_of_the_unet_has_its_own_timestep(tiny_export):
     """Jobs at different steps share a batch: a UNet exported with one timestep for all mixes them up."""
-    unet = OnnxStage(exported / "unet" / "1" / "model.onnx")
+    unet = OnnxStage(tiny_export / "unet" / "1" / "model.onnx")
     random = np.random.default_rng(0)
     rows = {
         "sample": random.normal(size=(3, 9, 8, 8)).astype(np.float32),
@@ -139,8 +140,8 @@ def test_every_row_of_the_unet_has_its_own_timestep(exported):
 
 
 @pytest.mark.parametrize("prompt", ["", "a denim jacket", "Ünïcode & 数字 123", "long " * 200])
-def test_the_written_tokenizer_gives_the_checkpoints_own_ids(exported, checkpoint, prompt):
-    ours = Tokenizer.from_file(str(exported / "tryon" / "1" / "tokenizer.json"))
+def test_the_written_tokenizer_gives_the_checkpoints_own_ids(tiny_export, checkpoint, prompt):
+    ours = Tokenizer.from_file(str(tiny_export / "tryon" / "1" / "tokenizer.json"))
     theirs = CLIPTokenizer.from_pretrained(checkpoint / "tokenizer")
     assert ours.encode(prompt).ids == theirs(prompt, padding="max_length", truncation=True).input_ids
 
@@ -270,6 +271,7 @@ def test_engines_are_made_for_the_batches_that_triton_is_told(checkpoint, config
     assert "model_warmup" in (configured / "unet" / "configs" / "gpu.pbtxt").read_text()
 
 
+@pytest.mark.nightly
 def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configured, quick_stages):
     export(str(checkpoint), configured, "gpu", engines=FakeEngines())
     before = snapshot(configured)
@@ -287,14 +289,14 @@ def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):
     assert "of no family that can be exported" in error[-1]
 
 
-def test_the_command_does_nothing_twice(exported, checkpoint, capsys):
-    assert main([str(checkpoint), "--repository", str(exported)]) == 0
+def test_the_command_does_nothing_twice(tiny_export, checkpoint, capsys):
+    assert main([str(checkpoint), "--repository", str(tiny_export)]) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_the_same_export_is_measured_on_another_processor(exported, checkpoint, monkeypatch, capsys):
+def test_the_same_export_is_measured_on_another_processor(tiny_export, checkpoint, monkeypatch, capsys):
     measured = []
     monkeypatch.delenv("CPU_RUNTIME")
     monkeypatch.setattr("export.__main__.choose_in_a_process", measured.append)
-    assert main([str(checkpoint), "--repository", str(exported)]) == 0
-    assert measured == [exported]
+    assert main([str(checkpoint), "--repository", str(tiny_export)]) == 0
+    assert measured == [tiny_export]

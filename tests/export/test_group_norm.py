@@ -46,6 +46,7 @@ def test_a_norm_in_rows_is_the_same_norm(shape, affine):
     torch.testing.assert_close(in_rows(norm, x), norm(x), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.nightly
 def test_large_norms_are_as_exact_in_onnx_as_in_torch(network, tmp_path):
     large, small = {"pixels": pictures(640, 448)}, {"pixels": pictures(128, 64)}
     stage = Stage("vae_encoder", network, large, ("it",), further=(small,))
@@ -62,6 +63,7 @@ def test_only_large_norms_are_changed_and_only_for_the_export(network):
         assert "forward" not in vars(network.first)
 
 
+@pytest.mark.nightly
 def test_half_precision_keeps_the_operator(network, tmp_path):
     stage = Stage("vae_encoder", network, {"pixels": pictures(640, 448, outlier=1)}, ("it",))
     export_stage(stage, "fp16", tmp_path)

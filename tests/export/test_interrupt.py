@@ -48,6 +48,7 @@ def test_each_leaves_the_handler_as_it_was():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("doing", ["import", "load", "trace"])
 def test_ctrl_c_ends_the_export_in_one_line_and_leaves_nothing(checkpoint, tmp_path, doing):
     """It was 60 to 80 lines of traceback, or none."""

@@ -40,6 +40,7 @@ def schemes(name, down, up, alpha):
     }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", [QUERY, OUT])
 @pytest.mark.parametrize("scheme", ["kohya", "diffusers", "before peft"])
 def test_every_naming_scheme_changes_the_module_by_the_papers_formula(tmp_path, unet, name, scheme):

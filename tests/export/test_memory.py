@@ -45,6 +45,7 @@ def graph(onnx):
     return package.load(onnx)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("kept", "planes"), [(False, 32), (True, 48)])
 def test_the_peak_is_that_of_the_tensors_that_live_together(tmp_path, kept, planes):
     onnx, [bucket] = exported(Chain(kept), tmp_path)
@@ -53,6 +54,7 @@ def test_the_peak_is_that_of_the_tensors_that_live_together(tmp_path, kept, plan
         assert planes * batch * PLANE <= found <= (planes + 4) * batch * PLANE
 
 
+@pytest.mark.nightly
 def test_fused_attention_never_writes_its_matrix(tmp_path):
     onnx, [bucket] = exported(Attention(), tmp_path)
     whole, fused = (peak_bytes(graph(onnx), bucket, 2, fused_attention=it) for it in (False, True))
@@ -61,6 +63,7 @@ def test_fused_attention_never_writes_its_matrix(tmp_path):
     assert fused < matrix / 4
 
 
+@pytest.mark.nightly
 def test_the_table_adds_all_weights_and_lets_only_the_denoisers_batch_grow(tmp_path):
     (tmp_path / "other").mkdir()
     unet = measure(*exported(Chain(False), tmp_path), denoiser=True, fused_attention=False)

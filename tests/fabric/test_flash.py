@@ -66,6 +66,7 @@ def test_a_pair_is_nearer_to_the_truth_than_one_photo() -> None:
     assert both.trust == 1.0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("case", ["other cloth", "no exposure", "other shape"])
 def test_a_photo_that_does_not_fit_is_left_out(pair: Pair, case: str) -> None:
     photo = Image.open(io.BytesIO(pair.flash))
@@ -87,6 +88,7 @@ def test_the_trust_is_reported(pair: Pair) -> None:
     assert result.quality["roughness_seen"] is None  # a cloth as rough as chalk shows no highlight
 
 
+@pytest.mark.nightly
 def test_a_highlight_tells_the_roughness() -> None:
     """Whatever the class says: felt is as rough as chalk."""
     shown = photograph_pair(replace(make_sheet("grain", 303), roughness=0.3), 303)

@@ -132,6 +132,7 @@ def _quietly(exif: bytes) -> Image.Exif:
     return Raw()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_small_picture_stays_small(name: str, tmp_path: Path) -> None:
     photo = HOSTILE[name]()

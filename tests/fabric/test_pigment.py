@@ -23,6 +23,7 @@ def motif(name: str, size: int = 512) -> np.ndarray:
     return cv2.GaussianBlur(area.astype(np.float32), (0, 0), 1)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("shape", ["dots", "stripes"])
 @pytest.mark.parametrize("ink", INK)
 def test_the_edge_of_a_print_is_no_step(ink: str, shape: str) -> None:

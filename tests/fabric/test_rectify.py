@@ -57,6 +57,7 @@ def printed(kind: str, ground: tuple[int, int, int]) -> np.ndarray:
     return np.clip(np.where(ink[..., None], (60, 120, 90), ground) + grain, 0, 255).astype(np.uint8)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("ground", [(182, 156, 124), (176, 152, 118)])
 @pytest.mark.parametrize("kind", ["dots", "stripes", "checks"])
 def test_a_print_on_a_ground_like_the_table(kind: str, ground: tuple[int, int, int]) -> None:
@@ -73,6 +74,7 @@ def test_a_print_that_fills_the_photo_has_no_outline(kind: str) -> None:
     assert find_outline(printed(kind, (182, 156, 124))) is None
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", CLOTH)
 def test_cloth_that_fills_the_photo_has_no_outline(name: str) -> None:
     for light in lights(1024).values():

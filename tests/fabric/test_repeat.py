@@ -14,6 +14,7 @@ def grey(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("draft", DRAFTS)
 @pytest.mark.parametrize("turned", [0.0, 6.0])
 def test_the_period_of_a_known_weave(draft: str, turned: float) -> None:
@@ -30,6 +31,7 @@ def test_the_period_of_a_known_weave(draft: str, turned: float) -> None:
     assert np.degrees(np.arctan2(across.vector[1], across.vector[0])) == pytest.approx(turned, abs=0.5)
 
 
+@pytest.mark.nightly
 def test_the_period_of_a_large_photo_is_in_its_own_pixels() -> None:
     """It is looked for in a smaller copy."""
     weave = Weave("twill", (12.7, 11.4), WARP, WEFT, irregular=0.4)
@@ -39,6 +41,7 @@ def test_the_period_of_a_large_photo_is_in_its_own_pixels() -> None:
     assert (across.period, down.period) == pytest.approx(weave.period, rel=0.005)
 
 
+@pytest.mark.nightly
 def test_the_shortest_of_hundreds_of_like_shifts_is_found() -> None:
     """An even satin correlates as well with itself far away: its repeat got lost among those."""
     weave = Weave("satin", (5, 5), WARP, WEFT, irregular=0.1, depth=0.16)

@@ -53,6 +53,7 @@ def test_every_size_and_aspect(side: int, aspect: float, turned: bool, combinati
     assert answer(photo(width, height, *combination)) is None
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
 @pytest.mark.parametrize("size", [(6324, 6324), (6325, 6325), (28_280, 1414), (40_000, 1001)])
 def test_the_limits_of_size(size: tuple[int, int], file_format: str) -> None:
@@ -67,6 +68,7 @@ def test_the_limits_of_size(size: tuple[int, int], file_format: str) -> None:
 CORNER = st.tuples(st.floats(0, 1), st.floats(0, 1))
 
 
+@pytest.mark.nightly
 @LITTLE
 @given(
     corners=st.one_of(

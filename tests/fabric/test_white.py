@@ -28,6 +28,7 @@ def tint(linear: np.ndarray) -> np.ndarray:
     return linear[[0, 2]] / linear[1]
 
 
+@pytest.mark.nightly
 def test_a_given_white_point_takes_the_light_s_colour_out() -> None:
     truth, none = colour(jpeg(cloth()))
     assert none is None
@@ -39,6 +40,7 @@ def test_a_given_white_point_takes_the_light_s_colour_out() -> None:
     assert reported == [255, 231, 196]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("place", [np.s_[330:560, 340:600], np.s_[200:600, 250:700]], ids=["small", "large"])
 def test_white_paper_on_the_cloth_sets_the_white_point(place: tuple[slice, slice]) -> None:
     truth, _ = colour(jpeg(cloth()))

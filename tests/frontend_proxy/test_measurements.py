@@ -75,6 +75,7 @@ def test_measures_grow_with_the_height(height: float) -> None:
     assert abs(found.sleeve - 2 * half.sleeve) <= 2  # type: ignore[operator]
 
 
+@pytest.mark.nightly
 @given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4), min_size=33, max_size=33))
 def test_no_pose_breaks_it(points: list[list[float]]) -> None:
     measure(np.array(points, np.float32), SIZE, TALL)

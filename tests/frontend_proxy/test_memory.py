@@ -103,6 +103,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_twenty_clients_of_two_addresses_take_no_more_than_the_budget(
     proxy: tuple[int, int], attack: str

@@ -152,6 +152,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("stage", "size", "depth", "bytes_a_pixel"),
     [

@@ -45,6 +45,7 @@ def whole():
     return printed({PROFILE: "gpu"})
 
 
+@pytest.mark.nightly
 def test_the_cpu_profile_samples_the_same_without_shapes(whole):
     light, total = printed({PROFILE: "cpu"})
     assert light == "True"

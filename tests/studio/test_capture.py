@@ -79,6 +79,7 @@ def test_the_jacket_on_a_bust_is_taken_away_as_a_file(open_studio, validate, tmp
     assert 0.7 < size[1] < 1.1, "from the jacket's hem to the top of the head"
 
 
+@pytest.mark.nightly
 def test_cancel_frees_the_model_too(open_studio, api):
     cancelled = 'lucy_jobs_total{mode="capture",outcome="cancelled"}'
     before = metric(api, cancelled)
@@ -93,6 +94,7 @@ def test_cancel_frees_the_model_too(open_studio, api):
         assert time.monotonic() < deadline
 
 
+@pytest.mark.nightly
 def test_a_full_server_says_when_to_try_again(open_studio, api):
     page = open_studio("capture", forgiven="429")
     body = capture("transparent_no_pose", num_samples=4)

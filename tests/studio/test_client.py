@@ -53,6 +53,7 @@ def run(open_studio):
     return run
 
 
+@pytest.mark.nightly
 def test_the_newest_keyframe_waits_and_the_others_are_dropped(run):
     socket = Socket()
     results, dropped, sent = run(

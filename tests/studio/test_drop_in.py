@@ -42,6 +42,7 @@ FRONTEND = """
 OPAQUE = np.where(LAYER[:, :, 3:] > 0, LAYER[:, :, :3], FRAME)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("version", ["transparent", "opaque"])
 def test_the_ten_lines_light_the_live_canvas(open_studio, version):
     answer = light(0.5)
@@ -77,6 +78,7 @@ def test_the_ten_lines_light_the_live_canvas(open_studio, version):
     assert np.abs(picture[20, 20].astype(int) - FRAME[0, 0]).max() <= 1
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("scene", ["transparent_off_body", "opaque_over_video"])
 def test_recorded_keyframes_of_both_versions_before_the_real_server(stack, open_studio, scene):
     """What the page shows in the end is the server's own picture of the keyframe."""

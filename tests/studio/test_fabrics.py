@@ -18,6 +18,7 @@ def photo(tmp_path_factory):
     return photograph(tmp_path_factory.mktemp("photo") / "attic_plaid.jpg")
 
 
+@pytest.mark.nightly
 def test_search_by_text_and_tag(open_studio):
     page = open_studio("fabrics")
     entries = page.locator(".fabric-grid li")
@@ -32,6 +33,7 @@ def test_search_by_text_and_tag(open_studio):
     expect(page.locator("[data-fabric=denim-blue] .fabric")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.nightly
 def test_the_light_moves_until_it_is_stopped(open_studio):
     page = open_studio("fabrics", reduced_motion="no-preference")
     cloth = page.locator(".tile-stage canvas[data-fabric]")
@@ -90,6 +92,7 @@ def test_a_photo_becomes_a_fabric_of_the_catalog(open_studio, screenshot, photo)
     expect(saved).to_have_count(0)
 
 
+@pytest.mark.nightly
 def test_another_file_is_refused_with_an_explanation(open_studio, tmp_path):
     page = open_studio("fabrics", forgiven="400")
     path = tmp_path / "notes.jpg"
@@ -104,6 +107,7 @@ def corners(page):
     return np.array([[float(value.rstrip("%")) / 100 for value in place] for place in places])
 
 
+@pytest.mark.nightly
 def test_a_fabric_is_taken_away_as_a_file(open_studio, tmp_path):
     page = open_studio("fabrics")
     page.locator("[data-fabric=denim-blue] .fabric").click()
@@ -137,6 +141,7 @@ def test_the_jacket_in_a_fabric_is_taken_away_as_a_file(open_studio, validate): 
     assert (size[0], size[1]) == pytest.approx((0.69, 0.66), abs=0.03)
 
 
+@pytest.mark.nightly
 def test_a_scan_is_saved_before_it_is_taken_away(open_studio, photo):
     page = open_studio("fabrics")
     page.get_by_label("A photo of the fabric", exact=True).set_input_files(photo)
@@ -145,6 +150,7 @@ def test_a_scan_is_saved_before_it_is_taken_away(open_studio, photo):
     expect(page.get_by_text("Save it to the catalog first")).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_an_owner_corrects_how_a_fabric_drapes(open_studio, screenshot, stack, photo):
     with httpx.Client(base_url=stack.url, timeout=60) as api:
         fields = {"name": "Stiff felt", "fabric_class": "felt", "size": "256", "save": "true"}
@@ -165,6 +171,7 @@ def test_an_owner_corrects_how_a_fabric_drapes(open_studio, screenshot, stack, p
         api.delete(f"/api/fabric/{saved['fabric_id']}")
 
 
+@pytest.mark.nightly
 def test_soft_cloth_has_deeper_creases_than_stiff_cloth(open_studio):
     page = open_studio("fabrics")
     soft, denim, stiff = page.evaluate(

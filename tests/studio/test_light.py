@@ -73,6 +73,7 @@ def dressed(stack, scene, **options):
         return thread.submit(asyncio.run, ask()).result()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("scene", ["transparent_no_pose", "transparent_off_body", "opaque_over_video"])
 def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
     """By a GPU's way and the processor's; on one canvas, and on one over the page's own video."""
@@ -104,6 +105,7 @@ def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
         assert decibels >= 40
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("webgl", [True, False])
 def test_the_formula_with_its_floor(compose, webgl):
     shown = compose([light(0.5)], webgl=webgl)
@@ -119,6 +121,7 @@ def test_without_a_light_the_plain_render_is_shown(compose):
     assert compose([light(0.5), fallback])[130, 160, 0] > 150  # the light that there was is kept
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("webgl", [True, False])
 def test_what_hides_the_jacket_stays_before_it(compose, webgl):
     hidden = np.zeros((48, 48), np.uint8)
@@ -129,6 +132,7 @@ def test_what_hides_the_jacket_stays_before_it(compose, webgl):
     assert shown[130, 220, 0] > 150
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("webgl", [True, False])
 def test_the_light_moves_with_the_shoulders(compose, webgl):
     """Bright left of the middle of the shoulders, dark right of it; then the person moves to the right."""
@@ -144,6 +148,7 @@ def test_the_light_moves_with_the_shoulders(compose, webgl):
     assert abs(int(np.argmax(lost[82:238] < 100)) + 82 - 160) <= 3
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("webgl", [True, False])
 def test_one_light_eases_into_the_next(compose, webgl):
     answers = [light(-0.5), light(0.5)]
@@ -181,6 +186,7 @@ def test_an_older_answer_that_is_read_later_is_not_shown(open_studio):
     assert taken == [False, True, False, False]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("webgl", [True, False])
 def test_a_canvas_of_another_size(compose, webgl):
     small = cv2.resize(LAYER, (160, 120), interpolation=cv2.INTER_NEAREST)

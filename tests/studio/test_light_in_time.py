@@ -22,6 +22,7 @@ def follow(open_studio, request):
     return follow
 
 
+@pytest.mark.sampled(1)
 def test_a_light_of_an_older_keyframe_comes_late(follow):
     """As over two connections: what is shown is that of the newest keyframe."""
     newer, older = light(0.5, timestamp=2000), light(-0.5, timestamp=1000)
@@ -37,6 +38,7 @@ def test_a_light_of_an_older_keyframe_comes_late(follow):
     assert seen[2]["level"] < 70
 
 
+@pytest.mark.sampled(1)
 def test_a_fabric_is_not_shown_in_the_light_of_another(follow):
     denim, leather = {"fabric_id": "denim-blue"}, {"fabric_id": "leather-black"}
     seen = follow(
@@ -55,6 +57,7 @@ def test_a_fabric_is_not_shown_in_the_light_of_another(follow):
     assert seen[4]["level"] < 70
 
 
+@pytest.mark.sampled(1)
 def test_a_picture_of_another_size_goes_on_in_the_same_light(follow):
     """A phone that is turned; also the canvas is resized."""
     seen = follow(
@@ -70,6 +73,7 @@ def test_a_picture_of_another_size_goes_on_in_the_same_light(follow):
     assert max(levels) - min(levels) <= 3
 
 
+@pytest.mark.sampled(1)
 def test_the_pose_is_lost_and_found(follow):
     """The light stays where the shoulders were, and goes on with them when they are found again."""
     there, moved = pose((0.6, 0.4), (0.4, 0.4)), pose((0.65, 0.4), (0.45, 0.4))
@@ -97,6 +101,7 @@ def body(width, hips):
     return points
 
 
+@pytest.mark.sampled(1)
 def test_who_turns_is_as_tall_as_before(follow):
     """Bright from a little below the middle. Who turns has narrower shoulders, and so has who goes away."""
     values = np.full((40, 40, 3), -0.6, np.float32)
@@ -115,6 +120,7 @@ def test_who_turns_is_as_tall_as_before(follow):
     assert [level > 100 for level in levels] == [False, False, True, False], "there, turned, gone away, bent"
 
 
+@pytest.mark.sampled(1)
 def test_without_the_keyframes_own_pose_the_shoulders_tell_the_scale(follow):
     values = np.full((40, 40, 3), -0.6, np.float32)
     values[21:] = 0.6

@@ -73,6 +73,7 @@ def test_the_display_goes_on_while_the_server_is_away(open_studio, line, screens
     assert line.connections > 1
 
 
+@pytest.mark.nightly
 def test_a_picture_goes_with_the_connection(open_studio, line):
     """It would show the person as they were."""
     page = open_studio(prepare=line.route)

@@ -105,6 +105,7 @@ def test_the_documented_page_by_keyboard(shop, screenshot):
     assert page.evaluate("stream.getTracks().map((track) => track.readyState)") == ["ended"]
 
 
+@pytest.mark.nightly
 def test_without_a_camera_a_photo_and_another_language(shop):
     texts = "element.texts = { photo: 'Foto wählen', live: 'Live!' };"
     html = page_with('<lucy-try-on jacket="jacket.png"></lucy-try-on>', texts)
@@ -139,6 +140,7 @@ def test_it_goes_on_while_the_server_is_away(shop, screenshot):
     assert line.connections > 1
 
 
+@pytest.mark.nightly
 def test_a_server_that_was_never_there(shop):
     """The person is shown all the same; a capture says why there is none, and may be tried again."""
     html = page_with('<lucy-try-on server="http://127.0.0.1:1" jacket="jacket.png" autostart></lucy-try-on>')
@@ -171,6 +173,7 @@ def test_under_a_strict_policy(shop, stack):
     expect(page.get_by_role("img", name="the finished picture")).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_a_camera_that_is_unplugged_and_a_jacket_that_is_not_there(shop):
     """Both say so, and can be tried again."""
     html = page_with('<lucy-try-on jacket="gone.png"></lucy-try-on>')
@@ -191,6 +194,7 @@ def test_a_camera_that_is_unplugged_and_a_jacket_that_is_not_there(shop):
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.nightly
 def test_a_wrong_key_and_the_right_one(shop, stack):
     """The server is asked for no picture until there is another key."""
     line = Line()
@@ -221,6 +225,7 @@ def test_a_wrong_key_and_the_right_one(shop, stack):
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.nightly
 def test_a_canvas_of_the_page_its_pose_and_the_server_s_pictures(shop):
     """What attributes cannot hold, set before the element's script is there; and the key is sent."""
     script = f"""
@@ -252,6 +257,7 @@ def test_a_canvas_of_the_page_its_pose_and_the_server_s_pictures(shop):
     assert "Bearer secret" in keys
 
 
+@pytest.mark.nightly
 def test_a_cancelled_capture_and_a_checkpoint_that_takes_no_photo_of_a_garment(shop):
     shop.holds("me.jpg", PORTRAIT.read_bytes())
     page = shop.open(page_with('<lucy-try-on photo="me.jpg" pose="none" jacket="jacket.png"></lucy-try-on>'))

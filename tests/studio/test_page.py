@@ -18,6 +18,7 @@ SIDEWAYS = {"width": 844, "height": 390}
 SEVERE = {"serious", "critical"}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("name", "viewport", "colours"), [("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")]
 )
@@ -40,6 +41,7 @@ def test_each_tab_by_keyboard_and_without_a_serious_finding(
     expect(page.locator("#panel-tryon")).to_be_visible()  # the tabs go round
 
 
+@pytest.mark.nightly
 def test_picture_and_slider_fit_on_a_phone_held_sideways(open_studio, screenshot):
     """The picture was as wide as the page and twice as tall as the window."""
     page = open_studio(viewport=SIDEWAYS)

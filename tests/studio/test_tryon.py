@@ -5,6 +5,7 @@ import re
 import time
 
 import msgpack
+import pytest
 from playwright.sync_api import expect
 
 from tests.studio.conftest import WITHIN_MS
@@ -103,6 +104,7 @@ def test_a_person_before_the_camera_is_found_and_dressed(open_studio, screenshot
     screenshot(page, "tryon-camera")
 
 
+@pytest.mark.nightly
 def test_without_a_camera_it_says_so_and_shows_the_portrait(open_studio):
     deny = (
         "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); };"

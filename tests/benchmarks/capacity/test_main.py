@@ -73,6 +73,7 @@ def test_arrival_times_do_not_depend_on_the_servers_seed():
     assert keyframes(seed=1, crowd_seed=0) != keyframes(seed=1, crowd_seed=1)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("share", [0.5, 0.99])
 def test_more_servers_are_never_worse(share):
     found = [
@@ -182,6 +183,7 @@ def test_a_stage_is_read_between_and_beyond_what_was_measured(rows, seconds):
     assert stage.cores(5) == 1
 
 
+@pytest.mark.nightly
 def test_the_limit_is_found():
     load = Load(captures=0)
     users = users_within(0.5, CPU, load, keyframes=400)

@@ -88,6 +88,7 @@ def test_a_step_whose_need_has_failed_is_left_out_and_so_is_one_without_time(tmp
     assert found["crashes"].state == "failed", "the second call's report has the first one's steps"
 
 
+@pytest.mark.nightly
 def test_no_step_goes_on_after_the_end(tmp_path, report):
     began = time.monotonic()
     found = run(tmp_path, report, [Step("hangs", 1, 100)], seconds=4)

@@ -104,6 +104,7 @@ def test_the_hook_is_rendered_on_a_server(project):
     assert '<p role="status">idle</p>' in html
 
 
+@pytest.mark.nightly
 def test_the_types_are_right(project):
     (project / "use.tsx").write_text(USE)
     for number, text in enumerate(MISTAKES):

@@ -134,6 +134,7 @@ def test_tiles_and_strips_are_no_larger_than_the_picture(tags: dict, fits: bool)
         assert code_of(photo) == "INVALID_INPUT"
 
 
+@pytest.mark.nightly
 def test_an_avif_whose_picture_is_larger_than_it_says() -> None:
     """Its boxes say 80 × 80, its sequence header 8000 × 8000."""
     photo = saved(Image.new("RGB", (8000, 8000)), "AVIF", speed=10)
@@ -174,6 +175,7 @@ def test_fill_bytes_before_a_marker_cost_nothing() -> None:
     assert np.array_equal(decode(filled, 1024), decode(jpeg, 1024))
 
 
+@pytest.mark.nightly
 def test_a_profile_that_inflates_without_end_is_ignored() -> None:
     photo = png_with((b"iCCP", b"a\0\0" + inflating(2**28)), image=PHOTO)
     assert read_container(photo).profile is None

@@ -73,6 +73,7 @@ async def test_a_run_is_upstreams(models, scheduler_config, steps, eta):
     assert psnr(rgb(answer["pixels"]), run["image"]) >= 60
 
 
+@pytest.mark.nightly
 async def test_a_garments_latents_are_computed_once(models, scheduler_config):
     """The second job of a garment encodes its person alone, and its picture is the same."""
     config = served(steps=1)
@@ -86,6 +87,7 @@ async def test_a_garments_latents_are_computed_once(models, scheduler_config):
     assert answer["image"].tobytes() != answers[0]["image"].tobytes()
 
 
+@pytest.mark.nightly
 async def test_the_garments_of_three_users_share_a_batch(models, scheduler_config):
     config = served(steps=3)
     pipeline = pipeline_of(config, models, scheduler_config)
@@ -115,6 +117,7 @@ async def test_outside_the_mask_the_answer_is_the_frame(models, scheduler_config
     assert not np.array_equal(picture[~outside], frame[~outside])
 
 
+@pytest.mark.nightly
 async def test_at_a_lower_strength_the_frame_shines_through(models, scheduler_config):
     answers = []
     for strength in (0.02, 1):

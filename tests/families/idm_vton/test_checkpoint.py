@@ -62,6 +62,7 @@ def test_every_file_that_counts_is_named():
     assert "tokenizer_2/merges.txt" in files
 
 
+@pytest.mark.nightly
 def test_pickles_and_safetensors_hold_the_same(copy):
     weights = read_weights(copy, "unet")
     (copy / UNET).unlink()
@@ -154,6 +155,7 @@ def test_a_shape_that_does_not_fit_is_named(copy):
         load_tryon_net(copy)
 
 
+@pytest.mark.nightly
 def test_what_the_export_learns(loaded):
     assert loaded.licence.commercial is False
     assert loaded.config.capture.steps == 30

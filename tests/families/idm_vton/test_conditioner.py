@@ -67,6 +67,7 @@ def count(models, name):
     return [called for called, _ in models.calls].count(name)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("name", "guidance"), RUNS.items())
 async def test_a_run_is_upstreams(set_up, models, name, guidance):
     """Same pictures, words and noise: the same latents to 1e-3, the same picture to 60 dB."""
@@ -79,6 +80,7 @@ async def test_a_run_is_upstreams(set_up, models, name, guidance):
     assert (UNET, 2 if guidance > 1 else 1) in models.calls
 
 
+@pytest.mark.nightly
 async def test_a_garment_is_computed_once(set_up, models):
     """The second job of a garment encodes its person alone, whatever its seed."""
     pipeline, config = set_up()
@@ -95,6 +97,7 @@ async def test_a_garment_is_computed_once(set_up, models):
     assert count(models, GARMENT_NET) == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("change", ["another garment", "other words", "other steps"])
 async def test_what_the_features_depend_on_computes_them_anew(set_up, models, change):
     pipeline, config = set_up()
@@ -111,6 +114,7 @@ async def test_what_the_features_depend_on_computes_them_anew(set_up, models, ch
     assert count(models, GARMENT_NET) == (2 if change == "other steps" else options["steps"])
 
 
+@pytest.mark.nightly
 async def test_features_that_have_no_room_are_computed_in_each_step(set_up, models):
     """Keeping a part of a schedule would push out what is needed next. The pictures are the same."""
     pipeline, config = set_up()
@@ -123,6 +127,7 @@ async def test_features_that_have_no_room_are_computed_in_each_step(set_up, mode
     assert {it["image"].tobytes() for it in answers} == {kept["image"].tobytes()}
 
 
+@pytest.mark.nightly
 async def test_the_garments_of_three_users_share_a_batch(set_up, models):
     pipeline, config = set_up(steps=3)
     mirrored = job() | {"garment_image": png(picture("cloth")[::-1])}

@@ -32,6 +32,7 @@ def features(stages):
     return call(stages[GARMENT_NET], given["sample"], timestep, given["encoder_hidden_states"])
 
 
+@pytest.mark.nightly
 def test_garment_net_gives_what_every_block_reads(stages, features):
     expected = load("garmentnet_forward")
     found = unpack(features, stages[GARMENT_NET].module.depths, torch.float32)

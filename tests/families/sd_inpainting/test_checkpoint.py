@@ -105,6 +105,7 @@ def test_weights_of_another_network_are_not_filled_with_random_numbers(copy):
         load(locate(str(copy)).path)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", ["bin", "fp16.safetensors", "fp16.bin", "sharded"])
 def test_weights_are_found_under_each_of_their_names(copy, kind):
     expected = load(copy).unet.state_dict()

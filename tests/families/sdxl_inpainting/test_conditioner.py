@@ -46,6 +46,7 @@ def ours(loaded, stages, tmp_path):
     return run
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "config",
     [

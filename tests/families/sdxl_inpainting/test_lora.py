@@ -17,6 +17,7 @@ def unet(loaded):
     return loaded.unet
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", KOHYA)
 @pytest.mark.parametrize("dialect", ["kohya", "diffusers", "peft", "both"])
 def test_every_dialect_changes_its_module_and_no_other(tmp_path, unet, dialect, name):

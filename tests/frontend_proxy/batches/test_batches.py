@@ -198,6 +198,7 @@ async def test_a_batch_survives_a_restart(settings: Settings, server: FakeServer
         assert [line["result"]["seed"] for line in await results(client, status)] == [0, 1, 2]
 
 
+@pytest.mark.nightly
 async def test_a_restart_while_captures_are_put_into_the_queue(
     settings: Settings, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +235,7 @@ async def test_a_repeated_request_gets_the_same_batch(client: httpx.AsyncClient,
     assert len([job for job in server.finished if job.mode == "batch"]) == 1
 
 
+@pytest.mark.nightly
 async def test_what_has_not_begun_before_the_deadline_fails(settings: Settings, server: FakeServer) -> None:
     server.delay_s = 0.6
     changes = {"batch_lifetime_s": 1.0, "max_batch_captures_at_once": 1, "max_batch_captures": 20}

@@ -143,6 +143,7 @@ async def test_a_removed_secret_does_not_stop_the_sweep(
         assert (settings.results_dir / accepted.json()["result_id"]).exists()
 
 
+@pytest.mark.nightly
 async def test_hosts_whose_lookup_hangs_stop_nobody(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """They filled the default executor, so that every `to_thread` waited 12 s."""
     released, real = threading.Event(), socket.getaddrinfo

@@ -53,6 +53,7 @@ async def nothing(result_ids: Sequence[str]) -> set[str]:
     return set()
 
 
+@pytest.mark.sampled(1)
 async def test_what_is_still_known_is_not_swept(store: ImageStore, record: Record) -> None:
     """A batch takes longer than a capture may."""
 
@@ -65,6 +66,7 @@ async def test_what_is_still_known_is_not_swept(store: ImageStore, record: Recor
     assert await store.read(record.result_id, "0.png") == b"first"
 
 
+@pytest.mark.sampled(1)
 async def test_expired_images_are_swept(store: ImageStore, record: Record) -> None:
     await store.save(record, [b"first"])
     await store.sweep(60, nothing)
@@ -85,6 +87,7 @@ async def test_a_bucket_that_is_away_is_an_error(
             await call
 
 
+@pytest.mark.sampled(1)
 async def test_other_objects_are_never_deleted(store: ImageStore, record: Record) -> None:
     """With RESULTS_URL=s3://lucy and CATALOG_URL=s3://lucy/catalog, all saved fabrics were deleted."""
     others = [

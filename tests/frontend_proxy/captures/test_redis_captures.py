@@ -86,6 +86,7 @@ async def test_a_capture_of_a_dead_proxy_is_resumed(
     assert len(alive.server.finished) == 1
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("short_lease")
 async def test_a_lease_is_renewed_while_it_is_made(proxies: list[Proxy]) -> None:
     for proxy in proxies:
@@ -187,6 +188,7 @@ async def test_a_full_queue_refuses(proxies: list[Proxy]) -> None:
     assert (answer.status_code, answer.json()["code"]) == (429, "OVERLOADED")
 
 
+@pytest.mark.nightly
 async def test_without_redis_the_answer_is_503(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(
         settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1")}), FakeServer()

@@ -247,6 +247,7 @@ async def test_the_loop_survives_any_exception_and_readiness_names_it(
     assert (await ended(proxies[0].client, accepted.headers["Location"]))["state"] == "succeeded"
 
 
+@pytest.mark.nightly
 async def test_readiness_names_a_queue_that_is_away(
     proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:

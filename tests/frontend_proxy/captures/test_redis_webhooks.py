@@ -38,6 +38,7 @@ async def test_a_webhook_is_delivered_once(proxies: list[Proxy], redis: Redis) -
         assert len(receiver.requests) == 1
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("short_lease")
 async def test_a_webhook_whose_proxy_dies_is_delivered_by_the_other(
     proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
@@ -70,6 +71,7 @@ async def test_a_dead_receiver_takes_no_place_in_the_queue(
     assert await redis.zcard("{lucy}:webhooks") == 10
 
 
+@pytest.mark.nightly
 async def test_a_webhook_is_retried(
     proxies: list[Proxy], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

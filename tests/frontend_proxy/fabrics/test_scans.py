@@ -131,6 +131,7 @@ async def test_a_saved_scan_is_in_the_catalog_and_stays(
     assert {"attic-wool", "scanned-wool"} <= {fabric.id for fabric in restarted.list(tag="scanned")}
 
 
+@pytest.mark.nightly
 async def test_the_number_of_saved_fabrics_is_limited(serve: Serve) -> None:
     async with (
         serve(workers=True, max_saved_fabrics=1) as address,

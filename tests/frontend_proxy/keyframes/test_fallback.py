@@ -189,6 +189,7 @@ print((peak() - before) // 1024)
 """
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize("render_size", [MEGAPIXELS_25, (900, 700)])
 @pytest.mark.parametrize("frame_format", [".jpg", ".png"])

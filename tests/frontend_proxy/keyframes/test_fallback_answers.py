@@ -86,6 +86,7 @@ async def test_a_keyframe_that_takes_too_long_is_cancelled_and_answered(
     assert not server.finished
 
 
+@pytest.mark.nightly
 async def test_a_fallback_is_in_time_even_if_its_composite_is_not(
     serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

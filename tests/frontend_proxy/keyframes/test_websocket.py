@@ -33,6 +33,7 @@ async def test_the_newest_frame_wins(serve: Serve, server: FakeServer) -> None:
     assert len(server.started) == 2
 
 
+@pytest.mark.nightly
 async def test_nothing_is_computed_for_a_client_that_does_not_read(serve: Serve, server: FakeServer) -> None:
     """uvicorn takes megabytes into its buffers; once they are full, nothing more is computed."""
     frame = (
@@ -58,6 +59,7 @@ async def test_nothing_is_computed_for_a_client_that_does_not_read(serve: Serve,
     assert timestamps[:-1] == sorted(timestamps[:-1])
 
 
+@pytest.mark.nightly
 async def test_few_stale_answers_wait_for_a_slow_reader(serve: Serve, server: FakeServer) -> None:
     """The kernel's send buffer grows to megabytes: dozens of answers that nobody wants any more."""
     frame = base64.b64encode(base64.b64decode(encoded("RGB", "JPEG")) + bytes(100_000)).decode()

@@ -13,6 +13,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 CLOTH = "data:image/jpeg;base64," + encoded("RGB", "JPEG", (96, 96), "olive")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.skipif(
     CHROMIUM is None, reason="there is no Chromium on the PATH; `apt install chromium` brings one"
 )

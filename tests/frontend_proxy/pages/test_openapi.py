@@ -92,6 +92,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 described = schemathesis.openapi.from_dict(document(False, 50))
 
 
+@pytest.mark.nightly
 @described.parametrize()
 @hypothesis_settings(
     max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -229,6 +229,7 @@ async def test_each_key_has_its_own_rate_limit(serve: Serve) -> None:
         assert [await ask(KEY), await ask(KEY), await ask(KEY), await ask(other)] == [200, 200, 429, 200]
 
 
+@pytest.mark.nightly
 async def test_a_slow_body_is_refused(serve: Serve) -> None:
     """A slow body held a connection and its memory for as long as the client liked."""
     async with serve(body_timeout_s=0.3) as address:

@@ -165,6 +165,7 @@ async def test_bytes_beside_the_body_are_bounded_after_the_answer(serve: Serve, 
     assert took < 2**21
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", ENDLESS)
 async def test_bytes_beside_a_body_that_nobody_reads_are_bounded(
     serve: Serve, server: FakeServer, kind: str

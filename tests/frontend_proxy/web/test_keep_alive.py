@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from frontend_proxy.settings import Settings
 from tests.frontend_proxy.conftest import Serve
 
@@ -13,6 +15,7 @@ def test_the_default_outlives_a_load_balancer_s_60_seconds() -> None:
     assert Settings(_env_file=None).keep_alive_s > 60
 
 
+@pytest.mark.nightly
 async def test_an_idle_connection_stays_open_for_the_setting(serve: Serve) -> None:
     """uvicorn's default closed it after 5 s; the time for a request's head must not count either."""
     async with serve(keep_alive_s=1.5, head_timeout_s=0.3) as address:

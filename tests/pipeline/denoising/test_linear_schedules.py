@@ -157,6 +157,7 @@ class Counting(TorchDispatchMode):
         return function(*arguments, **(options or {}))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["DDIMScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler"])
 def test_the_operations_do_not_grow_with_the_jobs(name):
     schedulers = Schedulers(SD)

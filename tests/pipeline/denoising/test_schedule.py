@@ -41,12 +41,14 @@ CONFIG = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["DDIMScheduler", "ShiftedFlowMatching"])
 def test_a_sampler_comes_without_torchs_compiler(name):
     """It took a second of a start, and 65 MB."""
     subprocess.run([sys.executable, "-c", LIGHT.format(name=name)], check=True, timeout=200)
 
 
+@pytest.mark.nightly
 def test_a_sampler_is_made_without_all_others():
     """It imported SciPy's statistics by them: 1.3 s, and 60 MB."""
     subprocess.run([sys.executable, "-c", MADE], check=True, timeout=200)

@@ -42,6 +42,7 @@ def inputs_of(stage, bucket):
         yield name, rows.astype(kind)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", STAGES)
 def test_of_the_default_checkpoint_it_says_what_onnx_runtime_says(name):
     """Within what a stage may differ to be chosen."""

@@ -167,6 +167,7 @@ def test_a_family_without_tuning_is_refused(tmp_path, checkpoints, monkeypatch):
         Tunable(checkpoints["sd"], torch.device("cpu"), Choices())
 
 
+@pytest.mark.nightly
 def test_a_lora_of_another_checkpoint_does_not_fit(tmp_path, dataset, checkpoints):
     asked = wanted(
         tmp_path, dataset, checkpoints["sdxl"], steps=1, every=1, choices=Choices(2, text_encoder=True)

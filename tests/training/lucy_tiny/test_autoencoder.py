@@ -73,6 +73,7 @@ def test_patches_keep_rows_columns_and_colours_in_order():
     assert (flat == 1).sum() == 1
 
 
+@pytest.mark.nightly
 def test_training_changes_the_decoder_and_not_the_encoder(pictures, basis):
     torch.manual_seed(0)
     vae = build_autoencoder()

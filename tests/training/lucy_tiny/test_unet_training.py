@@ -63,6 +63,7 @@ def test_both_networks_learn_and_the_average_follows(latents):
         assert 0 < followed.abs().max() < moved.abs().max() * 1.01
 
 
+@pytest.mark.nightly
 def test_guesses_equal_the_results_of_ddim(latents):
     """A network that is taught states which sampling never comes to learns nothing of its own errors."""
     pipeline = build_pipeline(0)

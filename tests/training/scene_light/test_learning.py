@@ -72,6 +72,7 @@ def test_variants_of_a_scene_keep_its_light_in_proportion(rows):
     assert batch.scene[:, 3:6].amax(dim=(1, 2, 3)).std() > 0.02, "some are dyed"
 
 
+@pytest.mark.nightly
 def test_the_level_is_fitted_to_what_mean_colours_tell(rows):
     """Photographs that are as much brighter as their shirt: a linear rule, which leaves hardly an error."""
     torch.manual_seed(1)

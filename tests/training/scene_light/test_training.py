@@ -30,6 +30,7 @@ def work(tmp_path, rows, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.nightly
 def test_a_stopped_run_goes_on(work, rows):
     run = Training(work, 0.2)
     run.run(None, {"held out": rows})
@@ -56,6 +57,7 @@ def test_it_learns(work, rows):
     assert np.mean(errors[-15:]) < np.mean(errors[:15]) - 0.1
 
 
+@pytest.mark.nightly
 def test_a_reader_that_is_wrong_is_trusted_less(rows):
     """It expects an error of 0.3 everywhere; where its light is right, that is small enough."""
     torch.manual_seed(0)
@@ -96,6 +98,7 @@ def test_painted_scenes_are_stored_once(tmp_path, monkeypatch):
     assert len(shards.read(tmp_path, "photographs")) == 0
 
 
+@pytest.mark.nightly
 def test_the_level_is_refitted_and_the_shading_stays(work, rows, tmp_path):
     """A reader whose level is too bright by 0.5 in every scene."""
     torch.manual_seed(0)

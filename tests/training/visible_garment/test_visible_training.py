@@ -30,6 +30,7 @@ def test_the_network_is_small():
     assert count < 2e6
 
 
+@pytest.mark.nightly
 def test_the_loss_falls():
     learning, batch = Training(1e9), a_batch()
     losses = []
@@ -52,6 +53,7 @@ def painted(tmp_path_factory):
     return folder
 
 
+@pytest.mark.nightly
 def test_a_stopped_training_goes_on(painted, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "BATCH", 3)
     read = lambda: [(Scenes(painted / "painted"), 1.0)]  # noqa: E731
@@ -96,6 +98,7 @@ def test_one_command_trains_and_writes_what_the_server_opens(painted, tmp_path, 
     assert network.stat().st_size < 2e6
 
 
+@pytest.mark.nightly
 def test_the_served_network_answers_as_the_trained_one(tmp_path):
     torch.manual_seed(1)
     network = VisibleGarment().eval()
