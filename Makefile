@@ -103,8 +103,7 @@ export: setup ## Checkpoint to engines in model_repository/ (CHECKPOINT= PROFILE
 
 serve: setup ## Serve what was exported last on PORT, 5000 by default: Triton on the loopback interface, the proxy before it
 	$(call run,$(BIN)/python -m export.refresh $(GIVEN_OPTIONS))
-	$(call run,$(BIN)/python -m serving.doctor)
-	$(call run,$(BIN)/python -m serving)
+	$(call run,$(BIN)/python -m serving --examine)
 
 demo: setup-dev ## Dress the sample portrait with what was exported last; writes build/demo/
 	$(call run,$(BIN)/python -m export.refresh --only-missing $(GIVEN_OPTIONS))

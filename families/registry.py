@@ -4,13 +4,15 @@ from collections.abc import Callable, Collection
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from families.family import Family, FullSize
 from families.tuning import Tuning
 from pipeline.recipe import ServedConfig
-from pipeline.tensor_cache import TensorCache
-from pipeline.tryon.conditioner import Conditioner
+
+if TYPE_CHECKING:  # OpenCV and Pillow, which an export with nothing to do does without
+    from pipeline.tensor_cache import TensorCache
+    from pipeline.tryon.conditioner import Conditioner
 
 # One line for each. The export asks them in this order whether a checkpoint is theirs.
 FAMILIES = (
@@ -52,13 +54,13 @@ def tuning(name: str) -> Tuning | None:
     return cast(Tuning, import_module(module)) if find_spec(module) else None
 
 
-def make_conditioner(config: ServedConfig, folder: Path, cache: TensorCache) -> Conditioner:
+def make_conditioner(config: ServedConfig, folder: Path, cache: "TensorCache") -> "Conditioner":
     """The conditioner of the exported checkpoint's family.
 
     folder: of `tryon`, with what the export wrote for the family. cache: for what depends on a garment alone.
     """
     module = import_module(f"families.{config.family}.conditioner")
-    return cast(Conditioner, module.make_conditioner(config, folder, cache))
+    return cast("Conditioner", module.make_conditioner(config, folder, cache))
 
 
 def _first(wanted: Callable[[Family], bool]) -> Family | None:

@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from serving import doctor
 from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import INTERRUPTED, run
 from serving.errors import CannotServe
@@ -19,6 +20,8 @@ from serving.triton_server import TritonServer
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
+    if args.examine and (status := doctor.main([f"--repository={args.repository}"])):
+        return status
     try:
         settings = load_settings(
             triton_grpc_port=args.triton_grpc_port,
@@ -56,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--build", type=Path, default=ROOT / "build", help="folder for logs and assembled files"
+    )
+    parser.add_argument(
+        "--examine",
+        action="store_true",
+        help="first report what would keep this machine from serving, as `python -m serving.doctor` does",
     )
     for name in ("grpc", "http", "metrics"):
         variable = f"TRITON_{name.upper()}_PORT"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from serving.command_line import run
-from serving.cpu_settings import CpuSettings
 from serving.errors import CannotServe
 from serving.exported import read_manifest, write_manifest
 from serving.stages.figures import Figures
@@ -30,9 +29,11 @@ OVERFLOWS = ("vae_decoder", "fp16")
 
 def is_wanted(manifest: Mapping[str, Any]) -> bool:
     """Whether a choice is missing. None is needed where CPU_RUNTIME decides by hand."""
-    if manifest.get("profile") != "cpu" or CpuSettings().cpu_runtime != "auto":
+    if manifest.get("profile") != "cpu" or measured_here(manifest) is not None:
         return False
-    return measured_here(manifest) is None
+    from serving.cpu_settings import CpuSettings  # pydantic's settings: 0.2 s that most starts do without
+
+    return CpuSettings().cpu_runtime == "auto"
 
 
 def choose_runtimes(repository: Path, within_s: float = WITHIN_S) -> None:

@@ -166,7 +166,7 @@ def test_python_3_12_serves_where_3_11_is_missing(checkout, tmp_path):
 
 def test_serve_and_demo_keep_the_last_export_unless_they_are_told_otherwise(checkout):
     assert ran(checkout, "serve") == [
-        "-m", "export.refresh", "-m", "serving.doctor", "-m", "serving",
+        "-m", "export.refresh", "-m", "serving", "--examine",
     ]  # fmt: skip
     assert ran(checkout, "serve", "PROFILE=gpu", LORAS="a b.safetensors:1", PRECISION="")[:4] == [
         "-m", "export.refresh", "--profile=gpu", "--loras=a b.safetensors:1",

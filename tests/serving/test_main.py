@@ -39,3 +39,16 @@ def test_the_first_start_on_a_processor_measures_its_runtimes(starts, tmp_path, 
 def test_nothing_is_measured_where_nothing_is_to_be_chosen(starts, monkeypatch, profile):
     monkeypatch.setenv("CPU_RUNTIME", "onnxruntime" if profile == "cpu" else "auto")
     assert starts(profile) == []
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_a_machine_is_examined_first_where_that_is_asked(starts, tmp_path, monkeypatch, free):
+    """The doctor's report comes first, and nothing is started where it has found a fault."""
+    asked = []
+    monkeypatch.setattr(command.doctor, "main", lambda given: asked.append(given) or int(not free))
+    monkeypatch.setenv("CPU_RUNTIME", "onnxruntime")
+    starts("cpu")
+    assert asked == [], "only where it is asked"
+    monkeypatch.setattr(command, "_serve", None if not free else command._serve)
+    status = command.main(["--examine", f"--repository={tmp_path}", f"--build={tmp_path}"])
+    assert (status, asked) == (command.INTERRUPTED if free else 1, [[f"--repository={tmp_path}"]])
