@@ -14,6 +14,7 @@ from typing import Any
 from export import __main__ as command
 from export import manifest
 from export.errors import ExportError
+from export.last_look import LastLook
 from export.request import DEFAULT_CHECKPOINT, command_line, recorded, same_checkpoint
 from serving.command_line import run
 from serving.exported import describe, public_name
@@ -29,6 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     complete = last is not None and manifest.is_complete(repository, last)
     if last is not None and complete and not args and only_missing:
         return 0
+    repeated = last is not None and complete and not args and last["profile"] == "cpu"
+    look = LastLook(repository, recorded(last)) if last is not None and repeated else None
+    if look is not None and look.is_current():
+        print("Nothing has changed since the last start: nothing is to be exported", flush=True)
+        return 0
     if last is None and not args.get("checkpoint"):
         print(f"Nothing is exported yet: exporting {public_name(DEFAULT_CHECKPOINT)}.", flush=True)
     wanted = _wanted(last, args)
@@ -38,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         exported = command.parser().parse_args([f"--repository={repository}", *command_line(wanted)])
         command.export_as_told(exported)
+        if look is not None:
+            look.remember()
     except ExportError as error:
         if last is None or not complete or args:
             print(f"export: {error}", file=sys.stderr)

@@ -124,3 +124,21 @@ def test_a_checkpoint_of_this_checkout_moves_with_it():
         workspace_gb=None,
     )
     assert record(args, [])["checkpoint"] == DEFAULT_CHECKPOINT
+
+
+def test_an_export_of_which_nothing_has_changed_is_not_looked_at_again(exports, mine, tmp_path, capsys):
+    """A look hashes the checkpoint: a second of each start."""
+    path = tmp_path / "repository" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["profile"] = manifest["request"]["profile"] = "cpu"
+    manifest["request"]["densepose"] = ""
+    path.write_text(json.dumps(manifest))
+    assert refresh(tmp_path) == 0
+    assert refresh(tmp_path) == 0
+    assert len(exports) == 1, "the second start has nothing to look at"
+    assert "Nothing has changed" in capsys.readouterr().out
+    (mine / "unet.safetensors").touch()
+    assert refresh(tmp_path) == 0
+    assert len(exports) == 2
+    assert refresh(tmp_path, "--precision=fp32") == 0
+    assert len(exports) == 3, "what is asked for is looked at"
