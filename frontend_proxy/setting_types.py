@@ -3,9 +3,6 @@
 import importlib.util
 from typing import Annotated
 
-from limits import parse_many
-from limits.errors import ConfigurationError
-from limits.storage import storage_from_string
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
@@ -38,11 +35,16 @@ def _normal_origin(value: str) -> str:
 
 
 def _rates(value: str) -> str:
+    from limits import parse_many  # here: `make serve` reads the settings before it starts anything
+
     parse_many(value)
     return value
 
 
 def _storage(value: str) -> str:
+    from limits.errors import ConfigurationError
+    from limits.storage import storage_from_string
+
     try:
         storage_from_string(f"async+{value}", implementation="redispy")
     except ConfigurationError as error:

@@ -13,7 +13,7 @@ from serving.light_torch import PROFILE
 _HUB = "huggingface_hub"
 _LEFT_OUT = (
     "requests",
-    *(f"{_HUB}.{name}" for name in ("utils", "hf_api", "file_download", "_snapshot_download")),
+    *(f"{_HUB}.{name}" for name in ("errors", "utils", "hf_api", "file_download", "_snapshot_download")),
     *(f"{_HUB}.{name}" for name in ("repocard", "repocard_data")),
 )
 

@@ -3,7 +3,6 @@
 Nothing here obeys `http_proxy`, which would ask another machine.
 """
 
-import http.client
 import socket
 from collections.abc import Sequence
 
@@ -25,6 +24,8 @@ def http_ready(addresses: Sequence[str], port: int, path: str) -> bool:
 
 
 def _answers(address: str, port: int, path: str) -> bool:
+    import http.client  # once Triton has been started
+
     connection = http.client.HTTPConnection(address, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path)

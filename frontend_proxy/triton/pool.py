@@ -22,7 +22,7 @@ from frontend_proxy.triton_addresses import DNS, resolve
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 1.0  # ± a quarter, so that several proxies do not ask at the same moment
-CHECK_STARTING_S = 0.25  # the same for a server that takes no jobs: everybody waits for it
+CHECK_STARTING_S = 0.1  # the same for a server that takes no jobs: everybody waits for it
 STALE_S = 15.0  # a check takes 6 s at most; an older one says nothing about now
 RESOLVE_EVERY_S = 5.0
 COUNT_EVERY_S = 1.0
