@@ -113,24 +113,24 @@ demo: setup-dev ## Dress the sample portrait with what was exported last; writes
 test-repository: setup-dev
 	$(call run,$(BIN)/python -m tests.repository)
 
-# In two processes where it can be. What measures a real server's times, or ends it, runs alone, since other load would
-# make it fail.
-IN_TWO := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Several together where it can be: one waits while another computes. What measures a real server's times, or ends it, runs
+# alone, since other load would make it fail.
 END_TO_END := batches captures faults finetuning http many_tritons operations serve triton_memory tryon video websocket
 BENCHMARKS := capacity gpu_proof hostile sessions
 ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) tests/deploy/test_kubernetes_triton.py
+TOGETHER := --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
 test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	$(call run,$(BIN)/python -m tests.repository)
-	$(BIN)/$(IN_TWO) $(addprefix --ignore ,$(ALONE))
+	$(BIN)/pytest -n 3 $(TOGETHER)
 	$(BIN)/pytest $(ALONE)
 
 # With time for exports of minutes, which take several times that on a busy machine.
 NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take long and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/$(IN_TWO) $(NIGHTLY) $(addprefix --ignore ,$(ALONE))
+	$(BIN)/pytest $(NIGHTLY) -n 2 $(TOGETHER)
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)

@@ -62,6 +62,7 @@ def own_stack(tmp_path):
         yield running
 
 
+@pytest.mark.nightly
 async def test_previews_come_nearer_to_the_result(either_client):
     """A preview is the pipeline's own picture, so it shows the same person, and ever more of the result."""
     previews, steps = [], []

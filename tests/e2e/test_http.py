@@ -72,6 +72,7 @@ def test_health_says_that_the_model_is_there(client):
     }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["opaque_over_video", "transparent_no_pose", "transparent_off_body"])
 def test_a_capture_of_a_real_keyframe(client, name):
     response = client.post("/virtual-tryon", json=capture(name))

@@ -108,6 +108,7 @@ def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop, status):
     assert "Traceback" not in log
 
 
+@pytest.mark.nightly
 def test_a_triton_that_dies_is_started_again_and_meanwhile_the_proxy_answers_503(own_stack):
     os.kill(triton_pid(own_stack), signal.SIGKILL)
     own_stack.wait_until(lambda health: not health["ai_model_loaded"])

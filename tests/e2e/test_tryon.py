@@ -30,6 +30,7 @@ def psnr(one, other):
     return -10 * np.log10(error) if error else np.inf
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("mode", "steps"), [("keyframe", 1), ("capture", 25)])
 async def test_the_picture_is_that_of_diffusers_own_pipeline(tryon, mode, steps):
     """Same checkpoint, composite, mask, seed, scheduler and steps: PSNR of 40 dB at least.
