@@ -53,9 +53,10 @@ def _fainter(away: Array, most: float) -> Array:
     One factor for all colours: where brightness or tint stand out, both become fainter.
     """
     low, high = _MEANT
-    stray = 1 - np.clip((float(away.std(axis=(0, 1)).max()) - low) / (high - low), 0, 1)
-    ratio = np.maximum(np.abs(away).max(axis=2, keepdims=True) * np.float32(1 / most), np.float32(1e-6))
-    found: Array = away * ((np.tanh(ratio) / ratio - 1) * np.float32(stray))
+    stray = 1 - np.clip((float(cv2.meanStdDev(away)[1].max()) - low) / (high - low), 0, 1)
+    red, green, blue = cv2.split(np.abs(away))
+    ratio = np.maximum(cv2.max(cv2.max(red, green), blue) * np.float32(1 / most), np.float32(1e-6))
+    found: Array = cv2.multiply(away, cv2.merge([(np.tanh(ratio) / ratio - 1) * np.float32(stray)] * 3))
     return found
 
 

@@ -14,16 +14,17 @@ _NOISE = 2e-4  # variance of colour for each unit of light: about one step of ei
 Array = np.ndarray
 
 
-def cored(linear: Array) -> Array:
-    """`linear` (H, W, 3) float32 with less noise of colour."""
+def excess(linear: Array) -> Array:
+    """The noise of colour in `linear` (H, W, 3) float32, at half the resolution of the tile."""
+    # Halved once more: the blur is wider than what that loses.
     height, width = linear.shape[:2]
     small = cv2.resize(linear, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    around = cv2.GaussianBlur(small, (0, 0), _WIDE)
-    light, mean = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (small, around))
+    around = cv2.resize(cv2.GaussianBlur(small, (0, 0), _WIDE / 2), (width, height))
+    light, mean = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (linear, around))
     ratio = cv2.divide(light, cv2.max(mean, 1e-4))
-    away = small - cv2.multiply(around, cv2.merge([ratio] * 3))  # of no brightness
-    noise = _NOISE * light
-    share = noise / (cv2.transform(away * away, np.ones((1, 3))) + noise + np.float32(1e-9))
-    excess = cv2.multiply(away, cv2.merge([share] * 3))
-    even: Array = cv2.subtract(linear, cv2.resize(excess, (width, height), interpolation=cv2.INTER_LINEAR))
-    return np.maximum(even, 0, out=even)
+    away = cv2.subtract(linear, cv2.multiply(around, cv2.merge([ratio] * 3)))  # of no brightness
+    noise = cv2.multiply(light, _NOISE)
+    red, green, blue = cv2.split(cv2.multiply(away, away))
+    share = cv2.divide(noise, cv2.add(cv2.add(red, green), cv2.add(cv2.add(blue, noise), 1e-9)))
+    found: Array = cv2.multiply(away, cv2.merge([share] * 3))
+    return found

@@ -27,7 +27,8 @@ class Cloth:
 
     white: the colour of a neutral card that lies on the cloth, None without one.
     colour, opacity: the same seen from above, in which `region` is only cloth. It serves to find the repeat;
-    the tile is sampled from the photo itself. to_photo: 3×3 from these pixels to the photo's.
+    the tile is sampled from the photo itself. to_photo: 3×3 from these pixels to the photo's. larger: about
+    how many of the photo's pixels lie along one of these.
     """
 
     photo: np.ndarray
@@ -36,6 +37,7 @@ class Cloth:
     opacity: np.ndarray | None
     region: Region
     to_photo: np.ndarray
+    larger: float = 1.0
     white: WhitePoint | None = None
 
     def shadow_in(self, frame: Frame, size: int) -> Shadow | None:
@@ -74,7 +76,9 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
             seen = pixels
         else:
             to_seen = np.diag([1 / larger, 1 / larger, 1])
-    to_photo, size = flat_view(corners, int(needed * 1.5), aspect)
+    # The view has no more pixels than what it is made of.
+    longest = min(needed * 1.5, max(side_length(outline.corners if seen is not pixels else corners, aspect)))
+    to_photo, size = flat_view(corners, int(longest), aspect)
     if min(size) < MIN_SWATCH:
         if not options.corners:
             return _whole_cloth(photo, decode(photo, needed), needed), None
@@ -89,7 +93,8 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
         colour, opacity = separated(seen)
     colour = straighten(colour, to_seen @ to_photo, size)
     opacity = None if opacity is None else straighten(opacity, to_seen @ to_photo, size)
-    cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo)
+    larger = max(side_length(corners, aspect)) / max(size)
+    cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo, larger)
     return cloth, Outline(outline.corners / [width, height], outline.confidence)
 
 

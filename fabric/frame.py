@@ -14,6 +14,7 @@ _SLANT = 0.006  # of the side
 _COARSE = 256
 _ROUND = 0.05  # of the ratio of the tile's sides: a deviation that the eye does not see as a stretched motif
 _NO_BANDS = 1.25  # photo pixels per tile pixel above which bilinear interpolation shows no bands
+_SINGLE = 1.5  # up to which one sample for each tile pixel is nearest to the mean of its area, and four blur
 _MANY = 3.0  # photo pixels per tile pixel above which the photo is blurred instead of sampled more finely
 
 
@@ -77,7 +78,7 @@ def cut_out(image: np.ndarray, frame: Frame, size: int, to_image: np.ndarray | N
     shrink = pixels_per_pixel(matrix, np.array([wide / 2, wide / 2]))
     if shrink > _MANY:  # a finer grid would still skip pixels: blur first
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
-    finer = 1 if shrink < _NO_BANDS or shrink > _MANY else 2
+    finer = 2 if _SINGLE < shrink <= _MANY else 1
     # Near a scale of 1 bilinear interpolation blurs between pixels, but not on them. A weave shows that as
     # bands.
     taps = cv2.INTER_LINEAR if shrink > _NO_BANDS else cv2.INTER_CUBIC

@@ -6,6 +6,8 @@ quadratic surface, which follows vignettes and lamps up to the photo's border, p
 remainder, which follows shadows.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -24,6 +26,7 @@ _PIECE = 1 << 14
 _FLOOR = 1e-3
 _WELL_LIT = 90  # percentile of the light at which the cloth has its own brightness
 _HARD = 0.008  # width of a shadow's edge that is too narrow for the coarse light
+_SOFT = 4.0  # pixels: a shadow whose edge is wider is the same at half the resolution
 _NEARLY = 0.05  # of the logarithm of the light: as well lit
 
 
@@ -35,7 +38,9 @@ def srgb_to_linear(image: np.ndarray) -> np.ndarray:
 def linear_to_srgb(image: np.ndarray) -> np.ndarray:
     """Linear light in float32 to uint8 sRGB (IEC 61966-2-1), through a table of `_STEPS` steps."""
     # OpenCV rounds and saturates when it converts. Above `_STEPS` the table holds white for every index.
-    index = cv2.multiply(image, (_STEPS,) * 4, dtype=cv2.CV_16U).ravel()
+    # One channel: a number for each of several takes twice as long.
+    flat = image.reshape(len(image), -1)
+    index = cv2.multiply(flat, float(_STEPS), dtype=cv2.CV_16U).ravel()
     code = np.empty(image.shape, np.uint8)
     # In pieces: NumPy uses eight bytes for each index, and those of a whole picture fit into no cache.
     for part in range(0, code.size, _PIECE):
@@ -55,8 +60,28 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
 _LINEAR, _GAMMA = _tables()
 
 
-def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarray:
-    """`linear` (H, W, 3) divided by its slow variation of brightness and colour.
+@dataclass(frozen=True)
+class Gain:
+    """What even light multiplies a picture by.
+
+    slow: (_COARSE, _COARSE, 3) for all but the shadow. shadow: a straight one, taken out by `strength`.
+    """
+
+    slow: np.ndarray
+    shadow: Shadow | None
+    strength: float
+
+    def of(self, height: int, width: int) -> np.ndarray:
+        """(height, width, 3) float32, without the shadow."""
+        return cv2.resize(self.slow, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def is_hard(self, longer: int) -> bool:
+        """Whether the shadow's edge is too narrow for half of the resolution of a picture with that side."""
+        return self.shadow is not None and self.shadow.width * longer < _SOFT
+
+
+def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> Gain:
+    """What takes the slow variation of brightness and colour out of `linear` (H, W, 3).
 
     sigma: of the blur, as a fraction of the shorter side; it must exceed half the period of a print, or the
         print itself is removed as light. strength: 0 changes nothing, 1 removes all of it.
@@ -64,7 +89,7 @@ def flatten(linear: np.ndarray, sigma: float, strength: float = 1.0) -> np.ndarr
     blur would leave ripples along its edge.
     """
     light, cast, shadow, _ = _light(linear, sigma)
-    return _divided(linear, light - (light + cast).mean(axis=(0, 1)), shadow, strength)
+    return _gain(light - (light + cast).mean(axis=(0, 1)), shadow, strength)
 
 
 def well_lit(
@@ -73,14 +98,14 @@ def well_lit(
     strength: float = 1.0,
     cycles: Cycles = (None, None),
     likely: Shadow | None = None,
-) -> np.ndarray:
-    """As `flatten`, but all of it is as bright as the well-lit part: no shadow makes the cloth darker.
+) -> Gain:
+    """As `flatten`, but all of it becomes as bright as the well-lit part: no shadow makes the cloth darker.
 
     cycles: how often the cloth repeats across and down the picture, so that a print is not taken for light.
     likely: where a shadow was seen before.
     """
     light, cast, shadow, lit = _light(linear, sigma, cycles, likely)
-    return _divided(linear, light - (light + cast)[lit].mean(axis=0), shadow, strength)
+    return _gain(light - (light + cast)[lit].mean(axis=0), shadow, strength)
 
 
 def _light(
@@ -108,14 +133,8 @@ def _light(
     return smooth, cast, shadow, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
 
 
-def _divided(linear: np.ndarray, light: np.ndarray, shadow: Shadow | None, strength: float) -> np.ndarray:
-    gain = np.exp(-strength * light).astype(np.float32)
-    height, width = linear.shape[:2]
-    even = cv2.multiply(linear, cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR))
-    if shadow is None:
-        return even
-    # A hard edge is narrower than the coarse light's pixels.
-    return cv2.multiply(even, cv2.exp(shadow.darkness(height, width) * np.float32(-strength)))
+def _gain(light: np.ndarray, shadow: Shadow | None, strength: float) -> Gain:
+    return Gain(np.exp(-strength * light).astype(np.float32), shadow, strength)
 
 
 def shadow_on_cloth(linear: np.ndarray) -> Shadow | None:
@@ -127,14 +146,9 @@ def shadow_on_cloth(linear: np.ndarray) -> Shadow | None:
     return stretched(shadow, linear.shape[1] / linear.shape[0])
 
 
-def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """A little CLAHE (Zuiderveld 1994) on the luminance; the hue stays. `strength` 0 changes nothing."""
-    if strength == 0:
-        return linear
-    height, width = linear.shape[:2]
-    # Half the resolution is enough for a gain so near to 1, and takes a quarter of the time.
-    half = cv2.resize(linear, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    luminance = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+def contrast_gain(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """What a little CLAHE (Zuiderveld 1994) multiplies (H, W, 3) by, (H, W); the hue stays."""
+    luminance = cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY)
     code = linear_to_srgb(luminance)
     enhanced = srgb_to_linear(cv2.createCLAHE(CLAHE_CLIP, (8, 8)).apply(code))
     blend = CLAHE_BLEND * strength
@@ -144,9 +158,7 @@ def equalise(linear: np.ndarray, strength: float = 1.0) -> np.ndarray:
     gain += 1 - blend
     # A change of the local mean would bring uneven light back: keep only the contrast.
     local = cv2.resize(gain, (16, 16), interpolation=cv2.INTER_AREA)
-    gain = cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))
-    gain = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.multiply(linear, cv2.merge([gain, gain, gain]))
+    return cv2.divide(gain, cv2.resize(local, gain.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def flatness(linear: np.ndarray) -> float:

@@ -64,7 +64,7 @@ FABRIC_CLASSES = MappingProxyType(
         "polyester": FabricClass(0.55, 0.18, 0.4, 0.4, specular=0.8, anisotropy=0.2),
         "nylon": FabricClass(0.48, 0.22, 0.3, 0.4, specular=0.9, anisotropy=0.2),
         "leather": FabricClass(
-            0.50, 0.06, 0.0, 0.5, specular=1.0, darkness=0.02, clearcoat=0.15, clearcoat_roughness=0.45
+            0.50, 0.06, 0.0, 0.5, specular=1.0, darkness=0.01, clearcoat=0.15, clearcoat_roughness=0.45
         ),
     }
 )

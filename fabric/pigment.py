@@ -44,12 +44,12 @@ def without_print(linear: Array, luminance: Array) -> Array:
 def _colours(linear: Array) -> Array | None:
     """The few colours of a print, as (K, 3) features; None without a print."""
     small = shrink(linear, _SMALL, _SMALL)
-    features = _features(small, np.log(cv2.max(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), 0.01)))
+    features = _features(small, cv2.log(cv2.max(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), 0.01)))
     fine, wide = (_smooth(features, sigma * _SMALL / 1024) for sigma in (_FINE, _WIDE))
-    deviation = float(np.sqrt(wide.var(axis=(0, 1)).sum()))
-    if deviation < max(_MIN_STEP, _MIN_WIDE * float(np.sqrt(fine.var(axis=(0, 1)).sum()))):
+    deviation = _deviation(wide)
+    if deviation < max(_MIN_STEP, _MIN_WIDE * _deviation(fine)):
         return None
-    points = fine[::2, ::2].reshape(-1, 3)
+    points = fine[::4, ::4].reshape(-1, 3)  # it was blurred over nearly as much
     total = float(points.var(axis=0).sum())
     chroma = float(np.sqrt(points[:, 1:].var(axis=0).sum()))
     for count in range(2, MAX_COLOURS + 1 if chroma > _MIN_CHROMA else 3):
@@ -60,9 +60,14 @@ def _colours(linear: Array) -> Array | None:
     return None
 
 
+def _deviation(features: Array) -> float:
+    """Of all channels together."""
+    return cv2.norm(cv2.meanStdDev(features)[1])
+
+
 def _features(linear: Array, luminance: Array) -> Array:
     """(N, N, 3): logarithms of the luminance, and of red and blue relative to green."""
-    red, green, blue = (np.log(cv2.max(channel, 0.02)) for channel in cv2.split(linear))
+    red, green, blue = (cv2.log(cv2.max(channel, 0.02)) for channel in cv2.split(linear))
     return cv2.merge([luminance, red - green, blue - green])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fabric.edges import bordered, cross, shadow_along, snapped, widened
 from fabric.errors import FabricError
+from fabric.ground import border, difference, texture, whitened
 from fabric.light import linear_to_srgb, srgb_to_linear
 from fabric.shadow import Shadow, find_shadows
 from fabric.shrink import shrink
@@ -18,6 +19,8 @@ from fabric.shrink import shrink
 MIN_CONFIDENCE = 0.55
 _PREVIEW = 512
 _TRIED = 2  # rough outlines of each kind that are looked at closely
+_ROUGH = 0.8  # overlap with a contour, below which no exact outline has fitted it
+_SHAPELESS = 0.65  # the same of its hull's corners, below which no lines along its sides have fitted either
 _CLEAR = 0.75  # confidence with which no shadow is looked for
 _SURE = 1.05  # confidence with which no other shadow is tried
 _PARTIAL = 0.5  # of the confidence of an outline with a side that is a shadow's edge
@@ -90,13 +93,12 @@ def _whole(
 def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
     """The outline of which one can be sure."""
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
-    difference = _difference(lab)
-    whitened = _whitened(lab)
+    away, turned = difference(lab), whitened(lab)
     # By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it; or
     # by what the table's own variation, as that of wood, does not explain.
-    varied = cv2.GaussianBlur(difference, (0, 0), 6)
-    unlike = np.minimum(cv2.sqrt(cv2.transform(whitened * whitened, np.ones((1, 3)))) * 6, 120)
-    for ground, likeness in ((difference, lab), (varied, varied), (unlike, whitened * 6)):
+    varied = cv2.GaussianBlur(away, (0, 0), 6)
+    unlike = np.minimum(cv2.sqrt(cv2.transform(turned * turned, np.ones((1, 3)))) * 6, 120)
+    for ground, likeness in ((away, lab), (varied, varied), (unlike, turned * 6)):
         best = _best(photo, ground, likeness)
         if best and best.confidence >= MIN_CONFIDENCE:
             return best
@@ -105,20 +107,10 @@ def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
 
 def _by_texture(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
     """The outline of what has another texture than the table, in whatever light and colour."""
-    texture = _texture(photo, preview)
-    away = np.abs(texture - np.median(_border(texture)))
-    best = _best(photo, np.minimum(away, 120), texture)
+    seen = texture(photo, preview)
+    away = np.abs(seen - np.median(border(seen)))
+    best = _best(photo, np.minimum(away, 120), seen)
     return best if best and best.confidence >= MIN_CONFIDENCE else None
-
-
-def _texture(photo: np.ndarray, preview: np.ndarray) -> np.ndarray:
-    """How strong the finest detail is, relative to the brightness, which a shadow leaves: (H, W) float32."""
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    detail = cv2.absdiff(grey, cv2.GaussianBlur(grey, (0, 0), 2))
-    size = preview.shape[1::-1]
-    light = cv2.cvtColor(preview, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    share = cv2.resize(detail, size, interpolation=cv2.INTER_AREA).astype(np.float32) + 0.2
-    return cv2.GaussianBlur(cv2.log(share / (light + 4)) * 25, (0, 0), 5)
 
 
 def _best(photo: np.ndarray, ground: np.ndarray, likeness: np.ndarray) -> Outline | None:
@@ -134,7 +126,9 @@ def _best(photo: np.ndarray, ground: np.ndarray, likeness: np.ndarray) -> Outlin
             ]
     outlines = []
     tried: list[np.ndarray] = []
-    for _, corners, contour in sorted(rough, key=lambda one: -one[0]):
+    for overlap, corners, contour in sorted(rough, key=lambda one: -one[0]):
+        if overlap < _ROUGH:
+            break
         if len(tried) == _TRIED or any(np.abs(corners - other).max() < _SAME for other in tried):
             continue
         tried.append(corners)
@@ -171,30 +165,6 @@ def _preview(photo: np.ndarray) -> np.ndarray:
     return shrink(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
 
 
-def _difference(lab: np.ndarray) -> np.ndarray:
-    """The distance of each pixel's colour from the median of the photo's border, (H, W) float32."""
-    away = lab - np.median(_border(lab), axis=0)
-    return cv2.sqrt(cv2.transform(away * away, np.ones((1, 3))))
-
-
-def _whitened(lab: np.ndarray) -> np.ndarray:
-    """The colours relative to those at the photo's border, whose deviation becomes 1 in each direction."""
-    border = _border(lab)
-    middle = np.median(border, axis=0)
-    away = np.abs(border - middle).sum(axis=1)
-    near = border[away <= np.percentile(away, 90)]
-    values, vectors = np.linalg.eigh(np.cov((near - middle).T) + np.eye(3))
-    turned: np.ndarray = cv2.transform(lab - middle, (vectors / np.sqrt(values)).T.astype(np.float32))
-    return turned
-
-
-def _border(lab: np.ndarray) -> np.ndarray:
-    height, width = lab.shape[:2]
-    rim = max(3, min(height, width) // 50)
-    strips = lab[:rim], lab[-rim:], lab[:, :rim], lab[:, -rim:]
-    return np.concatenate([strip.reshape(-1, *lab.shape[2:]) for strip in strips])
-
-
 def _masks(difference: np.ndarray) -> list[np.ndarray]:
     """Masks of large differences by two thresholds: 255 inside, 0 outside."""
     byte = cv2.convertScaleAbs(difference, alpha=2)
@@ -228,6 +198,8 @@ def _quadrilaterals(contour: np.ndarray, shape: tuple[int, ...]) -> list[np.ndar
     try:
         corners = ordered(polygon.reshape(4, 2).astype(np.float64))
         if _on_border(corners, width, height):
+            return []
+        if _overlap(corners, contour, shape) < _SHAPELESS:
             return []
         return [corners, ordered(_fitted(contour.reshape(-1, 2), corners))]
     except FabricError:

@@ -17,6 +17,7 @@ from fabric.shading import height_from_shading
 # octaves moves the normals away from the measured ones of fabric_weave and felt.
 BANDS = 5
 _FINEST = 0.45
+_LARGE = 1024  # pixels per side of a map whose darkness is looked at in half of its resolution
 _LIMIT = 3  # standard deviations: a speck or a loose hair must not become a peak
 _SHADING = 0.45  # of the slopes that shading shows: what is nearest to the true normals on procedural cloth
 _FULL_CONTRAST = 0.06  # standard deviation of log-luminance detail at which the class's full depth is used
@@ -44,13 +45,18 @@ def estimated_height(linear: Array, slope: float, darkness: float, strength: flo
     if confidence > 0:
         height += shaded * np.float32(_SHADING * confidence * strength)
     if confidence < 1:
-        height += _dark_is_deep(luminance, slope * darkness, (1 - confidence) * strength)
+        likely, rest = slope * darkness, (1 - confidence) * strength
+        if len(luminance) < _LARGE:
+            height += _dark_is_deep(luminance, likely, rest)
+        else:  # so little of the slope is likely that the finest octave of a large map would not be seen
+            half = cv2.resize(luminance, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            height += _twice(2 * _dark_is_deep(half, likely, rest))
     return height - height.mean()
 
 
 def _luminance(linear: Array) -> Array:
     """The logarithm of the brightness, without a print."""
-    return without_print(linear, np.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01)))
+    return without_print(linear, cv2.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY), 0.01)))
 
 
 def _dark_is_deep(luminance: Array, slope: float, strength: float) -> Array:
@@ -110,14 +116,19 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
     reach = distances[-1]
     wrapped = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_WRAP)
     hidden, horizon, slope = np.zeros_like(small), np.empty_like(small), np.empty_like(small)
+    scaled: dict[float, tuple[Array, Array]] = {}  # both heights, divided by how far they lie apart
     for angle in range(8):
         x, y = np.cos(angle * np.pi / 4), np.sin(angle * np.pi / 4)
         horizon.fill(0)  # tangent of the horizon's elevation
         for distance in distances:
             dx, dy = round(x * distance), round(y * distance)
-            there = wrapped[reach + dy : reach + dy + half, reach + dx : reach + dx + half]
-            np.subtract(there, small, out=slope)
-            np.maximum(horizon, np.multiply(slope, 1 / np.hypot(dx, dy), out=slope), out=horizon)
+            apart = float(np.hypot(dx, dy))
+            if apart not in scaled:
+                scaled[apart] = wrapped * np.float32(1 / apart), small * np.float32(1 / apart)
+            there, here = scaled[apart]
+            rows, columns = reach + dy, reach + dx
+            cv2.subtract(there[rows : rows + half, columns : columns + half], here, dst=slope)
+            cv2.max(horizon, slope, dst=horizon)
         np.multiply(horizon, horizon, out=slope)
         slope += 1
         hidden += np.divide(horizon, np.sqrt(slope, out=slope), out=slope)
@@ -142,10 +153,10 @@ def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Arr
 
 def _tanh(values: Array) -> Array:
     """The hyperbolic tangent; NumPy's takes three times as long."""
-    power = cv2.exp(np.clip(values, -10, 10) * np.float32(2))
-    power += 1
-    found: Array = np.divide(np.float32(-2), power, out=power)
-    found += 1
+    power = cv2.multiply(values, 2.0)
+    cv2.exp(cv2.min(power, 20.0, dst=power), dst=power)  # above it there is only 1
+    cv2.add(power, 1.0, dst=power)
+    found: Array = cv2.subtract(1.0, cv2.divide(2.0, power, dst=power), dst=power)
     return found
 
 

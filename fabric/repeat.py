@@ -22,7 +22,7 @@ MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # if only one multiple is within reach, which may be a coincidence
 _CANDIDATES = 40
-MAX_SKEW = 4.0  # degrees
+MAX_SKEW = 2.0  # degrees; two repeats that are farther from a right angle are no pair of one cloth
 MAX_DETOUR = 2.0  # the longest right-angled repeat, relative to the shortest (slanted) one
 
 
@@ -53,6 +53,10 @@ def find_repeats(grey: np.ndarray) -> tuple[Repeat | None, Repeat | None]:
     scale = max(1.0, len(grey) / LARGEST)
     if scale > 1:
         grey = shrink(grey, LARGEST, LARGEST)
+    else:
+        side = fourier.smooth_size(len(grey))
+        first = (len(grey) - side) // 2
+        grey = grey[first : first + side, first : first + side]
     across, down = _shortest(autocorrelation(grey.astype(np.float32)))
     return across and across.scaled(scale), down and down.scaled(scale)
 

@@ -7,19 +7,18 @@ import numpy as np
 
 from fabric import quality, relief
 from fabric.calm import calmed
-from fabric.chroma import cored
 from fabric.drape import DRAPES
 from fabric.encode import EncodedImage, encode, to_bytes, unit
 from fabric.errors import is_out_of_memory, out_of_memory
+from fabric.even import evened, halved
 from fabric.fibres import fibre_direction
 from fabric.flash import Window, flash_pair
 from fabric.flash_relief import Slopes, integrated
 from fabric.flat import flat_cloth
 from fabric.frame import OVERLAP, Frame, choose_frame, cut_out, tile_matrix
 from fabric.highlight import roughness_below
-from fabric.light import equalise, flatness, linear_to_srgb, srgb_to_linear, well_lit
+from fabric.light import flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
-from fabric.motif import Cycles
 from fabric.options import ScanOptions
 from fabric.rectify import Outline
 from fabric.repeat import Repeat, find_repeats
@@ -106,6 +105,7 @@ class Tile:
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
+    larger: how many of the photo's pixels lie along one of the frame's.
     lobe: α of the flash's highlight, None where none is seen.
     to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
         upright photo's width and height.
@@ -121,6 +121,7 @@ class Tile:
     flatness: float
     to_photo: np.ndarray
     begin: tuple[int, int]
+    larger: float
     opacity: np.ndarray | None = None
     covered: bool = False
     white: WhitePoint | None = None
@@ -216,32 +217,29 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     height_px, width_px = cloth.photo.shape[:2]
     to_photo = np.diag([1 / width_px, 1 / height_px, 1]) @ PIXEL_CENTRES @ tile_matrix(frame, size, matrix)
     likely = cloth.shadow_in(frame, size)
-    side = region.side
+    side, larger = region.side, cloth.larger
     del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
     periods = [repeat.period / side for repeat in repeats if repeat]
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
-    uneven = flatness(linear)
-    even = well_lit(linear, sigma, options.light_strength, _cycles(frame, repeats), likely)
-    even = cored(equalise(even, options.contrast_strength))
+    half = halved(linear)
+    uneven = flatness(half)
+    counts = _counts(frame, repeats)
+    across, down = (count * (1 + OVERLAP) if count else None for count in counts)  # with the overlap
+    gain = well_lit(linear, sigma, options.light_strength, (across, down), likely)
+    even = evened(linear, gain, options.contrast_strength, half)
     if cut_opacity is not None:
         even = np.dstack([even, cut_opacity.astype(np.float32) / 255])
     if pair:
         even = np.dstack([even, pair.slopes.towards])
     tile, cut, begin = settle_border(*make_seamless(even, size))
     tile_opacity = None if cut_opacity is None else np.clip(tile[..., 3], 0, 1)
-    counts = _counts(frame, repeats)
     albedo = calmed(np.ascontiguousarray(tile[..., :3]), counts, options.light_strength)
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
-        albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, tile_opacity,
-        region.covered, white, slopes, flash is not None and pair is None, pair.lobe if pair else None,
+        albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, larger,
+        tile_opacity, region.covered, white, slopes, flash is not None and pair is None,
+        pair.lobe if pair else None,
     )  # fmt: skip
-
-
-def _cycles(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> Cycles:
-    """How often the cloth repeats across and down the tile with its overlap."""
-    across, down = (count * (1 + OVERLAP) if count else None for count in _counts(frame, repeats))
-    return across, down
 
 
 def _counts(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> tuple[int | None, int | None]:
@@ -269,7 +267,9 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         else None
         for side, repeat in zip(sides, tile.repeats, strict=True)
     ]
-    advice = quality.advice(tile.photo, tile.flatness, counts, sides[0] / options.size, tile.covered)
+    advice = quality.advice(
+        tile.photo, tile.flatness, counts, tile.larger * sides[0] / options.size, tile.covered
+    )
     if tile.unpaired:
         advice.append(UNPAIRED)
     return {

@@ -12,7 +12,7 @@ import numpy as np
 from fabric import fourier
 
 _SIDE = 512
-_COARSE = 320  # pixels per side of the curvature
+_COARSE = 256  # pixels per side of the curvature
 _DIRECTIONS = 12  # in 180°
 _FINE, _WIDE = 0.5, 12.0  # σ in pixels: finer is noise, wider is light
 _ACROSS = 0.15  # of the power, added where the light runs along the threads and shows no slope
@@ -45,7 +45,7 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     coarse = min(_COARSE, side)
     low = np.r_[: coarse // 2, side - coarse // 2 : side], np.arange(coarse // 2 + 1)
     at = np.ix_(*low)
-    curved = spectrum[at] * (-turn * power[at] * np.exp(-0.5 * (turn * _CREASES) ** 2 * power[at]))
+    curved = spectrum[at] * (-1j * turn * power[at] * np.exp(-0.5 * (turn * _CREASES) ** 2 * power[at]))
     best_angle, best_skew = 0.0, 0.0
     for number in range(_DIRECTIONS):
         angle = number * np.pi / _DIRECTIONS
@@ -56,7 +56,7 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
         )
         if abs(skew) > abs(best_skew):
             best_angle, best_skew = angle, skew
-    best = spectrum * _slope_to_height(across, down, best_angle) / turn
+    best = spectrum * (_slope_to_height(across, down, best_angle) * (1j / turn))
     confidence = float(np.clip((abs(best_skew) - _SILENT) / (_CLEAR - _SILENT), 0, 1))
     shading, pigment = _PIGMENT
     confidence *= float(np.clip((pigment - limit / _LIMIT) / (pigment - shading), 0, 1))
@@ -69,10 +69,11 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
 
 
 def _slope_to_height(across: Array, down: Array, angle: float) -> Array:
-    """What turns the spectrum of brightness under a light from `angle` into 2π that of the height."""
+    """What turns 1j times the spectrum of brightness in light from `angle` into 2π that of the height."""
     along = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
     # Brightness is minus the slope towards the light.
-    found: Array = 1j * along / (along**2 + _ACROSS * np.maximum(across**2 + down**2, 1e-12))
+    square = along * along
+    found: Array = along / (square + np.float32(_ACROSS) * np.maximum(across**2 + down**2, np.float32(1e-12)))
     return found
 
 

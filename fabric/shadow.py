@@ -44,20 +44,38 @@ class Shadow:
 
     def darkness(self, height: int, width: int) -> Array:
         """The shadow as a logarithm, (height, width, C), 0 in the light."""
+        return log_light(self._hidden(height, width), self.depth)
+
+    def gain(self, height: int, width: int, strength: float = 1.0) -> Array:
+        """What the light without the shadow multiplies by, (height, width, C) float32, 1 in the light."""
+        one, mean = _log_of_mean(self._hidden(height, width), self.depth)
+        lit: Array = cv2.merge([cv2.exp(cv2.multiply(one, -strength * part / mean)) for part in self.depth])
+        return lit
+
+    def _hidden(self, height: int, width: int) -> Array:
+        """The share of the lamp that is hidden, (height, width) float32."""
         longer, soft = max(height, width), max(self.width, 1e-4)
         y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / longer
         x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / longer
         away = np.float32(self.normal[1] / soft) * y - np.float32(self.offset / soft)
         across = np.add.outer(away, np.float32(self.normal[0] / soft) * x)
-        return log_light(1 / (1 + cv2.exp(np.clip(across, -30, 30, out=across))), self.depth)
+        cv2.min(cv2.max(across, -30.0, dst=across), 30.0, dst=across)
+        share: Array = cv2.divide(1.0, cv2.add(cv2.exp(across, dst=across), 1.0, dst=across), dst=across)
+        return share
 
 
 def log_light(share: Array, depth: Array) -> Array:
     """The logarithm of the light where a `share` (H, W) of the lamp is hidden: what adds up is light."""
-    mean = max(float(depth.mean()), 1e-3)
-    one = cv2.log(np.float32(1) - np.float32(1 - np.exp(-mean)) * share.astype(np.float32, copy=False))
+    one, mean = _log_of_mean(share.astype(np.float32, copy=False), depth)
     found: Array = cv2.merge([one * np.float32(part / mean) for part in depth])
     return found
+
+
+def _log_of_mean(share: Array, depth: Array) -> tuple[Array, float]:
+    """The same for the colours' mean depth, (H, W), and that depth."""
+    mean = max(float(depth.mean()), 1e-3)
+    one: Array = cv2.log(cv2.subtract(1.0, cv2.multiply(share, 1 - float(np.exp(-mean)))))
+    return one, mean
 
 
 def find_shadows(linear: Array) -> Iterator[Shadow]:

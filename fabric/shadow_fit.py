@@ -35,19 +35,21 @@ def fit_shadow(log: Array, smooth: Array, likely: Shadow | None = None) -> Shado
     if before < _EVEN**2 * unexplained.size:
         return None
     smooth_terms = basis.shape[1]
-    targets = np.concatenate([basis, unexplained], axis=1)
+    targets = np.concatenate([basis, unexplained], axis=1).astype(np.float32)
     # Every `step`-th pixel, whose place is its own and not that of the pixels that are left out.
     y, x = (np.mgrid[: len(log) : step, : len(log) : step].astype(np.float32) + 0.5) / len(log) - 0.5
+    places = np.stack([x.ravel(), y.ravel(), np.ones(x.size, np.float32)])
 
     def model(values: Array) -> tuple[Array, float]:
         """The best depth of each channel for (angle, offset, log width), and what remains unexplained."""
-        soft = np.hypot(np.exp(np.clip(values[2], -7, -1.5)), _SOFTENED / len(log))
-        across = np.cos(values[0]) * x + np.sin(values[0]) * y - values[1]
-        hidden = 1 / (1 + np.exp(np.clip(across * np.float32(1 / soft), -30, 30)))
-        dark = np.log1p((1 / np.e - 1) * hidden).ravel()  # of a lamp that is darker by a factor of e
-        products = np.einsum("p,pk->k", dark, targets)
+        soft = np.hypot(np.exp(min(max(values[2], -7), -1.5)), _SOFTENED / len(log))
+        at = np.array([[np.cos(values[0]), np.sin(values[0]), -values[1]]], np.float32) / np.float32(soft)
+        # OpenCV's products: BLAS would start threads. Its exponential and logarithm: NumPy's take longer.
+        hidden = 1 / (1 + cv2.exp(np.clip(cv2.gemm(at, places, 1, None, 0), -30, 30)))
+        dark = cv2.log(1 + np.float32(1 / np.e - 1) * hidden)  # of a lamp that is darker by a factor of e
+        products = cv2.gemm(dark, targets, 1, None, 0)[0].astype(np.float64)
         # What `smooth` explains of the shadow itself is none of its depth.
-        own = max(float(dark @ dark) - float((products[:smooth_terms] ** 2).sum()), 1e-9)
+        own = max(cv2.norm(dark, cv2.NORM_L2SQR) - float((products[:smooth_terms] ** 2).sum()), 1e-9)
         return products[smooth_terms:] / own, before - float((products[smooth_terms:] ** 2).sum()) / own
 
     best: Shadow | None = None

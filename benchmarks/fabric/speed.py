@@ -23,14 +23,14 @@ from benchmarks.event_loop import while_scanning
 from benchmarks.fabric.materials import jpeg
 from benchmarks.fabric.metrics import Measure
 from benchmarks.fabric.sheets import make_sheet, photograph
-from fabric import encode, frame, ingest, light, quality, rectify, relief, repeat, scan, seam
+from fabric import encode, even, frame, ingest, light, quality, rectify, relief, repeat, scan, seam
 from fabric.builtin import RECIPES
 from fabric.light import srgb_to_linear
 from frontend_proxy.malloc import keep_large_blocks
 
 STAGES: tuple[FunctionType, ...] = (
     ingest.decode, rectify.find_outline, quality.judge, repeat.find_repeats, frame.choose_frame,
-    frame.cut_out, light.srgb_to_linear, light.well_lit, light.equalise, seam.make_seamless,
+    frame.cut_out, light.srgb_to_linear, light.well_lit, even.evened, seam.make_seamless,
     seam.settle_border, light.linear_to_srgb, relief.estimated_height, relief.normal_map,
     relief.roughness_map, relief.occlusion_map, encode.encode,
 )  # fmt: skip

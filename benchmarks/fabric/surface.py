@@ -12,7 +12,8 @@ from benchmarks.fabric.materials import CLOTH, grey_square, jpeg, lights, measur
 from benchmarks.fabric.metrics import Measure
 from fabric import ScanOptions, relief, scan
 from fabric.builtin import RECIPES
-from fabric.light import equalise, flatness, flatten, linear_to_srgb, srgb_to_linear
+from fabric.even import evened
+from fabric.light import flatness, flatten, linear_to_srgb, srgb_to_linear
 from fabric.scanner import LIGHT_SIGMA, Tile, make_tile
 
 
@@ -24,7 +25,8 @@ def light(quick: bool) -> Iterator[Measure]:
         albedos = []
         for field in lights(len(truth)).values():
             photo = linear_to_srgb(truth * field)
-            albedo = equalise(flatten(srgb_to_linear(photo), LIGHT_SIGMA))
+            linear = srgb_to_linear(photo)
+            albedo = evened(linear, flatten(linear, LIGHT_SIGMA), contrast=1.0)
             albedos.append(albedo)
             errors.append(metrics.delta_e(albedo, truth))
             contrasts.append(metrics.contrast_ratio(albedo, truth))

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fabric import ScanOptions
-from fabric.chroma import cored
+from fabric.even import evened
 from fabric.light import linear_to_srgb
 from fabric.scanner import make_tile
 from tests.fabric.photos import saved
@@ -34,14 +34,14 @@ def hue(linear: np.ndarray) -> float:
 
 def test_noise_of_colour_becomes_less_than_two_thirds_and_brightness_stays() -> None:
     tile = noisy(0.008)
-    even = cored(tile)
+    even = evened(tile)
     assert hue(even) < 0.65 * hue(tile)
     np.testing.assert_allclose(grey(even), grey(tile), atol=1e-3)
 
 
 def test_a_grey_tile_stays_as_it_is() -> None:
     tile = noisy(0)[..., :1].repeat(3, axis=2)
-    np.testing.assert_allclose(cored(tile), tile, atol=1e-5)
+    np.testing.assert_allclose(evened(tile), tile, atol=1e-5)
 
 
 @pytest.mark.parametrize("width", [3, 6, 20])
@@ -49,11 +49,11 @@ def test_yarns_of_two_colours_keep_them(width: int) -> None:
     blue, white = np.array([0.05, 0.09, 0.25]), np.array([0.5, 0.5, 0.45])
     up = (np.arange(SIDE) // width % 2)[None, :, None]
     tile = np.where(up, blue, white).repeat(SIDE, axis=0).astype(np.float32)
-    np.testing.assert_allclose(cored(tile), tile, atol=0.006)
+    np.testing.assert_allclose(evened(tile), tile, atol=0.006)
 
 
 def test_odd_sides() -> None:
-    assert cored(noisy(0.02)[:131, :97]).shape == (131, 97, 3)
+    assert evened(noisy(0.02)[:131, :97]).shape == (131, 97, 3)
 
 
 def test_a_scan_has_less_noise_of_colour_than_its_photo() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fabric.even import evened
 from fabric.light import well_lit
 from fabric.motif import without_motif
 
@@ -31,9 +32,10 @@ def test_only_what_repeats_is_taken_out() -> None:
 def test_a_shadow_over_a_print_is_found() -> None:
     """Dots vary more than a shadow does: it stayed in the tile, which came out a fifth too dark."""
     cloth, cycles = dots(6.75), (6.75, 6.75)
-    even = well_lit(cloth, 0.1, cycles=cycles)
-    shaded = well_lit(cloth * in_shadow(), 0.1, cycles=cycles)
+    dark = cloth * in_shadow()
+    even = evened(cloth, well_lit(cloth, 0.1, cycles=cycles))
+    shaded = evened(dark, well_lit(dark, 0.1, cycles=cycles))
     assert 0.95 < np.median(shaded) / np.median(even) < 1.05
-    without = well_lit(cloth * in_shadow(), 0.1)
+    without = evened(dark, well_lit(dark, 0.1))
     ground = cloth[..., 0] > 0.5
     assert np.log(shaded[ground]).std() < 0.5 * np.log(without[ground]).std()
