@@ -219,9 +219,8 @@ def test_a_decoder_that_would_overflow_in_half_precision_is_exported_in_single(
     save_file(weights, copy / "vae" / "diffusion_pytorch_model.safetensors", {"format": "pt"})
     manifest, _ = export(str(copy), tmp_path / "repository", profile="gpu")
     precisions = {name: stage["precision"] for name, stage in manifest["stages"].items()}
-    assert precisions == {"vae_decoder": "fp32"} | dict.fromkeys(
-        ("text_encoder", "vae_encoder", "unet"), "fp16"
-    )
+    assert precisions.pop("vae_decoder") == "fp32"
+    assert set(precisions.values()) == {"fp16"}
     largest = manifest["stages"]["vae_decoder"]["largest_activation"]
     assert largest["value"] > largest["limit"]
     assert largest["layer"] == "vae.decoder.conv_in"
@@ -284,9 +283,8 @@ def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configure
 
 def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):
     assert main([str(tmp_path), "--repository", str(tmp_path)]) == 1
-    error = capsys.readouterr().err.strip().splitlines()
-    assert error[-1].startswith("export: ")
-    assert "of no family that can be exported" in error[-1]
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("export: ") and "of no family that can be exported" in error
 
 
 def test_the_command_does_nothing_twice(tiny_export, checkpoint, capsys):
