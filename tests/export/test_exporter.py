@@ -222,8 +222,7 @@ def test_a_decoder_that_would_overflow_in_half_precision_is_exported_in_single(
     assert precisions.pop("vae_decoder") == "fp32"
     assert set(precisions.values()) == {"fp16"}
     largest = manifest["stages"]["vae_decoder"]["largest_activation"]
-    assert largest["value"] > largest["limit"]
-    assert largest["layer"] == "vae.decoder.conv_in"
+    assert (largest["value"] > largest["limit"], largest["layer"]) == (True, "vae.decoder.conv_in")
 
 
 class FakeEngines:
@@ -284,7 +283,8 @@ def test_an_engine_that_cannot_be_built_keeps_the_old_ones(checkpoint, configure
 def test_the_command_says_one_sentence_and_fails(tmp_path, capsys):
     assert main([str(tmp_path), "--repository", str(tmp_path)]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("export: ") and "of no family that can be exported" in error
+    assert error.startswith("export: ")
+    assert "of no family that can be exported" in error
 
 
 def test_the_command_does_nothing_twice(tiny_export, checkpoint, capsys):
