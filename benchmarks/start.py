@@ -1,7 +1,7 @@
 """How long `python -m serving` takes until `/health` says that the model is loaded, and what it costs.
 
 python -m benchmarks.start                        # five starts of this checkout
-python -m benchmarks.start --other ../older       # in turns with an older checkout, on the same packages
+python -m benchmarks.start --other ../older       # in turns with an older checkout, after `make setup` there
 
 The tests' exported repository is served, with each checkout's own model.py. Run it on an idle machine; beside
 other work only the processor time and the ratio say something.
@@ -62,9 +62,12 @@ def _lay_out(checkout: Path, exported: Path, folder: Path) -> None:
     for adapter in checkout.glob("model_repository/*/1/model.py"):
         shutil.copy(adapter, folder / "models" / adapter.relative_to(checkout / "model_repository"))
     packages = [str(it.parent) for it in checkout.glob("*/__init__.py")]
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", *packages], check=True, stdout=subprocess.DEVNULL
-    )
+    compiling = [_python(checkout), "-m", "compileall", "-q", *packages]
+    subprocess.run(compiling, check=True, stdout=subprocess.DEVNULL)
+
+
+def _python(checkout: Path) -> str:
+    return sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
 
 
 def _start(checkout: Path, folder: Path) -> tuple[float, float, float]:
@@ -72,10 +75,9 @@ def _start(checkout: Path, folder: Path) -> tuple[float, float, float]:
     port, grpc, metrics = free_ports(3)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "PORT": str(port),
-        "PYTHONPATH": str(checkout),
         "CATALOG_DIR": str(folder / "catalog"),
     }
-    command = [sys.executable, "-m", "serving", f"--repository={folder / 'models'}", f"--build={folder}"]
+    command = [_python(checkout), "-m", "serving", f"--repository={folder / 'models'}", f"--build={folder}"]
     ports = [f"--triton-grpc-port={grpc}", f"--triton-metrics-port={metrics}"]
     began = time.perf_counter()
     log = folder / "start.log"

@@ -34,8 +34,7 @@ class TritonPythonModel:
     def initialize(self, args):
         folder = Path(args["model_repository"], args["model_version"])
         parameters = json.loads(args["model_config"])["parameters"]
-        names = ("max_rows", "capture_interval", "max_encoding", "max_sessions")
-        limits = Limits(**{name: int(parameters[name]["string_value"]) for name in names})
+        limits = Limits(**{it: int(parameters[it]["string_value"]) for it in Limits.__annotations__})
         cache = TensorCache(int(parameters["garment_cache_mb"]["string_value"]) << 20)
         try:
             config = ServedConfig.model_validate_json((folder / "pipeline.json").read_text())
