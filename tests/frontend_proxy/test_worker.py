@@ -42,6 +42,20 @@ async def test_calls_run_niced_in_another_process(worker: Worker) -> None:
     assert worker.ready
 
 
+def seconds_of_a_product() -> tuple[float, float]:
+    """Of the clock, and of the processor."""
+    matrix = np.ones((1500, 1500))
+    began, used = time.perf_counter(), time.process_time()
+    np.dot(matrix, matrix)
+    return time.perf_counter() - began, time.process_time() - used
+
+
+async def test_a_product_of_matrices_takes_one_core(worker: Worker) -> None:
+    """BLAS's other threads spin on after each one."""
+    elapsed, used = await worker.run(seconds_of_a_product)
+    assert used < 1.3 * elapsed
+
+
 async def test_exceptions_of_a_call_reach_its_caller(worker: Worker) -> None:
     with pytest.raises(ZeroDivisionError):
         await worker.run(divmod, 1, 0)
