@@ -301,6 +301,6 @@ HAND_WRITTEN := decode encode postprocess preprocess text_encoder tryon unet vae
 clean: ## Delete built files (not .venv)
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
 	rm -rf model_repository/*/1/model.{onnx,onnx.data,plan,plan.json,plan.layers.json,pt2} \
-	    model_repository/manifest.json model_repository/*/configs/{gpu,in_process}.pbtxt model_repository/tryon/configs \
+	    model_repository/{manifest,last_look}.json model_repository/*/configs/{gpu,in_process}.pbtxt model_repository/tryon/configs \
 	    $(filter-out $(HAND_WRITTEN:%=model_repository/%/),$(wildcard model_repository/*/))
 	find model_repository/tryon/1 -type f ! -name model.py -delete

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,16 @@ async def until(condition: Any, within_s: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(scope="session")
-def read_settings() -> Settings:
-    """Read once: 10 ms for each test are 20 s for all."""
+@cache  # 10 ms for each test are 20 s for all
+def _read_settings() -> Settings:
     return Settings(_env_file=None, host="127.0.0.1", port=0, max_captures=2, find_pose=False)
 
 
 @pytest.fixture
-def settings(read_settings: Settings, tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> Settings:
     """Poses are not found: a worker process would do it."""
     folders = {"catalog_dir": tmp_path / "catalog", "results_dir": tmp_path / "results"}
-    return read_settings.model_copy(update=folders)
+    return _read_settings().model_copy(update=folders)
 
 
 @pytest.fixture
