@@ -43,7 +43,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # itself; this keeps it from adding a line of its own.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
 
-.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-export test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,7 +110,9 @@ demo: setup-dev ## Dress the sample portrait with what was exported last; writes
 	$(call run,$(BIN)/python -m benchmarks.demo)
 
 # Tests and benchmarks export into build/, and never touch what the user has exported.
-test-repository: setup-dev
+test-repository: setup-dev test-export
+
+test-export: setup
 	$(call run,$(BIN)/python -m tests.repository)
 
 # Several together where it can be: one waits while another computes. What measures a real server's times, or ends it, runs
@@ -119,17 +121,25 @@ END_TO_END := batches captures faults finetuning http many_tritons operations se
 BENCHMARKS := capacity gpu_proof hostile sessions
 ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) tests/deploy/test_kubernetes_triton.py
 TOGETHER := --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
+# What seldom changes, or takes a browser's time: all of it is nightly.
+OTHER_FAMILIES := catvton fashn_vton idm_vton sdxl_inpainting
+SELDOM := tests/training tests/studio $(OTHER_FAMILIES:%=tests/families/%)
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
-test: setup-dev ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
-	$(call run,$(BIN)/python -m tests.repository)
-	$(BIN)/pytest -n 3 $(TOGETHER)
+test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
+	@$(MAKE) --no-print-directory -j2 test-export $(VENV)/.compiled
+	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM))
 	$(BIN)/pytest $(ALONE)
+
+# Once, beside the export, what each process of the tests would compile: packages, and the tests as pytest rewrites them.
+$(VENV)/.compiled: $(VENV)/.installed-dev
+	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1; touch $@
 
 # With time for exports of minutes, which take several times that on a busy machine.
 NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take long and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
+	$(BIN)/pytest -n 2 $(TOGETHER) $(SELDOM)
 	$(BIN)/pytest $(NIGHTLY) -n 2 $(TOGETHER)
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
