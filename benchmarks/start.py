@@ -19,11 +19,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
+from benchmarks.sessions.servers import Server
 from tests.repository import ROOT, prepared_repository
 from tests.stack import free_ports
 
@@ -51,7 +52,7 @@ def main() -> None:
         print(f"median of {checkout.name}: {_line(medians)}")
 
 
-def _line(figures: Iterator[float] | list[float] | tuple[float, ...]) -> str:
+def _line(figures: Sequence[float]) -> str:
     processor_s, ready_s, memory_mb = figures
     return f"{processor_s:.2f} s of processor time, ready after {ready_s:.2f} s, {memory_mb:.0f} MB"
 
@@ -91,9 +92,10 @@ def _start(checkout: Path, folder: Path) -> tuple[float, float, float]:
                 sys.exit(f"{checkout} did not start:\n{log.read_text()}")
             time.sleep(0.05)
         ready_s = time.perf_counter() - began
-        processor_s = sum(sum(it.cpu_times()[:4]) for it in _alive(process))
+        # Those that have ended count with their parents.
+        processor_s = sum(sum(it.cpu_times()[:4]) for it in (process, *process.children(recursive=True)))
         time.sleep(SETTLED_S)
-        return processor_s, ready_s, sum(_memory(it) for it in _alive(process)) / 1e6
+        return processor_s, ready_s, Server(checkout.name, "", process, ready_s).memory_mb()
     finally:
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended itself
             process.send_signal(signal.SIGINT)
@@ -106,16 +108,6 @@ def _is_loaded(port: int) -> bool:
             return bool(json.load(answer)["ai_model_loaded"])
     except OSError:
         return False
-
-
-def _alive(process: psutil.Process) -> list[psutil.Process]:
-    return [process, *process.children(recursive=True)]
-
-
-def _memory(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error):
-        return int(process.memory_full_info().pss)
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ Adelson, "Noise removal via Bayesian wavelet coring", 1996). Brightness does not
 import cv2
 import numpy as np
 
+from fabric.shrink import halved
+
 _WIDE = 2.0  # σ in pixels of half the resolution, which is that of colour in most JPEGs
 _NOISE = 2e-4  # variance of colour for each unit of light: about one step of eight bits
 
@@ -18,8 +20,7 @@ def excess(linear: Array) -> Array:
     """The noise of colour in `linear` (H, W, 3) float32, at half the resolution of the tile."""
     # Halved once more: the blur is wider than what that loses.
     height, width = linear.shape[:2]
-    small = cv2.resize(linear, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    around = cv2.resize(cv2.GaussianBlur(small, (0, 0), _WIDE / 2), (width, height))
+    around = cv2.resize(cv2.GaussianBlur(halved(linear), (0, 0), _WIDE / 2), (width, height))
     light, mean = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (linear, around))
     ratio = cv2.divide(light, cv2.max(mean, 1e-4))
     away = cv2.subtract(linear, cv2.multiply(around, cv2.merge([ratio] * 3)))  # of no brightness

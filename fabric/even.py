@@ -9,14 +9,9 @@ import numpy as np
 
 from fabric.chroma import excess
 from fabric.light import Gain, contrast_gain
+from fabric.shrink import halved
 
 Array = np.ndarray
-
-
-def halved(linear: Array) -> Array:
-    """(H, W, 3) at half its resolution; every pixel contributes."""
-    height, width = linear.shape[:2]
-    return cv2.resize(linear, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
 
 
 def evened(
@@ -28,12 +23,13 @@ def evened(
     half: `linear`, halved, where that is at hand.
     """
     height, width = linear.shape[:2]
-    if gain and gain.shadow and gain.is_hard(max(height, width)):
+    hard = gain is not None and gain.is_hard(max(height, width))
+    if gain and gain.shadow and hard:
         linear, half = cv2.multiply(linear, gain.shadow.gain(height, width, gain.strength)), None
     half = halved(linear) if half is None else half
     rows, columns = half.shape[:2]
     factor = gain.of(rows, columns) if gain else np.ones_like(half)
-    if gain and gain.shadow and not gain.is_hard(max(height, width)):
+    if gain and gain.shadow and not hard:
         cv2.multiply(factor, gain.shadow.gain(rows, columns, gain.strength), dst=factor)
     if contrast:
         more = contrast_gain(cv2.multiply(half, factor), contrast)

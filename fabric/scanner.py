@@ -10,7 +10,7 @@ from fabric.calm import calmed
 from fabric.drape import DRAPES
 from fabric.encode import EncodedImage, encode, to_bytes, unit
 from fabric.errors import is_out_of_memory, out_of_memory
-from fabric.even import evened, halved
+from fabric.even import evened
 from fabric.fibres import fibre_direction
 from fabric.flash import Window, flash_pair
 from fabric.flash_relief import Slopes, integrated
@@ -23,7 +23,7 @@ from fabric.options import ScanOptions
 from fabric.rectify import Outline
 from fabric.repeat import Repeat, find_repeats
 from fabric.seam import make_seamless, settle_border
-from fabric.shrink import shrink
+from fabric.shrink import halved, shrink
 from fabric.white import WhitePoint, balanced
 
 LIGHT_SIGMA = 0.08  # of the side

@@ -4,6 +4,12 @@ import cv2
 import numpy as np
 
 
+def halved(image: np.ndarray) -> np.ndarray:
+    """`image` at half its resolution, rounded up; every pixel contributes."""
+    height, width = image.shape[:2]
+    return cv2.resize(image, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+
+
 def shrink(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """`image` at `width` × `height`: halved as often as possible, as for mipmaps, then bilinear.
 

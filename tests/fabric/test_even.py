@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fabric.even import evened, halved
+from fabric.even import evened
 from fabric.light import Gain
 from fabric.shadow import Shadow
+from fabric.shrink import halved
 
 SIDE = 256
 

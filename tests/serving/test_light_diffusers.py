@@ -1,12 +1,9 @@
 """In processes of their own, since diffusers is imported once."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from serving.light_torch import PROFILE
+from tests.serving.own_process import printed
 
 SCRIPT = """
 import sys, torch
@@ -31,18 +28,9 @@ assert not any(type(it).__module__ == "serving.light_diffusers" for it in sys.mo
 """
 
 
-def printed(environment):
-    command = [sys.executable, "-c", SCRIPT]
-    result = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.split()
-
-
 @pytest.mark.nightly  # two processes that import torch and diffusers: 7 s
 def test_samplers_compute_the_same_without_the_hub(monkeypatch):
     monkeypatch.delenv(PROFILE, raising=False)
-    has_requests, *expected = printed({})
+    has_requests, *expected = printed(SCRIPT, {})
     assert has_requests == "True"
-    assert printed({PROFILE: "cpu"}) == ["False", *expected]
+    assert printed(SCRIPT, {PROFILE: "cpu"}) == ["False", *expected]

@@ -1,12 +1,9 @@
 """In processes of their own, since torch is imported once."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from serving.light_torch import PROFILE
+from tests.serving.own_process import printed
 
 SCRIPT = """
 import gc, sys
@@ -31,23 +28,14 @@ torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),))
 """
 
 
-def printed(environment):
-    command = [sys.executable, "-c", SCRIPT]
-    result = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.split()
-
-
 @pytest.fixture(scope="module")
 def whole():
-    return printed({PROFILE: "gpu"})
+    return printed(SCRIPT, {PROFILE: "gpu"})
 
 
 @pytest.mark.nightly
 def test_the_cpu_profile_samples_the_same_without_shapes(whole):
-    light, total = printed({PROFILE: "cpu"})
+    light, total = printed(SCRIPT, {PROFILE: "cpu"})
     assert light == "True"
     assert total == whole[1]
 
