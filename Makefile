@@ -75,12 +75,15 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-
 
 setup: path $(VENV)/.installed ## Make .venv with what exports and serves: 1.5 GB
 
+# TORCH_INDEX=https://… names an index for torch beside pip's own, and an empty one none; else deploy/torch_index.py decides.
 $(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml deploy/unused_files.py | path
 	@$(USABLE) 2>/dev/null || { $(check_python) && \
+	    { [ ! -L $(VENV) ] || [ ! -e $(VENV)/pyvenv.cfg ] || { echo "$(VENV) is a link to the environment of another" \
+	        "checkout, which would be emptied: remove the link, or name a folder: VENV=…" >&2; exit 1; }; } && \
 	    echo "Making $(VENV) with $(PYTHON): a few minutes, and 1.5 GB of packages." && $(PYTHON) -m venv --clear $(VENV); }
 	$(INSTALL) $(PIP)
 	$(INSTALL) -r requirements.lock
-	$(INSTALL) -r requirements-torch.lock
+	$(INSTALL) -r requirements-torch.lock $$($(BIN)/python -m deploy.torch_index)
 	$(INSTALL) --no-deps --editable .
 	@$(BIN)/python -m deploy.unused_files
 	@touch $@
@@ -123,17 +126,19 @@ ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) 
 TOGETHER := --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 # What seldom changes, or takes a browser's time: all of it is nightly.
 OTHER_FAMILIES := catvton fashn_vton idm_vton sdxl_inpainting
-SELDOM := tests/training tests/studio $(OTHER_FAMILIES:%=tests/families/%)
+SELDOM := tests/benchmarks tests/training tests/studio tests/frontend_proxy/videos $(OTHER_FAMILIES:%=tests/families/%)
+# It makes its cases while it is collected, 10 s, and all of them are nightly.
+UNCOLLECTED := --ignore tests/frontend_proxy/pages/test_schemathesis.py
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
 test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	@$(MAKE) --no-print-directory -j2 test-export $(VENV)/.compiled
-	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM))
+	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM)) $(UNCOLLECTED)
 	$(BIN)/pytest $(ALONE)
 
 # Once, beside the export, what each process of the tests would compile: packages, and the tests as pytest rewrites them.
 $(VENV)/.compiled: $(VENV)/.installed-dev
-	@$(BIN)/pytest --collect-only -q >/dev/null 2>&1; touch $@
+	@$(BIN)/pytest --collect-only -q $(UNCOLLECTED) >/dev/null 2>&1; touch $@
 
 # With time for exports of minutes, which take several times that on a busy machine.
 NIGHTLY := -m nightly --timeout 1800

@@ -49,8 +49,8 @@ def dress(url: str) -> dict[str, tuple[Image.Image, str]]:
         "camera_frame": camera_frame,
         "jacket_render": jacket_render,
     }
-    with connect(url.replace("http", "ws", 1) + "/ws", max_size=None, compression=None) as socket:
-        for attempt in range(2):  # the first one is a warm-up
+    for attempt in range(3):  # a session each, of which the first two warm the server up
+        with connect(url.replace("http", "ws", 1) + "/ws", max_size=None, compression=None) as socket:
             socket.send(json.dumps(keyframe | portrait.message() | {"timestamp": attempt}))
             began = time.perf_counter()
             live = json.loads(socket.recv())
@@ -77,13 +77,17 @@ def dress(url: str) -> dict[str, tuple[Image.Image, str]]:
         "composite": (Image.alpha_composite(person, drawn), "composite"),
         "keyframe": (
             from_data_uri(live["image"]),
-            f"keyframe, {live.get('steps', 0)} steps, {live_seconds:.2f} s ({live['mode']})",
+            f"keyframe, {_steps(live.get('steps', 0))}, {live_seconds:.2f} s ({live['mode']})",
         ),
         "capture": (
             from_data_uri(capture["result_image"]),
-            f"capture, {capture['steps']} steps, {capture_seconds:.2f} s",
+            f"capture, {_steps(capture['steps'])}, {capture_seconds:.2f} s",
         ),
     }
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' if count != 1 else ''}"
 
 
 def contact_sheet(pictures: dict[str, tuple[Image.Image, str]]) -> Image.Image:

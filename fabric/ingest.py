@@ -80,13 +80,18 @@ def decode(photo: bytes, side: int) -> np.ndarray:
             factor = _power(min(picture.width, picture.height) / side) if large else 1
             pixels, orientation = _usable(_rgb(picture, factor)), picture.orientation
             del picture  # before the turned copy is made
-            return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
+            return upright(pixels, orientation)
     except FabricError:
         raise
     except Image.DecompressionBombError as error:
         raise FabricError("TOO_LARGE", f"the photo has too many pixels; send at most {_LIMIT}") from error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ValueError and more
         raise out_of_memory() if is_out_of_memory(error) else damaged(str(error)) from error
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, C) that lie as EXIF's orientation says, 1 to 8, turned upright."""
+    return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
 
 
 def focal_length(photo: bytes) -> float | None:

@@ -6,7 +6,7 @@ quadratic surface, which follows vignettes and lamps up to the photo's border, p
 remainder, which follows shadows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,10 +17,10 @@ from fabric.shadow_edge import sharpened
 from fabric.shadow_fit import fit_shadow
 from fabric.shrink import shrink
 
+COARSE = 128  # pixels per side of the picture in which light is looked for
 CLAHE_CLIP = 1.0
 CLAHE_BLEND = 0.04  # 1.0 would double the local contrast and the colour error; see benchmarks/fabric
 
-_COARSE = 128
 _STEPS = 16383
 _PIECE = 1 << 14
 _FLOOR = 1e-3
@@ -64,7 +64,7 @@ _LINEAR, _GAMMA = _tables()
 class Gain:
     """What even light multiplies a picture by.
 
-    slow: (_COARSE, _COARSE, 3) for all but the shadow. shadow: a straight one, taken out by `strength`.
+    slow: (COARSE, COARSE, 3) for all but the shadow. shadow: a straight one, taken out by `strength`.
     """
 
     slow: np.ndarray
@@ -98,36 +98,45 @@ def well_lit(
     strength: float = 1.0,
     cycles: Cycles = (None, None),
     likely: Shadow | None = None,
+    hue: np.ndarray | None = None,
 ) -> Gain:
     """As `flatten`, but all of it becomes as bright as the well-lit part: no shadow makes the cloth darker.
 
     cycles: how often the cloth repeats across and down the picture, so that a print is not taken for light.
-    likely: where a shadow was seen before.
+    likely: where a shadow was seen before. hue: (COARSE, COARSE, 3) that the picture is multiplied by before
+        its light is looked for, and with it.
     """
-    light, cast, shadow, lit = _light(linear, sigma, cycles, likely)
-    return _gain(light - (light + cast)[lit].mean(axis=0), shadow, strength)
+    light, cast, shadow, lit = _light(linear, sigma, cycles, likely, hue)
+    gain = _gain(light - (light + cast)[lit].mean(axis=0), shadow, strength)
+    return gain if hue is None else replace(gain, slow=gain.slow * hue)
 
 
 def _light(
-    linear: np.ndarray, sigma: float, cycles: Cycles = (None, None), likely: Shadow | None = None
+    linear: np.ndarray,
+    sigma: float,
+    cycles: Cycles = (None, None),
+    likely: Shadow | None = None,
+    hue: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Shadow | None, np.ndarray]:
-    """The logarithm of the light without a shadow (_COARSE, _COARSE, 3), that of the shadow, and the shadow.
+    """The logarithm of the light without a shadow (COARSE, COARSE, 3), that of the shadow, and the shadow.
 
     Last, where the light is nearly as bright as it becomes.
     """
-    coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(linear, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+    if hue is not None:
+        coarse = coarse * hue
     log = np.log(np.maximum(coarse, _FLOOR))
     slow = _quadratic(log)  # which would look like a part of the print
     log = slow + without_motif(log - slow, cycles)
     shadow = fit_shadow(log, _SURFACES, likely)
     if shadow and shadow.width < _HARD:
         shadow = sharpened(shadow, linear)
-    cast = shadow.darkness(_COARSE, _COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
+    cast = shadow.darkness(COARSE, COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
     broad = _quadratic(log - cast)
     smooth = broad
     for _ in range(2):  # one blur underestimates the light's edges; twice is better (Tukey's "twicing", 1977)
         rest = log - cast - smooth
-        smooth = smooth + cv2.GaussianBlur(rest, (0, 0), sigma * _COARSE, borderType=cv2.BORDER_REFLECT)
+        smooth = smooth + cv2.GaussianBlur(rest, (0, 0), sigma * COARSE, borderType=cv2.BORDER_REFLECT)
     # What is well lit follows from what is certainly light, and not from the cloth's own pattern.
     bright = (broad + cast).mean(axis=2)
     return smooth, cast, shadow, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
@@ -139,7 +148,7 @@ def _gain(light: np.ndarray, shadow: Shadow | None, strength: float) -> Gain:
 
 def shadow_on_cloth(linear: np.ndarray) -> Shadow | None:
     """The straight shadow on a photo that mostly shows one cloth, linear RGB (H, W, 3)."""
-    coarse = cv2.resize(linear, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(linear, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
     shadow = fit_shadow(np.log(np.maximum(coarse, _FLOOR)), _SURFACES)
     if shadow is None:
         return None
@@ -169,17 +178,17 @@ def flatness(linear: np.ndarray) -> float:
 
 
 def _quadratic(log: np.ndarray) -> np.ndarray:
-    """The least-squares surface of 1, x, y, x², xy, y² for each channel of (_COARSE, _COARSE, C)."""
+    """The least-squares surface of 1, x, y, x², xy, y² for each channel of (COARSE, COARSE, C)."""
     # einsum instead of @: BLAS would start threads, which spin for longer than this small product takes.
     weights = np.einsum("yxk,yxc->kc", _SURFACES, log)
     return np.einsum("yxk,kc->yxc", _SURFACES, weights)
 
 
 def _surfaces() -> np.ndarray:
-    """An orthonormal basis of the quadratic surfaces, (_COARSE, _COARSE, 6)."""
-    y, x = np.mgrid[-1 : 1 : 1j * _COARSE, -1 : 1 : 1j * _COARSE]
+    """An orthonormal basis of the quadratic surfaces, (COARSE, COARSE, 6)."""
+    y, x = np.mgrid[-1 : 1 : 1j * COARSE, -1 : 1 : 1j * COARSE]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
-    return np.linalg.qr(terms)[0].astype(np.float32).reshape(_COARSE, _COARSE, 6)
+    return np.linalg.qr(terms)[0].astype(np.float32).reshape(COARSE, COARSE, 6)
 
 
 _SURFACES = _surfaces()

@@ -17,6 +17,7 @@ from fabric.flash_relief import Slopes, integrated
 from fabric.flat import flat_cloth
 from fabric.frame import OVERLAP, Frame, choose_frame, cut_out, tile_matrix
 from fabric.highlight import roughness_below
+from fabric.hue import exact_hue
 from fabric.light import flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.options import ScanOptions
@@ -203,40 +204,40 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     repeats = find_repeats(texture) if opacity is not None or photo_quality.relief else (None, None)
     frame = choose_frame(texture, repeats)
     matrix = cloth.to_photo @ region.offset
+    fractions = np.diag([*1 / np.array(cloth.photo.shape[1::-1]), 1])
+    to_photo = fractions @ PIXEL_CENTRES @ tile_matrix(frame, size, matrix)
     pair = None
     if flash is not None:
         corners = outline.corners * cloth.photo.shape[1::-1] if outline else None
         pair = flash_pair((photo, flash), cloth.photo, corners, Window(frame, size, matrix))
-    linear = pair.colour if pair else srgb_to_linear(cut_out(cloth.photo, frame, size, matrix))
-    white = options.white_point or cloth.white
-    if white:
+    if pair:
+        linear, hue = pair.colour, None
+    else:
+        code = cut_out(cloth.photo, frame, size, matrix)
+        linear, hue = srgb_to_linear(code), exact_hue(photo, code, to_photo)
+    if white := options.white_point or cloth.white:
         linear = balanced(linear, white)
     cut_opacity = None
     if opacity is not None and cloth.photo_opacity is not None:
         cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
-    height_px, width_px = cloth.photo.shape[:2]
-    to_photo = np.diag([1 / width_px, 1 / height_px, 1]) @ PIXEL_CENTRES @ tile_matrix(frame, size, matrix)
     likely = cloth.shadow_in(frame, size)
     side, larger = region.side, cloth.larger
     del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
-    periods = [repeat.period / side for repeat in repeats if repeat]
-    sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * period for period in periods)])
+    sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * (repeat.period / side) for repeat in repeats if repeat)])
     half = halved(linear)
-    uneven = flatness(half)
     counts = _counts(frame, repeats)
     across, down = (count * (1 + OVERLAP) if count else None for count in counts)  # with the overlap
-    gain = well_lit(linear, sigma, options.light_strength, (across, down), likely)
+    gain = well_lit(linear, sigma, options.light_strength, (across, down), likely, hue)
     even = evened(linear, gain, options.contrast_strength, half)
-    if cut_opacity is not None:
-        even = np.dstack([even, cut_opacity.astype(np.float32) / 255])
-    if pair:
-        even = np.dstack([even, pair.slopes.towards])
+    more = [] if cut_opacity is None else [cut_opacity.astype(np.float32) / 255]
+    more += [pair.slopes.towards] if pair else []
+    even = np.dstack([even, *more]) if more else even
     tile, cut, begin = settle_border(*make_seamless(even, size))
     tile_opacity = None if cut_opacity is None else np.clip(tile[..., 3], 0, 1)
     albedo = calmed(np.ascontiguousarray(tile[..., :3]), counts, options.light_strength)
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
-        albedo, cut, frame, width, repeats, outline, photo_quality, uneven, to_photo, begin, larger,
+        albedo, cut, frame, width, repeats, outline, photo_quality, flatness(half), to_photo, begin, larger,
         tile_opacity, region.covered, white, slopes, flash is not None and pair is None,
         pair.lobe if pair else None,
     )  # fmt: skip

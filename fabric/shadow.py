@@ -48,15 +48,14 @@ class Shadow:
 
     def gain(self, height: int, width: int, strength: float = 1.0) -> Array:
         """What the light without the shadow multiplies by, (height, width, C) float32, 1 in the light."""
-        one, mean = _log_of_mean(self._hidden(height, width), self.depth)
+        one, mean = log_of_mean(self._hidden(height, width), self.depth)
         lit: Array = cv2.merge([cv2.exp(cv2.multiply(one, -strength * part / mean)) for part in self.depth])
         return lit
 
     def _hidden(self, height: int, width: int) -> Array:
         """The share of the lamp that is hidden, (height, width) float32."""
-        longer, soft = max(height, width), max(self.width, 1e-4)
-        y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / longer
-        x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / longer
+        soft = max(self.width, 1e-4)
+        y, x = axes(height, width)
         away = np.float32(self.normal[1] / soft) * y - np.float32(self.offset / soft)
         across = np.add.outer(away, np.float32(self.normal[0] / soft) * x)
         cv2.min(cv2.max(across, -30.0, dst=across), 30.0, dst=across)
@@ -64,15 +63,22 @@ class Shadow:
         return share
 
 
+def axes(height: int, width: int) -> tuple[Array, Array]:
+    """Where a picture's rows and columns lie, 0 in its middle, in fractions of its longer side, float32."""
+    longer = max(height, width)
+    y, x = ((np.arange(n, dtype=np.float32) + np.float32(0.5 - n / 2)) / longer for n in (height, width))
+    return y, x
+
+
 def log_light(share: Array, depth: Array) -> Array:
     """The logarithm of the light where a `share` (H, W) of the lamp is hidden: what adds up is light."""
-    one, mean = _log_of_mean(share.astype(np.float32, copy=False), depth)
+    one, mean = log_of_mean(share.astype(np.float32, copy=False), depth)
     found: Array = cv2.merge([one * np.float32(part / mean) for part in depth])
     return found
 
 
-def _log_of_mean(share: Array, depth: Array) -> tuple[Array, float]:
-    """The same for the colours' mean depth, (H, W), and that depth."""
+def log_of_mean(share: Array, depth: Array) -> tuple[Array, float]:
+    """The same for the colours' mean depth, (H, W) of the share's precision, and that depth."""
     mean = max(float(depth.mean()), 1e-3)
     one: Array = cv2.log(cv2.subtract(1.0, cv2.multiply(share, 1 - float(np.exp(-mean)))))
     return one, mean

@@ -11,6 +11,7 @@ from fabric.shadow import MAX_TINT, MIN_STEP, Shadow, find_shadows
 _EXPLAINED = 0.6  # what a shadow leaves of the variation that slow changes of light do not explain
 _SURE = 0.15  # the same, where no other line needs to be tried
 _SOFTENED = 0.57  # pixels: the scale of the curve that an edge has after reduction and blur
+_LAMP = 1 / np.e - 1  # what a lamp that is darker by a factor of e adds to the light
 _EVEN = 0.025  # deviation of the light without a shadow
 
 Array = np.ndarray
@@ -25,7 +26,7 @@ def fit_shadow(log: Array, smooth: Array, likely: Shadow | None = None) -> Shado
     """
     linear = np.exp(log)
     even = np.log(cv2.GaussianBlur(linear, (0, 0), 1.0))  # of light: logarithms' mean would move the edge
-    step = max(1, len(log) // 43)
+    step = max(1, len(log) // 42)
     even, smooth = even[::step, ::step], smooth[::step, ::step]
     basis = np.linalg.qr(smooth.reshape(even.shape[0] * even.shape[1], -1).astype(np.float64))[0]
     flat = even.reshape(len(basis), -1).astype(np.float64)
@@ -45,8 +46,10 @@ def fit_shadow(log: Array, smooth: Array, likely: Shadow | None = None) -> Shado
         soft = np.hypot(np.exp(min(max(values[2], -7), -1.5)), _SOFTENED / len(log))
         at = np.array([[np.cos(values[0]), np.sin(values[0]), -values[1]]], np.float32) / np.float32(soft)
         # OpenCV's products: BLAS would start threads. Its exponential and logarithm: NumPy's take longer.
-        hidden = 1 / (1 + cv2.exp(np.clip(cv2.gemm(at, places, 1, None, 0), -30, 30)))
-        dark = cv2.log(1 + np.float32(1 / np.e - 1) * hidden)  # of a lamp that is darker by a factor of e
+        across = cv2.gemm(at, places, 1, None, 0)
+        cv2.exp(cv2.min(cv2.max(across, -30.0, dst=across), 30.0, dst=across), dst=across)
+        hidden = cv2.divide(_LAMP, cv2.add(across, 1.0, dst=across), dst=across)
+        dark = cv2.log(cv2.add(hidden, 1.0, dst=hidden), dst=hidden)
         products = cv2.gemm(dark, targets, 1, None, 0)[0].astype(np.float64)
         # What `smooth` explains of the shadow itself is none of its depth.
         own = max(cv2.norm(dark, cv2.NORM_L2SQR) - float((products[:smooth_terms] ** 2).sum()), 1e-9)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from frontend_proxy.field_types import JpegDataUri, WebpDataUri
 from frontend_proxy.measurements import Measurements
@@ -31,6 +31,53 @@ class ErrorBody(BaseModel):
     detail: str
     code: str
     request_id: str
+
+
+class ScanRepeat(BaseModel):
+    """How the cloth's pattern repeats along one axis of the tile."""
+
+    period_px: float = Field(description="length of one repeat, in pixels of the maps")
+    period_mm: float | None = Field(description="the same on the cloth; null if the photo's scale is unknown")
+    confidence: float = Field(description="0 to 1")
+
+
+class ScanQuality(BaseModel):
+    """What was measured on a scan's photo and on its tile."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sharpness: float = Field(description="of the photo: the finest detail's share, 0 (blurred) to about 1")
+    contrast: float = Field(description="of the photo's detail: standard deviation in sRGB, 0 to 1")
+    brightness: float = Field(description="of the photo: its median in sRGB, 0 to 1")
+    clipped: float = Field(description="share of the photo that is overexposed")
+    evenness: float = Field(description="1 if all parts of the photo look alike, 0 if it is no single cloth")
+    light_unevenness: float = Field(description="of the photo's light: deviation by mean, 0 is even")
+    flatness: float = Field(description="the same of the tile, after the correction")
+    wrap_ratio: float = Field(description="the step over the tile's border by those inside; 1 is seamless")
+    repeat_x: ScanRepeat | None = Field(description="across the tile; null if nothing repeats")
+    repeat_y: ScanRepeat | None = Field(description="down the tile; null if nothing repeats")
+    rotation_degrees: float = Field(description="how far the cloth is turned in the photo, clockwise")
+    outline: list[tuple[float, float]] | None = Field(
+        description="the swatch's corners [x, y], clockwise from the top left, as shares of the upright "
+        "photo's width and height, as `corners` takes them; null if the cloth fills the photo"
+    )
+    outline_confidence: float = Field(description="0 to 1; 1 for the request's own `corners`")
+    white_point: tuple[float, float, float] | None = Field(
+        description="the colour that was made neutral, [r, g, b] of 255; null if none was"
+    )
+    flash: float | None = Field(
+        description="trust in a pair with and without flash, 0 to 1; null without one"
+    )
+    tile_corners: list[tuple[float, float]] = Field(
+        description="the corners of the piece of cloth that became the tile, as in `outline`. The maps may "
+        "begin elsewhere in it, since the tile repeats"
+    )
+    tile_width_mm: float | None = Field(description="null if the photo's scale is unknown")
+    tile_aspect: float = Field(description="the tile's width by its height on the cloth")
+    roughness_seen: float | None = Field(
+        description="roughness by the flash's highlight; null where none is seen"
+    )
+    advice: list[str] = Field(description="sentences that say how to take a better photo")
 
 
 class ScanResult(BaseModel):
@@ -65,7 +112,7 @@ class ScanResult(BaseModel):
     bend: float
     drape_ranges: dict[str, list[float]]
     material: dict[str, Any]
-    quality: dict[str, Any]
+    quality: ScanQuality
     detail: str | None = None
 
 

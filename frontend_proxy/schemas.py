@@ -171,8 +171,12 @@ class ScanRequest(BaseModel):
     format: Id | None = Field(None, json_schema_extra={"enum": ["jpeg", "png", None]})
 
     def options(self) -> dict[str, Any]:
-        """The options that the client gave, as arguments of `fabric.ScanOptions`."""
-        return self.model_dump(exclude={"image", "image_flash", "name", "save"}, exclude_none=True)
+        """The options that the client gave, as arguments of `fabric.ScanOptions`.
+
+        An empty list is none: pages that fill in a form by its schema send it for a list that nobody gave.
+        """
+        given = self.model_dump(exclude={"image", "image_flash", "name", "save"}, exclude_none=True)
+        return {name: value for name, value in given.items() if value != []}
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -87,7 +87,7 @@ def _type(schema: dict[str, Any]) -> str:
     if isinstance(kind, list):
         return " | ".join(_type({**schema, "type": one}) for one in kind)
     if kind == "array":
-        return f"list[{_type(schema.get('items', {}))}]"
+        return f"list[{_type(schema.get('items', {'anyOf': schema.get('prefixItems')}))}]"
     if kind == "object":
         inner = schema.get("additionalProperties")
         return f"dict[str, {_type(inner) if isinstance(inner, dict) else 'Any'}]"

@@ -80,7 +80,7 @@ class CaptureLight(Answer):
     expires_at: str
     request_id: str
     crop: list[float] | None = None
-    anchor: list[list[Any]] | None = None
+    anchor: list[list[float]] | None = None
     layer_matrix: list[float] | None = None
     occlusion: str | None = None
     light_coding: dict[str, Any] | None = None
@@ -209,6 +209,35 @@ class HealthReport(Answer):
     model: ServedModel | None = None
 
 
+class ScanRepeat(Answer):
+    period_px: float
+    period_mm: float | None = None
+    confidence: float
+
+
+class ScanQuality(Answer):
+    sharpness: float
+    contrast: float
+    brightness: float
+    clipped: float
+    evenness: float
+    light_unevenness: float
+    flatness: float
+    wrap_ratio: float
+    repeat_x: ScanRepeat | None = None
+    repeat_y: ScanRepeat | None = None
+    rotation_degrees: float
+    outline: list[list[float]] | None = None
+    outline_confidence: float
+    white_point: list[float] | None = None
+    flash: float | None = None
+    tile_corners: list[list[float]]
+    tile_width_mm: float | None = None
+    tile_aspect: float
+    roughness_seen: float | None = None
+    advice: list[str]
+
+
 class ScanResult(Answer):
     fabric_id: str
     name: str
@@ -231,7 +260,7 @@ class ScanResult(Answer):
     bend: float
     drape_ranges: dict[str, list[float]]
     material: dict[str, Any]
-    quality: dict[str, Any]
+    quality: ScanQuality
     success: Literal[True] = True
     alphaUrl: str | None = None
     detail: str | None = None

@@ -42,8 +42,8 @@ INSTALLED = {
     "lucy_client": "httpx msgpack pydantic tqdm websockets",
     "serving": "google grpc numpy onnx onnxruntime openvino pydantic pydantic_settings torch tritonclient "
     "triton triton_python_backend_utils",
-    "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR peft safetensors scipy skimage tokenizers "
-    "torch tqdm transformers",
+    "training": "bpy cv2 diffusers mathutils numpy onnx OpenEXR peft safetensors scipy skimage tflite "
+    "tokenizers torch tqdm transformers",
     "export": "cv2 diffusers google huggingface_hub numpy onnx pydantic safetensors tensorrt_rtx "
     "torch tqdm tritonclient",
 }

@@ -1,7 +1,7 @@
 """Is the visible garment found? Masks against the truth of path-traced scenes.
 
     python -m benchmarks.picture.masks --scenes FOLDER              # as `preprocess` does it
-    python -m benchmarks.picture.masks --scenes FOLDER --geometry   # without a network
+    python -m benchmarks.picture.masks --scenes FOLDER --geometry   # without networks
 
 A scene is a folder with camera.jpg, render.png (RGBA, not occluded), mask.png (what is truly visible) and
 pose.json. Each is sent as a transparent canvas and as several kinds of opaque ones. Prints the means of each
@@ -29,10 +29,10 @@ from benchmarks.picture.metrics import iou
 from benchmarks.picture.sheet import write_sheet
 from pipeline.garment.masking import composite, find_garment
 from pipeline.garment.pose import HANDS, Pose
-from pipeline.garment.visibility import Network
+from pipeline.garment.visibility import Networks
 from pipeline.resize import size_of
 from serving.command_line import run
-from serving.visible_garment import NETWORK, open_network
+from serving.visible_garment import open_networks
 
 _RIM = 6  # pixels
 _LOST = np.zeros((33, 4), np.float32)
@@ -120,18 +120,18 @@ KINDS: dict[str, tuple[Callable[[Scene], np.ndarray], bool]] = {
 
 
 def measure(
-    scene: Scene, canvas: np.ndarray, tracked: bool, network: Network | None
+    scene: Scene, canvas: np.ndarray, tracked: bool, networks: Networks | None
 ) -> tuple[dict[str, float], list[np.ndarray]]:
     """The figures, and what to look at: camera, composite, the mask's errors (red: painted, blue: bare)."""
     pose = Pose(scene.landmarks if tracked else _LOST, size_of(scene.frame))
-    garment = find_garment(canvas, scene.frame, pose, network=network)
+    garment = find_garment(canvas, scene.frame, pose, networks=networks)
     picture = composite(garment, scene.frame)
     found, truth, drawn = (part > 127 for part in (garment.mask, scene.truth, scene.drawn))
     hidden, wanted = drawn & ~truth, drawn & truth
     hands = _near_hands(Pose(scene.landmarks, size_of(scene.frame)))
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 3, scene.frame.shape)
-    again = find_garment(canvas, (scene.frame + noise).clip(0, 255).astype(np.uint8), pose, network=network)
+    again = find_garment(canvas, (scene.frame + noise).clip(0, 255).astype(np.uint8), pose, networks=networks)
     changed = cv2.absdiff(again.mask, garment.mask) > 63
     figures = {
         "iou": iou(garment.mask, scene.truth),
@@ -191,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--scenes", type=Path, required=True, help="a folder of scenes")
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), help="default: all", metavar="KIND")
-    parser.add_argument("--geometry", action="store_true", help="leave the network out")
+    parser.add_argument("--geometry", action="store_true", help="leave the networks out")
     parser.add_argument(
         "--network", type=Path, help="its ONNX file (default: that of preprocess, if there is one)"
     )
@@ -199,13 +199,12 @@ def main() -> None:
     args = parser.parse_args()
 
     cv2.setNumThreads(1)
-    path = args.network or (NETWORK if NETWORK.exists() else None)
-    network = open_network(path) if path and not args.geometry else None
+    networks = None if args.geometry else open_networks(visible=args.network)
     report: dict[str, dict[str, dict[str, float]]] = {}
     scenes = list(read_scenes(args.scenes))
     for kind in args.kinds or KINDS:
         canvas, tracked = KINDS[kind]
-        measured = [(scene.name, *measure(scene, canvas(scene), tracked, network)) for scene in scenes]
+        measured = [(scene.name, *measure(scene, canvas(scene), tracked, networks)) for scene in scenes]
         report[kind] = {name: figures for name, figures, _ in measured}
         worst = sorted(measured, key=lambda row: row[1]["iou"])[:3]
         write_sheet(

@@ -3,7 +3,7 @@
 import uuid
 
 from fabric import Scan, ScanOptions, scan
-from frontend_proxy.answer_schemas import URL_FIELDS, ScanResult
+from frontend_proxy.answer_schemas import URL_FIELDS, ScanQuality, ScanResult
 from frontend_proxy.image_text import to_data_uri
 
 
@@ -33,6 +33,6 @@ def scan_answer(material: Scan, fabric_id: str, name: str, urls: dict[str, str])
         **material.drape,
         drape_ranges=material.drape_ranges,
         material=material.material,
-        quality=material.quality,
+        quality=ScanQuality.model_validate(material.quality),
         detail=material.detail,
     ).model_dump_json(exclude=None if "alpha" in material.maps else {"alphaUrl"})

@@ -31,7 +31,7 @@ _CAPTURE = operation(
     ),
     body={
         JSON: {"schema": reference(Capture)},
-        FORM: form(Capture, *_IMAGES),
+        FORM: form(Capture, images=_IMAGES, lists=("garments",)),
     },
     errors=(400, 401, 408, 409, 413, 415, 422, 429, 502, 503, 504, 507),
     answers={

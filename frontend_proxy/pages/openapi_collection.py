@@ -20,7 +20,7 @@ PATHS: Json = {
             "try-on",
             "Store a row for fine-tuning, with consent",
             Collected,
-            body={FORM: form(Collect, *_FILES), JSON: {"schema": reference(Collect)}},
+            body={FORM: form(Collect, images=_FILES), JSON: {"schema": reference(Collect)}},
             errors=(400, 401, 403, 404, 408, 413, 415, 429, 503, 507),
             answers={"201": {"description": "Stored", "content": content(Collected)}},
         )

@@ -47,7 +47,7 @@ PATHS: Json = {
             ScanResult,
             body={
                 JSON: {"schema": reference(ScanRequest)},
-                FORM: form(ScanRequest, "image"),
+                FORM: form(ScanRequest, images=("image", "image_flash"), lists=("corners", "white_point")),
             },
             errors=(400, 401, 408, 413, 415, 429, 503, 507),
         )

@@ -19,10 +19,15 @@ def content(model: type[BaseModel]) -> Json:
     return {JSON: {"schema": reference(model)}}
 
 
-def form(model: type[BaseModel], *files: str) -> Json:
+def form(model: type[BaseModel], *, images: tuple[str, ...] = (), lists: tuple[str, ...] = ()) -> Json:
+    """`lists` are one part of JSON each, which OpenAPI says of objects only, unless it is told.
+
+    https://spec.openapis.org/oas/v3.1.0#encoding-object
+    """
+    types = dict.fromkeys(images, "image/*") | dict.fromkeys(lists, JSON)
     return {
         "schema": {"$ref": REFERENCE.format(model=f"{model.__name__}Form")},
-        "encoding": {name: {"contentType": "image/*"} for name in files},
+        "encoding": {name: {"contentType": media_type} for name, media_type in types.items()},
     }
 
 

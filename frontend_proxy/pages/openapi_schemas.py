@@ -123,7 +123,7 @@ def _without_null(field: Json) -> Json:
     if "anyOf" in found:
         found["anyOf"] = [kind for kind in found["anyOf"] if kind != {"type": "null"}]
         if found["anyOf"][0].get("type") == "array":
-            found["example"] = "[]"
+            found["example"] = []
     if "enum" in found:
         found["enum"] = [value for value in found["enum"] if value is not None]
     return found

@@ -264,11 +264,44 @@ export interface ScanOptions {
   format?: "jpeg" | "png";
 }
 
-export interface ScanResult extends Omit<Fabric, "id" | "description" | "tags" | "tile_width_mm"> {
+/** How the cloth's pattern repeats along one axis of the tile. */
+export interface ScanRepeat {
+  period_px: number;
+  period_mm: number | null;
+  confidence: number;
+}
+
+/** What was measured; places are [x, y] as shares of the upright photo's width and height. */
+export interface ScanQuality {
+  sharpness: number;
+  contrast: number;
+  brightness: number;
+  clipped: number;
+  evenness: number;
+  light_unevenness: number;
+  flatness: number;
+  wrap_ratio: number;
+  repeat_x: ScanRepeat | null;
+  repeat_y: ScanRepeat | null;
+  rotation_degrees: number;
+  /** The swatch's corners, as `corners` takes them; null if the cloth fills the photo. */
+  outline: [number, number][] | null;
+  outline_confidence: number;
+  white_point: [number, number, number] | null;
+  flash: number | null;
+  /** Of the piece of cloth that became the tile. */
+  tile_corners: [number, number][];
+  tile_width_mm: number | null;
+  tile_aspect: number;
+  roughness_seen: number | null;
+  advice: string[];
+}
+
+export interface ScanResult extends Omit<Fabric, "id" | "description" | "tags" | "tile_width_mm" | "quality"> {
   fabric_id: string;
   detail?: string | null;
   material: Record<string, unknown>;
-  quality: Record<string, unknown>;
+  quality: ScanQuality;
 }
 
 export interface Sample {

@@ -7,13 +7,14 @@
  * @param {ReadableStream<Uint8Array>} body
  */
 export async function* readEvents(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder(); // no pipe: Chromium's can be garbage-collected while it is being read
   let text = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return; // an event without its blank line is not dispatched
-      text += value;
+      text += decoder.decode(value, { stream: true });
       const blocks = text.split(/\r?\n\r?\n/);
       text = blocks.pop();
       for (const block of blocks) {

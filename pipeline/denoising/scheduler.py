@@ -5,7 +5,8 @@ arrive together share batches (iteration-level scheduling, Yu et al., "Orca", OS
 
 Keyframes are live: somebody waits for them in real time, so they have priority. Captures still advance at
 least every `capture_interval` ticks. While a keyframe is in another stage, which needs the same processor,
-captures pause between their ticks and use no larger share of the time than that.
+captures pause between their ticks and use no larger share of the time than that. A pause that began beside a
+keyframe outlasts it: a session's next keyframe often follows at once, and would wait for the captures' step.
 
 Captures of a batch are patient: nobody waits for them, so they step while nothing else is in progress, and
 otherwise once in `PATIENCE` ticks, so that they end all the same. While sessions send keyframes they step one
@@ -115,7 +116,7 @@ class Scheduler(Generic[JobT]):
         self._live_requests += 1
 
     def live_ends(self) -> bool:
-        """A live request has ended. Returns True if it was the last one, so that captures need not wait."""
+        """A live request has ended. Returns True if it was the last: captures of a batch need not wait."""
         self._live_requests -= 1
         return not self._live_requests
 
@@ -124,7 +125,7 @@ class Scheduler(Generic[JobT]):
         if self._live_requests:
             self._last_live_at = now
         live = [entry for entry in self._entries if entry.live]
-        if not live and self._live_requests and now < self._captures_resume_at:
+        if not live and now < self._captures_resume_at:
             return Tick([], self._captures_resume_at - now)
         captures = [entry for entry in self._entries if not entry.live]
         if not self._patient_may_step(now):
@@ -173,5 +174,6 @@ class Scheduler(Generic[JobT]):
                 if entry.patient:
                     self._last_patient_tick = self._tick
         self._tick += 1
-        self._captures_resume_at = now + (self._capture_interval - 1) * (now - began)
+        if self._live_requests:
+            self._captures_resume_at = now + (self._capture_interval - 1) * (now - began)
         self._patient_resume_at = now + (PATIENCE - 1) * (now - began)

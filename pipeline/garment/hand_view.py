@@ -28,6 +28,12 @@ class HandView:
         """The copy of a picture of the box."""
         return cv2.resize(picture, self.size, interpolation=cv2.INTER_LINEAR)
 
+    def on_copy(self, points: np.ndarray) -> np.ndarray:
+        """Points of the frame, (N, 2), in pixels of the copy: (N, 2) float32."""
+        x, y, width, height = self.box
+        shares = (points - (x, y) + 0.5) / (width, height)
+        return np.asarray(shares * self.size - 0.5, np.float32)
+
     def of(self, *patches: Patch) -> np.ndarray:
         """Where patches of the frame are: (h, w) bool."""
         covered = np.zeros((self.box[3], self.box[2]), np.uint8)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from pipeline.garment.difference import WORK_AT, difference_mask
+from pipeline.garment.hand_edges import hands_before
 from pipeline.garment.keying import keyed
 from pipeline.garment.laying import Laying
 from pipeline.garment.patch import Box, window
@@ -14,7 +15,7 @@ from pipeline.garment.pose import Pose
 from pipeline.garment.protection import Cut, left_by_head_and_hands, protect_head_and_hands
 from pipeline.garment.registration import Registration, find_video, fits, stretch
 from pipeline.garment.softness import soften
-from pipeline.garment.visibility import Network, hide, look, window_of
+from pipeline.garment.visibility import Networks, hide, look, window_of
 from pipeline.resize import shrink_within, size_of
 from pipeline.strips import strips
 
@@ -54,7 +55,7 @@ def find_garment(
     pose: Pose,
     render_fit: str = "auto",
     earlier: Laying | None = None,
-    network: Network | None = None,
+    networks: Networks | None = None,
     telling: np.ndarray | None = None,
 ) -> Garment:
     """The garment of `render` (h, w, 3 or 4), BGR or BGRA, on `frame` (H, W, 3) BGR, without head and hands.
@@ -63,7 +64,7 @@ def find_garment(
     that lies slightly off the body; `stretch`, `contain` and `cover` name the fit; `body` moves the garment
     onto the body from wherever the client drew it. Without a pose `body` means `auto`.
     earlier: how the session's last canvas was laid. It counts while the person is not tracked.
-    network: tells where the garment is visible although geometry finds a hand there (visibility.py).
+    networks: tell where the garment is visible although geometry finds a hand there (visibility.py).
     telling: (h, w) uint8, the coverage that tells how a transparent canvas lies; None: its alpha.
     """
     sizes = size_of(render), size_of(frame)
@@ -78,7 +79,7 @@ def find_garment(
         if render.shape[2] == 4:
             render = cv2.cvtColor(render, cv2.COLOR_BGRA2BGR)  # under the same name, which frees the canvas
         garment = _opaque(render, frame, pose, render_fit, last)
-    garment = _without_what_hides(garment, frame, pose, network)
+    garment = _without_what_hides(garment, frame, pose, networks)
     if garment.reason:
         return garment
     return replace(garment, laying=Laying(garment.registration, render_fit, *sizes))
@@ -220,15 +221,18 @@ def _times(picture: np.ndarray, share: np.ndarray) -> np.ndarray:
     return cv2.multiply(picture, cv2.merge([share] * 3), scale=1 / 255)
 
 
-def _without_what_hides(garment: Garment, frame: np.ndarray, pose: Pose, network: Network | None) -> Garment:
+def _without_what_hides(
+    garment: Garment, frame: np.ndarray, pose: Pose, networks: Networks | None
+) -> Garment:
     """The garment without head and hands; an empty one if too little is left."""
     if garment.reason:
         return garment
     mask, colour = garment.mask, garment.colour
-    if network and pose.tracked and covers_enough(mask):
-        left = left_by_head_and_hands(frame, pose)
-        seen = look(network, frame, colour, mask, window_of(mask), pose)
-        cuts = hide(seen, mask, colour, left, frame, pose)
+    if networks and pose.tracked and covers_enough(mask):
+        hands = hands_before(networks.hands, frame, pose, mask)
+        left = left_by_head_and_hands(frame, pose, [before.hand for before in hands if not before.shape])
+        seen = look(networks.visible, frame, colour, mask, window_of(mask), pose)
+        cuts = hide(seen, mask, colour, left, frame, pose, hands)
     else:
         cuts = protect_head_and_hands(frame, pose, mask, colour)
     if not covers_enough(mask):

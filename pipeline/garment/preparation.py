@@ -17,7 +17,7 @@ from pipeline.garment.pictures import cut_out, decode_frame, decode_mask, decode
 from pipeline.garment.pose import Pose
 from pipeline.garment.region import CATEGORIES, resolved
 from pipeline.garment.scene import NO_SCENE, see
-from pipeline.garment.visibility import Network
+from pipeline.garment.visibility import Networks
 from pipeline.resize import size_of
 
 
@@ -34,7 +34,7 @@ def prepare(
     earlier_laying: str = "",
     occluded: bool = False,
     with_scene: bool = False,
-    network: Network | None = None,
+    networks: Networks | None = None,
     render_parts: np.ndarray = ONE_RENDER,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors `composite`, `mask`, `crop`, `pixels`, `latent_mask` and `garment_map`, and the report.
@@ -50,7 +50,7 @@ def prepare(
     earlier_laying: the report's `laying` of the session's last keyframe; empty if there is none.
     with_scene: whether the light reader's input is made, too: the tensors `scene` and `scene_window`.
     occluded: whether the report has `occlusion`, what hides the garment (occlusion.py), or None.
-    network: tells what of the garment is visible (visibility.py); without it geometry does.
+    networks: tell what of the garment is visible (visibility.py); without them geometry does.
     render_parts: (n, 2) int32: of n renders, of which `jacket_render` has one after the other, the number of
         bytes and the garment's place in the request, from the lowest to the highest; one row for one render.
         The report then has `garments`, and `garment_map` tells them apart.
@@ -67,7 +67,7 @@ def prepare(
         laid = Laying.from_json(earlier_laying)
         layers = layered(jacket_render, render_parts, max(size_of(frame))) if len(render_parts) > 1 else None
         garment, drawn, report = _rendered(
-            frame, jacket_render, client_mask, landmarks, render_fit, laid, network, layers
+            frame, jacket_render, client_mask, landmarks, render_fit, laid, networks, layers
         )
         mask = garment.mask
         if layers:
@@ -111,7 +111,7 @@ def _rendered(
     landmarks: Pose,
     render_fit: str,
     earlier: Laying | None,
-    network: Network | None,
+    networks: Networks | None,
     layers: Layers | None,
 ) -> tuple[Garment, np.ndarray, dict[str, Any]]:
     """The garment, the composite, and the report."""
@@ -123,7 +123,7 @@ def _rendered(
         landmarks,
         render_fit,
         earlier,
-        network,
+        networks,
         telling,
     )
     by_client = is_given(client_mask) and garment.source == "alpha"

@@ -1,11 +1,13 @@
 """Head and hands stay the camera's own: they are taken out of whatever the garment covers."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from pipeline.garment.hands import hand_pixels
 from pipeline.garment.patch import Box, Patch, window, with_room
-from pipeline.garment.pose import Pose
+from pipeline.garment.pose import Hand, Pose
 from pipeline.resize import size_of
 
 # Half the width of the soft edge beside a head or a hand, as a share of the frame's height.
@@ -16,14 +18,19 @@ Cut = tuple[Box, np.ndarray]
 
 
 def protect_head_and_hands(
-    frame: np.ndarray, pose: Pose, mask: np.ndarray, colour: np.ndarray | None = None
+    frame: np.ndarray,
+    pose: Pose,
+    mask: np.ndarray,
+    colour: np.ndarray | None = None,
+    hands: Sequence[Hand] | None = None,
 ) -> list[Cut]:
     """Takes head and hands out of `mask`, (H, W) uint8, in place, and out of `colour`, premultiplied by it.
 
-    frame: (H, W, 3) BGR uint8. colour: (H, W, 3) uint8.
+    frame: (H, W, 3) BGR uint8. colour: (H, W, 3) uint8. hands: None means all of the pose's.
     Returns where it did so.
     """
-    hiding = (pose.head, *(hand_pixels(hand, frame, pose) for hand in pose.hands))
+    hands = pose.hands if hands is None else hands
+    hiding = (pose.head, *(hand_pixels(hand, frame, pose) for hand in hands))
     cuts = [cut for patch in hiding if (cut := _cut(patch, size_of(mask)))]
     for box, share in cuts:
         part = window(box)
@@ -33,10 +40,10 @@ def protect_head_and_hands(
     return cuts
 
 
-def left_by_head_and_hands(frame: np.ndarray, pose: Pose) -> np.ndarray:
-    """What head and hands leave of a garment that covers the whole frame: (H, W) uint8."""
+def left_by_head_and_hands(frame: np.ndarray, pose: Pose, hands: Sequence[Hand]) -> np.ndarray:
+    """What the head and these hands leave of a garment that covers the whole frame: (H, W) uint8."""
     left = np.full(frame.shape[:2], 255, np.uint8)
-    protect_head_and_hands(frame, pose, left)
+    protect_head_and_hands(frame, pose, left, hands=hands)
     return left
 
 

@@ -9,12 +9,13 @@ pixel it tells two probabilities:
 It does not see where geometry finds head and hands (protection.py): a network that did relied on that. And
 away from hands it takes nothing away that geometry leaves. In a real photograph, of which it has seen none in
 training, it found things before the garment that are not there. But geometry takes too much: there it gives
-back. Around a hand both are asked, and the camera's colours with them (hand_edges.py).
+back. Around a hand its shape, which a second network tells, is asked, too, and the camera's colours
+(hand_edges.py).
 
 training/visible_garment trains it, with the same planes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,11 +23,11 @@ import cv2
 import numpy as np
 
 from pipeline.garment.crop import Crop
-from pipeline.garment.hand_edges import hand_edges, view_of
+from pipeline.garment.hand_edges import HandBefore, hand_edges
+from pipeline.garment.hand_shape import HandNetwork
 from pipeline.garment.patch import Box, window
 from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
 from pipeline.garment.protection import Cut
-from pipeline.resize import size_of
 
 # Of the window as the network sees it, in pixels.
 SIDE = 256
@@ -64,6 +65,14 @@ def _steep(middle: float, soft: float, share: np.ndarray) -> np.ndarray:
 
 # By the network's probability times 255: how much of the garment is given back.
 _GIVEN_BACK = _steep(_SURE, _SOFT, _steep(0.5, 0.5 - _CERTAIN, np.arange(256)))
+
+
+@dataclass(frozen=True)
+class Networks:
+    """visible: what of the garment is visible. hands: a hand's landmarks."""
+
+    visible: Network
+    hands: HandNetwork
 
 
 @dataclass(frozen=True)
@@ -128,25 +137,26 @@ def spread(share: np.ndarray, crop: Crop, box: Box) -> np.ndarray:
 
 
 def hide(
-    seen: Visibility, mask: np.ndarray, colour: np.ndarray, left: np.ndarray, frame: np.ndarray, pose: Pose
+    seen: Visibility,
+    mask: np.ndarray,
+    colour: np.ndarray,
+    left: np.ndarray,
+    frame: np.ndarray,
+    pose: Pose,
+    hands: Sequence[HandBefore],
 ) -> list[Cut]:
     """Takes what hides the garment out of `mask`, (H, W) uint8, and `colour`, premultiplied by it, in place.
 
-    left: (H, W) uint8, what geometry says that head and hands leave of the garment
+    left: (H, W) uint8, what geometry says that the head, and hands without a shape, leave of the garment
         (protection.left_by_head_and_hands). Where the network is sure that the garment is visible, it stays.
-        Around hands the camera's colours count, too (hand_edges.py).
+        Around hands their shape and the camera's colours count, too (hand_edges.py).
     Returns where something was taken out.
     """
     stays, box = left.copy(), cv2.boundingRect(cv2.bitwise_not(left))
     if box[2]:
         given_back = cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK)
         stays[window(box)] = cv2.max(left[window(box)], given_back)
-    for hand in pose.hands:
-        if view := view_of(hand, size_of(frame)):
-            part = window(view.box)
-            visible = spread(seen.visible, seen.crop, view.box)
-            share, told = hand_edges(hand, frame, pose, visible, left[part], view)
-            stays[part][told] = share[told]
+    _hide_hands(stays, left, seen, frame, pose, hands)
     box = cv2.boundingRect(cv2.min(mask, cv2.bitwise_not(stays)))
     if not box[2]:
         return []
@@ -155,6 +165,28 @@ def hide(
     mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
     colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
     return [(box, share)]
+
+
+def _hide_hands(
+    stays: np.ndarray,
+    left: np.ndarray,
+    seen: Visibility,
+    frame: np.ndarray,
+    pose: Pose,
+    hands: Sequence[HandBefore],
+) -> None:
+    """Writes into `stays`, (H, W) uint8, what the hands leave of the garment."""
+    shapes = [before.shape for before in hands if before.shape]
+    asked = np.zeros(stays.shape, bool)
+    for before in hands:
+        box = before.view.box
+        part = window(box)
+        visible = spread(seen.visible, seen.crop, box)
+        share, counts = hand_edges(before, frame, pose, visible, left[part], shapes)
+        blended = cv2.blendLinear(share, stays[part], counts, 1 - counts)
+        # Where two hands may be, either hides the garment.
+        stays[part] = np.where(asked[part], cv2.min(blended, stays[part]), blended)
+        asked[part] |= counts > 0.5
 
 
 def planes(

@@ -31,7 +31,9 @@ cat > "$folder/bin/python" <<'END'
 case "$*" in
     *"import os, pip"*) exec test -e usable ;;
     "-m deploy.unused_files") echo "unused" >> log ;;
+    "-m deploy.torch_index") echo "--extra-index-url of-torch" ;;
     *"pip install"*" pip=="*) echo "newer pip" >> log ;;
+    *"pip install"*torch.lock*" --extra-index-url of-torch") echo "torch" >> log ;;
     *"pip install"*) echo "pip" >> log; touch usable; exec test ! -e no-network ;;
     "-m export"* | "-m serving"* | "-m tests"*) for argument; do echo "[$argument]" >> ran; done ;;
 esac
@@ -78,7 +80,7 @@ def log(folder):
     return lines
 
 
-MADE = ["made -m venv --clear .venv", "newer pip", "pip", "pip", "pip", "unused"]
+MADE = ["made -m venv --clear .venv", "newer pip", "pip", "torch", "pip", "unused"]
 
 
 def test_an_environment_is_made_once(checkout):
@@ -121,6 +123,17 @@ def test_a_stamp_does_not_hide_a_broken_environment(checkout, damage):
         (checkout / "usable").unlink()
     assert make(checkout, "setup").returncode == 0
     assert log(checkout) == MADE
+
+
+def test_another_checkout_s_environment_is_not_emptied(checkout, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pyvenv.cfg").touch()
+    (checkout / ".venv").symlink_to(other)
+    done = make(checkout, "setup")
+    assert done.returncode != 0
+    assert "is a link to the environment of another checkout" in done.stderr
+    assert (other / "pyvenv.cfg").exists()
 
 
 def test_a_failed_installation_leaves_no_stamp(checkout):

@@ -54,6 +54,7 @@ def test_a_batchs_picture_is_a_captures(stack):
         assert httpx.get(line.result["images"][0]["url"]).status_code == 404
 
 
+@pytest.mark.nightly
 def test_a_batch_ends_beside_live_keyframes(stack):
     frame, render = small("camera_frame.jpg", ".jpg"), small("jacket_render.png", ".png")
     with Lucy(stack.url) as lucy:

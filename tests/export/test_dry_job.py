@@ -72,6 +72,7 @@ def test_the_accepted_schedulers_exist():
     assert set(ALL) > ACCEPTED
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("scheduler", sorted(ACCEPTED - NOT_AT_ZERO_SNR))
 @pytest.mark.parametrize("strength", [0.5, 1])
 def test_a_checkpoint_that_predicts_v_may_use_them_too(scheduler, strength):

@@ -45,7 +45,7 @@ def graph(onnx):
     return package.load(onnx)
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.nightly
 @pytest.mark.parametrize(("kept", "planes"), [(False, 32), (True, 48)])
 def test_the_peak_is_that_of_the_tensors_that_live_together(tmp_path, kept, planes):
     onnx, [bucket] = exported(Chain(kept), tmp_path)

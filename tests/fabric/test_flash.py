@@ -59,6 +59,7 @@ def options() -> ScanOptions:
     return ScanOptions(size=512, fabric_class="wool")
 
 
+@pytest.mark.nightly
 def test_a_pair_is_nearer_to_the_truth_than_one_photo() -> None:
     one, both, flat = compare(make_sheet("twill", 301), 301)
     assert both.angle < 0.75 * min(one.angle, flat)
@@ -82,6 +83,7 @@ def test_a_photo_that_does_not_fit_is_left_out(pair: Pair, case: str) -> None:
     assert "flash" not in (alone.detail or "")
 
 
+@pytest.mark.nightly
 def test_the_trust_is_reported(pair: Pair) -> None:
     result: Scan = scan(pair.plain.file, ScanOptions(fabric_class="wool"), pair.flash)
     assert result.quality["flash"] == 1.0

@@ -12,6 +12,7 @@ def flat(photo: np.ndarray, strength: float = 1.0) -> np.ndarray:
     return evened(photo, flatten(photo, 0.08, strength))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["fabric_weave", "felt"])
 @pytest.mark.parametrize("field", ["even", "side", "vignette", "lamp", "shadow"])
 def test_uneven_light_leaves_the_true_albedo(name: str, field: str) -> None:

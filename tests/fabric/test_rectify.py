@@ -25,6 +25,7 @@ def test_a_swatch_s_corners_are_found_within_one_percent() -> None:
     assert flat[:, :4].std() > 10  # cloth up to the border, no table
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("recipe", "tone"), [("leather-black", (70, 62, 58)), ("tweed-herringbone", (168, 140, 105))]
 )

@@ -23,6 +23,7 @@ def shaded(albedo: np.ndarray, angle: float, offset: float, left: float, blur: f
     return photo
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("angle", "offset"), [(0.3, 0.1), (2.0, -0.15), (-1.2, 0.0), (3.1, 0.05)])
 @pytest.mark.parametrize("blur", [0.003, 0.02])
 def test_the_albedo_is_that_of_the_lit_part(angle: float, offset: float, blur: float) -> None:

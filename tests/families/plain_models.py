@@ -13,7 +13,7 @@ from pipeline.light.compositing import finish
 from pipeline.tryon.conditioner import PICTURES
 from pipeline.tryon.pipeline import Limits, Pipeline
 from pipeline.tryon.request import TryonRequest
-from serving.visible_garment import NETWORK, open_network
+from serving.visible_garment import open_networks
 
 NONE = np.zeros(1, np.uint8)
 _TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
@@ -81,13 +81,13 @@ class PlainModels:
 
 @cache
 def _visible_garment():
-    return open_network(NETWORK) if NETWORK.exists() else None
+    return open_networks()
 
 
 def _preprocess(inputs):
     texts = {name: inputs[name][0] for name in _TEXTS if name in inputs}
     flags = {name: bool(inputs[name][0]) for name in ("occluded", "with_scene")}
-    others = {"resolution": tuple(inputs["resolution"].tolist()), "network": _visible_garment()}
+    others = {"resolution": tuple(inputs["resolution"].tolist()), "networks": _visible_garment()}
     tensors, report = prepare(**inputs | texts | flags | others)
     return tensors | {"report": np.array([json.dumps(report)], np.object_)}
 

@@ -59,6 +59,7 @@ def test_a_leaning_person_is_found() -> None:
     assert np.abs(pose[SHOULDERS, :2] * (width, height) - wanted).max() / width < 0.05
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["brick", "chelsea", "coffee", "coins", "grass", "gravel", "page", "rocket"])
 def test_where_nobody_is_nobody_is_found(name: str) -> None:
     picture = getattr(data, name)()

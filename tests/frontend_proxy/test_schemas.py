@@ -164,6 +164,13 @@ def test_the_options_of_a_scan_have_a_limit(field: str) -> None:
         validate(ScanRequest, {"image": "Zm9v", field: "x" * 1000})
 
 
+@pytest.mark.parametrize("empty", [[], "[]", None])
+def test_an_empty_list_of_a_scan_is_none(empty: object) -> None:
+    """Swagger UI sends it for a list that nobody filled in."""
+    request = {"image": "Zm9v", "corners": empty, "white_point": empty, "size": 512}
+    assert validate(ScanRequest, request).options() == {"size": 512}
+
+
 @pytest.mark.parametrize("field", ["timestamp", "frame_id"])
 @pytest.mark.parametrize(
     "value",

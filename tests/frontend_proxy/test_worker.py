@@ -50,10 +50,16 @@ def seconds_of_a_product() -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - used
 
 
+@pytest.mark.nightly
 async def test_a_product_of_matrices_takes_one_core(worker: Worker) -> None:
     """BLAS's other threads spin on after each one."""
     elapsed, used = await worker.run(seconds_of_a_product)
     assert used < 1.3 * elapsed
+
+
+async def test_opencv_has_one_thread(worker: Worker) -> None:
+    """More cost a scan 8 % of its processor time, and take cores from the models."""
+    assert await worker.run(cv2.getNumThreads) == 1
 
 
 async def test_exceptions_of_a_call_reach_its_caller(worker: Worker) -> None:

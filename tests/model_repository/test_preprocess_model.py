@@ -1,14 +1,14 @@
 """`preprocess` as Triton loads it, on a fake Python backend."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.garment.visibility import Networks
 from tests.fake_pb_utils import Backend, Request
 from tests.pipeline.encoded_pictures import encoded
-from tests.pipeline.garment.scenes import landmarks
+from tests.pipeline.garment.scenes import landmarks, no_hand
 
 
 def inputs(**changed):
@@ -41,24 +41,23 @@ def model(backend, monkeypatch):
     return model
 
 
-def test_the_network_beside_the_model_is_used(backend, monkeypatch):
+def test_the_networks_beside_the_model_are_used(backend, monkeypatch):
     opened, asked = [], []
 
-    def network(planes):
+    def visible(planes):
         asked.append(planes)
         return np.zeros((*planes.shape[:3], 2), np.uint8)
 
-    def open_network(path):
-        opened.append(path)
-        return network
+    def open_networks(folder):
+        opened.append(folder)
+        return Networks(visible, no_hand)
 
-    monkeypatch.setattr("serving.visible_garment.open_network", open_network)
-    monkeypatch.setattr(Path, "exists", lambda path: path.name == "visible.onnx")
+    monkeypatch.setattr("serving.visible_garment.open_networks", open_networks)
     model = backend.load(monkeypatch, "preprocess")
     model.initialize({})
     [response] = model.execute([Request(inputs(pose=landmarks()))])
     assert response.error() is None
-    assert [path.parent.parent.name for path in opened] == ["preprocess"]
+    assert [folder.parent.name for folder in opened] == ["preprocess"]
     assert len(asked) == 1
 
 

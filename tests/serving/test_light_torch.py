@@ -40,5 +40,6 @@ def test_the_cpu_profile_samples_the_same_without_shapes(whole):
     assert total == whole[1]
 
 
+@pytest.mark.nightly
 def test_other_processes_get_all_of_torch(whole):
     assert whole[0] == "False"

@@ -1,6 +1,7 @@
 """Fabrics: found in the catalog, scanned from a photo, saved, worn, deleted."""
 
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import numpy as np
@@ -139,6 +140,33 @@ def test_the_jacket_in_a_fabric_is_taken_away_as_a_file(open_studio, validate): 
     size = bounds.ComputeWorldBound(stage.GetDefaultPrim()).GetRange().GetSize()
     assert UsdGeom.GetStageMetersPerUnit(stage) == 1
     assert (size[0], size[1]) == pytest.approx((0.69, 0.66), abs=0.03)
+
+
+ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
+SCENE_LINK = """async ([baseUrl, apiKey, saved]) => {
+  const { FabricPacks } = await import("/studio/fabric_packs.js");
+  const packs = new FabricPacks({ client: { baseUrl, apiKey } });
+  packs.show({ id: "denim-blue", name: "Denim & more" }, saved);
+  return packs.element.querySelector("a")?.href ?? null;
+}"""
+
+
+@pytest.mark.nightly
+def test_android_shows_the_cloth_in_the_room_by_a_link(open_studio):
+    """Scene Viewer fetches the file by itself: only by https, without a key, and only what the server has."""
+    page = open_studio("fabrics", user_agent=ANDROID)
+    link = page.evaluate(SCENE_LINK, ["https://shop.example", None, True])
+    address, intent = link.split("#")
+    query = parse_qs(urlsplit(address).query)
+    assert address.startswith("intent://arvr.google.com/scene-viewer/1.0?")
+    assert query["file"] == ["https://shop.example/api/fabric/denim-blue/pack?format=gltf"]
+    assert query["title"] == ["Denim & more"]
+    assert "package=com.google.ar.core" in intent
+    assert intent.endswith(";end;")
+    for nowhere in (["http://shop.example", None, True], ["https://shop.example", "key", True]):
+        assert page.evaluate(SCENE_LINK, nowhere) is None
+    assert page.evaluate(SCENE_LINK, ["https://shop.example", None, False]) is None
+    assert open_studio("fabrics").evaluate(SCENE_LINK, ["https://shop.example", None, True]) is None
 
 
 @pytest.mark.nightly

@@ -22,7 +22,7 @@ def test_charts_show_what_another_page_does(open_studio, screenshot):
     facts = page.locator(".server-health dl")
     expect(facts).to_contain_text("Modelready")
     expect(facts).to_contain_text("Profilecpu")
-    expect(page.get_by_role("row", name="unet")).to_be_visible()
+    expect(page.get_by_role("row", name="tryon")).to_be_visible()
     expect(page.get_by_role("img", name="Keyframes answered")).to_have_attribute(
         "aria-label", re.compile(r"now (0\.[1-9]|[1-9])")
     )

@@ -29,14 +29,14 @@ def main() -> None:
         "--scale",
         type=float,
         default=1.0,
-        help="of the pictures' sides (default: 1); 0.5 is enough for the light reader",
+        help="of the pictures' sides (default: 1); 0.5 is enough for the light reader, 2 shows hands",
     )
     parser.add_argument(
         "--views", type=int, default=1, help="of each person, from other places and in other lights (1)"
     )
     arguments = parser.parse_args()
-    if not 0.25 <= arguments.scale <= 1 or arguments.views < 1:
-        parser.error("--scale must be 0.25 to 1, and --views at least 1")
+    if not 0.25 <= arguments.scale <= 3 or arguments.views < 1:
+        parser.error("--scale must be 0.25 to 3, and --views at least 1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     folder = arguments.folder
     if arguments.command == "scenes":

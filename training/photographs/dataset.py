@@ -176,7 +176,7 @@ def photograph(
             around *= dyes[geometry.parts_target]
     dressed = around + jacket + behind * lighting.background
     webcam = sample_webcam(rng, scene, geometry.coverage("camera"), _incident(geometry, lighting))
-    webcam = replace(webcam, scale=_scale(geometry))
+    webcam = replace(webcam, scale=min(1.0, _scale(geometry)))  # larger pictures are a better camera's own
     camera = webcam.jpeg(webcam.picture(scene))
     target = webcam.picture(dressed)
     render = draw_render(geometry, dressing, rng)

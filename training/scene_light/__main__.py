@@ -41,6 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     refitting.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: the product's")
     refitting.add_argument("--painted", type=int, default=640, help="scenes of lucy-tiny's own generator")
     refitting.add_argument("--photographs", type=Path, default=PHOTOGRAPHS, help="path-traced scenes")
+    refitting.add_argument("--steps", type=int, default=argparse.SUPPRESS, help="default: refitting.STEPS")
+    refitting.add_argument(
+        "--share", type=float, default=argparse.SUPPRESS, help="of the layers' way; default: refitting.SHARE"
+    )
     refitting.add_argument("--seed", type=int, default=0)
     writing = commands.add_parser("write", help="put the trained network into the checkpoint")
     writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
@@ -100,7 +104,8 @@ def _refit(args: argparse.Namespace) -> None:
     photographs, painted = (
         remembered(training.network, read(args.work, kind), args.seed) for kind in ("photographs", "painted")
     )
-    before, after = refit(training.network, photographs, painted, seed=args.seed)
+    chosen = {name: value for name, value in vars(args).items() if name in ("steps", "seed", "share")}
+    before, after = refit(training.network, photographs, painted, **chosen)
     training.average.load_state_dict(training.network.state_dict())
     training.save()
     print(f"error of the level: {before:.3f} → {after:.3f}")

@@ -1,4 +1,4 @@
-"""`python -m training.visible_garment`: make the network that finds the visible garment."""
+"""`python -m training.visible_garment`: make the networks that find the visible garment."""
 
 import argparse
 import os
@@ -28,6 +28,10 @@ def main(argv: list[str] | None = None) -> int:
         "--workers", type=int, default=0, help="processes that make samples (default: this one)"
     )
     writing = commands.add_parser("write", help="write the network of a training that still goes on")
+    converting = commands.add_parser(
+        "hands", help="convert MediaPipe's network of hands, which npm fetches, to ONNX"
+    )
+    converting.add_argument("--network", type=Path, default=WORK / "hands.onnx", help="default: %(default)s")
     for command in (training, writing):
         command.add_argument("--network", type=Path, default=NETWORK)
     training.add_argument(
@@ -42,6 +46,13 @@ def main(argv: list[str] | None = None) -> int:
         from training.visible_garment.scenes import paint
 
         paint(args.work / "painted", args.scenes)
+        return 0
+    if args.command == "hands":
+        from training.visible_garment.hand_network import convert, fetch
+
+        args.network.parent.mkdir(parents=True, exist_ok=True)
+        args.network.write_bytes(convert(fetch()).SerializeToString(deterministic=True))
+        print(f"{args.network} is written; `preprocess` takes it from model_repository/preprocess/1/")
         return 0
     import torch
 

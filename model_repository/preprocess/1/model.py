@@ -8,7 +8,7 @@ import cv2
 
 from pipeline.garment.preparation import prepare
 from serving.python_backend import respond
-from serving.visible_garment import open_network
+from serving.visible_garment import open_networks
 
 _TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
 
@@ -16,16 +16,15 @@ _TEXTS = ("render_fit", "conditioning", "framing", "category", "earlier_laying")
 class TritonPythonModel:
     def initialize(self, args):
         cv2.setNumThreads(1)  # the stages share the cores; a second thread gains little at this size
-        network = Path(__file__).with_name("visible.onnx")
-        self._prepare = partial(_prepare, open_network(network) if network.exists() else None)
+        self._prepare = partial(_prepare, open_networks(Path(__file__).parent))
 
     def execute(self, requests):
         return [respond(request, "preprocess", self._prepare) for request in requests]
 
 
-def _prepare(network, inputs):
+def _prepare(networks, inputs):
     tensors, report = prepare(
-        network=network,
+        networks=networks,
         **inputs
         | {name: inputs[name][0].decode() for name in _TEXTS if name in inputs}
         | {"resolution": tuple(inputs["resolution"].tolist())}

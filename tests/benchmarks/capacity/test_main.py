@@ -48,6 +48,7 @@ def test_only_a_job_on_an_idle_machine_waits_for_it_to_wake():
     assert at_once == pytest.approx([ALONE] * len(at_once))
 
 
+@pytest.mark.nightly
 @settings(deadline=None, max_examples=20)
 @given(
     users=st.integers(1, 60),
@@ -73,7 +74,7 @@ def test_arrival_times_do_not_depend_on_the_servers_seed():
     assert keyframes(seed=1, crowd_seed=0) != keyframes(seed=1, crowd_seed=1)
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.nightly
 @pytest.mark.parametrize("share", [0.5, 0.99])
 def test_more_servers_are_never_worse(share):
     found = [

@@ -199,6 +199,7 @@ THEIRS = {
 }
 
 
+@pytest.mark.nightly
 def test_whatever_the_server_imports_when_it_starts_is_there():
     """A package that the proxy began to import would have ended the proof on a machine with a GPU."""
     starts = [find("frontend_proxy.__main__"), find("serving.__main__")]

@@ -54,6 +54,7 @@ def run(tmp_path, report, steps, seconds=60.0):
     return {step.name: step for step in done.steps}
 
 
+@pytest.mark.nightly
 def test_a_step_that_fails_or_hangs_leaves_its_figures_and_the_others(tmp_path, report):
     began = time.monotonic()
     steps = [Step("crashes", 1, 20), Step("hangs", 1, 2), Step("silent", 1, 20), Step("works", 1, 20)]
@@ -69,6 +70,7 @@ def test_a_step_that_fails_or_hangs_leaves_its_figures_and_the_others(tmp_path, 
     assert "the last words" in (tmp_path / "results" / "logs.txt").read_text()
 
 
+@pytest.mark.nightly
 def test_what_a_step_started_ends_with_it(tmp_path, report):
     """A Triton that goes on would keep its GPU's memory from the next step."""
     run(tmp_path, report, [Step("hangs", 1, 2)])

@@ -69,6 +69,7 @@ def take(folder, checkpoint):
     return step
 
 
+@pytest.mark.nightly
 def test_every_network_is_measured_beside_its_floor(take):
     figures, faults = take("networks")
     assert [(call.network, call.rows) for call in figures.calls] == [
@@ -79,6 +80,7 @@ def test_every_network_is_measured_beside_its_floor(take):
     assert faults == ["graphs: CUDA graphs need a GPU"]
 
 
+@pytest.mark.nightly
 def test_without_time_the_figures_so_far_are_there(take):
     figures, faults = take("networks", limit=0.0)
     assert figures.bytes_per_s > 0
@@ -86,6 +88,7 @@ def test_without_time_the_figures_so_far_are_there(take):
     assert sum("no time was left" in fault for fault in faults) == 4
 
 
+@pytest.mark.nightly
 def test_the_same_device_gives_the_same_pictures(take):
     figures, _ = take("parity")
     assert [picture.steps for picture in figures.pictures] == list(TINY.steps)

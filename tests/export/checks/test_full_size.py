@@ -97,6 +97,7 @@ def test_the_end_of_a_command_is_reported(capfd):
     assert "killed, most likely for lack of memory" in capfd.readouterr().out
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda it: it.name)
 def test_the_sizes_are_those_of_the_networks(network):
     """They decide what fits into memory. On torch's meta device weights take none."""

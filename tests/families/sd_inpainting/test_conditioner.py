@@ -98,6 +98,7 @@ def diffusers_own(pipeline, recipe, scene, conditioning, seed=7):
         pipeline.scheduler = kept
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("conditioning", ["composite", "masked"])
 @pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
 @pytest.mark.parametrize("strength", [0.6, 1.0])

@@ -41,7 +41,7 @@ CONFIG = {
 }
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["DDIMScheduler", "ShiftedFlowMatching"])
 def test_a_sampler_comes_without_torchs_compiler(name):
     """It took a second of a start, and 65 MB."""

@@ -164,7 +164,7 @@ def test_who_waits_for_wait_s_gets_a_tick(began, took, interval, share):
     assert scheduler.schedule(now + tick.wait_s + 1e-6).jobs == [one]
 
 
-def test_nobody_waits_for_a_live_job_that_comes_or_for_the_last_that_ends():
+def test_a_pause_gives_way_to_a_live_job_and_outlasts_the_last_live_request():
     scheduler, one, keyframe = Scheduler(8, 3), capture(), Job()
     scheduler.add(one)
     scheduler.live_begins()
@@ -177,6 +177,16 @@ def test_nobody_waits_for_a_live_job_that_comes_or_for_the_last_that_ends():
     assert not scheduler.live_ends(), "one live request is left"
     assert scheduler.schedule(1.0).jobs == []
     assert scheduler.live_ends()
+    assert scheduler.schedule(1.5).wait_s == 1.5, "the session's next keyframe may follow at once"
+    assert scheduler.schedule(3.0).jobs == [one]
+
+
+def test_captures_do_not_pause_without_a_keyframe():
+    scheduler, one = Scheduler(8, 3), capture()
+    scheduler.add(one)
+    scheduler.live_begins()
+    scheduler.live_ends()
+    scheduler.update([one], 0.0, 1.0)
     assert scheduler.schedule(1.0).jobs == [one]
 
 

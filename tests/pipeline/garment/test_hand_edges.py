@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.garment.hand_edges import hand_edges, view_of
+from pipeline.garment.hand_edges import HandBefore, hand_edges, view_of
+from pipeline.garment.hand_shape import HandShape
 from pipeline.garment.patch import window
 from pipeline.garment.pose import Pose
 
@@ -41,14 +42,16 @@ def picture(skin, noise=6.0):
     return cv2.GaussianBlur(frame, (0, 0), 1).clip(0, 255).astype(np.uint8)
 
 
-def found(pose, frame, visible, left):
+def found(pose, frame, visible, left, shapes=()):
     """(H, W) bool: the hand, within its zone."""
     [hand] = pose.hands
     view = view_of(hand, SIZE)
     part = window(view.box)
-    share, told = hand_edges(hand, frame, pose, visible[part], left[part], view)
+    share, counts = hand_edges(
+        HandBefore(hand, view, next(iter(shapes), None)), frame, pose, visible[part], left[part], shapes
+    )
     whole = np.zeros(SIZE[::-1], bool)
-    whole[part] = told & (share < 128)
+    whole[part] = (counts > 0.5) & (share < 128)
     return whole
 
 
@@ -74,6 +77,14 @@ def test_colour_finds_the_fingers_and_the_clothes_between_them(pose):
     assert overlap(found(pose, picture(SKIN), vague(), disc()), hand) > 0.8
 
 
+def test_old_clothes_that_network_and_geometry_take_for_the_hand_are_found(pose):
+    """Their colour is counted as the hand's in the first round, and less in the second."""
+    hand = hand_mask() > 127
+    taken = np.where(hand, 6, np.where(disc() < 128, 50, 247)).astype(np.uint8)
+    assert overlap(taken < 128, hand) < 0.6
+    assert overlap(found(pose, picture(SKIN), taken, disc()), hand) > 0.7
+
+
 def test_where_skin_and_clothes_are_alike_network_and_geometry_decide(pose):
     hand = found(pose, picture(SHIRT), vague(), disc())
     assert hand[250, 300]  # both say so
@@ -93,10 +104,23 @@ def test_edges_are_as_soft_as_the_camera_s(pose):
     [hand] = pose.hands
     view = view_of(hand, SIZE)
     part = window(view.box)
-    share, _ = hand_edges(hand, picture(SKIN, noise=0), pose, vague()[part], disc()[part], view)
+    share, _ = hand_edges(
+        HandBefore(hand, view, None), picture(SKIN, noise=0), pose, vague()[part], disc()[part], []
+    )
     row = share[PALM[1] - 60 - view.box[1] : PALM[1] - view.box[1], PALM[0] - view.box[0]]
     between = ((row > 20) & (row < 235)).sum()
     assert 1 <= between <= 4
+
+
+def test_the_border_of_where_a_hand_may_be_is_no_edge(pose):
+    """It would be seen as a staircase on a cuff, where the network and geometry do not agree."""
+    [hand] = pose.hands
+    view = view_of(hand, SIZE)
+    part = window(view.box)
+    _, counts = hand_edges(HandBefore(hand, view, None), picture(SKIN), pose, vague()[part], disc()[part], [])
+    assert counts.min() == 0
+    assert counts.max() == 1
+    assert max(np.abs(np.diff(counts, axis=axis)).max() for axis in (0, 1)) < 0.25
 
 
 def test_a_sleeve_covers_the_other_arm_that_the_hand_lies_on():
@@ -111,6 +135,38 @@ def test_a_sleeve_covers_the_other_arm_that_the_hand_lies_on():
     there = found(pose, frame, vague(), left)
     assert not there[330:350, 400:410].any()
     assert there[250, 300]
+
+
+def shape():
+    """The landmarks of `hand_mask`: four fingers, and a thumb beside the first."""
+    points = np.zeros((21, 2), np.float32)
+    points[0] = 256, 252
+    for finger, tip in enumerate([FINGERS[0], *FINGERS]):
+        points[1 + 4 * finger : 5 + 4 * finger] = np.linspace((338, tip[1]), tip, 4)
+    return HandShape(points)
+
+
+def test_of_skin_before_skin_the_shape_tells_which_is_the_hand(pose):
+    """A hand on the bare forearm of the other arm: neither colours nor the network tell them apart."""
+    frame = picture(SKIN)
+    cv2.line(frame, (425, 120), (425, 400), SKIN, 60)  # the forearm
+    hand = hand_mask() > 127
+    skin = hand | (cv2.line(np.zeros(SIZE[::-1], np.uint8), (425, 120), (425, 400), 1, 60) > 0)
+    unsure = np.where(skin, 90, 250).astype(np.uint8)
+    everything = np.full(SIZE[::-1], 255, np.uint8)
+    assert overlap(found(pose, frame, unsure, everything), hand) < 0.65
+    assert overlap(found(pose, frame, unsure, everything, [shape()]), hand) > 0.75
+
+
+def test_a_hand_beside_counts_as_a_hand(pose):
+    """The one shape does not give back what the other hides."""
+    other = HandShape(shape().points + np.float32((0, 75)))
+    frame = picture(SKIN)
+    frame[75:] = np.where(hand_mask()[:-75, :, None] > 127, frame[:-75], frame[75:])
+    both = hand_mask() > 127
+    both[75:] |= hand_mask()[:-75] > 127
+    there = found(pose, frame, np.where(both, 120, 230).astype(np.uint8), disc(), [shape(), other])
+    assert there[320, 300:340].all()
 
 
 def test_a_hand_beyond_the_frame_has_no_view():

@@ -9,10 +9,12 @@ import pytest
 from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.occlusion import encode_share
 from pipeline.garment.preparation import prepare
+from pipeline.garment.visibility import Networks
 from tests.pipeline.garment.scenes import (
     FRAME_SIZE,
     iou,
     landmarks,
+    no_hand,
     opaque_render,
     outline,
     photograph,
@@ -76,7 +78,7 @@ def test_the_network_is_asked_what_is_visible_and_takes_nothing_away(run):
         return np.zeros((*planes.shape[:3], 2), np.uint8)
 
     whole, _ = run(pose=landmarks())
-    tensors, report = run(pose=landmarks(), network=nothing)
+    tensors, report = run(pose=landmarks(), networks=Networks(nothing, no_hand))
     assert report["mask_source"] == "alpha"
     assert len(asked) == 1
     assert np.array_equal(tensors["mask"], whole["mask"])

@@ -7,10 +7,21 @@ import pytest
 from pipeline.garment.crop import Crop
 from pipeline.garment.masking import composite, find_garment
 from pipeline.garment.pose import Pose
-from pipeline.garment.visibility import PLANES, SIDE, Visibility, hide, in_window, planes, spread, window_of
+from pipeline.garment.visibility import (
+    PLANES,
+    SIDE,
+    Networks,
+    Visibility,
+    hide,
+    in_window,
+    planes,
+    spread,
+    window_of,
+)
 from tests.pipeline.garment.scenes import (
     FRAME_SIZE,
     landmarks,
+    no_hand,
     opaque_render,
     outline,
     photograph,
@@ -42,6 +53,10 @@ class Network:
         answer = np.full((1, SIDE, SIDE, 2), 255, np.uint8)
         self.told(answer[0])
         return answer
+
+
+def networks(visible):
+    return Networks(visible, no_hand)
 
 
 def hidden_square(answer):
@@ -119,7 +134,7 @@ def left():
 def test_what_geometry_hides_stays_where_the_network_is_sure(left, probability, stays):
     mask, colour = np.full((400, 400), 255, np.uint8), np.full((400, 400, 3), 90, np.uint8)
     visible = np.full((SIDE, SIDE), round(255 * probability), np.uint8)
-    cuts = hide(Visibility(Crop(0, 0, 400, 400), visible), mask, colour, left, colour, NOBODY)
+    cuts = hide(Visibility(Crop(0, 0, 400, 400), visible), mask, colour, left, colour, NOBODY, [])
     assert (mask[left == 0] == 255 * stays).all()
     assert (colour[left == 0] == 90 * stays).all()
     assert (mask[left == 255] == 255).all()  # whatever the network says
@@ -129,7 +144,9 @@ def test_what_geometry_hides_stays_where_the_network_is_sure(left, probability, 
 def test_where_geometry_hides_nothing_nothing_is_taken_out():
     mask, colour = np.full((300, 300), 255, np.uint8), np.full((300, 300, 3), 90, np.uint8)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    assert hide(Visibility(Crop(0, 0, 300, 300), nothing), mask, colour, mask.copy(), colour, NOBODY) == []
+    assert (
+        hide(Visibility(Crop(0, 0, 300, 300), nothing), mask, colour, mask.copy(), colour, NOBODY, []) == []
+    )
     assert (mask == 255).all()
 
 
@@ -138,7 +155,7 @@ def test_where_geometry_hides_nothing_nothing_is_taken_out():
 )
 def test_the_network_gives_back_what_geometry_takes_and_takes_nothing_itself(frame, canvas):
     network = Network(hidden_square)
-    garment = find_garment(canvas(frame), frame, pose(), network=network)
+    garment = find_garment(canvas(frame), frame, pose(), networks=networks(network))
     palm = np.rint(pose().points[[15, 17, 19, 21]].mean(axis=0)).astype(int)
     assert garment.mask[palm[1], palm[0]] > 250
     crop = window_of(255 * outline().astype(np.uint8))
@@ -153,7 +170,10 @@ def test_the_network_gives_back_what_geometry_takes_and_takes_nothing_itself(fra
 def test_without_a_pose_nobody_asks_the_network(frame):
     network = Network()
     find_garment(
-        transparent_render(), frame, Pose(np.zeros((33, 4), np.float32), FRAME_SIZE), network=network
+        transparent_render(),
+        frame,
+        Pose(np.zeros((33, 4), np.float32), FRAME_SIZE),
+        networks=networks(network),
     )
     assert not network.asked
 
@@ -168,14 +188,47 @@ def test_a_canvas_without_a_garment_never_asks_the_network(frame):
     """It might see one."""
     network = Network()
     canvas = cv2.resize(frame, (960, 540))
-    assert find_garment(canvas, frame, pose(), network=network).reason == "no_garment"
-    assert find_garment(np.zeros((90, 90, 3), np.uint8), frame, pose(), network=network).reason
+    assert find_garment(canvas, frame, pose(), networks=networks(network)).reason == "no_garment"
+    assert find_garment(np.zeros((90, 90, 3), np.uint8), frame, pose(), networks=networks(network)).reason
     assert not network.asked
+
+
+def test_where_two_hands_may_be_either_hides_the_garment():
+    """The first has no shape, and the network is unsure; the second's does not give back what it hides."""
+    grey = np.full((FRAME_SIZE[1], FRAME_SIZE[0], 3), 120, np.uint8)
+    other = {"p16": (0.5, 0.76), "p18": (0.42, 0.8), "p20": (0.42, 0.74), "p22": (0.45, 0.72)}
+    both = pose(**other)
+    answers = [no_hand(None)]
+
+    def hands(picture):
+        return answers.pop() if answers else (np.full((1, 63), 112, np.float32), np.ones((1, 1), np.float32))
+
+    def unsure(answer):
+        answer[..., 1] = 120
+
+    mask = find_garment(transparent_render(), grey, both, networks=Networks(Network(unsure), hands)).mask
+    x, y = np.rint(both.points[[15, 17, 19, 21]].mean(axis=0)).astype(int)
+    assert both.hands[1].reach.within((0, 0, *FRAME_SIZE))[y, x], "within the other's zone, too"
+    assert mask[y, x] < 20
+
+
+def test_only_hands_before_the_garment_are_looked_at(frame):
+    asked = []
+
+    def hands(picture):
+        asked.append(picture)
+        return no_hand(picture)
+
+    find_garment(transparent_render(), frame, pose(), networks=Networks(Network(), hands))
+    assert len(asked) == 1
+    beside = {name: (x + 0.5, y - 0.6) for name, (x, y) in HANDS.items()}
+    find_garment(transparent_render(), frame, pose(**beside), networks=Networks(Network(), hands))
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("fit", ["stretch", "body"])
 def test_a_garment_that_is_moved_onto_the_body_is_still_hidden_by_hands(frame, fit):
     network = Network(hidden_square)
-    garment = find_garment(opaque_render(frame, (960, 540)), frame, pose(), fit, network=network)
+    garment = find_garment(opaque_render(frame, (960, 540)), frame, pose(), fit, networks=networks(network))
     assert len(network.asked) == 1
     assert garment.reason is None

@@ -179,6 +179,16 @@ def test_a_dyed_person_wears_the_same_jacket():
     assert (found.render == plain.render).all()
 
 
+@pytest.mark.parametrize(("scale", "cameras"), [(0.5, 0.5), (1.0, 1.0), (2.0, 1.0)])
+def test_a_larger_picture_is_a_better_cameras(scale, cameras):
+    """One of twice the size is no small camera's, made larger."""
+    geometry = recorded_geometry()
+    geometry = dataclasses.replace(geometry, meta={**geometry.meta, "scale": scale})
+    rng = np.random.default_rng(2)
+    found = photograph(geometry, even_light(geometry, 0.1), sample_dressing(rng, geometry.meta["split"]), rng)
+    assert found.meta["webcam"]["scale"] == cameras
+
+
 def test_a_small_picture_has_the_cameras_grain_and_sharpness_in_proportion():
     """As if the full picture had been made smaller."""
     light = np.full((64, 64, 3), 0.2, np.float32)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.garment.visibility import PLANES, SIDE
-from serving.visible_garment import open_network
+from serving.visible_garment import open_visible
 from training.visible_garment import training
 from training.visible_garment.__main__ import main
 from training.visible_garment.network import VisibleGarment, write_onnx
@@ -90,11 +90,11 @@ def test_one_command_trains_and_writes_what_the_server_opens(painted, tmp_path, 
     common = ["--work", str(painted), "--network", str(network)]
     main(["train", "--minutes", "0.01", "--photographs", str(tmp_path / "none"), *common])
     planes = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, PLANES), np.uint8)
-    answer = open_network(network)(planes)
+    answer = open_visible(network)(planes)
     assert (answer.shape, answer.dtype) == ((1, SIDE, SIDE, 2), np.uint8)
     network.unlink()
     main(["write", *common])
-    assert np.array_equal(open_network(network)(planes), answer)
+    assert np.array_equal(open_visible(network)(planes), answer)
     assert network.stat().st_size < 2e6
 
 
@@ -104,7 +104,7 @@ def test_the_served_network_answers_as_the_trained_one(tmp_path):
     network = VisibleGarment().eval()
     write_onnx(network, tmp_path / "visible.onnx")
     planes = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, PLANES), np.uint8)
-    answer = open_network(tmp_path / "visible.onnx")(planes)
+    answer = open_visible(tmp_path / "visible.onnx")(planes)
     with torch.no_grad():
         logits = network(torch.from_numpy(planes).permute(0, 3, 1, 2).float() / 255)
     expected = 255 * torch.sigmoid(logits)[0].permute(1, 2, 0).numpy()
