@@ -30,15 +30,27 @@ def start(page):
     page.get_by_role("button", name="Capture", exact=True).click()
 
 
+def watch(page, screenshot):
+    """A capture with a preview. One that is not ready before the last step is never sent: a busy machine may
+    need several captures."""
+    preview, state = page.locator(".capture-preview"), page.locator(".capture-state")
+    for _ in range(5):
+        start(page)
+        expect(state).to_have_text(re.compile(r"Step \d+ of \d+"))
+        screenshot(page, "capture-progress")
+        expect(state).to_have_text(re.compile(r"^Done: \d+ steps"))
+        if source := preview.get_attribute("src"):
+            assert source.startswith("data:image/jpeg")
+            return
+    pytest.fail("five captures without a preview")
+
+
 @pytest.mark.nightly
 def test_two_samples_are_watched_and_downloaded(open_studio, screenshot):
     page = open_studio("capture")
     page.get_by_label("Samples").select_option("2")
     page.get_by_label("Seed").fill("7")
-    start(page)
-    expect(page.locator(".capture-state")).to_have_text(re.compile(r"Step \d+ of \d+"))
-    expect(page.locator(".capture-preview")).to_have_attribute("src", re.compile("^data:image/jpeg"))
-    screenshot(page, "capture-preview")
+    watch(page, screenshot)
     samples = page.locator(".capture-results li")
     expect(samples).to_have_count(2)
     expect(samples).to_have_text([re.compile("^Seed 7"), re.compile("^Seed 8")])
@@ -50,7 +62,6 @@ def test_two_samples_are_watched_and_downloaded(open_studio, screenshot):
         pixels.append(cv2.imread(str(download.value.path())))
     assert pixels[0].shape == pixels[1].shape
     assert (pixels[0] != pixels[1]).any()
-    expect(page.locator(".capture-state")).to_have_text(re.compile(r"^Done: \d+ steps"))
     screenshot(page, "capture-samples")
 
 
