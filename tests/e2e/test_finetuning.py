@@ -29,14 +29,15 @@ def test_a_lora_is_trained_exported_served_compared_and_published(tmp_path: Path
     rows = tmp_path / "rows"
     write_rows(rows, range(4_300_000, 4_300_006), of_sequins=True)
     lora, work = tmp_path / "lora.safetensors", tmp_path / "work"
-    few = ("--steps=2", "--light-steps=10", "--every=5", "--variants=1", "--rank=4", "--batch=4")
+    # A network that no step improves keeps its untrained LoRA, as after two steps on some processors.
+    few = ("--steps=16", "--light-steps=10", "--every=5", "--variants=1", "--rank=4", "--batch=4")
     trained = command("training.finetune", rows, f"--out={lora}", f"--work={work}", *few)
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert lora.with_suffix(".md").is_file()
 
     published = tmp_path / "published" / "lora.safetensors"
     compare = ("training.finetune.compare", rows, f"--lora={lora}", f"--work={work / 'compare'}")
-    # So few steps hardly change anything; whether it is better is not what is tested here.
+    # So few steps change little; whether it is better is not what is tested here.
     compared = command(*compare, f"--publish={published}", "--least-gain=-1")
     assert compared.returncode == 0, compared.stderr[-2000:]
     report = json.loads((work / "compare" / "compare.json").read_text())
