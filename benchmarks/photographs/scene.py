@@ -44,11 +44,16 @@ class Scene:
         return self._render[..., 3]
 
     @cached_property
-    def composite(self) -> np.ndarray:
-        """The render drawn on the frame, over head and hands: what a client has without us."""
+    def drawn(self) -> np.ndarray:
+        """(H, W, 3) BGR uint8: the render, premultiplied by its alpha."""
         premultiplied = cv2.cvtColor(self._render, cv2.COLOR_BGRA2RGBA)
         premultiplied = cv2.cvtColor(premultiplied, cv2.COLOR_RGBA2mRGBA)
-        return over(cv2.cvtColor(premultiplied, cv2.COLOR_RGBA2BGR), self.alpha, self.frame)
+        return cv2.cvtColor(premultiplied, cv2.COLOR_RGBA2BGR)
+
+    @cached_property
+    def composite(self) -> np.ndarray:
+        """The render drawn on the frame, over head and hands: what a client has without us."""
+        return over(self.drawn, self.alpha, self.frame)
 
     @cached_property
     def hands(self) -> np.ndarray:
