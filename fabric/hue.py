@@ -5,14 +5,16 @@ import numpy as np
 
 from fabric.formats import read_container
 from fabric.formats.jpeg_chroma import amplified
-from fabric.ingest import MAX_ASPECT, MIN_SIDE, upright
+from fabric.frame import corners_seen
+from fabric.ingest import MAX_ASPECT, MIN_SIDE, rows_down_to, upright
+from fabric.jpeg_pixels import jpeg_pixels
 from fabric.light import COARSE, srgb_to_linear
 from fabric.shrink import shrink
 
 _FACTORS = 4, 2  # the larger tells more, but strong colours then exceed a byte
 _REACH = 127 - 4  # steps from grey that a byte holds, less what a colour varies by
 _SMALL = 8  # the fraction of the photo's size at which its colours are read
-_ROWS, _APART = 16, 6  # every so many rows are looked at, and pixels so far apart, about a thread
+_ROWS, _APART = 48, 6  # every so many rows are looked at, and pixels so far apart, about a thread
 _ROUNDED = 0.75  # steps: what rounding changes, in the file and in its decoder, is no more
 _BLUR = 2.0  # σ in pixels of the coarse picture: all of one colour is rounded alike
 
@@ -38,11 +40,12 @@ def exact_hue(photo: bytes, code: Array, to_photo: Array) -> Array | None:
     differences = _differences(seen)
     middle = float(np.abs(np.median(differences, axis=(0, 1))).max())
     factor = next((number for number in _FACTORS if middle * number < _REACH), None)
-    read = None if factor is None else _read(photo, factor)
+    side = len(code)
+    read = None if factor is None else _read(photo, factor, corners_seen(to_photo, side))
     if factor is None or read is None:
         return None
     height, width = read.shape[:2]
-    scale = len(code) / COARSE
+    scale = side / COARSE
     to_code = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5], [0, 0, 1]])
     to_read = np.array([[width, 0, -0.5], [0, height, -0.5], [0, 0, 1]]) @ to_photo @ to_code
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -73,19 +76,21 @@ def _differences(code: Array) -> Array:
     return cv2.merge([(blue - luminance) / 1.772, (red - luminance) / 1.402])
 
 
-def _read(photo: bytes, factor: int) -> Array | None:
-    """`factor` times the differences about 128, at a fraction of the upright photo: (H, W, 2) uint8."""
+def _read(photo: bytes, factor: int, area: Array) -> Array | None:
+    """`factor` times the differences about 128, at a fraction of the upright photo: (H, W, 2) uint8.
+
+    area: points (N, 2) among which they are needed, in fractions of its width and height.
+    """
     container = read_container(photo)
     if container.format != "JPEG" or container.profile:
         return None
     data = amplified(container.data, factor)
     if data is None:
         return None
-    flags = cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    pixels = jpeg_pixels(data, _SMALL, rows_down_to(area, container.orientation))
     if pixels is None or min(pixels.shape[:2]) * _SMALL < MIN_SIDE:
         return None
     pixels = upright(pixels, container.orientation)
     if max(pixels.shape[:2]) > MAX_ASPECT * min(pixels.shape[:2]):
         return None
-    return pixels[..., 1::-1]  # OpenCV's order is the file's, reversed
+    return pixels[..., 1:]

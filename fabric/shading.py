@@ -56,10 +56,12 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
         )
         if abs(skew) > abs(best_skew):
             best_angle, best_skew = angle, skew
-    best = spectrum * (_slope_to_height(across, down, best_angle) * (1j / turn))
     confidence = float(np.clip((abs(best_skew) - _SILENT) / (_CLEAR - _SILENT), 0, 1))
     shading, pigment = _PIGMENT
     confidence *= float(np.clip((pigment - limit / _LIMIT) / (pigment - shading), 0, 1))
+    if confidence == 0:
+        return np.zeros_like(luminance), 0.0
+    best = spectrum * (_slope_to_height(across, down, best_angle) * (1j / turn))
     found = np.asarray(fourier.irfft2(best, (side, side)), np.float32) * np.sign(best_skew)
     scale = len(luminance) / side
     wide = cv2.copyMakeBorder(found, 2, 2, 2, 2, cv2.BORDER_WRAP)
