@@ -118,9 +118,9 @@ def _finer(image: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarr
     right, bottom = np.ceil(corners.max(axis=0)).astype(int) + _AROUND
     part = image[low[1] : bottom, low[0] : right]
     larger = cv2.resize(part, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_CUBIC)
-    scale = np.array([larger.shape[1] / part.shape[1], larger.shape[0] / part.shape[0]])
-    shift = scale * (0.5 - low) - 0.5
-    return larger, np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]], [0, 0, 1]])
+    # Also where the part has an odd side, of whose last pixel only a half is there: OpenCV keeps the factor.
+    x, y = _FINER * (0.5 - low) - 0.5
+    return larger, np.array([[_FINER, 0, x], [0, _FINER, y], [0, 0, 1]])
 
 
 def tile_matrix(frame: Frame, size: int, to_image: np.ndarray | None = None) -> np.ndarray:
