@@ -64,8 +64,11 @@ def _periodic(stripes: Array, count: int | None, axis: int) -> Array:
     """The part of `stripes` that repeats `count` times along `axis`."""
     if not count:
         return np.zeros_like(stripes)
-    shifts = [round(number * stripes.shape[axis] / count) for number in range(count)]
-    return np.mean([np.roll(stripes, shift, axis) for shift in shifts], axis=0)
+    length = stripes.shape[axis]
+    shifts = np.array([round(number * length / count) for number in range(count)])
+    there = (np.arange(length) - shifts[:, None]) % length  # (count, length)
+    own: Array = stripes.reshape(length, -1)[there].mean(axis=0).reshape(stripes.shape)
+    return own
 
 
 def _blurred(image: Array, across: float, down: float) -> Array:

@@ -25,7 +25,7 @@ def excess(linear: Array) -> Array:
     ratio = cv2.divide(light, cv2.max(mean, 1e-4))
     away = cv2.subtract(linear, cv2.multiply(around, cv2.merge([ratio] * 3)))  # of no brightness
     noise = cv2.multiply(light, _NOISE)
-    red, green, blue = cv2.split(cv2.multiply(away, away))
-    share = cv2.divide(noise, cv2.add(cv2.add(red, green), cv2.add(cv2.add(blue, noise), 1e-9)))
+    power = cv2.transform(cv2.multiply(away, away), np.ones((1, 3)))
+    share = cv2.divide(noise, cv2.add(cv2.add(power, noise), 1e-9))
     found: Array = cv2.multiply(away, cv2.merge([share] * 3))
     return found

@@ -11,6 +11,8 @@ from fabric.chroma import excess
 from fabric.light import Gain, contrast_gain
 from fabric.shrink import halved
 
+_DARKEST = 1e-3  # of white; the noise of what is darker is no share of it
+
 Array = np.ndarray
 
 
@@ -34,12 +36,9 @@ def evened(
     if contrast:
         more = contrast_gain(cv2.multiply(half, factor), contrast)
         cv2.multiply(factor, cv2.merge([more] * 3), dst=factor)
-    noise = excess(cv2.multiply(half, factor))
-    factor, noise = (
-        cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in (factor, noise)
-    )
-    even = cv2.multiply(linear, factor, dst=factor)
-    cv2.subtract(even, noise, dst=even)
-    flat = even.reshape(height, -1)  # a number is only the first channel's for OpenCV
-    cv2.max(flat, 0.0, dst=flat)
-    return even
+    even = cv2.multiply(half, factor)
+    # The noise as a share, so that it is one factor together with the light's: one picture less to enlarge.
+    share = cv2.divide(excess(even), np.maximum(even, _DARKEST))
+    cv2.multiply(factor, np.maximum(1 - share, 0), dst=factor)
+    factor = cv2.resize(factor, (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.multiply(linear, factor, dst=factor)

@@ -10,7 +10,7 @@ from fabric.frame import OVERLAP, Frame, tile_matrix
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
 from fabric.options import ScanOptions
-from fabric.rectify import Outline, find_outline, ordered
+from fabric.rectify import Outline, find_outline, ordered, preview_of
 from fabric.region import Region, find_objects, find_region, is_card
 from fabric.shadow import Shadow, seen_through
 from fabric.view import flat_view, side_length, straighten
@@ -69,7 +69,7 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     wanted = needed / min(side_length(corners))
     seen, to_seen = pixels, np.eye(3)
     if wanted > 1.2:  # the swatch is a small part of the photo: read it again in full resolution
-        pixels = decode(photo, int(min(height, width) * wanted))
+        pixels = decode(photo, int(min(height, width) * wanted), corners / [width, height])
         larger = pixels.shape[1] / width
         corners = corners * larger
         if wanted > _ENOUGH:
@@ -106,10 +106,17 @@ def _outline(pixels: np.ndarray, options: ScanOptions) -> tuple[Outline | None, 
     if pixels.shape[2] == 4:  # holes look like edges; what was cut out needs no outline
         colour, opacity = separated(pixels)
         return (None if opacity is not None else find_outline(colour)), None
-    outline = find_outline(pixels)
-    if outline and is_card(pixels, outline.corners):
+    preview = preview_of(pixels)
+    outline = find_outline(pixels, preview)
+    if outline and is_card(*_smaller(pixels, preview, outline.corners)):
         return None, card_colour(pixels, outline.corners)
     return outline, None
+
+
+def _smaller(pixels: np.ndarray, preview: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The smaller one of a picture and its preview, and the places in it of `corners` in the picture."""
+    scale = preview.shape[1] / pixels.shape[1]
+    return (preview, (corners + 0.5) * scale - 0.5) if scale < 1 else (pixels, corners)
 
 
 def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int) -> Cloth:

@@ -14,6 +14,9 @@ _SLANT = 0.006  # of the side
 _COARSE = 256
 _ROUND = 0.05  # of the ratio of the tile's sides: a deviation that the eye does not see as a stretched motif
 _NO_BANDS = 1.25  # photo pixels per tile pixel above which bilinear interpolation shows no bands
+_ENLARGED = 0.9  # and above which that is quicker than a cubic warp, on an enlarged photo
+_FINER = 1.5  # times as large as the photo, by cubic interpolation of rows and columns
+_AROUND = 4  # pixels of the photo around the tile that its border depends on
 _SINGLE = 1.5  # up to which one sample for each tile pixel is nearest to the mean of its area, and four blur
 _MANY = 3.0  # photo pixels per tile pixel above which the photo is blurred instead of sampled more finely
 
@@ -60,8 +63,12 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
     ]
     frame = _centred(side, *sides)
     margin = int(side * _SEARCH / 2)
+    if all(repeats):
+        return _centred(side, *sides)
+    scale = min(1.0, _COARSE * 2 / side)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     sides = [
-        vector if repeat else _matched(grey, frame, vector, margin)
+        vector if repeat else _matched(small, scale, frame, vector, margin)
         for repeat, vector in zip(repeats, sides, strict=True)
     ]
     return _centred(side, *sides)
@@ -82,6 +89,9 @@ def cut_out(image: np.ndarray, frame: Frame, size: int, to_image: np.ndarray | N
     # Near a scale of 1 bilinear interpolation blurs between pixels, but not on them. A weave shows that as
     # bands.
     taps = cv2.INTER_LINEAR if shrink > _NO_BANDS else cv2.INTER_CUBIC
+    if _ENLARGED < shrink <= _NO_BANDS:
+        image, enlarged = _finer(image, corners_seen(matrix, wide))
+        matrix, taps = enlarged @ matrix, cv2.INTER_LINEAR
     if finer > 1:
         matrix = matrix @ np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
     flags = taps | cv2.WARP_INVERSE_MAP
@@ -93,6 +103,24 @@ def cut_out(image: np.ndarray, frame: Frame, size: int, to_image: np.ndarray | N
     else:
         tile = cv2.warpPerspective(image, matrix, shape, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     return tile if finer == 1 else cv2.resize(tile, (wide, wide), interpolation=cv2.INTER_AREA)
+
+
+def corners_seen(matrix: np.ndarray, side: int) -> np.ndarray:
+    """Where the corners of a square of `side` pixels lie (4, 2) after 3×3 `matrix`."""
+    square = np.array([[[0.0, 0], [side, 0], [side, side], [0, side]]])
+    seen: np.ndarray = cv2.perspectiveTransform(square, matrix)[0]
+    return seen
+
+
+def _finer(image: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of an image around `corners` (N, 2), `_FINER` times as large, and 3×3 from the image to it."""
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - _AROUND, 0)
+    right, bottom = np.ceil(corners.max(axis=0)).astype(int) + _AROUND
+    part = image[low[1] : bottom, low[0] : right]
+    larger = cv2.resize(part, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_CUBIC)
+    # Also where the part has an odd side, of whose last pixel only a half is there: OpenCV keeps the factor.
+    x, y = _FINER * (0.5 - low) - 0.5
+    return larger, np.array([[_FINER, 0, x], [0, _FINER, y], [0, 0, 1]])
 
 
 def tile_matrix(frame: Frame, size: int, to_image: np.ndarray | None = None) -> np.ndarray:
@@ -139,10 +167,11 @@ def _centred(side: int, across: np.ndarray, down: np.ndarray) -> Frame:
     return Frame(origin, across, down)
 
 
-def _matched(grey: np.ndarray, frame: Frame, vector: np.ndarray, margin: int) -> np.ndarray:
-    """`vector`, changed by up to `margin` pixels so that the overlap at its end matches the near one best."""
-    scale = min(1.0, _COARSE * 2 / len(grey))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def _matched(small: np.ndarray, scale: float, frame: Frame, vector: np.ndarray, margin: int) -> np.ndarray:
+    """`vector`, changed by up to `margin` pixels so that the overlap at its end matches the near one best.
+
+    small: the picture, reduced by `scale`.
+    """
     near = frame.origin * scale
     horizontal = abs(vector[0]) > abs(vector[1])
     other = frame.down if horizontal else frame.across

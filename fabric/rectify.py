@@ -3,6 +3,7 @@
 It is the largest convex quadrilateral that differs from its surroundings.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -37,9 +38,12 @@ class Outline:
     confidence: float
 
 
-def find_outline(photo: np.ndarray) -> Outline | None:
-    """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo."""
-    preview = _preview(photo)
+def find_outline(photo: np.ndarray, preview: np.ndarray | None = None) -> Outline | None:
+    """The swatch's outline in (H, W, 3) uint8 RGB, or None if the cloth fills the photo.
+
+    preview: the photo as `preview_of` makes it, where that is at hand.
+    """
+    preview = preview_of(photo) if preview is None else preview
     linear = srgb_to_linear(preview)
     log = cv2.merge([cv2.log(np.maximum(linear, 1e-3)), np.ones(linear.shape[:2], np.float32)])
     found, edges = [], []
@@ -93,16 +97,25 @@ def _whole(
 def _confident(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
     """The outline of which one can be sure."""
     lab = cv2.cvtColor(cv2.GaussianBlur(preview, (0, 0), 2.5), cv2.COLOR_RGB2LAB).astype(np.float32)
-    away, turned = difference(lab), whitened(lab)
-    # By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it; or
-    # by what the table's own variation, as that of wood, does not explain.
-    varied = cv2.GaussianBlur(away, (0, 0), 6)
-    unlike = np.minimum(cv2.sqrt(cv2.transform(turned * turned, np.ones((1, 3)))) * 6, 120)
-    for ground, likeness in ((away, lab), (varied, varied), (unlike, turned * 6)):
+    for ground, likeness in _grounds(lab):
         best = _best(photo, ground, likeness)
         if best and best.confidence >= MIN_CONFIDENCE:
             return best
     return None
+
+
+def _grounds(lab: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What is high on the swatch, and what tells how clear its edge is, as `_best` takes them.
+
+    By colour; or, if a pattern's mean colour is the table's, by how much the pattern varies around it; or by
+    what the table's own variation, as that of wood, does not explain.
+    """
+    away = difference(lab)
+    yield away, lab
+    varied = cv2.GaussianBlur(away, (0, 0), 6)
+    yield varied, varied
+    turned = whitened(lab)
+    yield np.minimum(cv2.sqrt(cv2.transform(turned * turned, np.ones((1, 3)))) * 6, 120), turned * 6
 
 
 def _by_texture(photo: np.ndarray, preview: np.ndarray) -> Outline | None:
@@ -159,7 +172,7 @@ def ordered(corners: np.ndarray) -> np.ndarray:
     return clockwise
 
 
-def _preview(photo: np.ndarray) -> np.ndarray:
+def preview_of(photo: np.ndarray) -> np.ndarray:
     """The photo, shrunk so that its longer side has `_PREVIEW` pixels."""
     scale = _PREVIEW / max(photo.shape[:2])
     return shrink(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))

@@ -155,8 +155,9 @@ def _features(linear: np.ndarray) -> np.ndarray:
     """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
     height, width = linear.shape[:2]
     lab = cv2.cvtColor(linear, cv2.COLOR_LRGB2LAB)
-    detail = np.abs(lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 4))
-    all_four = np.dstack([lab, detail])
+    lightness = cv2.extractChannel(lab, 0)
+    detail = cv2.absdiff(lightness, cv2.GaussianBlur(lightness, (0, 0), 4))
+    all_four = cv2.merge([lab, detail])
     cells = cv2.resize(
         all_four, (max(1, width // _CELL), max(1, height // _CELL)), interpolation=cv2.INTER_AREA
     )

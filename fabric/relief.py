@@ -125,13 +125,15 @@ def occlusion_map(height: Array, strength: float = 1.0) -> Array:
     for top in range(0, half, _STRIP):  # a strip fits into the processor's cache
         part = hidden[top : top + _STRIP]
         _add_hidden(part, wrapped[top : top + len(part) + 2 * reach], reach, directions)
-    return np.clip(_twice(1 - (strength / 8) * hidden), 0, 1)
+    seen = _twice(1 - (strength / 8) * hidden)
+    open_sky: Array = cv2.min(cv2.max(seen, 0.0), 1.0)
+    return open_sky
 
 
 def _add_hidden(hidden: Array, wrapped: Array, reach: int, directions: list[list[tuple[int, int]]]) -> None:
     """Add to `hidden` (H, W) the sines of its horizons; wrapped: the heights, `reach` more on each side."""
     rows, columns = hidden.shape
-    horizon, slope = np.empty_like(hidden), np.empty_like(hidden)
+    horizon, slope, one = np.empty_like(hidden), np.empty_like(hidden), np.ones_like(hidden)
     scaled: dict[float, Array] = {}  # heights, divided by how far two of them lie apart
     for direction in directions:
         horizon.fill(0)  # tangent of the horizon's elevation
@@ -145,9 +147,8 @@ def _add_hidden(hidden: Array, wrapped: Array, reach: int, directions: list[list
             )
             cv2.subtract(there, here, dst=slope)
             cv2.max(horizon, slope, dst=horizon)
-        np.multiply(horizon, horizon, out=slope)
-        slope += 1
-        hidden += np.divide(horizon, np.sqrt(slope, out=slope), out=slope)
+        # The sine of an angle by its tangent.
+        cv2.add(hidden, cv2.divide(horizon, cv2.magnitude(horizon, one, slope), dst=slope), dst=hidden)
 
 
 def roughness_map(height: Array, roughness: float, strength: float = 1.0) -> Array:

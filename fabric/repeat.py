@@ -122,7 +122,7 @@ def _wedge(correlation: np.ndarray) -> np.ndarray:
 def _candidates(field: np.ndarray) -> list[Repeat]:
     """The shifts near +x whose multiples all correlate, nearly as well as those of the best shift."""
     half, reach = len(field) // 2, field.shape[1] - 1
-    y, x = np.mgrid[-half : half + 1, : reach + 1]
+    y, x = np.ogrid[-half : half + 1, : reach + 1]
     highest = cv2.dilate(field, np.ones((3, 3), np.uint8))  # the maximum of each pixel and its neighbours
     peaks = (field == highest) & (np.abs(y) <= np.maximum(x * WEDGE, 1.5))
     peaks &= (x >= MIN_PERIOD) & (field > 0.05)

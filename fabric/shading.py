@@ -6,6 +6,8 @@ cloth has broad round tops and narrow creases: in the right direction, and only 
 curvature is skewed towards creases. Where no direction shows that, the photo does not tell.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -35,37 +37,54 @@ def height_from_shading(luminance: Array) -> tuple[Array, float]:
     small = small - small.mean()
     limit = _LIMIT * float(small.std())
     spectrum = fourier.rfft2(np.clip(small, -limit, limit))
-    down = np.fft.fftfreq(side).astype(np.float32)[:, None]
-    across = np.fft.rfftfreq(side).astype(np.float32)[None]
-    power = across**2 + down**2
-    power[0, 0] = 1
-    turn = 2 * np.pi
-    spectrum *= np.exp(-0.5 * (turn * _FINE) ** 2 * power) * (1 - np.exp(-0.5 * (turn * _WIDE) ** 2 * power))
-    # Curvature at that blur has no higher frequencies than a smaller picture has.
-    coarse = min(_COARSE, side)
-    low = np.r_[: coarse // 2, side - coarse // 2 : side], np.arange(coarse // 2 + 1)
-    at = np.ix_(*low)
-    curved = spectrum[at] * (-1j * turn * power[at] * np.exp(-0.5 * (turn * _CREASES) ** 2 * power[at]))
+    relevant, at, curvatures = _filters(side)
+    spectrum *= relevant
+    low = spectrum[at]
     best_angle, best_skew = 0.0, 0.0
-    for number in range(_DIRECTIONS):
-        angle = number * np.pi / _DIRECTIONS
-        skew = _skewness(
-            fourier.irfft2(
-                curved * _slope_to_height(across[:, low[1]], down[low[0]], angle), (coarse, coarse)
-            )
-        )
+    for number, curvature in enumerate(curvatures):
+        skew = _skewness(fourier.irfft2(low * curvature, (len(curvature), len(curvature))))
         if abs(skew) > abs(best_skew):
-            best_angle, best_skew = angle, skew
-    best = spectrum * (_slope_to_height(across, down, best_angle) * (1j / turn))
+            best_angle, best_skew = number * np.pi / _DIRECTIONS, skew
     confidence = float(np.clip((abs(best_skew) - _SILENT) / (_CLEAR - _SILENT), 0, 1))
     shading, pigment = _PIGMENT
     confidence *= float(np.clip((pigment - limit / _LIMIT) / (pigment - shading), 0, 1))
+    if confidence == 0:
+        return np.zeros_like(luminance), 0.0
+    best = spectrum * (_slope_to_height(*_frequencies(side), best_angle) * np.complex64(0.5j / np.pi))
     found = np.asarray(fourier.irfft2(best, (side, side)), np.float32) * np.sign(best_skew)
     scale = len(luminance) / side
     wide = cv2.copyMakeBorder(found, 2, 2, 2, 2, cv2.BORDER_WRAP)
     wide = cv2.resize(wide, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     margin = round(2 * scale)
     return wide[margin : margin + len(luminance), margin : margin + len(luminance)] * scale, confidence
+
+
+def _frequencies(side: int) -> tuple[Array, Array]:
+    """Cycles for each pixel across (1, side // 2 + 1) and down (side, 1), float32."""
+    across, down = np.fft.rfftfreq(side)[None], np.fft.fftfreq(side)[:, None]
+    return across.astype(np.float32), down.astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _filters(side: int) -> tuple[Array, tuple[Array, ...], Array]:
+    """What the spectrum of a picture is multiplied by, which is the same for all of one size.
+
+    For what is neither noise nor light: (side, side // 2 + 1). Then where the frequencies of the curvature
+    are, and (_DIRECTIONS, C, C // 2 + 1) for the curvature in light from each direction.
+    """
+    across, down = _frequencies(side)
+    power = across**2 + down**2
+    power[0, 0] = 1
+    turn = np.float32(2 * np.pi)
+    fine, wide, creases = (np.exp(-0.5 * (turn * sigma) ** 2 * power) for sigma in (_FINE, _WIDE, _CREASES))
+    # Curvature at that blur has no higher frequencies than a smaller picture has.
+    coarse = min(_COARSE, side)
+    rows, columns = np.r_[: coarse // 2, side - coarse // 2 : side], np.arange(coarse // 2 + 1)
+    at = np.ix_(rows, columns)
+    curved = -1j * turn * power[at] * creases[at]
+    angles = np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS
+    slopes = [_slope_to_height(across[:, columns], down[rows], float(angle)) for angle in angles]
+    return fine * (1 - wide), at, np.array([curved * one for one in slopes], np.complex64)
 
 
 def _slope_to_height(across: Array, down: Array, angle: float) -> Array:

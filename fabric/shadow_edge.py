@@ -11,6 +11,7 @@ _SECTIONS = 16  # along the line
 _FEWEST = 256  # pixels of a quarter of the band
 _ROUNDS = 10
 _SMALL = 1e-4
+_SETTLED = 1e-6  # radians, and of the longer side: thousandths of a pixel
 _MOST_TURN, _MOST_MOVE = 0.03, 0.015  # radians, and of the longer side: what a coarse grid may be wrong by
 _WIDTHS = 0.0004, 0.012
 
@@ -55,6 +56,8 @@ def sharpened(shadow: Shadow, linear: Array) -> Shadow:
         width = float(np.clip(width * np.exp(np.clip(step[2] / deep, -0.5, 0.5)), *_WIDTHS))
         if abs(turn) > _MOST_TURN or abs(move) > _MOST_MOVE:
             return shadow
+        if max(abs(step[0]), abs(step[1])) < _SETTLED * deep:
+            break
     angle = float(np.arctan2(shadow.normal[1], shadow.normal[0])) + turn
     return Shadow((float(np.cos(angle)), float(np.sin(angle))), shadow.offset + move, width, shadow.depth)
 
@@ -72,7 +75,8 @@ def _sections(shadow: Shadow, linear: Array) -> tuple[Array, Array, Array] | Non
     near = np.flatnonzero(cv2.inRange(away, -_BAND, _BAND).view(bool))
     if len(near) < _FEWEST:
         return None
-    values = cv2.log(cv2.max(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY).take(near), 1e-3)).ravel()
+    colours = linear.reshape(1, -1, 3).take(near, axis=1)
+    values = cv2.log(cv2.max(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), 1e-3)).ravel()
     rows, columns = np.divmod(near.astype(np.int32), np.int32(width))
     at = (y * nx).take(rows) - (x * ny).take(columns)
     farthest = float(cv2.norm(at, cv2.NORM_INF)) * 1.0001 + 1e-6

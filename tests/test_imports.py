@@ -33,7 +33,7 @@ OF_OURS = {
 # Installed packages that each may import.
 INSTALLED = {
     "catalog": "obstore pydantic",
-    "fabric": "cv2 numpy PIL pillow_heif",
+    "fabric": "cv2 numpy PIL pillow_heif simplejpeg",
     "families": "cv2 diffusers numpy onnxruntime PIL pydantic safetensors tokenizers torch transformers",
     "pipeline": "cv2 diffusers isal numpy PIL pillow_heif pydantic simplejpeg tokenizers torch",
     "frontend_proxy": "av cv2 grpc httpx idna jwt limits msgpack numpy obstore opentelemetry "

@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 SRGB = (90, 140, 60)
 
@@ -21,6 +21,33 @@ def woven(width: int, height: int) -> np.ndarray:
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     grid = (120 + 60 * np.sin(x / 3) * np.sin(y / 4)).astype(np.uint8)
     return np.dstack([grid, grid // 2 + 60, 255 - grid])
+
+
+def profile_with(icc: bytes, elements: dict[bytes, bytes]) -> bytes:
+    """An ICC profile some of whose elements are others."""
+    (count,) = struct.unpack_from(">I", icc, 128)
+    entries = [struct.unpack_from(">4sII", icc, 132 + 12 * number) for number in range(count)]
+    found = {name: icc[at : at + size] for name, at, size in entries} | elements
+    table, data = struct.pack(">I", len(found)), b""
+    for name, element in found.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(found) + len(data), len(element))
+        data += element + bytes(-len(element) % 4)
+    return struct.pack(">I", 128 + len(table) + len(data)) + icc[4:128] + table + data
+
+
+def display_p3() -> bytes:
+    """The profile that phones write: sRGB's curves with stronger colours, as seen in the light of D50."""
+    colours = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    elements = {
+        name: b"XYZ " + bytes(4) + struct.pack(">3i", *(round(65536 * number) for number in numbers))
+        for name, numbers in colours.items()
+    }
+    return profile_with(srgb, elements)
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:

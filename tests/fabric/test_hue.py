@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from fabric import ScanOptions
 from fabric.hue import exact_hue
 from fabric.ingest import decode
 from fabric.light import srgb_to_linear
+from fabric.profile import read_profile
 from fabric.scanner import PIXEL_CENTRES, make_tile
-from tests.fabric.photos import saved
+from tests.fabric.photos import display_p3, profile_with, saved
 
 SIDE = 480
 OPTIONS = ScanOptions(size=256, light_strength=0, contrast_strength=0)
@@ -65,15 +66,24 @@ def test_a_strong_colour_stays_as_decoded() -> None:
     assert error(saved(photo(values), "JPEG", quality=93), values) < 0.04
 
 
-def test_a_file_with_a_profile_stays_as_decoded() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    values = np.array(COLOURS[0])
-    image = photo(values)
-    told, plain = (
-        make_tile(saved(image, "JPEG", quality=93, **more), OPTIONS).albedo
-        for more in ({"icc_profile": profile}, {})
-    )
-    assert np.abs(told.mean(axis=(0, 1)) / plain.mean(axis=(0, 1)) - 1).max() > 0.003
+@pytest.mark.parametrize("colour", COLOURS)
+def test_colours_of_a_profile(colour: tuple[float, float, float]) -> None:
+    """As phones write them: the file's steps are steps of another red, green and blue."""
+    icc = display_p3()
+    profile = read_profile(icc)
+    assert profile is not None
+    codes = np.array(colour)
+    light = [np.interp(code, np.arange(256), profile.curves[:, n]) for n, code in enumerate(codes)]
+    shown = profile.matrix @ light
+    albedo = make_tile(saved(photo(codes), "JPEG", quality=93, icc_profile=icc), OPTIONS).albedo
+    ratio = albedo.mean(axis=(0, 1)) / shown
+    assert np.ptp(ratio / ratio.mean()) < 0.008
+
+
+def test_a_broken_profile_s_file_stays_as_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fabric.hue.amplified", lambda *_: pytest.fail("it was read again"))
+    icc = profile_with(display_p3(), {b"gTRC": b"none"})
+    make_tile(saved(photo(np.array(COLOURS[0])), "JPEG", quality=93, icc_profile=icc), OPTIONS)
 
 
 def test_yarns_of_two_hues_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
