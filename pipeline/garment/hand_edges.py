@@ -38,8 +38,10 @@ _COLOUR, _BESIDE_SHAPE = np.float32(3), np.float32(2)
 _WORSE = np.float32(np.log(2.5))
 # What a shape says: log-odds by distance from its outline in palm lengths, and at most. At the wrist the
 # outline is wider, and beyond it fades away: there a sleeve may begin.
-_BY_DISTANCE, _SAYS, _BEYOND_WRIST = np.float32(-1 / 0.02), np.float32(3), np.float32(0.25)
+_BY_DISTANCE, _SAYS, _AT_WRIST = np.float32(-1 / 0.02), np.float32(3), np.float32(0.25)
 _WIDER, _TAPERS, _FADES = np.float32(0.15), np.float32(0.25), np.float32(0.2)
+# So many palm lengths beyond the wrist a sleeve has begun: the log-odds fall by so much a length, to this.
+_CUFF, _BY_SLEEVE, _SLEEVE = np.float32(0.35), np.float32(8), np.float32(-2)
 # Farther from the shape, in palm lengths, skin is of an arm; and how far around it the hand may be.
 _ARM, _MAY_BE = 0.05, 0.3
 # Rounds in which colours are counted. In the first, old clothes beside the hand count as hand, too.
@@ -126,7 +128,8 @@ def _said_by_shape(distance: np.ndarray, along: np.ndarray) -> np.ndarray:
     outside = distance - _WIDER * (1 - along / _TAPERS).clip(0, 1)
     counts = (along / _FADES + 1).clip(0, 1)
     said = (_BY_DISTANCE * outside).clip(-_SAYS, _SAYS)
-    return np.asarray(counts * said + (1 - counts) * _BEYOND_WRIST)
+    beyond = (_AT_WRIST + _BY_SLEEVE * (along + _CUFF).clip(None, 0)).clip(_SLEEVE, None)
+    return np.asarray(counts * said + (1 - counts) * beyond)
 
 
 def _with_colours(prior: np.ndarray, small: np.ndarray, most: np.float32, bare: np.ndarray) -> np.ndarray:

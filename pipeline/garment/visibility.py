@@ -7,10 +7,10 @@ pixel it tells two probabilities:
     visible   that nothing hides the garment there: no hand, arm, hair, neck or chin
 
 It does not see where geometry finds head and hands (protection.py): a network that did relied on that. And
-away from hands it takes nothing away that geometry leaves. In a real photograph, of which it has seen none in
-training, it found things before the garment that are not there. But geometry takes too much: there it gives
-back. Around a hand its shape, which a second network tells, is asked, too, and the camera's colours
-(hand_edges.py).
+away from hands it takes nothing away that geometry leaves but hair (hair.py). In a real photograph, of which
+it has seen none in training, it found things before the garment that are not there. But geometry takes too
+much: there it gives back. Around a hand its shape, which a second network tells, is asked, too, and the
+camera's colours (hand_edges.py).
 
 training/visible_garment trains it, with the same planes.
 """
@@ -23,11 +23,13 @@ import cv2
 import numpy as np
 
 from pipeline.garment.crop import Crop
+from pipeline.garment.hair import hair_before
 from pipeline.garment.hand_edges import HandBefore, hand_edges
 from pipeline.garment.hand_shape import HandNetwork
-from pipeline.garment.patch import Box, window
+from pipeline.garment.patch import Box, window, with_room
 from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
 from pipeline.garment.protection import Cut
+from pipeline.resize import size_of
 
 # Of the window as the network sees it, in pixels.
 SIDE = 256
@@ -156,6 +158,7 @@ def hide(
     if box[2]:
         given_back = cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK)
         stays[window(box)] = cv2.max(left[window(box)], given_back)
+    _hide_hair(stays, seen, mask, pose)
     _hide_hands(stays, left, seen, frame, pose, hands)
     box = cv2.boundingRect(cv2.min(mask, cv2.bitwise_not(stays)))
     if not box[2]:
@@ -165,6 +168,19 @@ def hide(
     mask[part] = cv2.multiply(mask[part], share, scale=1 / 255)
     colour[part] = cv2.multiply(colour[part], cv2.merge([share] * 3), scale=1 / 255)
     return [(box, share)]
+
+
+def _hide_hair(stays: np.ndarray, seen: Visibility, mask: np.ndarray, pose: Pose) -> None:
+    """Takes out of `stays`, (H, W) uint8, what hair hides of the garment `mask`."""
+    size = (SIDE, SIDE)
+    head = in_window(pose, seen.crop).head.within((0, 0, *size))
+    hair = hair_before(seen.visible, seen.crop.of(mask, size, cv2.BORDER_CONSTANT), head)
+    if not hair.any():
+        return
+    scale = seen.crop.width / SIDE
+    x, y, width, height = (round(value * scale) for value in cv2.boundingRect(hair))
+    box = with_room((seen.crop.x + x, seen.crop.y + y, width, height), round(2 * scale) + 2, size_of(stays))
+    stays[window(box)] = cv2.min(stays[window(box)], 255 - spread(hair, seen.crop, box))
 
 
 def _hide_hands(

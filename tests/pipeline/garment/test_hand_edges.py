@@ -158,6 +158,20 @@ def test_of_skin_before_skin_the_shape_tells_which_is_the_hand(pose):
     assert overlap(found(pose, frame, unsure, everything, [shape()]), hand) > 0.75
 
 
+def test_beyond_the_wrist_a_sleeve_has_begun():
+    """Of a bare forearm the network is unsure: the jacket's sleeve will cover it."""
+    points = landmarks()
+    for number, (x, y) in {11: (520, 60), 12: (60, 60), 14: (60, 252)}.items():
+        points[number] = (x / SIZE[0], y / SIZE[1], 0, 0.99)
+    pose = Pose(points, SIZE)
+    frame = picture(SKIN)
+    cv2.line(frame, (60, 252), (256, 252), SKIN, 44)
+    unsure = np.where(cv2.line(hand_mask(), (60, 252), (256, 252), 255, 44) > 0, 105, 250).astype(np.uint8)
+    there = found(pose, frame, unsure, disc(), [shape()])
+    assert there[252, 250:340].all()
+    assert not there[252, :204].any()
+
+
 def test_a_hand_beside_counts_as_a_hand(pose):
     """The one shape does not give back what the other hides."""
     other = HandShape(shape().points + np.float32((0, 75)))
