@@ -81,11 +81,13 @@ class Networks:
 class Visibility:
     """The network's answer.
 
-    crop: the window. visible: (SIDE, SIDE) uint8, probabilities times 255.
+    crop: the window. visible: (SIDE, SIDE) uint8, probabilities times 255. hair: as large, what hair hides of
+    the garment, times 255.
     """
 
     crop: Crop
     visible: np.ndarray
+    hair: np.ndarray
 
 
 def look(
@@ -104,8 +106,10 @@ def look(
     size = (SIDE, SIDE)
     seen, drawn = (crop.of(picture, size, cv2.BORDER_REPLICATE) for picture in (frame, canvas))
     alpha = crop.of(mask, size, cv2.BORDER_CONSTANT)
-    answer = network(planes(seen, drawn, alpha, alpha, in_window(pose, crop))[None])[0]
-    return Visibility(crop, np.ascontiguousarray(answer[..., 1]))
+    here = in_window(pose, crop)
+    answer = network(planes(seen, drawn, alpha, alpha, here)[None])[0]
+    visible = np.ascontiguousarray(answer[..., 1])
+    return Visibility(crop, visible, hair_before(visible, alpha, here.head.within((0, 0, *size))))
 
 
 def window_of(mask: np.ndarray) -> Crop:
@@ -158,7 +162,7 @@ def hide(
     if box[2]:
         given_back = cv2.LUT(spread(seen.visible, seen.crop, box), _GIVEN_BACK)
         stays[window(box)] = cv2.max(left[window(box)], given_back)
-    _hide_hair(stays, seen, mask, pose)
+    _hide_hair(stays, seen)
     _hide_hands(stays, left, seen, frame, pose, hands)
     box = cv2.boundingRect(cv2.min(mask, cv2.bitwise_not(stays)))
     if not box[2]:
@@ -170,17 +174,14 @@ def hide(
     return [(box, share)]
 
 
-def _hide_hair(stays: np.ndarray, seen: Visibility, mask: np.ndarray, pose: Pose) -> None:
-    """Takes out of `stays`, (H, W) uint8, what hair hides of the garment `mask`."""
-    size = (SIDE, SIDE)
-    head = in_window(pose, seen.crop).head.within((0, 0, *size))
-    hair = hair_before(seen.visible, seen.crop.of(mask, size, cv2.BORDER_CONSTANT), head)
-    if not hair.any():
+def _hide_hair(stays: np.ndarray, seen: Visibility) -> None:
+    """Takes what hair hides out of `stays`, (H, W) uint8."""
+    if not seen.hair.any():
         return
     scale = seen.crop.width / SIDE
-    x, y, width, height = (round(value * scale) for value in cv2.boundingRect(hair))
+    x, y, width, height = (round(value * scale) for value in cv2.boundingRect(seen.hair))
     box = with_room((seen.crop.x + x, seen.crop.y + y, width, height), round(2 * scale) + 2, size_of(stays))
-    stays[window(box)] = cv2.min(stays[window(box)], 255 - spread(hair, seen.crop, box))
+    stays[window(box)] = cv2.min(stays[window(box)], 255 - spread(seen.hair, seen.crop, box))
 
 
 def _hide_hands(

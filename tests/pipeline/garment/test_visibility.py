@@ -130,11 +130,14 @@ def left():
     return share
 
 
+NO_HAIR = np.zeros((SIDE, SIDE), np.uint8)
+
+
 @pytest.mark.parametrize(("probability", "stays"), [(0.0, False), (0.8, False), (0.99, True)])
 def test_what_geometry_hides_stays_where_the_network_is_sure(left, probability, stays):
     mask, colour = np.full((400, 400), 255, np.uint8), np.full((400, 400, 3), 90, np.uint8)
     visible = np.full((SIDE, SIDE), round(255 * probability), np.uint8)
-    cuts = hide(Visibility(Crop(0, 0, 400, 400), visible), mask, colour, left, colour, NOBODY, [])
+    cuts = hide(Visibility(Crop(0, 0, 400, 400), visible, NO_HAIR), mask, colour, left, colour, NOBODY, [])
     assert (mask[left == 0] == 255 * stays).all()
     assert (colour[left == 0] == 90 * stays).all()
     assert (mask[left == 255] == 255).all()  # whatever the network says
@@ -144,10 +147,40 @@ def test_what_geometry_hides_stays_where_the_network_is_sure(left, probability, 
 def test_where_geometry_hides_nothing_nothing_is_taken_out():
     mask, colour = np.full((300, 300), 255, np.uint8), np.full((300, 300, 3), 90, np.uint8)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    assert (
-        hide(Visibility(Crop(0, 0, 300, 300), nothing), mask, colour, mask.copy(), colour, NOBODY, []) == []
-    )
+    seen = Visibility(Crop(0, 0, 300, 300), nothing, NO_HAIR)
+    assert hide(seen, mask, colour, mask.copy(), colour, NOBODY, []) == []
     assert (mask == 255).all()
+
+
+def test_what_hair_hides_is_taken_out():
+    mask, colour = np.full((400, 400), 255, np.uint8), np.full((400, 400, 3), 90, np.uint8)
+    hair = NO_HAIR.copy()
+    hair[64:128, 32:48] = 255
+    seen = Visibility(Crop(0, 0, 400, 400), np.full((SIDE, SIDE), 255, np.uint8), hair)
+    assert hide(seen, mask, colour, mask.copy(), colour, NOBODY, [])
+    assert not mask[105:195, 54:71].any()
+    assert not colour[105:195, 54:71].any()
+    mask[98:203, 48:78] = 255
+    assert (mask == 255).all()
+
+
+def test_hair_is_looked_for_below_the_head(frame):
+    crop = window_of(255 * outline().astype(np.uint8))
+    points = landmarks(**HANDS)
+    points[:11, 1] += 0.12 * points[:11].any(axis=1)  # the chin at the jacket
+    lower = Pose(points, FRAME_SIZE)
+
+    def strand(answer):
+        x, y, width, height = in_window(lower, crop).head.box
+        answer[y + height - 2 : y + height + 40, x + width // 2 : x + width // 2 + 8, 1] = 5
+
+    taken = [
+        (
+            find_garment(transparent_render(), frame, lower, networks=networks(network)).mask[outline()] < 20
+        ).sum()
+        for network in (Network(), Network(strand))
+    ]
+    assert taken[1] > taken[0] + 200
 
 
 @pytest.mark.parametrize(
