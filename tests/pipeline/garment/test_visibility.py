@@ -172,7 +172,7 @@ def test_hair_is_looked_for_below_the_head(frame):
 
     def strand(answer):
         x, y, width, height = in_window(lower, crop).head.box
-        answer[y + height - 2 : y + height + 40, x + width // 2 : x + width // 2 + 8, 1] = 5
+        answer[y + height - 4 : y + height + 40, x + width // 2 - 16 : x + width // 2 - 8, 1] = 5
 
     taken = [
         (
