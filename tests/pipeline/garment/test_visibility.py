@@ -166,7 +166,7 @@ def test_what_hair_hides_is_taken_out():
 
 def test_hair_is_looked_for_below_the_head(frame):
     crop = window_of(255 * outline().astype(np.uint8))
-    points = landmarks(**HANDS)
+    points = landmarks()
     points[:11, 1] += 0.12 * points[:11].any(axis=1)  # the chin at the jacket
     lower = Pose(points, FRAME_SIZE)
 
