@@ -37,6 +37,7 @@ that are the fastest on this processor ([what that is worth](../docs/performance
 lights lag behind; [figures](results/moving.json), [sheet](results/moving.jpg) |
 | `python -m benchmarks.picture.masks --scenes FOLDER` | of the visible garment, what is painted over and \
 what is left bare, against the truth of path-traced scenes |
+| `python -m benchmarks.photographs.budget FOLDER` | what a true mask and parts of the true light would gain |
 | `make bench-hostile` | hostile clients beside honest ones, five minutes; [figures](results/hostile.json) |
 | `make perf` | NVIDIA's perf_analyzer on the models |
 
