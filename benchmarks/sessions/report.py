@@ -47,7 +47,8 @@ LEGEND = """Latencies are in ms, from sending a keyframe to having read its pict
 keyframes were replaced by a newer one (as intended), still waited at the end, or got no picture by the model.
 *Slowest session* is the worst session's ratio to the median session, by latency or by answers, in its worst
 turn. Where a server is not full that is also chance: each session begins at a random moment of the 1.5 s, and
-keyframes of one moment wait for each other, every time. Under load Lucy Serve takes fewer *steps*. *CPU s* counts all the server's processes, including the work
+keyframes of one moment wait for each other, every time. Under load Lucy Serve takes fewer *steps*. *CPU s*
+counts all the server's processes, including the work
 for captures; memory is their proportional set size together.
 """
 
