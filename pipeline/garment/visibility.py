@@ -106,10 +106,9 @@ def look(
     size = (SIDE, SIDE)
     seen, drawn = (crop.of(picture, size, cv2.BORDER_REPLICATE) for picture in (frame, canvas))
     alpha = crop.of(mask, size, cv2.BORDER_CONSTANT)
-    here = in_window(pose, crop)
-    answer = network(planes(seen, drawn, alpha, alpha, here)[None])[0]
+    answer = network(planes(seen, drawn, alpha, alpha, in_window(pose, crop))[None])[0]
     visible = np.ascontiguousarray(answer[..., 1])
-    return Visibility(crop, visible, hair_before(visible, alpha, here.head.within((0, 0, *size))))
+    return Visibility(crop, visible, hair_before(seen, visible, alpha, _head_in(pose, crop)))
 
 
 def window_of(mask: np.ndarray) -> Crop:
@@ -126,6 +125,14 @@ def in_window(pose: Pose, crop: Crop) -> Pose:
     landmarks[told, :2] = (landmarks[told, :2] * pose.size - (crop.x, crop.y)) / crop.width
     landmarks[told, 2] *= pose.size[0] / crop.width
     return Pose(landmarks, (SIDE, SIDE))
+
+
+def _head_in(pose: Pose, crop: Crop) -> Box:
+    """Around the head's outline, in pixels of the window, which need not reach up to it."""
+    x, y, width, height = cv2.boundingRect(pose.head.mask)
+    scale = SIDE / crop.width
+    left, top = pose.head.x + x - crop.x, pose.head.y + y - crop.y
+    return round(left * scale), round(top * scale), round(width * scale), round(height * scale)
 
 
 def spread(share: np.ndarray, crop: Crop, box: Box) -> np.ndarray:
