@@ -1,9 +1,9 @@
-"""Hair that lies on the garment.
+"""Hair that lies on the garment, and a chin that reaches beyond the head's outline.
 
-A pose tells nothing of it: the head's outline ends at the chin. The network that tells what is visible
-(visibility.py) finds it, but in real photographs it also found things before a garment that are not there.
-So only what begins at the head counts, only where the network is sure, and farther from the head only what
-has another colour than the clothes that the garment covers.
+A pose tells nothing of them. The network that tells what is visible (visibility.py) finds them, but in real
+photographs it also found things before a garment that are not there. So only what begins at the head counts,
+only where the network is sure, and farther from the head only what has another colour than the clothes that
+the garment covers.
 """
 
 import cv2
