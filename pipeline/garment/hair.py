@@ -15,8 +15,8 @@ from pipeline.garment.patch import Box
 # edge is soft.
 _SURE, _SOFT = 0.75, 0.1
 # How far from the head's outline hair may begin, whatever its colour, and at all, as shares of the outline's
-# width.
-_CLOSE, _NEAR = 0.1, 0.8
+# width; and how much of the garment it may hide.
+_CLOSE, _NEAR, _MOST = 0.1, 0.8, 0.25
 # By `visible`, in 0…255: the share that is hidden, times 255.
 _HIDDEN = np.rint(255 * ((1 - np.arange(256) / 255 - _SURE) / (2 * _SOFT) + 0.5).clip(0, 1)).astype(np.uint8)
 # Where the garment is visible for certain, the camera shows what it covers. Colours, in bins of so many bits
@@ -41,8 +41,11 @@ def hair_before(camera: np.ndarray, visible: np.ndarray, garment: np.ndarray, he
     if not near:
         return none
     clothes = _alike(camera, (visible > _CERTAIN) & (garment > 127))
+    most = _MOST * np.count_nonzero(garment > 127)
     hair = np.zeros(count, np.uint8)
-    hair[[part for part in near if part in close or clothes[parts == part].mean() < _ALIKE]] = 1
+    for part in near:
+        alike = clothes[parts == part]
+        hair[part] = len(alike) < most and (part in close or alike.mean() < _ALIKE)
     with_edge = cv2.dilate(hair[parts], np.ones((3, 3), np.uint8))
     return cv2.LUT(visible, _HIDDEN) * with_edge
 

@@ -53,6 +53,12 @@ def test_nothing_else_is(garment, left, probability, colour):
     assert not hair_before(person(left, colour), strand(left, probability), garment, HEAD).any()
 
 
+def test_what_hides_most_of_the_garment_is_no_hair(garment):
+    """But a network that has lost its way."""
+    nothing = np.zeros((SIDE, SIDE), np.uint8)
+    assert not hair_before(person(BESIDE, HAIR), nothing, garment, HEAD).any()
+
+
 def test_where_no_garment_is_nothing_is_hidden(garment):
     """Beyond the garment the network never sees one."""
     visible = np.where(garment > 0, 255, 0).astype(np.uint8)
