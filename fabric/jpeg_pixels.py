@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from fabric.formats.jpeg import SOS, segments
+
 _BASELINE = 0xC0, 0xC1
-_SOS = 0xDA
 _BLOCK = 16  # rows of pixels that are coded together, at most
 _SPARE = 16  # rows below what is needed: a decoder smooths colours across the last ones
 _REDUCED = {
@@ -56,12 +57,16 @@ def _shortened(data: bytes, share: float) -> tuple[bytes, int] | None:
 
     Of several scans each begins at the top, so that none may end early.
     """
-    at, frame = 2, 0
-    while data[at + 1] != _SOS:
-        frame = at if data[at + 1] in _BASELINE else frame
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    height = int.from_bytes(data[frame + 5 : frame + 7], "big")
-    rows = -(-(int(share * height) + 1 + _SPARE) // _BLOCK) * _BLOCK
-    if not frame or data[at + 4] != data[frame + 9] or rows >= height:
+    starts = {}
+    for marker, start, _ in segments(data):
+        starts[marker] = start
+        if marker == SOS:
+            break
+    frame = next((starts[marker] for marker in _BASELINE if marker in starts), None)
+    if frame is None or data[starts[SOS] + 2] != data[frame + 7]:
         return None
-    return data[: frame + 5] + struct.pack(">H", rows) + data[frame + 7 :], rows
+    height = int.from_bytes(data[frame + 3 : frame + 5], "big")
+    rows = -(-(int(share * height) + 1 + _SPARE) // _BLOCK) * _BLOCK
+    if rows >= height:
+        return None
+    return data[: frame + 3] + struct.pack(">H", rows) + data[frame + 5 :], rows

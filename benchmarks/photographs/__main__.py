@@ -10,13 +10,12 @@ sheet (camera, composite, keyframe, capture, photograph) to build/benchmarks/pho
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.photographs import figures
-from benchmarks.photographs.command_line import add_options, answered, write
+from benchmarks.photographs.command_line import add_options, add_scenes, answered, write
 from benchmarks.photographs.dark_room import share_kept
 from benchmarks.photographs.dressing import Dress
 from benchmarks.photographs.figures import Figures
@@ -91,8 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.photographs", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("scenes", type=Path, help="a folder of scenes")
-    parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
+    add_scenes(parser)
     parser.add_argument("--no-captures", action="store_true", help="keyframes alone")
     add_options(parser, "build/benchmarks/photographs")
     args = parser.parse_args()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.photographs import figures
+from benchmarks.photographs.command_line import CHECKPOINT, add_scenes
 from benchmarks.photographs.scene import Scene, scenes_in
 from families.sd_inpainting.light import WEIGHTS, read_weights
 from pipeline.garment.crop import Crop, place
@@ -34,7 +35,6 @@ from serving.visible_garment import open_networks
 from training.scene_light.augmentation import Batch
 from training.scene_light.learning import truth
 
-_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
 # Errors of the level's brightness, as a logarithm, of which the cost is told.
 _ERRORS = (0.1, 0.2, 0.3, 0.4)
 
@@ -63,14 +63,14 @@ class Light:
         return Light(self.window, level, self.shading)
 
 
-def found(scene: Scene, networks: Networks | None) -> Worn:
+def garment_found(scene: Scene, networks: Networks | None) -> Worn:
     """The garment as the server finds it."""
     pose = Pose(scene.pose, size_of(scene.frame))
     garment = find_garment(decode_render(scene.jacket_render), scene.frame, pose, networks=networks)
     return Worn(garment.colour, garment.mask)
 
 
-def true(scene: Scene) -> Worn:
+def garment_seen(scene: Scene) -> Worn:
     """What of the render is truly visible."""
     mask = cv2.multiply(scene.visible, scene.alpha, scale=1 / 255)
     return Worn(cv2.multiply(scene.drawn, cv2.merge([scene.visible] * 3), scale=1 / 255), mask)
@@ -94,8 +94,8 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum(dim=(2, 3), keepdim=True) / (weight.sum(dim=(2, 3), keepdim=True) + 1e-6)
 
 
-def gain(scene: Scene, worn: Worn, light: Light, recipe: Recipe) -> float:
-    """Decibels above the plain composite."""
+def decibels(scene: Scene, worn: Worn, light: Light, recipe: Recipe) -> float:
+    """PSNR of the garment in that light."""
     crop = place("garment", worn.mask, recipe.resolution)
     box = np.array([crop.x, crop.y, crop.width, crop.height], np.int32)
     picture, _ = relit(
@@ -107,40 +107,39 @@ def gain(scene: Scene, worn: Worn, light: Light, recipe: Recipe) -> float:
         detail_gain=recipe.laid_detail_gain,
         scene_light=over_crop((light.level + light.shading)[0].numpy(), light.window, box),
     )
-    start = figures.measure(scene, scene.composite, scene.alpha)
-    return figures.measure(scene, picture, worn.mask).psnr - start.psnr
+    return figures.measure(scene, picture, worn.mask).psnr
 
 
 def budget(scene: Scene, network: LightReader, recipe: Recipe, networks: Networks | None) -> dict[str, float]:
-    """The gain by what is replaced by the truth."""
-    served, right = found(scene, networks), true(scene)
+    """Decibels above the plain composite, by what is replaced by the truth."""
+    served, right = garment_found(scene, networks), garment_seen(scene)
     told, light = read_light(network, scene, right)
-    grey, true_grey = told.brightness, light.brightness
-    gains = {"as served": gain(scene, served, read_light(network, scene, served)[0], recipe)}
+    start = figures.measure(scene, scene.composite, scene.alpha).psnr
+    brighter = light.brightness - told.brightness
+    found = {"as served": decibels(scene, served, read_light(network, scene, served)[0], recipe)}
     replaced = {
         "mask": told,
-        "mask, level's colour": told.with_level(light.level - true_grey + grey),
-        "mask, level's brightness": told.with_level(told.level - grey + true_grey),
+        "mask, level's colour": told.with_level(light.level - brighter),
+        "mask, level's brightness": told.with_level(told.level + brighter),
         "mask, level": told.with_level(light.level),
         "mask, shading": light.with_level(told.level),
         "mask, level, shading": light,
     }
-    gains |= {name: gain(scene, right, it, recipe) for name, it in replaced.items()}
+    found |= {name: decibels(scene, right, it, recipe) for name, it in replaced.items()}
     for error in _ERRORS:
-        both = [told.with_level(told.level - grey + true_grey + it) for it in (error, -error)]
-        gains[f"mask; brightness wrong by {error}"] = float(
-            np.mean([gain(scene, right, it, recipe) for it in both])
+        both = [told.with_level(told.level + brighter + it) for it in (error, -error)]
+        found[f"mask; brightness wrong by {error}"] = float(
+            np.mean([decibels(scene, right, it, recipe) for it in both])
         )
-    return gains
+    return {name: value - start for name, value in found.items()}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.photographs.budget", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("scenes", type=Path, help="a folder of scenes")
-    parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
-    parser.add_argument("--checkpoint", type=Path, default=_CHECKPOINT, help="default: %(default)s")
+    add_scenes(parser)
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: %(default)s")
     args = parser.parse_args()
     config = PipelineConfig.model_validate_json((args.checkpoint / "pipeline.json").read_text())
     recipe = config.keyframe.without_picture()

@@ -14,15 +14,19 @@ from benchmarks.picture.sheet import write_sheet
 
 T = TypeVar("T")
 
-_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
+CHECKPOINT = Path("export/checkpoints/lucy-tiny")
+
+
+def add_scenes(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `scenes_in`."""
+    parser.add_argument("scenes", type=Path, help="a folder of scenes")
+    parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
 
 
 def add_options(parser: argparse.ArgumentParser, output: str) -> None:
     """output: the default folder."""
     parser.add_argument("--in-process", action="store_true", help="without a server")
-    parser.add_argument(
-        "--checkpoint", type=Path, default=_CHECKPOINT, help="in-process: default %(default)s"
-    )
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="in-process: default %(default)s")
     parser.add_argument("--triton-grpc", help="address of a running Triton (default: start a stack)")
     parser.add_argument("--output", type=Path, default=Path(output))
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.photographs import figures
+from benchmarks.photographs.command_line import CHECKPOINT, add_scenes
 from benchmarks.photographs.dressing import Dress, in_this_process
 from benchmarks.photographs.figures import Figures
 from benchmarks.photographs.scene import Scene, scenes_in
 from serving.command_line import run
 
-_CHECKPOINT = Path("export/checkpoints/lucy-tiny")
 # 0: the light of the scene alone. A capture takes at least one.
 _STEPS = {"keyframe": (0, 1, 2, 4), "capture": (1, 4, 25)}
 
@@ -49,9 +49,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.photographs.steps", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("scenes", type=Path, help="a folder of scenes")
-    parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
-    parser.add_argument("--checkpoint", type=Path, default=_CHECKPOINT, help="default: %(default)s")
+    add_scenes(parser)
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: %(default)s")
     args = parser.parse_args()
     scenes = scenes_in(args.scenes, args.most)
 

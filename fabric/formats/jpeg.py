@@ -16,7 +16,7 @@ from fabric.formats.container import (
 
 MAX_SEGMENTS = 2000  # before the pixels; a photo with a large profile has about 50
 MAX_SCANS = 40  # of a progressive photo; libjpeg writes 10 for colour and 18 for CMYK
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOI, _EOI, SOS = 0xD8, 0xD9, 0xDA
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 # Frames and tables, JFIF's and Adobe's segments: the last two say which colours the numbers mean.
@@ -28,8 +28,8 @@ def read_jpeg(photo: bytes) -> Container:
     """Raises FabricError IMAGE_DECODE."""
     kept = [b"\xff\xd8"]
     exif, xmp, profile = b"", b"", {}
-    for marker, start, end in _segments(photo):
-        if marker == _SOS:
+    for marker, start, end in segments(photo):
+        if marker == SOS:
             kept.append(photo[start - 2 :])
             break
         body = photo[start + 2 : end]
@@ -43,7 +43,7 @@ def read_jpeg(photo: bytes) -> Container:
             kept.append(photo[start - 2 : end])
     # Coded pixels never hold these two bytes: there 0xff is followed by 0 or by a restart marker.
     code = np.frombuffer(photo, np.uint8, offset=start - 2)  # `bytes.count` takes twice as long
-    scans = int(np.count_nonzero((code[:-1] == 0xFF) & (code[1:] == _SOS)))
+    scans = int(np.count_nonzero((code[:-1] == 0xFF) & (code[1:] == SOS)))
     if scans > MAX_SCANS:
         raise damaged(f"it has more than {MAX_SCANS} scans; save it as a baseline JPEG")
     icc = b"".join(profile[number] for number in sorted(profile))
@@ -58,8 +58,11 @@ def read_jpeg(photo: bytes) -> Container:
     )
 
 
-def _segments(photo: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of each segment up to the first scan; `start` is where its length stands."""
+def segments(photo: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end) of each segment up to the first scan; `start` is where its length stands.
+
+    Raises FabricError IMAGE_DECODE.
+    """
     at = 2
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(photo, at)  # any number of 0xff may come before a marker

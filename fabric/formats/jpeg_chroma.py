@@ -8,7 +8,10 @@ differences that are larger by it, and are rounded after that.
 
 import struct
 
-_SOF, _DQT, _SOS, _APP0, _ADOBE = (0xC0, 0xC1, 0xC2), 0xDB, 0xDA, 0xE0, 0xEE
+from fabric.errors import FabricError
+from fabric.formats.jpeg import SOS, segments
+
+_SOF, _DQT, _APP0, _ADOBE = (0xC0, 0xC1, 0xC2), 0xDB, 0xE0, 0xEE
 # Its last byte, 0, says that the three numbers of a pixel are to be left as they are.
 _AS_THEY_ARE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _RGB = b"RGB"  # names of components that are no colour differences
@@ -23,7 +26,7 @@ def amplified(data: bytes, factor: int) -> bytes | None:
     """
     try:
         return _amplified(data, factor)
-    except (IndexError, struct.error, KeyError, ValueError):
+    except (FabricError, IndexError, struct.error, KeyError, ValueError):
         return None
 
 
@@ -31,11 +34,10 @@ def _amplified(data: bytes, factor: int) -> bytes | None:
     tables: dict[int, Table] = {}
     kept = [data[:2], _AS_THEY_ARE]
     frame = b""
-    at = 2
-    while data[at + 1] != _SOS:
-        marker = data[at + 1]
-        end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
-        segment = data[at:end]
+    for marker, start, end in segments(data):
+        if marker == SOS:
+            break
+        segment = data[start - 2 : end]
         if marker == _DQT:
             tables |= _tables(segment[4:])
         elif marker in _SOF:
@@ -44,7 +46,6 @@ def _amplified(data: bytes, factor: int) -> bytes | None:
             return None  # not what these numbers mean
         if marker not in (*_SOF, _APP0, _ADOBE):
             kept.append(segment)
-        at = end
     if len(frame) != 19 or frame[9] != 3 or frame[10::3] == _RGB:
         return None
     luminance, *differences = frame[12::3]
@@ -54,7 +55,7 @@ def _amplified(data: bytes, factor: int) -> bytes | None:
         larger = [min(value * factor, 0xFFFF) for value in tables[old]]
         kept.append(struct.pack(">2sHB64H", b"\xff\xdb", 131, 0x10 | number, *larger))
         changed[12 + 3 * component] = number
-    return b"".join([*kept, bytes(changed), data[at:]])
+    return b"".join([*kept, bytes(changed), data[start - 2 :]])
 
 
 def _tables(body: bytes) -> dict[int, Table]:

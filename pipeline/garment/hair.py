@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.garment.patch import Box
+from pipeline.garment.rise import rise
 
 # The probability that something hides the garment, from which on it may be hair, and how far around it the
 # edge is soft.
@@ -18,7 +19,7 @@ _SURE, _SOFT = 0.75, 0.1
 # width; and how much of the garment it may hide.
 _CLOSE, _NEAR, _MOST = 0.1, 0.8, 0.25
 # By `visible`, in 0…255: the share that is hidden, times 255.
-_HIDDEN = np.rint(255 * ((1 - np.arange(256) / 255 - _SURE) / (2 * _SOFT) + 0.5).clip(0, 1)).astype(np.uint8)
+_HIDDEN = rise(_SURE, _SOFT, np.arange(255, -1, -1))
 # Where the garment is visible for certain, the camera shows what it covers. Colours, in bins of so many bits
 # of CIELAB, that have this share there are clothes'; of hair at most this share of the pixels has one.
 _CERTAIN, _BITS, _COMMON, _ALIKE = 250, 5, 0.0005, 0.5
@@ -34,14 +35,16 @@ def hair_before(camera: np.ndarray, visible: np.ndarray, garment: np.ndarray, he
     none = np.zeros_like(visible)
     if not head[2]:
         return none
-    hidden = ((visible < 255 * (1 - _SURE)) & (garment > 127)).view(np.uint8)
+    drawn = garment > 127
+    hidden = ((visible < 255 * (1 - _SURE)) & drawn).view(np.uint8)
     hidden = cv2.morphologyEx(hidden, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, parts = cv2.connectedComponents(hidden)
-    near, close = (_touched(parts, hidden, head, share) for share in (_NEAR, _CLOSE))
+    near = _touched(parts, hidden, head, _NEAR)
     if not near:
         return none
-    clothes = _alike(camera, (visible > _CERTAIN) & (garment > 127))
-    most = _MOST * np.count_nonzero(garment > 127)
+    close = _touched(parts, hidden, head, _CLOSE)
+    clothes = _alike(camera, (visible > _CERTAIN) & drawn)
+    most = _MOST * np.count_nonzero(drawn)
     hair = np.zeros(count, np.uint8)
     for part in near:
         alike = clothes[parts == part]

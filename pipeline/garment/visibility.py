@@ -29,6 +29,7 @@ from pipeline.garment.hand_shape import HandNetwork
 from pipeline.garment.patch import Box, window, with_room
 from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
 from pipeline.garment.protection import Cut
+from pipeline.garment.rise import rise
 from pipeline.resize import size_of
 
 # Of the window as the network sees it, in pixels.
@@ -57,16 +58,8 @@ _CERTAIN = 0.06
 # The probability from which the network is believed that nothing hides the garment, and how far around it the
 # edge is soft.
 _SURE, _SOFT = 0.96, 0.03
-
-
-def _steep(middle: float, soft: float, share: np.ndarray) -> np.ndarray:
-    """A share times 255 that rises from 0 to 255 within `soft` of `middle`: uint8."""
-    rising = ((share.astype(np.float32) / 255 - middle) / (2 * soft) + 0.5).clip(0, 1)
-    return np.rint(255 * rising).astype(np.uint8)
-
-
 # By the network's probability times 255: how much of the garment is given back.
-_GIVEN_BACK = _steep(_SURE, _SOFT, _steep(0.5, 0.5 - _CERTAIN, np.arange(256)))
+_GIVEN_BACK = rise(_SURE, _SOFT, rise(0.5, 0.5 - _CERTAIN, np.arange(256)))
 
 
 @dataclass(frozen=True)
