@@ -40,8 +40,9 @@ EXPORT_OPTIONS = $(foreach name,$(filter-out CHECKPOINT,$(EXPORT_VARIABLES)),$(i
 GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(firstword $(origin $(name)))),$(and $(filter environment,$(firstword $(origin $(name)))),$(value $(name)))),$(call option,$(name))))
 
 # Run a command that says in one line that Ctrl-C ended it, with status 130. `make` gets Ctrl-C, too, and ends
-# itself; this keeps it from adding a line of its own.
-run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; [ "$$stopped$$status" = 1130 ] || exit $$status
+# itself; this keeps it from adding a line of its own. It waits a moment, since a `make` that finds this shell ended
+# before it has taken the signal, as on a busy machine, complains of a missing child.
+run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; if [ "$$stopped$$status" = 1130 ]; then sleep 0.5; else exit $$status; fi
 
 .PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-export test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
