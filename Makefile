@@ -25,7 +25,7 @@ DENSEPOSE ?=
 REFIT ?=
 WORKSPACE_GB ?=
 ENGINES ?=
-# FULL=1: `make check-tensorrt` also for networks of every family's real size: 20 GB of memory, about 20 minutes.
+# FULL=1: `make check-tensorrt` also for networks of every family's real size: 23 GB of memory, more than an hour.
 FULL ?=
 TENSORRT_RTX ?= tensorrt_rtx_cu12==1.7.1.116
 

@@ -1,3 +1,3 @@
-"""The denoising steps that the old way has always taken."""
+"""The denoising steps that the previous backend has always taken."""
 
 STEPS = {"keyframe": 4, "capture": 25}

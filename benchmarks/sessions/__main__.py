@@ -1,4 +1,4 @@
-"""Keyframe sessions on Lucy Serve and on the backend that it replaces (called "the old way").
+"""Keyframe sessions on Lucy Serve and on the backend that it replaces.
 
     python -m benchmarks.sessions full      # every load, an hour
     python -m benchmarks.sessions quick     # what the verdicts need, three minutes
@@ -21,7 +21,7 @@ from benchmarks.sessions.record import FOLDER, Record
 from benchmarks.verdict import print_verdicts
 from serving.command_line import run
 
-# Without a part in the report, which compares with the old way: that has neither lights nor batches.
+# Without a part in the report, which compares with the previous backend: it has neither lights nor batches.
 ALONE = {"light": live_light, "batch": batch}
 
 

@@ -15,7 +15,7 @@ from benchmarks.sessions.record import Record
 from benchmarks.sessions.servers import BASELINE, LUCY
 
 COLOURS = {LUCY: "#1f5fa8", BASELINE: "#c2571a"}
-NAMES = {LUCY: "Lucy Serve", BASELINE: "the old way"}
+NAMES = {LUCY: "Lucy Serve", BASELINE: "the previous backend"}
 WINDOW_S = 15  # of the soak's running medians
 
 

@@ -12,19 +12,18 @@ from benchmarks.sessions.servers import BASELINE, LUCY, PIXEL_WORK, STAGES
 from benchmarks.verdict import Verdict
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-OPENING = """# Measured: Lucy Serve beside the old way
+OPENING = """# Measured: Lucy Serve beside the previous backend
 
 *Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
 
-"The old way" is a [reimplementation of the backend that Lucy Serve replaces](baseline/server.py): one
-process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop and
+"The previous backend" is a [reimplementation of the one that Lucy Serve replaces](baseline/server.py): one process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop and
 messages, and the number of torch's threads with which it is fastest. Its keyframes take the {steps} steps
 that they have always taken, Lucy Serve's the checkpoint's own: lucy-tiny's pictures gain nothing by more
-([measured](../docs/performance.md)). Equal steps have a verdict of their own. One client measures both
+([measured](../docs/experiments/light.md#steps)). Equal steps have a verdict of their own. One client measures both
 servers within one run, alternating (A B A B), on the same machine as the servers. The frames are 1280 × 720
 and shift a little each time, so that no answer is reused. Machines are noisy: compare ratios, not times. The
-old way computes in float32, as it always does without a GPU. Lucy Serve takes the runtime and the precision
-that are the fastest on this processor ([what that is worth](../docs/performance.md)).
+previous backend computes in float32, as it always does without a GPU. Lucy Serve takes the runtime and the precision
+that are the fastest on this processor ([what that is worth](../docs/experiments/serving.md)).
 
 | command | |
 |---|---|
@@ -41,7 +40,7 @@ what is left bare, against the truth of path-traced scenes |
 | `make bench-hostile` | hostile clients beside honest ones, five minutes; [figures](results/hostile.json) |
 | `make perf` | NVIDIA's perf_analyzer on the models |
 
-[docs/performance.md](../docs/performance.md) lists what was tried to make it fast, and the results.
+[docs/performance.md](../docs/performance.md) has a summary, and leads to what was tried and what it gave.
 """
 LEGEND = """Latencies are in ms, from sending a keyframe to having read its picture. *Unanswered*
 keyframes were replaced by a newer one (as intended), still waited at the end, or got no picture by the model.
@@ -166,7 +165,7 @@ def starts(section: dict) -> str:
     if "export_s" in section:
         lines.append(f"- `make export` takes {section['export_s']:.0f} s.")
     threads = ", ".join(f"{count}: {ms:.0f} ms" for count, ms in section["old_way_threads"].items())
-    lines.append(f"- The old way's best lone keyframe by torch's threads: {threads}.")
+    lines.append(f"- The previous backend's best lone keyframe by torch's threads: {threads}.")
     lines += [f"- Failed: {failure}" for failure in section["failures"]]
     return "\n".join(lines) + "\n"
 

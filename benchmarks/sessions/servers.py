@@ -87,7 +87,7 @@ def lucy(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def baseline(folder: Path, threads: int) -> Iterator[Server]:
-    """The old way, with `threads` threads of torch."""
+    """The previous backend, with `threads` threads of torch."""
     (port,) = free_ports(1)
     log = folder / "baseline.log"
     command = [sys.executable, "-m", "benchmarks.baseline.server", f"--port={port}", f"--threads={threads}"]
@@ -109,7 +109,7 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the old way does not answer:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"the previous backend does not answer:\n{log.read_text()[-2000:]}")
 
 
 class MemoryWatch:

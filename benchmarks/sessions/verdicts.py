@@ -1,4 +1,4 @@
-"""The demands on Lucy Serve compared with the old way, judged from one run's measurements."""
+"""The demands on Lucy Serve compared with the previous backend, judged from one run's measurements."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def side_by_side(section: dict) -> list[Verdict]:
         p50, old = ours.percentile(50), theirs.percentile(50)
         verdicts += [
             _at_most(
-                "a lone keyframe, socket to socket: at most 0.45 times the old way",
+                "a lone keyframe, socket to socket: at most 0.45 times the previous backend",
                 p50 / old,
                 0.45,
                 _of(p50, old),
@@ -37,11 +37,11 @@ def side_by_side(section: dict) -> list[Verdict]:
         p99, old = ours.percentile(99), theirs.percentile(99)
         verdicts += [
             Verdict(
-                "8 sessions: at least 3 times the old way's results a second",
+                "8 sessions: at least 3 times the previous backend's results a second",
                 f"{rate / old_rate:.2f} times: {rate:.1f} and {old_rate:.1f} a second{_turns(loads)}",
                 rate >= 3 * old_rate,
             ),
-            _at_most("8 sessions: at most 0.4 times the old way's p99", p99 / old, 0.4, _of(p99, old)),
+            _at_most("8 sessions: at most 0.4 times the previous backend's p99", p99 / old, 0.4, _of(p99, old)),
         ]
     for name, most in ((LUCY, 1.3), (BASELINE, None)):
         alone, beside = (
@@ -56,7 +56,7 @@ def side_by_side(section: dict) -> list[Verdict]:
             elif verdicts:
                 last = verdicts[-1]
                 verdicts[-1] = Verdict(
-                    last.demand, f"{last.found} (the old way: {ratio:.1f} times)", last.met
+                    last.demand, f"{last.found} (the previous backend: {ratio:.1f} times)", last.met
                 )
     crowd = figures(loads, server=LUCY, sessions=16, loop="open", captures=0)
     if crowd:
@@ -65,7 +65,7 @@ def side_by_side(section: dict) -> list[Verdict]:
     verdicts.append(
         Verdict(
             "from the command to ready, with exported artefacts: at most 6 s",
-            f"{max(ready):.1f} s (the old way: {max(section['ready_s'][BASELINE]):.1f} s)",
+            f"{max(ready):.1f} s (the previous backend: {max(section['ready_s'][BASELINE]):.1f} s)",
             max(ready) <= 6,
         )
     )
@@ -94,11 +94,11 @@ def soak(section: dict) -> list[Verdict]:
 
 
 def _with_equal_steps(section: dict) -> list[Verdict]:
-    """The lone keyframe again with the old way's steps, since the checkpoint's own are fewer."""
+    """The lone keyframe again with the previous backend's steps, since the checkpoint's own are fewer."""
     ours, theirs = (growth_of(section, server, "steps").get(STEPS["keyframe"]) for server in (LUCY, BASELINE))
     if ours is None or theirs is None:
         return []
-    demand = f"with {STEPS['keyframe']} steps, as the old way's: faster than the old way"
+    demand = f"with {STEPS['keyframe']} steps, as the previous backend's: faster than the previous backend"
     return [_at_most(demand, ours / theirs, 1, _of(ours, theirs))]
 
 

@@ -121,18 +121,18 @@ def test_a_verdict_depends_on_its_figures():
     pair = [load(ms=120.0), load(BASELINE, ms=300.0)]
     eight = [load(sessions=8, ms=700.0, count=30), load(BASELINE, sessions=8, ms=2000.0, count=10)]
     found = verdicts.side_by_side(section([*pair, *eight, load(captures=1, ms=150.0)]))
-    assert judged(found, "0.45 times the old way")
-    assert judged(found, "3 times the old way's results")
-    assert judged(found, "0.4 times the old way's p99")
+    assert judged(found, "0.45 times the previous backend")
+    assert judged(found, "3 times the previous backend's results")
+    assert judged(found, "0.4 times the previous backend's p99")
     assert judged(found, "capture under way")
     slower = [load(ms=310.0), load(BASELINE, ms=300.0), *eight[::-1], load(captures=1, ms=510.0)]
     slower[2] |= {"server": LUCY}
     slower[3] |= {"server": BASELINE}
     found = verdicts.side_by_side(section(slower))
-    assert not judged(found, "0.45 times the old way")
+    assert not judged(found, "0.45 times the previous backend")
     assert not judged(found, "300 ms")
-    assert not judged(found, "3 times the old way's results")
-    assert not judged(found, "0.4 times the old way's p99")
+    assert not judged(found, "3 times the previous backend's results")
+    assert not judged(found, "0.4 times the previous backend's p99")
     assert not judged(found, "capture under way")
 
 
