@@ -309,7 +309,7 @@ lock: setup-dev ## Pin the newest versions that fit pyproject.toml, with hashes
 # The same rules in the form of the Prometheus operator.
 deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml
 	@{ echo "# Made by \`make $@\` from $<."; echo "apiVersion: monitoring.coreos.com/v1"; echo "kind: PrometheusRule"; \
-	    echo "metadata: { name: lucy }"; echo "spec:"; sed -n '/^groups:/,$$p' $< | sed 's/^\(.\)/  \1/'; } > $@
+	    echo "metadata: { name: lucy, labels: { release: kube-prometheus-stack } }"; echo "spec:"; sed -n '/^groups:/,$$p' $< | sed 's/^\(.\)/  \1/'; } > $@
 
 # Every other folder there is a stage of a checkpoint's family, which `make export` wrote.
 HAND_WRITTEN := decode encode postprocess preprocess text_encoder tryon unet vae_decoder vae_encoder

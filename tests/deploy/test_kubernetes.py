@@ -168,6 +168,8 @@ def test_what_scales_watches_or_routes_finds_its_target(overlay):
         for query in inside(scaler, "query"):
             (pattern,) = set(re.findall(r'pod=~"([^"]*)"', query))
             assert re.fullmatch(pattern, f"{target}-6d4cf56db6-x2x2x")
+    for watched in of_kind(documents, "ServiceMonitor", "PrometheusRule"):
+        assert "release" in watched["metadata"]["labels"], "kube-prometheus-stack looks at no others"
     for monitor in of_kind(documents, "ServiceMonitor"):
         labels = monitor["spec"]["selector"]["matchLabels"]
         (service,) = (it for it in services.values() if labels.items() <= it["metadata"]["labels"].items())
@@ -208,6 +210,16 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(overlay, monkeyp
     for route in of_kind(documents, "HTTPRoute"):
         seconds = int(route["spec"]["rules"][-1]["timeouts"]["request"].removesuffix("s"))
         assert seconds > settings.body_timeout_s + settings.capture_timeout_s
+
+
+def test_the_proxy_keeps_connections_longer_than_the_load_balancer():
+    """Or it sends a request into one that was just closed, and answers 502."""
+    base, component = (ROOT / "deploy" / "kubernetes" / name for name in ("base", "components"))
+    kept = re.search(r"^KEEP_ALIVE_S=(\d+)$", (base / "proxy-settings.env").read_text(), re.MULTILINE)
+    idle = re.search(
+        r"idle_timeout\.timeout_seconds=(\d+)", (component / "ingress" / "ingress.yaml").read_text()
+    )
+    assert int(kept[1]) > int(idle[1])
 
 
 def test_the_rules_are_those_of_prometheus():
