@@ -119,6 +119,7 @@ def running_stack(folder, *options, **environment):
         process = subprocess.Popen(
             [sys.executable, "-m", "serving", f"--build={folder}",
              f"--triton-grpc-port={grpc_port}", f"--triton-metrics-port={metrics_port}", *options],
+            cwd=folder,  # where no .env changes its settings
             env={**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog"),
                  "RESULTS_DIR": str(folder / "results"), **environment},
             stdout=output,

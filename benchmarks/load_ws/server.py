@@ -49,7 +49,9 @@ def serving(repository, folder):
             (server.command(), server.environment(), others or [last]),
             ([sys.executable, "-m", "frontend_proxy"], {**os.environ, **settings}, [last]),
         ):
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            )
             psutil.Process(process.pid).cpu_affinity(cores)
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)

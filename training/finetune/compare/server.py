@@ -24,6 +24,7 @@ class NotServed(RuntimeError):
 @contextmanager
 def served(folder: Path, checkpoint: Path, lora: Path | None, profile: str) -> Iterator[str]:
     """The base URL of a server of its own. Raises NotServed."""
+    folder = folder.resolve()
     repository = folder / "models"
     copy_hand_written(repository)
     loras = [] if lora is None else [f"--loras={lora}"]
@@ -33,6 +34,7 @@ def served(folder: Path, checkpoint: Path, lora: Path | None, profile: str) -> I
     log = folder / "serve.log"
     own = {"HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog")}
     own["RESULTS_DIR"] = str(folder / "results")
+    own |= {"KEYFRAME_TIMEOUT_S": "600", "CAPTURE_TIMEOUT_S": "3600"}  # for large checkpoints on a CPU, too
     with log.open("w") as output:
         process = subprocess.Popen(
             [
@@ -45,7 +47,7 @@ def served(folder: Path, checkpoint: Path, lora: Path | None, profile: str) -> I
                 ),
                 *(f"--triton-grpc-port={grpc}", f"--triton-metrics-port={metrics}"),
             ],
-            cwd=ROOT,
+            cwd=folder,  # where no .env changes its settings
             env=os.environ | own,
             stdout=output,
             stderr=subprocess.STDOUT,
