@@ -13,11 +13,7 @@ import { tryOnNote } from "./tryon_note.js";
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip", figure: "Drawn figure" };
 const PACES = { interval: "every 1.5 s", live: "live, one after the other" };
 const INTERVAL_MS = 1500;
-const ANSWERS = {
-  light: "light on the live jacket",
-  picture: "a whole picture",
-  both: "picture beside light",
-};
+const ANSWERS = { light: "light on the live jacket", picture: "a whole picture", both: "picture beside light" };
 const [PAUSE, RESUME] = ["Pause keyframes", "Send keyframes again"];
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
 const NO_LEGS = "The picture shows no legs: a drawn figure wears the trousers.";
@@ -247,12 +243,17 @@ class TryOn {
       const { source, landmarks } = this.#fitting;
       if (source && landmarks && !document.hidden && session.state === "open") {
         const began = performance.now();
-        for (const kind of this.#kinds) {
-          const timestamp = Date.now();
-          const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
-          session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
-          this.#readings.showSession(session);
-          await this.#untilSent(session);
+        try {
+          for (const kind of this.#kinds) {
+            const timestamp = Date.now();
+            const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
+            session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
+            this.#readings.showSession(session);
+            await this.#untilSent(session);
+          }
+        } catch (error) {
+          this.#studio.fail(error); // a picture that cannot be made must not stop the next
+          await this.#pause(INTERVAL_MS);
         }
         if (this.#pace.value === "interval") await this.#pause(INTERVAL_MS - (performance.now() - began));
       } else {

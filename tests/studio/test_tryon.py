@@ -141,3 +141,18 @@ def test_a_source_that_could_not_be_loaded_is_tried_again(open_studio):
     expect(page.locator(".stage-note")).to_have_text("The sample portrait could not be loaded.")
     page.get_by_role("tab", name="Capture").click()
     expect(page.get_by_alt_text("The picture to capture")).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_a_picture_that_cannot_be_made_does_not_stop_the_next(open_studio):
+    fail = """
+      const { convertToBlob } = OffscreenCanvas.prototype;
+      let tries = 0;
+      OffscreenCanvas.prototype.convertToBlob = async function (...options) {
+        if ((tries += 1) === 1) throw new Error("no memory is left");
+        return convertToBlob.apply(this, options);
+      };
+    """
+    page = open_studio(prepare=lambda page: page.add_init_script(fail))
+    expect(page.locator("#banner")).to_contain_text("No memory is left.")
+    expect(page.locator(".stage.answered")).to_be_visible()
