@@ -40,7 +40,7 @@ class AsyncLucy:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url, self._key = base_url, key
-        self._retries = retries or Retries()
+        self._retries, self._timeout_s = retries or Retries(), timeout_s
         self._http = httpx.AsyncClient(
             base_url=base_url, headers=headers_of(key), timeout=timeout_s, transport=transport
         )
@@ -121,7 +121,8 @@ class AsyncLucy:
 
     def keyframes(self) -> AsyncKeyframeSession:
         """A live session, in an `async with` block."""
-        return AsyncKeyframeSession(socket_url(self._base_url), headers_of(self._key), self._retries)
+        url, headers = socket_url(self._base_url), headers_of(self._key)
+        return AsyncKeyframeSession(url, headers, self._retries, self._timeout_s)
 
     async def _send(self, call: Call[T]) -> T:
         for attempt in itertools.count():

@@ -1,6 +1,7 @@
 """`lucy batch FOLDER`, which is also `python -m frontend_proxy.batch FOLDER`."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from lucy_client import models
 from lucy_client.client import Lucy
 from lucy_client.folder import captures_of, pictures_of
 from lucy_client.options import add_fields, add_server, given, run_on_server
+from lucy_client.pictures import Picture, sizes
 
 CHUNK = 500  # captures of one batch, which a server takes at most 1000 of
+CHUNK_BYTES = 48 * 2**20  # of their pictures; a server takes a body of at most 64 MiB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +35,10 @@ def run(lucy: Lucy, arguments: argparse.Namespace) -> int:
         tqdm(total=len(captures), unit="picture") as bar,
         (out / "results.jsonl").open("w") as results,
     ):
-        for start in range(0, len(captures), CHUNK):
-            for line in _made(lucy, captures[start : start + CHUNK], start, bar):
+        for start, chunk in _chunks(captures):
+            for line in _made(lucy, chunk, start, bar):
                 failed += line.state != "succeeded"
+                line.index += start  # its place among all captures
                 results.write(line.model_dump_json() + "\n")
                 if line.failure is not None:
                     tqdm.write(f"{line.custom_id or line.index}: {line.failure.error}")
@@ -42,6 +46,19 @@ def run(lucy: Lucy, arguments: argparse.Namespace) -> int:
                     (out / name).write_bytes(lucy.download(url))
     print(f"{len(captures) - failed} of {len(captures)} pictures are in {out}")
     return 1 if failed else 0
+
+
+def _chunks(captures: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """(place of its first capture, captures) of each batch, whose pictures are sent once."""
+    start = 0
+    pictures: dict[Picture, int] = {}
+    for place, capture in enumerate(captures):
+        its = sizes(capture)
+        pictures |= its
+        if place - start == CHUNK or (place > start and sum(pictures.values()) > CHUNK_BYTES):
+            yield start, captures[start:place]
+            start, pictures = place, its
+    yield start, captures[start:]
 
 
 def _made(lucy: Lucy, captures: list[dict[str, Any]], start: int, bar: Any) -> list[models.BatchLine]:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from lucy_client import models, pictures
 from lucy_client.answer import picture_of
+from lucy_client.errors import LucyError
 from lucy_client.pictures import Picture
 
 T = TypeVar("T")
@@ -16,15 +17,24 @@ T = TypeVar("T")
 KEY = "Idempotency-Key"
 
 
-class CaptureResult(models.CaptureResult):
-    """A capture's answer. `images` has the URLs of all samples; `image` is the first one."""
+class CaptureResult(models.CaptureResult, models.CaptureLight):
+    """A capture's answer. `images` has the URLs of all samples; `image` is the first one.
+
+    Asked for with `answer="light"`, it has `light` and what belongs to it, and no picture.
+    """
+
+    answer: Any = "picture"
+    result_image: str = ""
 
     @property
     def image(self) -> bytes:
+        """Raises LucyError if the answer is a light."""
+        if not self.result_image:
+            raise LucyError('the answer is a light: a picture needs answer="picture"', "INVALID_INPUT")
         return picture_of(self.result_image)
 
     def save(self, path: str | Path) -> None:
-        """The picture as the server made it: PNG, or JPEG with `output_format="jpeg"`."""
+        """The picture as the server made it: PNG, or JPEG with `output_format="jpeg"`. Raises as `image`."""
         Path(path).write_bytes(self.image)
 
 

@@ -43,7 +43,7 @@ class Lucy:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._base_url, self._key = base_url, key
-        self._retries = retries or Retries()
+        self._retries, self._timeout_s = retries or Retries(), timeout_s
         self._http = httpx.Client(
             base_url=base_url, headers=headers_of(key), timeout=timeout_s, transport=transport
         )
@@ -134,7 +134,8 @@ class Lucy:
 
     def keyframes(self) -> KeyframeSession:
         """A live session, in a `with` block."""
-        return KeyframeSession(socket_url(self._base_url), headers_of(self._key), self._retries)
+        url, headers = socket_url(self._base_url), headers_of(self._key)
+        return KeyframeSession(url, headers, self._retries, self._timeout_s)
 
     def _send(self, call: Call[T]) -> T:
         for attempt in itertools.count():

@@ -7,6 +7,7 @@
 Or, for any other arrangement, `folder/captures.jsonl`: a capture on each line, with file names for pictures.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from lucy_client.pictures import Picture, with_pictures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic"}
 LIST = "captures.jsonl"
+ID_LENGTH = 128  # what a server keeps of a custom_id
 
 
 class FolderError(Exception):
@@ -29,7 +31,7 @@ def captures_of(folder: Path, options: dict[str, Any] | None = None) -> list[dic
     found = list(_listed(folder) if (folder / LIST).is_file() else _pairs(folder))
     if not found:
         raise FolderError(f"{folder} needs {LIST}, or pictures in people/ and in garments/ or renders/")
-    return [{**(options or {}), **capture} for capture in found]
+    return [{**(options or {}), **capture} for capture in _with_own_names(found)]
 
 
 def _pairs(folder: Path) -> Iterator[dict[str, Any]]:
@@ -37,6 +39,20 @@ def _pairs(folder: Path) -> Iterator[dict[str, Any]]:
         for kind, field in (("garments", "garment_image"), ("renders", "jacket_render")):
             for garment in _pictures(folder / kind):
                 yield {"custom_id": f"{person.stem}-{garment.stem}", "user_image": person, field: garment}
+
+
+def _with_own_names(captures: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Pictures are named after `custom_id`: of captures that share a name, all but the first get a number."""
+    names = {_file_name(capture["custom_id"]) for capture in captures}
+    seen: set[str] = set()
+    for capture in captures:
+        custom_id = capture["custom_id"]
+        if (name := _file_name(custom_id)) in seen:
+            numbered = (f"{custom_id[: ID_LENGTH - 8]}_{number}" for number in itertools.count(2))
+            custom_id = next(it for it in numbered if _file_name(it) not in names)
+            names.add(_file_name(custom_id))
+        seen.add(name)
+        yield {**capture, "custom_id": custom_id}
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -62,12 +78,17 @@ def _listed(folder: Path) -> Iterator[dict[str, Any]]:
                 raise FolderError(f"{place}: there is no file {path}")
             return path
 
-        yield {"custom_id": str(number), **with_pictures(capture, path_of)}
+        custom_id = str(capture.get("custom_id") or number)
+        yield {**with_pictures(capture, path_of), "custom_id": custom_id}
+
+
+def _file_name(custom_id: str) -> str:
+    return "".join(it if it.isalnum() or it in "-_." else "_" for it in custom_id[:ID_LENGTH])
 
 
 def pictures_of(line: models.BatchLine) -> Iterator[tuple[str, str]]:
     """(file name, URL) of each picture of a capture that succeeded."""
-    name = "".join(it if it.isalnum() or it in "-_." else "_" for it in line.custom_id or str(line.index))
+    name = _file_name(line.custom_id or str(line.index))
     images = (line.result or {}).get("images", [])
     for number, image in enumerate(images):
         suffix = Path(unquote(urlsplit(image["url"]).path)).suffix

@@ -30,6 +30,7 @@ class KeyframeAnswer(Answer):
 
     image: bytes | None = None
     timestamp: Any = None
+    frame_id: Any = None
     mode: str
     mode_reason: str | None = None
     detail: str | None = None
@@ -42,34 +43,41 @@ class KeyframeAnswer(Answer):
 
 
 class _Messages:
-    """What is sent and read: pure, for both sessions."""
+    """What is sent and read: pure, for both sessions.
+
+    `frame_id` on the wire is a number of this client's: it tells whose an answer is, whatever the caller's.
+    """
 
     def __init__(self) -> None:
         self._session_id = uuid.uuid4().hex
         self._number = 0
+        self._frame_id: Any = None  # the caller's
 
     def keyframe(
         self, camera_frame: Picture, jacket_render: Picture | None, options: dict[str, Any]
     ) -> bytes:
         self._number += 1
+        self._frame_id = options.get("frame_id")
         message = {
             "type": "keyframe",
-            "timestamp": self._number,
             "session_id": self._session_id,
             "camera_frame": read(camera_frame),
             "jacket_render": None if jacket_render is None else read(jacket_render),
             **with_pictures(options, read),
+            "frame_id": self._number,
         }
         return bytes(msgpack.packb(message))
 
     def answer(self, frame: str | bytes) -> KeyframeAnswer | None:
         """None for the answer to an earlier keyframe. Raises LucyError."""
         fields = msgpack.unpackb(frame)
-        if fields.get("timestamp") != self._number:
-            return None
-        if fields.get("type") == "error":
+        number = fields.get("frame_id")
+        # A message that the server could not decode has no number, and only one is on its way.
+        if fields.get("type") == "error" and number in (None, self._number):
             raise LucyError.of(fields, 500)
-        return KeyframeAnswer.model_validate(fields)
+        if number != self._number:
+            return None
+        return KeyframeAnswer.model_validate({**fields, "frame_id": self._frame_id})
 
 
 def _refused(error: Exception) -> LucyError:
@@ -78,14 +86,17 @@ def _refused(error: Exception) -> LucyError:
         return LucyError.of_body(
             bytes(response.body or b""), response.status_code, response.headers.get("Retry-After")
         )
+    if isinstance(error, TimeoutError):
+        return LucyError("the server did not answer in time", "UNREACHABLE")
     return LucyError(f"the WebSocket cannot be reached: {error}", "UNREACHABLE")
 
 
 class KeyframeSession:
-    """Use it in a `with` block. A connection that breaks is opened anew, and the keyframe is sent again."""
+    """Use it in a `with` block. A connection that breaks, or on which no answer comes for `timeout_s`, is
+    opened anew, and the keyframe is sent again."""
 
-    def __init__(self, url: str, headers: dict[str, str], retries: Retries) -> None:
-        self._url, self._headers, self._retries = url, headers, retries
+    def __init__(self, url: str, headers: dict[str, str], retries: Retries, timeout_s: float) -> None:
+        self._url, self._headers, self._retries, self._timeout_s = url, headers, retries, timeout_s
         self._messages = _Messages()
         self._socket: ClientConnection | None = None
         self._open = ExitStack()
@@ -99,7 +110,7 @@ class KeyframeSession:
             try:
                 socket = self._socket = self._socket or self._connect()
                 socket.send(message)
-                while (answer := self._messages.answer(socket.recv())) is None:
+                while (answer := self._messages.answer(socket.recv(self._timeout_s))) is None:
                     pass
                 return answer
             except (OSError, WebSocketException) as error:
@@ -129,8 +140,8 @@ class KeyframeSession:
 class AsyncKeyframeSession:
     """As `KeyframeSession`, in an `async with` block."""
 
-    def __init__(self, url: str, headers: dict[str, str], retries: Retries) -> None:
-        self._url, self._headers, self._retries = url, headers, retries
+    def __init__(self, url: str, headers: dict[str, str], retries: Retries, timeout_s: float) -> None:
+        self._url, self._headers, self._retries, self._timeout_s = url, headers, retries, timeout_s
         self._messages = _Messages()
         self._socket: AsyncConnection | None = None
 
@@ -143,13 +154,17 @@ class AsyncKeyframeSession:
             try:
                 socket = self._socket = self._socket or await self._connect()
                 await socket.send(message)
-                while (answer := self._messages.answer(await socket.recv())) is None:
+                while (answer := self._messages.answer(await self._received(socket))) is None:
                     pass
                 return answer
             except (OSError, WebSocketException) as error:
                 await self.close()
                 await asyncio.sleep(self._retries.pause(attempt, _refused(error), True))
         raise AssertionError("unreachable")
+
+    async def _received(self, socket: AsyncConnection) -> str | bytes:
+        async with asyncio.timeout(self._timeout_s):
+            return await socket.recv()
 
     async def _connect(self) -> AsyncConnection:
         return await connect_async(

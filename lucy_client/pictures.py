@@ -50,6 +50,21 @@ def data_uri(data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def sizes(capture: dict[str, Any]) -> dict[Picture, int]:
+    """Bytes of each picture of a capture in the body of a batch. Raises OSError for a missing file."""
+    found: dict[Picture, int] = {}
+
+    def measure(picture: Picture) -> None:
+        if isinstance(picture, str) and picture.startswith("data:"):
+            found[picture] = len(picture)
+        else:
+            size = len(picture) if isinstance(picture, bytes) else Path(picture).stat().st_size
+            found[picture] = (size + 2) // 3 * 4
+
+    with_pictures(capture, measure)
+    return found
+
+
 def shared(captures: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A batch's captures with names in place of pictures, and the pictures by these names, each once."""
     names: dict[str, str] = {}

@@ -64,6 +64,8 @@ function moved(point, transform, width, height) {
 async function loadPortrait() {
   const image = new Image();
   image.src = PORTRAIT;
-  const [response] = await Promise.all([fetch(LANDMARKS), image.decode()]);
+  const [response] = await Promise.all([fetch(LANDMARKS), image.decode()]).catch((error) => {
+    throw new Error("The sample portrait could not be loaded.", { cause: error });
+  });
   return { image, width: image.naturalWidth, height: image.naturalHeight, marked: await response.json() };
 }

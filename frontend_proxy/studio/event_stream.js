@@ -12,7 +12,7 @@ export async function* readEvents(body) {
   let text = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(lost);
       if (done) return; // an event without its blank line is not dispatched
       text += decoder.decode(value, { stream: true });
       const blocks = text.split(/\r?\n\r?\n/);
@@ -25,6 +25,12 @@ export async function* readEvents(body) {
   } finally {
     reader.cancel().catch(() => {}); // the caller stopped reading, or the request was aborted
   }
+}
+
+/** A lost connection ends the events, as the server's end of them does: the caller misses the last one. */
+function lost(error) {
+  if (error.name === "AbortError") throw error;
+  return { done: true };
 }
 
 function parse(block) {

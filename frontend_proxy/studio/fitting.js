@@ -23,7 +23,7 @@ export class Fitting {
   #running = null; // a Symbol for each run
   #stale = true;
   #fabric = null;
-  #wanted = null; // the kind of source that was requested last
+  #opening = null; // a promise of the source that was requested last
   #last = Promise.resolve(); // the fit that was started last
 
   /** The render of what is worn for the last fitted frame, on a transparent background. */
@@ -31,13 +31,18 @@ export class Fitting {
     return this.#overlay;
   }
 
-  /** Takes frames from "camera", "portrait" or "clip" from now on. Throws an Error with the reason if it cannot. */
+  /**
+   * Takes frames from a kind of source of camera.js from now on. Resolves with false if another one was requested
+   * meanwhile. Throws an Error with the reason if it cannot.
+   */
   async open(kind) {
-    this.#wanted = kind;
-    const source = await openSource(kind);
-    if (this.#wanted !== kind) {
-      source.close(); // another source was chosen meanwhile
-      return;
+    const opening = (this.#opening = openSource(kind));
+    const source = await opening.catch((error) => {
+      if (opening === this.#opening) throw error;
+    });
+    if (opening !== this.#opening) {
+      source?.close();
+      return false;
     }
     this.close();
     this.source = source;
@@ -45,6 +50,7 @@ export class Fitting {
     this.fitted = false;
     this.#overlay.getContext("2d").clearRect(0, 0, this.#overlay.width, this.#overlay.height);
     this.#stale = true;
+    return true;
   }
 
   close() {

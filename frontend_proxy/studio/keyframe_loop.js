@@ -56,14 +56,23 @@ export class KeyframeLoop {
   async #run(session) {
     let answered = null; // the version that the last answer was for
     while (session === this.#session && session.state !== "closed") {
-      const parts = session.state === "open" ? this.#compose() : null;
-      if (!parts || (parts.still && answered === this.#version)) {
+      const flying = { version: this.#version, epoch: this.#epoch };
+      let parts = null;
+      let keyframe = null;
+      try {
+        parts = session.state === "open" ? this.#compose() : null;
+        if (parts && !(parts.still && answered === flying.version)) keyframe = await whole(parts);
+      } catch (error) {
+        if (session !== this.#session) return;
+        this.#listeners.onError(error); // a picture that cannot be made must not stop the next
+        await pause(PAUSES_MS.again);
+        continue;
+      }
+      if (session !== this.#session) return;
+      if (!keyframe) {
         await pause(PAUSES_MS.nothing);
         continue;
       }
-      const flying = { version: this.#version, epoch: this.#epoch };
-      const keyframe = await whole(parts);
-      if (session !== this.#session) return;
       this.#flying = flying;
       this.#failed = false;
       session.send(keyframe);
@@ -90,8 +99,9 @@ export class KeyframeLoop {
 
 async function whole({ frame, garment, fields, light }) {
   if (light && garment.layer) return { ...fields, ...(await lightKeyframe(frame, garment.layer)) };
-  const picture = jpeg(frame, 0.85); // the frame as it is now, not after the garment's file is made
-  return { ...fields, ...(await garment.fields()), camera_frame: await picture };
+  // The frame as it is now, not after the garment's file is made.
+  const [camera_frame, worn] = await Promise.all([jpeg(frame, 0.85), garment.fields()]);
+  return { ...fields, ...worn, camera_frame };
 }
 
 function pause(milliseconds) {

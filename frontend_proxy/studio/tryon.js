@@ -1,30 +1,22 @@
 /** The Try on tab: fits jacket and trousers to a source of frames, sends keyframes, shows the answers. */
 
 import { choice } from "./choice.js";
-import { el, sentence } from "./dom.js";
+import { el } from "./dom.js";
 import { Fitting } from "./fitting.js";
 import { GarmentChoice } from "./garment_choice.js";
 import { Readings } from "./readings.js";
-import { explain } from "./reasons.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
 import { TrousersChoice } from "./trousers_choice.js";
+import { tryOnNote } from "./tryon_note.js";
 
 const SOURCES = { camera: "Camera", portrait: "Sample portrait", clip: "Sample clip", figure: "Drawn figure" };
 const PACES = { interval: "every 1.5 s", live: "live, one after the other" };
 const INTERVAL_MS = 1500;
-const ANSWERS = {
-  light: "light on the live jacket",
-  picture: "a whole picture",
-  both: "picture beside light",
-};
+const ANSWERS = { light: "light on the live jacket", picture: "a whole picture", both: "picture beside light" };
 const [PAUSE, RESUME] = ["Pause keyframes", "Send keyframes again"];
 const PROTOCOLS = { msgpack: "MessagePack", json: "JSON" };
-const AWAY = "There is no connection to the server. Trying again …";
-const LASTING = ["no_garment", "unusable_render", "needs_render", "no_region"]; // what the next keyframe does not change
-const LOOKING = "Looking for you. Loading the pose model takes a moment the first time.";
 const NO_LEGS = "The picture shows no legs: a drawn figure wears the trousers.";
-const NOBODY = "No person found yet. Step back until both shoulders are in the picture.";
 
 export function mount(root, studio) {
   return new TryOn(root, studio);
@@ -40,11 +32,11 @@ class TryOn {
   #paused = false;
   #drawing = 0; // the animation frame's request
   #note = ""; // the last problem with the picture
-  #why = ""; // why the last answer did without the model
-  #opened = null; // a promise: the source is open
+  #why = null; // why the last answer did without the model
+  #opened = null; // a promise: the source is open; null if it could not be opened
   #since = 0; // Date.now() at the last change of jacket or source
   #wake = () => {}; // ends the pause before the next keyframe
-  #source = choice("Source", SOURCES, () => this.#open(this.#source.value));
+  #source = choice("Source", SOURCES, () => this.#choose());
   #pace = choice("Keyframes", PACES, () => this.#wake());
   #answers = choice("Answer", ANSWERS, () => this.#change());
   #rate = { since: 0, frames: 0 }; // of the display
@@ -81,7 +73,7 @@ class TryOn {
 
   show() {
     this.#shown = true;
-    this.#opened ??= this.#open(this.#source.value);
+    this.#ready();
     this.#fitting.run((error) => this.#fault(error));
     this.#draw();
     this.#connect();
@@ -96,22 +88,37 @@ class TryOn {
 
   /** Implements Studio.capture. */
   async capture() {
-    this.#opened ??= this.#open(this.#source.value);
-    await this.#opened;
+    await this.#ready();
     await this.#fitting.fit();
     return this.#fitting.snapshot();
   }
 
-  /** Opens a source; without a camera the sample portrait. */
+  /** Resolves when the chosen source is open. One that could not be opened is tried again. */
+  #ready() {
+    return this.#opened ?? this.#choose();
+  }
+
+  #choose() {
+    const opened = (this.#opened = this.#open(this.#source.value));
+    opened.catch((error) => {
+      if (opened !== this.#opened) return;
+      this.#opened = null;
+      this.#note = error.message;
+      this.#studio.fail(error);
+    });
+    return opened;
+  }
+
+  /** Opens a source; without a camera the sample portrait. If another one is chosen meanwhile, that one. */
   async #open(kind) {
     this.#note = "";
     try {
-      await this.#fitting.open(kind);
+      if (!(await this.#fitting.open(kind))) return this.#ready();
     } catch (error) {
       if (kind !== "camera") throw error;
       this.#note = `${error.message} Showing the sample portrait instead.`;
       this.#source.value = "portrait";
-      await this.#fitting.open("portrait");
+      if (!(await this.#fitting.open("portrait"))) return this.#ready();
     }
     this.#studio.source = this.#fitting.source;
     this.#stage.open(this.#fitting.source, this.#fitting.overlay);
@@ -140,7 +147,7 @@ class TryOn {
       if (this.#fitting.fitted) await this.#fitting.fit();
       if (fabric && this.#fitting.fitted && !this.#fitting.wearsTrousers) {
         this.#source.value = "figure";
-        await this.#open("figure");
+        await this.#choose();
         this.#studio.announce(NO_LEGS);
       }
     } catch (error) {
@@ -152,7 +159,7 @@ class TryOn {
   /** Ignores answers to earlier keyframes: they show another jacket or another source. */
   #begin() {
     this.#since = Date.now();
-    this.#why = "";
+    this.#why = null;
     this.#stage.clear();
     this.#readings.clear();
     this.#wake();
@@ -171,7 +178,7 @@ class TryOn {
     const worn = this.#studio.garment ? null : overlay;
     if (source) this.#count(this.#stage.draw(source, worn, landmarks, version, this.#fabricId));
     if (fitted) this.#readings.showPose(landmarks, poseMs);
-    this.#stage.note(this.#note || this.#progress());
+    this.#stage.note(this.#note || tryOnNote(this.#fitting, this.#session?.state, this.#why));
     this.#drawing = requestAnimationFrame(() => this.#draw());
   }
 
@@ -193,15 +200,6 @@ class TryOn {
     this.#readings.showRate(Math.round((1000 * this.#rate.frames) / passed), this.#fitting.source.moving);
     this.#stage.element.dataset.frames = Number(this.#stage.element.dataset.frames ?? 0) + this.#rate.frames; // in all
     this.#rate = { since: performance.now(), frames: 0 };
-  }
-
-  /** A note on what the page waits for, or why there is no better picture. */
-  #progress() {
-    const { source, landmarks, fitted } = this.#fitting;
-    if (this.#session?.state === "waiting") return AWAY;
-    if (!source) return "Loading …";
-    if (!fitted) return source.landmarks ? "Preparing the jacket …" : LOOKING;
-    return landmarks ? this.#why : NOBODY;
   }
 
   #connect() {
@@ -245,12 +243,17 @@ class TryOn {
       const { source, landmarks } = this.#fitting;
       if (source && landmarks && !document.hidden && session.state === "open") {
         const began = performance.now();
-        for (const kind of this.#kinds) {
-          const timestamp = Date.now();
-          const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
-          session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
-          this.#readings.showSession(session);
-          await this.#untilSent(session);
+        try {
+          for (const kind of this.#kinds) {
+            const timestamp = Date.now();
+            const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
+            session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
+            this.#readings.showSession(session);
+            await this.#untilSent(session);
+          }
+        } catch (error) {
+          this.#studio.fail(error); // a picture that cannot be made must not stop the next
+          await this.#pause(INTERVAL_MS);
         }
         if (this.#pace.value === "interval") await this.#pause(INTERVAL_MS - (performance.now() - began));
       } else {
@@ -273,8 +276,7 @@ class TryOn {
     if (result.timestamp >= this.#since) {
       if (result.answer === "light") await this.#stage.showLight(result);
       else await this.#stage.showPicture(result.image);
-      const why = result.mode_reason;
-      this.#why = LASTING.includes(why) ? sentence(`The model was not used: ${explain(why)}`) : "";
+      this.#why = result.mode_reason;
     }
     this.#readings.showResult(result, session);
   }

@@ -1,6 +1,10 @@
 """Requests as the API wants them."""
 
-from lucy_client import calls
+import json
+
+import pytest
+
+from lucy_client import LucyError, calls
 
 PHOTO, FLASH = b"\xff\xd8 a photo", b"\xff\xd8 with the flash"
 
@@ -13,3 +17,15 @@ def test_a_scan_sends_both_photos_as_files() -> None:
 
 def test_without_a_flash_there_is_one_photo() -> None:
     assert list(calls.scan(PHOTO, {}).files) == ["image"]
+
+
+def test_an_answer_with_a_light_has_no_picture() -> None:
+    """It failed with an error of pydantic's."""
+    names = ("result_id", "timestamp", "expires_at", "request_id")
+    body = {**dict.fromkeys(names, "x"), "mode": "ai_enhanced", "images": [], "answer": "light"}
+    answer = calls.capture(PHOTO, None, {"answer": "light"}).read(
+        json.dumps({**body, "light": "data:image/webp;base64,", "crop": [0, 0, 1, 1]}).encode()
+    )
+    assert (answer.answer, answer.light, answer.crop) == ("light", "data:image/webp;base64,", [0, 0, 1, 1])
+    with pytest.raises(LucyError, match="the answer is a light"):
+        answer.save("out.png")

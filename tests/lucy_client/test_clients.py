@@ -127,6 +127,8 @@ async def test_the_command_line(
         assert await asyncio.to_thread(main, arguments) == 0
         assert out.read_bytes() == JPEG
         assert "seed 3" in capsys.readouterr().out
+        assert await asyncio.to_thread(main, [*arguments, "--set", "answer=light"]) == 1
+        assert "the answer is a light" in capsys.readouterr().err
         assert await asyncio.to_thread(main, [*url, "fabrics"]) == 0
         assert "denim-blue" in capsys.readouterr().out
         assert await asyncio.to_thread(main, [*url, "health"]) == 0

@@ -52,6 +52,36 @@ def test_a_list_names_its_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (("people/a.jpg", "garments/coat.jpg", "renders/coat.png"), ["a-coat", "a-coat_2"]),
+        (("people/a.jpg", "people/a.png", "renders/coat.png"), ["a-coat", "a-coat_2"]),
+        (
+            ("people/a.jpg", "people/a-b.jpg", "renders/c.png", "renders/b-c.png"),
+            ["a-b-b-c", "a-b-c", "a-b-c_2", "a-c"],
+        ),
+        (
+            ("people/a.jpg", "renders/x y.png", "renders/x_y.jpg", "renders/x_y_2.png"),
+            ["a-x y", "a-x_y_3", "a-x_y_2"],
+        ),
+    ],
+)
+def test_no_two_captures_share_a_name(tmp_path: Path, names: tuple[str, ...], ids: list[str]) -> None:
+    """One's picture replaced the other's."""
+    fill(tmp_path, *names)
+    assert [capture["custom_id"] for capture in captures_of(tmp_path)] == ids
+
+
+def test_names_of_a_list_are_each_capture_s_own(tmp_path: Path) -> None:
+    fill(tmp_path, "me.jpg")
+    given = ["2", None, "x" * 200, "x" * 201, 7]
+    lines = [json.dumps({"custom_id": it, "user_image": "me.jpg"}) for it in given]
+    (tmp_path / "captures.jsonl").write_text("\n".join(lines))
+    found = [capture["custom_id"] for capture in captures_of(tmp_path)]
+    assert found == ["2", "2_2", "x" * 200, "x" * 120 + "_2", "7"]
+
+
+@pytest.mark.parametrize(
     ("line", "says"),
     [
         (None, "people/"),

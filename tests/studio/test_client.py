@@ -111,6 +111,58 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_next(run):
     assert (results, errors) == ([2], ["no pixels"])
 
 
+def test_a_keyframe_that_cannot_be_made_does_not_stop_the_next(run):
+    """A canvas that may not be read, say: nothing was sent any more, and nobody was told."""
+    errors, answers = run(
+        """
+        const { KeyframeLoop } = await import("/studio/keyframe_loop.js");
+        const faults = ["not drawn", "not read", "not sent"], errors = [];
+        let answers = 0;
+        const frame = document.createElement("canvas");
+        const fields = async () => { if (faults.length) throw new Error(faults.shift()); return {}; };
+        const loop = new KeyframeLoop({
+          compose: () => {
+            if (faults[0] === "not drawn") throw new Error(faults.shift());
+            return { frame, garment: { fields }, fields: {}, light: false, still: false };
+          },
+          onAnswer: () => (answers += 1),
+          onState: () => {},
+          onError: ({ message }) => errors.push(message),
+        });
+        const send = (listeners) => setTimeout(() => listeners.onResult({ mode: "ai_enhanced" }));
+        const connect = (listeners) => ({ state: "open", send: () => send(listeners), close: () => {} });
+        loop.open({ connect });
+        const deadline = performance.now() + 30_000;
+        while (!answers && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+        loop.close();
+        return [errors, answers];
+        """
+    )
+    assert (errors, answers) == (["not drawn", "not read", "not sent"], 1)
+
+
+def test_a_connection_that_is_lost_during_a_capture(run):
+    """It was a bare TypeError of the browser's. What the page itself throws stays what it is."""
+    found = run(
+        """
+        const step = new TextEncoder().encode('event: progress\\ndata: {"step": 1, "steps": 2}\\n\\n');
+        const ended = async (error, onProgress) => {
+          const chunks = [step];
+          const pull = (body) => (chunks.length ? body.enqueue(chunks.pop()) : body.error(error));
+          globalThis.fetch = async () => new Response(new ReadableStream({ pull }));
+          const caught = await new LucyClient().capture({}, { onProgress }).catch((caught) => caught);
+          return [caught.name, caught.code];
+        };
+        return [
+          await ended(new TypeError("network error")),
+          await ended(new DOMException("", "AbortError")),
+          await ended(null, () => { throw new RangeError("of the page"); }),
+        ];
+        """
+    )
+    assert found == [["LucyError", "UNREACHABLE"], ["AbortError", 20], ["RangeError", None]]
+
+
 def test_events_are_read_however_the_network_cuts_them(run):
     """A preview is larger than a packet."""
     events = run(

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from tests.studio.conftest import WITHIN_MS
 
+MARKS = "**/studio/portrait.json"  # of the sample portrait; a page counts as loaded without them
+
 
 class Frames:
     """The messages of a page's WebSockets, decoded, oldest first."""
@@ -113,3 +115,44 @@ def test_without_a_camera_it_says_so_and_shows_the_portrait(open_studio):
     page.get_by_label("Source").select_option("camera")
     expect(page.locator(".stage-note")).to_contain_text("No camera was found.")
     expect(page.get_by_label("Source")).to_have_value("portrait")
+
+
+@pytest.mark.nightly
+def test_another_source_may_be_chosen_before_the_first_is_there(open_studio):
+    """Every capture failed then, until the page was loaded anew."""
+    held = []
+    page = open_studio(prepare=lambda page: page.route(MARKS, lambda route: held.append(route)))
+    page.get_by_label("Source").select_option("clip")
+    while len(held) < 2:
+        page.wait_for_timeout(50)
+    for route in held:
+        with page.expect_response(MARKS):
+            route.continue_()
+    expect(page.locator(".stage.answered")).to_be_visible()
+    page.get_by_role("tab", name="Capture").click()
+    expect(page.get_by_alt_text("The picture to capture")).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_a_source_that_could_not_be_loaded_is_tried_again(open_studio):
+    page = open_studio(
+        prepare=lambda page: page.route(MARKS, lambda route: route.abort(), times=1), forgiven="ERR_FAILED"
+    )
+    expect(page.locator(".stage-note")).to_have_text("The sample portrait could not be loaded.")
+    page.get_by_role("tab", name="Capture").click()
+    expect(page.get_by_alt_text("The picture to capture")).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_a_picture_that_cannot_be_made_does_not_stop_the_next(open_studio):
+    fail = """
+      const { convertToBlob } = OffscreenCanvas.prototype;
+      let tries = 0;
+      OffscreenCanvas.prototype.convertToBlob = async function (...options) {
+        if ((tries += 1) === 1) throw new Error("no memory is left");
+        return convertToBlob.apply(this, options);
+      };
+    """
+    page = open_studio(prepare=lambda page: page.add_init_script(fail))
+    expect(page.locator("#banner")).to_contain_text("No memory is left.")
+    expect(page.locator(".stage.answered")).to_be_visible()
