@@ -14,7 +14,6 @@ from frontend_proxy.collection.row import Pictures, make_row, texts
 from frontend_proxy.collection.store import RowStore, folder_of
 from frontend_proxy.errors import Forbidden, InvalidInput, NotFound
 from frontend_proxy.images import read_header
-from frontend_proxy.pose import read_pose
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_model
 from frontend_proxy.worker import Worker
@@ -82,22 +81,18 @@ class CollectionRoutes:
         """Raises UndecodableImage, ImageTooLarge."""
         limits = self._settings.max_image_bytes, self._settings.max_image_pixels
         given = {name: getattr(wanted, name) for name in _PICTURES}
-        headers = {name: read_header(it, name, *limits) for name, it in given.items() if it is not None}
-        size = headers["user_image"]
-        pose, _ = read_pose(wanted.pose, lambda: (size.width, size.height))
-        # A capture shows the person where they were; in a photo of their own they may stand otherwise.
-        photo_pose = pose
-        if wanted.photo is not None:
-            of_photo = headers["photo"]
-            photo_pose, _ = read_pose(wanted.photo_pose, lambda: (of_photo.width, of_photo.height))
+        for name, picture in given.items():
+            if picture is not None:
+                read_header(picture, name, *limits)
         return Pictures(
             wanted.user_image,
             photo,
             wanted.jacket_render,
             wanted.garment_image,
             wanted.mask,
-            pose,
-            photo_pose,
+            wanted.pose,
+            # A capture shows the person where they were; in a photo of their own they may stand otherwise.
+            wanted.pose if wanted.photo is None else wanted.photo_pose,
         )
 
 
