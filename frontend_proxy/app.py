@@ -105,7 +105,7 @@ def create_app(
     films = Worker(
         "films",
         background,
-        settings.max_worker_queue,
+        max(settings.max_worker_queue, settings.max_videos),
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
         at_once=False,

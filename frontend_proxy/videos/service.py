@@ -48,7 +48,7 @@ class VideoService:
         self._limit = ConcurrencyLimit(settings.max_videos, "films")
         quota = Quota(settings.results_dir, settings.max_results_bytes)
         self._results = Results(settings.results_dir / FOLDER, quota, VideoRecord)
-        self._limits = Limits(settings.max_video_s, settings.max_video_pixels)
+        self._limits = Limits(settings.max_video_s, settings.max_video_pixels, settings.max_videos)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, VideoProgress] = {}
 
@@ -131,6 +131,12 @@ class VideoService:
             self._running.pop(record.result_id, None)
             self._progress.pop(record.result_id, None)
             lock.release()
+            self._background.task("film's end", self._close(it.folder))
+
+    async def _close(self, folder: Path) -> None:
+        """Let the worker close what it has open of a film that failed or was cancelled."""
+        with suppress(ProxyError):  # a worker that is away has nothing open
+            await self._worker.run(film.end, folder)
 
     async def _complete(self, record: VideoRecord, it: Assignment, run: VideoRun) -> None:
         try:
