@@ -29,6 +29,7 @@ from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture, validate
 from frontend_proxy.settings import Settings
 from frontend_proxy.web.body import read_object
+from frontend_proxy.web.request_bytes import HOLD
 
 # The status is asked for by the id alone, which therefore says how the pictures are to be sent.
 _IN_BASE64 = "base64-"
@@ -53,7 +54,8 @@ class FashnRoutes:
         Raises what a capture raises that nobody waits for.
         """
         run = await self._read(request)
-        pictures = {name: await self._pictures.get(name, text) for name, text in run.pictures().items()}
+        hold = request.scope[HOLD]()  # until this call ends, as the body's
+        pictures = {name: await self._pictures.get(name, text, hold) for name, text in run.pictures().items()}
         fields = {**pictures, **run.options(self._settings.max_steps)}
         size = sum(map(len, pictures.values()))
         capture = await run_in_thread_if_large(size, validate, Capture, fields)
