@@ -39,7 +39,7 @@ class VideoRoutes:
         Raises BodyTooLarge, UnsupportedMediaType, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded,
         InsufficientStorage.
         """
-        video = await read_model(request, Video, self._settings.max_video_bytes * 4 // 3 + 2**20)
+        video = await read_model(request, Video, self._settings.max_video_body_bytes)
         films = {film.VIDEO: video.video, film.LAYER: video.layer}
         films |= {film.MASK: video.mask} if video.mask else {}
         if sum(map(len, films.values())) > self._settings.max_video_bytes:
