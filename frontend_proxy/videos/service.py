@@ -14,6 +14,7 @@ from frontend_proxy.captures.quota import Quota
 from frontend_proxy.captures.record import interrupted
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.service import end_tasks
+from frontend_proxy.captures.storage_errors import storage_errors
 from frontend_proxy.concurrency_limit import ConcurrencyLimit
 from frontend_proxy.errors import (
     DeadlineExceeded,
@@ -67,10 +68,11 @@ class VideoService:
         """
         with ExitStack() as undo:
             undo.enter_context(self._limit)
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lucy-film-"))
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            for name, data in films.items():
-                await asyncio.to_thread((folder / name).write_bytes, data)
+            with storage_errors():
+                folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lucy-film-"))
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                for name, data in films.items():
+                    await asyncio.to_thread((folder / name).write_bytes, data)
             info = await self._worker.run(film.begin, folder, self._limits)
             size = info.width, info.height
             lifetime_s = self._settings.video_timeout_s + self._settings.results_lifetime_s

@@ -1,12 +1,15 @@
 """The films of one process, with a worker that lives in this process and a fake model."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from frontend_proxy.background import Background
+from frontend_proxy.errors import InsufficientStorage
 from frontend_proxy.jobs import Job
 from frontend_proxy.settings import Settings
 from frontend_proxy.videos import film
@@ -54,3 +57,15 @@ async def test_a_cancelled_film_is_closed_in_the_worker(
         while "end" not in worker.calls:
             await asyncio.sleep(0.01)
     assert not film._open
+
+
+@pytest.mark.parametrize("broken", ["tempfile.mkdtemp", "pathlib.Path.write_bytes"])
+async def test_a_full_disk_is_told(
+    service: VideoService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(broken, full)
+    with pytest.raises(InsufficientStorage, match="No space left"):
+        await accepted(service, tmp_path)
