@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from frontend_proxy.captures import answers
 from frontend_proxy.captures.callers import owner_of
@@ -28,6 +27,7 @@ from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture, validate
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.answers import private_json
 from frontend_proxy.web.body import read_object
 from frontend_proxy.web.request_bytes import HOLD
 
@@ -67,7 +67,7 @@ class FashnRoutes:
         accepted = await accept_capture(request, capture, job, self._captures, base_url, detached=True)
         record = accepted if isinstance(accepted, Record) else accepted.record
         prefix = _IN_BASE64 if run.inputs.return_base64 else ""
-        return _json(FashnAccepted(id=prefix + record.result_id))
+        return private_json(FashnAccepted(id=prefix + record.result_id))
 
     async def status(self, request: Request) -> Response:
         """`GET /v1/status/{id}`: a `FashnStatus`. Raises NotFound."""
@@ -75,7 +75,7 @@ class FashnRoutes:
         record = await self._captures.find(name.removeprefix(_IN_BASE64))
         if not record.belongs_to(owner_of(request)):
             raise no_such_capture(name)
-        return _json(await self._status(name, record))
+        return private_json(await self._status(name, record))
 
     async def _status(self, name: str, record: Record) -> FashnStatus:
         if record.failure is not None:
@@ -109,7 +109,3 @@ class FashnRoutes:
         if (url := request.query_params.get("webhook_url")) is not None:
             body["webhook_url"] = url
         return await run_in_thread_if_large(2**22, validate, FashnRun, body)
-
-
-def _json(answer: BaseModel) -> Response:
-    return JSONResponse(answer.model_dump(), headers={"Cache-Control": "no-store"})
