@@ -1,9 +1,10 @@
 """A fabric of the catalog, and what its owner may write about it."""
 
 import re
+import sys
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, computed_field
 
 Role = Literal["diffuse", "normal", "roughness_map", "ao", "height", "orm", "alpha", "thumbnail"]
 MAX_TAG = 40  # characters
@@ -46,6 +47,24 @@ class Texture(BaseModel):
         return f"/textures/{self.filename}"
 
 
+def _in_range(values: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValueError for a number that no program can read as a float, however deep it lies."""
+    waiting: list[object] = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise ValueError("a number in it is too large; send at most 1.7e308")
+    return values
+
+
+# What an owner may write freely.
+_Free = Annotated[dict[str, Any], AfterValidator(_in_range)]
+
+
 class FabricDetails(BaseModel):
     """Everything about a fabric that its owner may write: all but its id and its files.
 
@@ -75,14 +94,18 @@ class FabricDetails(BaseModel):
     bend: float | None = Field(None, ge=0, le=1_000_000)
     roughness: float = Field(ge=0, le=1)
     metalness: float = Field(0.0, ge=0, le=1)
-    material: dict[str, Any] = {}
-    quality: dict[str, Any] = {}
-    provenance: dict[str, Any] = {}
+    material: _Free = {}
+    quality: _Free = {}
+    provenance: _Free = {}
 
 
 class Fabric(FabricDetails):
     """A fabric of the catalog; the URLs are server-relative paths."""
 
+    # Not checked again: a fabric that is stored stays in the catalog, so that its owner can correct it.
+    material: dict[str, Any] = {}
+    quality: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
     id: str = Field(pattern=f"^{ID.pattern}$")
     textures: dict[Role, Texture]
 
@@ -97,7 +120,7 @@ class Fabric(FabricDetails):
         repeat = self.material.get("repeat")
         try:
             across, down = (float(number) for number in repeat)  # type: ignore[union-attr]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return 1.0
         aspect = down / across if across else 0.0
         return aspect if 0.01 <= aspect <= 100 else 1.0

@@ -67,8 +67,9 @@ def batch_store(settings: Settings, background: Background) -> BatchStore:
 
 
 def byte_budget(settings: Settings) -> ByteBudget:
-    """Whatever the settings say, one address can send one message of the largest size."""
-    per_address = max(settings.max_bytes_in_flight_per_address, settings.max_message_bytes + 2**17)
+    """Whatever the settings say, one address can send one message or body of the largest size."""
+    largest = max(settings.max_message_bytes, settings.max_video_body_bytes, settings.max_batch_bytes)
+    per_address = max(settings.max_bytes_in_flight_per_address, largest + 2**17)
     return ByteBudget(max(settings.max_bytes_in_flight, per_address), per_address)
 
 
@@ -105,7 +106,7 @@ def create_app(
     films = Worker(
         "films",
         background,
-        settings.max_worker_queue,
+        max(settings.max_worker_queue, settings.max_videos),
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
         at_once=False,

@@ -1,5 +1,6 @@
 """Types of the wire contract's fields: images, ids, and values that are sent back as they came."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -9,6 +10,7 @@ from frontend_proxy.parsing import parse_json
 
 MAX_ID = 128  # characters of a string that becomes a key or part of a log line
 MAX_ECHO = 4096  # characters and values of a field that is sent back as it came
+_JSON_LINES = re.compile(r"\s*(?:[\[{]|null\s)")
 
 
 def read_image(value: object) -> object:
@@ -22,6 +24,13 @@ def read_optional_image(value: object) -> object:
     if value == b"" or (isinstance(value, str) and _is_empty(value)):
         return None
     return from_base64(value) if isinstance(value, str) else value
+
+
+def _read_lines(value: object) -> object:
+    """JSON lines as they are, or in base64, for which lines of `null` could be taken."""
+    if isinstance(value, str) and _JSON_LINES.match(value):
+        return value.encode()
+    return read_optional_image(value)
 
 
 def _is_empty(text: str) -> bool:
@@ -103,10 +112,10 @@ OptionalImageBytes = Annotated[
 ]
 _FILM_SCHEMA = {"type": "string", "format": "film", "description": "a file; in JSON in base64"}
 FilmBytes = Annotated[bytes, BeforeValidator(read_image), WithJsonSchema(_FILM_SCHEMA)]
+_OPTIONAL_FILM_SCHEMA = {**_FILM_SCHEMA, "type": ["string", "null"]}
 OptionalFilmBytes = Annotated[
-    bytes | None,
-    BeforeValidator(read_optional_image),
-    WithJsonSchema({**_FILM_SCHEMA, "type": ["string", "null"]}),
+    bytes | None, BeforeValidator(read_optional_image), WithJsonSchema(_OPTIONAL_FILM_SCHEMA)
 ]
+JsonLines = Annotated[bytes | None, BeforeValidator(_read_lines), WithJsonSchema(_OPTIONAL_FILM_SCHEMA)]
 RenderBytes = Annotated[bytes | None, BeforeValidator(_image_or_unusable)]
 FromJson = BeforeValidator(_json)

@@ -101,7 +101,7 @@ class JobFactory:
 
     async def video(self, video: Video) -> Job:
         """The job of every frame of a film, without its pictures; with a random seed if it has none."""
-        self._check_steps(video.steps)
+        check_steps(video.steps, self._settings.max_steps)
         return Job(
             request_id=current_request_id(),
             mode="video",
@@ -115,12 +115,8 @@ class JobFactory:
             steps=video.steps,
         )
 
-    def _check_steps(self, steps: int | None) -> None:
-        if steps is not None and steps > self._settings.max_steps:
-            raise InvalidInput(f"steps: at most {self._settings.max_steps} are allowed, not {steps}")
-
     async def _options(self, request: TryOn, frame: bytes, default_steps: int | None) -> dict[str, Any]:
-        self._check_steps(request.steps)
+        check_steps(request.steps, self._settings.max_steps)
         pose, detail = read_pose(request.pose, lambda: _size(frame))
         return {
             "request_id": current_request_id(),
@@ -161,6 +157,12 @@ class JobFactory:
                     loop = asyncio.get_running_loop()
                     fabric = await loop.run_in_executor(self._look_ups, self._catalog.get, fabric_id)
         return fabric.name if fabric else None
+
+
+def check_steps(steps: int | None, most: int) -> None:
+    """Raises InvalidInput."""
+    if steps is not None and steps > most:
+        raise InvalidInput(f"steps: at most {most} are allowed, not {steps}")
 
 
 def samples(job: Job, count: int) -> list[Job]:

@@ -32,6 +32,9 @@ _FLAT_WIDTHS = {
 }
 _DEPTH = 8  # of lists and objects around the points
 _MAX_NUMBER_TEXT = 40
+# Characters of all texts in a pose: they are parsed on the event loop, and again for each text around them.
+# Body, hands and face together have about 60,000.
+_MAX_TEXT = 2**18
 _MAX_KEY = 60  # characters; longer keys mean nothing here
 _NO_TEXTS = ("", "null", "undefined")
 
@@ -57,10 +60,26 @@ NO_MARK = Mark(None, None, None, None)
 
 def find_marks(pose: object) -> list[Mark] | None:
     """The points in `pose`: an empty list if it says that there are none, None if it is not understood."""
+    if not _is_short(pose):
+        return None
     found = _find(pose, 0)
     if found is None:
         return [] if _is_empty(_from_text(pose)) else None
     return _in_order(found)
+
+
+def _is_short(pose: object) -> bool:
+    """Whether its texts have at most `_MAX_TEXT` characters."""
+    size, rest = 0, [pose]
+    while rest and size <= _MAX_TEXT:
+        item = rest.pop()
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, Mapping):
+            rest += item.values()
+        elif isinstance(item, list | tuple):
+            rest += item
+    return size <= _MAX_TEXT
 
 
 def _is_empty(pose: object) -> bool:

@@ -19,6 +19,7 @@ MAX_VALUES = 4096  # per message; a pose has 166, a face mesh 2500
 MAX_LENGTH = 1024  # per MessagePack array or map: msgpack allocates the whole length before it reads it
 LARGE = 2**21  # bytes, which take about 6 ms to parse
 
+TOO_LONG = f"an array or map has more than {MAX_LENGTH:,} elements; send images as bytes, and 33 landmarks"
 TOO_MANY = f"more than {MAX_VALUES:,} values; send images as strings or bytes, and 33 landmarks"
 
 _BEFORE_A_VALUE = [ord(mark) for mark in ",[{"]
@@ -45,9 +46,14 @@ def parse_msgpack(frame: bytes) -> Any:
             raise ValueError(TOO_MANY)
         return container
 
-    return msgpack.unpackb(
-        frame, max_array_len=MAX_LENGTH, max_map_len=MAX_LENGTH, list_hook=count, object_hook=count
-    )
+    try:
+        return msgpack.unpackb(
+            frame, max_array_len=MAX_LENGTH, max_map_len=MAX_LENGTH, list_hook=count, object_hook=count
+        )
+    except ValueError as error:
+        if "exceeds max_" in str(error):  # names only a parameter of msgpack
+            raise ValueError(TOO_LONG) from error
+        raise
 
 
 async def run_in_thread_if_large(size: int, parse: Callable[..., Parsed], *args: Any) -> Parsed:

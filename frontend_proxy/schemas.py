@@ -26,6 +26,7 @@ from frontend_proxy.field_types import (
     FromJson,
     Id,
     ImageBytes,
+    JsonLines,
     OptionalFilmBytes,
     OptionalImageBytes,
     RenderBytes,
@@ -147,7 +148,7 @@ class Video(BaseModel):
     video: FilmBytes
     layer: FilmBytes
     mask: OptionalFilmBytes = None
-    poses: OptionalFilmBytes = None
+    poses: JsonLines = None
     format: Literal["mp4", "webm"] = "mp4"
     category: Category | None = None
     fabric_id: Id | None = None

@@ -252,3 +252,8 @@ class Settings(BaseSettings):
     def max_message_bytes(self) -> int:
         """Bytes of one JSON body or WebSocket message: three images in base64 (4/3), and 1 MiB besides."""
         return 3 * (self.max_image_bytes * 4 // 3) + 2**20
+
+    @property
+    def max_video_body_bytes(self) -> int:
+        """Bytes of the body with a film and its layer: in base64 (4/3), and 1 MiB for the poses."""
+        return self.max_video_bytes * 4 // 3 + 2**20

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fabric.packs.packed import PackedFabric
+from fabric.packs.packed import PackedFabric, is_number
 from fabric.packs.swatch import SIDE_M, Swatch, make_swatch
 from fabric.packs.textures import Textures
 
@@ -72,7 +72,7 @@ def _material(fabric: PackedFabric) -> tuple[dict[str, Any], list[str]]:
         }
     if anisotropy := fabric.number("anisotropy"):
         extensions["KHR_materials_anisotropy"] = {"anisotropyStrength": anisotropy}
-        if isinstance(turn := fabric.material.get("anisotropyRotation"), int | float):
+        if is_number(turn := fabric.material.get("anisotropyRotation")):
             extensions["KHR_materials_anisotropy"]["anisotropyRotation"] = float(turn)
     material: dict[str, Any] = {
         "name": fabric.name,

@@ -1,8 +1,8 @@
 """What a pack is made of: a fabric's maps and numbers, read from a scan or from the catalog."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any, TypeGuard
 
 from fabric.encode import EncodedImage
@@ -45,12 +45,12 @@ class PackedFabric:
     def number(self, name: str, default: float = 0.0) -> float:
         """A parameter of the material between 0 and 1; `default` where there is no number."""
         value = self.material.get(name)
-        return min(1.0, max(0.0, float(value))) if _is_number(value) else default
+        return min(1.0, max(0.0, float(value))) if is_number(value) else default
 
     def colour(self, name: str) -> tuple[float, float, float]:
         """A parameter of three numbers between 0 and 1, linear RGB; white where there are none."""
         value = self.material.get(name)
-        if isinstance(value, list | tuple) and len(value) == 3 and all(_is_number(v) for v in value):
+        if isinstance(value, list | tuple) and len(value) == 3 and all(is_number(v) for v in value):
             red, green, blue = (min(1.0, max(0.0, float(v))) for v in value)
             return red, green, blue
         return 1.0, 1.0, 1.0
@@ -68,5 +68,8 @@ class PackedFabric:
         return None if self.material.get("transparent") is True else self.number("alphaTest", 0.5) or 0.5
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that a file can hold: JSON's integers may be larger than any float."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # False for NaN

@@ -9,6 +9,7 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 
 from redis.asyncio import Redis
 
@@ -23,12 +24,14 @@ from frontend_proxy.captures.quota import shared_quota
 from frontend_proxy.captures.redis_client import PREFIX, key_of, milliseconds_until, redis_errors
 from frontend_proxy.captures.redis_deliveries import RedisDeliveries
 from frontend_proxy.captures.redis_records import load_record, parse, save_record
-from frontend_proxy.captures.redis_scripts import RENEW_LEASE
+from frontend_proxy.captures.redis_scripts import RENEW_LEASE, SWAP
 from frontend_proxy.captures.webhooks import Webhooks, encode_message
-from frontend_proxy.errors import Conflict, Overloaded
+from frontend_proxy.errors import Conflict, Overloaded, StorageUnavailable
 from frontend_proxy.settings import Settings
 
 LEASE_S = 10.0
+# A request that took longer to store died with its proxy, and its Idempotency-Key is free again.
+ARRIVING_S = 60.0
 REQUEST = "batch.msgpack"
 _OPEN = PREFIX + "batches"
 
@@ -57,32 +60,43 @@ class RedisBatches:
         self._redis = redis_client.connect(settings.redis_url.get_secret_value())
         self._requests = ImageStore(settings.results_url, settings.results_dir)
         self._quota = shared_quota(settings)
+        self._swap = self._redis.register_script(SWAP)
         self._waiting = RedisDeliveries(self._redis)
         self.deliveries = Deliveries(Webhooks(settings), self._waiting, background)
 
     async def create(
         self, record: BatchRecord, request: bytes, key: IdempotencyKey | None
     ) -> BatchRecord | None:
+        if key and (known := await self._claim_key(key, record)):
+            return known
+        try:
+            await self._store(record, request, key)
+        except BaseException:
+            if key:
+                await self._free_key(key, record)
+            raise
+        return None
+
+    async def _store(self, record: BatchRecord, request: bytes, key: IdempotencyKey | None) -> None:
         if self._quota:
             await asyncio.to_thread(self._quota.check)
         with redis_errors():
             if await self._redis.zcard(_OPEN) >= self._max_batches:
                 raise Overloaded(f"{self._max_batches} batches are not done yet; try again later")
-        if key and (known := await self._claim_key(key, record)):
-            return known
         await self._requests.write(record.result_id, REQUEST, request)
+        lifetime = milliseconds_until(record.expires_at)
         with redis_errors():
             async with self._redis.pipeline() as pipeline:
-                name = key_of("batch", record.result_id)
-                pipeline.set(name, record.model_dump_json(), px=milliseconds_until(record.expires_at))
+                pipeline.set(key_of("batch", record.result_id), record.model_dump_json(), px=lifetime)
+                if key:
+                    pipeline.set(key_of("key", key.name), _claim(key, record), px=lifetime)
                 pipeline.zadd(_OPEN, {record.result_id: record.created_at.timestamp()})
                 await pipeline.execute()
-        return None
 
     async def _claim_key(self, key: IdempotencyKey, record: BatchRecord) -> BatchRecord | None:
         """The batch that the key belongs to; None if it is this one's from now on."""
-        name, lifetime = key_of("key", key.name), milliseconds_until(record.expires_at)
-        claim = Claim(fingerprint=key.fingerprint, result_id=record.result_id).model_dump_json()
+        name, lifetime = key_of("key", key.name), int(1000 * ARRIVING_S)
+        claim = _claim(key, record, arriving=True)
         with redis_errors():
             if await self._redis.set(name, claim, nx=True, px=lifetime):
                 return None
@@ -90,11 +104,21 @@ class RedisBatches:
         earlier = None if document is None else parse(Claim, document)
         if earlier is None:
             raise Conflict("the batch of this Idempotency-Key has just ended; try again")
+        if earlier.result_id == record.result_id:  # sent again, because Redis answered too late
+            return None
         known = await self.load(earlier.result_id)
-        if earlier.of(key, known) is None:  # it was deleted, or its request never arrived whole
-            with redis_errors():
-                await self._redis.set(name, claim, px=lifetime)
-        return known
+        if earlier.of(key, known) is not None:
+            return known
+        with redis_errors():  # it was deleted
+            if earlier.arriving or not await self._swap(keys=[name], args=[document, claim, lifetime]):
+                raise Conflict("a request with this Idempotency-Key is in progress; try again")
+        return None
+
+    async def _free_key(self, key: IdempotencyKey, record: BatchRecord) -> None:
+        """Nothing was stored: a repeated request need not wait for the claim's end."""
+        claim = _claim(key, record, arriving=True)
+        with suppress(StorageUnavailable), redis_errors():
+            await self._swap(keys=[key_of("key", key.name)], args=[claim, claim, 1])
 
     async def load(self, batch_id: str) -> BatchRecord | None:
         return await load_record(self._redis, "batch", batch_id, BatchRecord)
@@ -152,3 +176,9 @@ class RedisBatches:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def _claim(key: IdempotencyKey, record: BatchRecord, arriving: bool = False) -> str:
+    """The document of a `Claim`."""
+    claim = Claim(fingerprint=key.fingerprint, result_id=record.result_id, arriving=arriving)
+    return claim.model_dump_json()

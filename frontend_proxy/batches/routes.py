@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from frontend_proxy.batches.record import BatchDeleted, BatchRecord
 from frontend_proxy.batches.request import accepted, pack, read_batch
@@ -14,6 +14,7 @@ from frontend_proxy.captures.callers import client_of, owner_of
 from frontend_proxy.captures.idempotency import HEADER, IdempotencyKey
 from frontend_proxy.errors import NotFound
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.answers import private_json
 
 JSON_LINES = "application/jsonl"
 
@@ -72,7 +73,7 @@ class BatchRoutes:
         """`DELETE /api/batches/{id}`: cancel it, and delete it with its results. Raises NotFound."""
         record, _ = await self._find_own(request)
         await self._batches.remove(record)
-        return JSONResponse(BatchDeleted(batch_id=record.result_id).model_dump())
+        return private_json(BatchDeleted(batch_id=record.result_id))
 
     async def _find_own(self, request: Request) -> tuple[BatchRecord, bool]:
         """The batch of this request's path. Raises NotFound, also if it belongs to another credential."""
@@ -95,5 +96,4 @@ async def _key(request: Request, packed: bytes) -> IdempotencyKey | None:
 def _json(
     record: BatchRecord, status: int = 200, headers: dict[str, str] | None = None, cancelling: bool = False
 ) -> Response:
-    body = record.status(cancelling).model_dump(mode="json")
-    return JSONResponse(body, status, {"Cache-Control": "no-store", **(headers or {})})
+    return private_json(record.status(cancelling), status, headers)

@@ -44,10 +44,12 @@ class IdempotencyKey:
 
 
 class Claim(BaseModel):
-    """The capture that a key belongs to."""
+    """The capture or batch that a key belongs to. arriving: its record is stored only when all of its request
+    is there."""
 
     fingerprint: str
     result_id: str
+    arriving: bool = False
 
     def of(self, key: IdempotencyKey, record: Record | None) -> Record | None:
         """The capture's record; None if the key is free again. Raises KeyReused for a different request."""

@@ -50,12 +50,12 @@ class ImageStore:
             await self.write(record.result_id, _name(record, sample), image)
 
     async def write(self, result_id: str, name: str, data: bytes) -> None:
-        with storage_errors():
+        with _access_errors():
             await obstore.put_async(self._store, f"{result_id}/{name}", data)
 
     async def read(self, result_id: str, name: str) -> bytes | None:
         """The image; None if there is none."""
-        with storage_errors():
+        with _access_errors():
             try:
                 found = await obstore.get_async(self._store, f"{result_id}/{name}")
                 return bytes(await found.bytes_async())
@@ -68,7 +68,7 @@ class ImageStore:
 
     async def delete(self, result_id: str, name: str) -> None:
         """Has no effect if it is not there."""
-        with storage_errors(), suppress(*_GONE):
+        with _access_errors(), suppress(*_GONE):
             await obstore.delete_async(self._store, f"{result_id}/{name}")
 
     async def sweep(self, lifetime_s: float, kept: Callable[[Sequence[str]], Awaitable[set[str]]]) -> None:
@@ -78,7 +78,7 @@ class ImageStore:
         A bucket's lifecycle rule does the same without listing it.
         """
         oldest = datetime.now(UTC) - timedelta(seconds=lifetime_s)
-        with storage_errors():
+        with _access_errors():
             async for objects in obstore.list(self._store):
                 expired = [
                     found["path"]
@@ -104,7 +104,8 @@ class ImageStore:
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
+def _access_errors() -> Iterator[None]:
+    """Raises StorageUnavailable for what the bucket or the folder raises."""
     try:
         yield
     except (BaseError, OSError) as error:

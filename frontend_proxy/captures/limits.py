@@ -3,6 +3,7 @@
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.garments import pictures_of
 from frontend_proxy.images import read_header
+from frontend_proxy.job_factory import check_steps
 from frontend_proxy.schemas import Capture
 from frontend_proxy.settings import Settings
 
@@ -17,5 +18,4 @@ def check_capture(capture: Capture, settings: Settings) -> None:
             read_header(image, name, settings.max_image_bytes, settings.max_image_pixels)
     if capture.num_samples > settings.max_captures:
         raise InvalidInput(f"num_samples: this server makes at most {settings.max_captures} at a time")
-    if capture.steps is not None and capture.steps > settings.max_steps:
-        raise InvalidInput(f"steps: at most {settings.max_steps} are allowed, not {capture.steps}")
+    check_steps(capture.steps, settings.max_steps)

@@ -8,7 +8,7 @@ httpx is imported with the first URL: it takes 0.1 s of a start, and most server
 
 import ipaddress
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -68,8 +68,11 @@ class PublicHttp:
                 await response.aclose()
                 return response.status_code
 
-    async def get(self, url: str, max_bytes: int) -> tuple[int, bytes]:
-        """The answer's status and body. Raises TooLarge, and what `post` raises."""
+    async def get(self, url: str, max_bytes: int, take: Callable[[int], None]) -> tuple[int, bytes]:
+        """The answer's status and body. Raises TooLarge, what `take` raises, and what `post` raises.
+
+        take: called with the size of each part of the body, before it is kept.
+        """
         request = await self._request("GET", url, {"Accept": "image/*", "Accept-Encoding": "identity"})
         data = bytearray()
         with _translated_errors():
@@ -77,6 +80,7 @@ class PublicHttp:
                 response = await connection.handle_async_request(request)
                 try:
                     async for chunk in response.aiter_raw():
+                        take(len(chunk))
                         data += chunk
                         if len(data) > max_bytes:
                             raise TooLarge(f"{self._what} has more than {max_bytes} bytes")

@@ -87,6 +87,8 @@ class RedisCaptures:
         key: IdempotencyKey | None = None,
         owner: str | None = None,
     ) -> CaptureRun | Record:
+        if key and (known := await self._queue.find(key)):  # repeated, it needs no room
+            return known
         if self._quota:
             await asyncio.to_thread(self._quota.check)
         record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s, owner)

@@ -107,6 +107,13 @@ class CaptureQueue:
             raise Conflict("the capture of this Idempotency-Key has just ended; try again")
         return found
 
+    async def find(self, key: IdempotencyKey) -> Record | None:
+        """The capture that the key belongs to. Raises KeyReused."""
+        with redis_errors():
+            document = await self._redis.get(key_of("key", key.name))
+        claim = None if document is None else parse(Claim, document)
+        return None if claim is None else claim.of(key, await self._records.load(claim.result_id))
+
     async def take(self) -> Taken | None:
         """The next capture, after waiting a little; None if there is none."""
         with redis_errors():

@@ -24,6 +24,7 @@ from frontend_proxy.jobs import Job
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.answers import private_json
 from frontend_proxy.web.body import read_model
 from frontend_proxy.web.events import KEEP_ALIVE, KEEP_ALIVE_S, EventStream, encode, wants_events
 
@@ -232,5 +233,4 @@ async def _json(
     size: int, answer: Callable[[], BaseModel], status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """`size`: bytes of the image that `answer()` holds."""
-    body = await run_in_thread_if_large(size, lambda: answer().model_dump_json().encode())
-    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")
+    return await run_in_thread_if_large(size, lambda: private_json(answer(), status, headers))

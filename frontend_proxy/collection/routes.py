@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from frontend_proxy.captures.callers import owner_of
 from frontend_proxy.captures.record import new_result_id, no_such_capture
@@ -14,8 +14,8 @@ from frontend_proxy.collection.row import Pictures, make_row, texts
 from frontend_proxy.collection.store import RowStore, folder_of
 from frontend_proxy.errors import Forbidden, InvalidInput, NotFound
 from frontend_proxy.images import read_header
-from frontend_proxy.pose import read_pose
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.answers import private_json
 from frontend_proxy.web.body import read_model
 from frontend_proxy.worker import Worker
 
@@ -52,13 +52,13 @@ class CollectionRoutes:
         }
         person = None if wanted.person is None else folder_of(wanted.person, owner)
         await asyncio.to_thread(store.add, row_id, person, files | texts(wanted.caption, about))
-        return _json(answer.model_dump(), 201)
+        return private_json(answer, 201)
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/collect/{id}`: the person has changed their mind. Raises Forbidden, NotFound."""
         row_id = request.path_params["id"]
         await asyncio.to_thread(self._store().remove, row_id, owner_of(request))
-        return _json(Uncollected(row_id=row_id).model_dump(), 200)
+        return private_json(Uncollected(row_id=row_id))
 
     def _store(self) -> RowStore:
         if self._settings.collect_dir is None:
@@ -82,24 +82,16 @@ class CollectionRoutes:
         """Raises UndecodableImage, ImageTooLarge."""
         limits = self._settings.max_image_bytes, self._settings.max_image_pixels
         given = {name: getattr(wanted, name) for name in _PICTURES}
-        headers = {name: read_header(it, name, *limits) for name, it in given.items() if it is not None}
-        size = headers["user_image"]
-        pose, _ = read_pose(wanted.pose, lambda: (size.width, size.height))
-        # A capture shows the person where they were; in a photo of their own they may stand otherwise.
-        photo_pose = pose
-        if wanted.photo is not None:
-            of_photo = headers["photo"]
-            photo_pose, _ = read_pose(wanted.photo_pose, lambda: (of_photo.width, of_photo.height))
+        for name, picture in given.items():
+            if picture is not None:
+                read_header(picture, name, *limits)
         return Pictures(
             wanted.user_image,
             photo,
             wanted.jacket_render,
             wanted.garment_image,
             wanted.mask,
-            pose,
-            photo_pose,
+            wanted.pose,
+            # A capture shows the person where they were; in a photo of their own they may stand otherwise.
+            wanted.pose if wanted.photo is None else wanted.photo_pose,
         )
-
-
-def _json(answer: dict[str, object], status: int) -> Response:
-    return JSONResponse(answer, status, {"Cache-Control": "no-store"})

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from frontend_proxy.errors import InvalidInput, UndecodableImage
-from frontend_proxy.pose import COORDINATES
+from frontend_proxy.pose import COORDINATES, read_pose
 from pipeline.garment.patch import with_room
 from pipeline.garment.pose import Pose
 from pipeline.pictures.decoding import NotAPicture, decode_grey, decode_opaque, decode_with_alpha
@@ -26,9 +26,9 @@ _ASPECT = 0.02
 
 @dataclass(frozen=True)
 class Pictures:
-    """Compressed, as they came. photo_pose: of the photo; that of the person where it is the same shot.
+    """Compressed, as they came.
 
-    pose, photo_pose: (33, 4) float32 or None.
+    pose, photo_pose: what the client sent; the photo's is that of the person where it is the same shot.
     """
 
     person: bytes
@@ -36,8 +36,8 @@ class Pictures:
     render: bytes | None
     garment: bytes | None
     mask: bytes | None
-    pose: np.ndarray | None
-    photo_pose: np.ndarray | None
+    pose: object
+    photo_pose: object
 
 
 def make_row(pictures: Pictures, blur_heads: bool) -> dict[str, bytes]:
@@ -45,10 +45,13 @@ def make_row(pictures: Pictures, blur_heads: bool) -> dict[str, bytes]:
     person = _decoded(decode_opaque, pictures.person, "user_image")
     photo = _decoded(decode_opaque, pictures.photo, "photo")
     _check_aspect(person, photo)
+    # Only the decoded picture tells the size in which landmarks are pixels: headers leave turns out.
+    pose, _ = read_pose(pictures.pose, lambda: size_of(person))
+    photo_pose, _ = read_pose(pictures.photo_pose, lambda: size_of(photo))
     render, garment = _layer(pictures.render, "jacket_render"), _layer(pictures.garment, "garment_image")
     if blur_heads:
-        person = blurred(person, pictures.pose, "user_image", "pose")
-        photo = blurred(photo, pictures.photo_pose, "photo", "photo_pose")
+        person = blurred(person, pose, "user_image", "pose")
+        photo = blurred(photo, photo_pose, "photo", "photo_pose")
         if render is not None and render.shape[2] == 3:
             raise InvalidInput(
                 "jacket_render: it is opaque and may show the head; send one that is transparent around the "
@@ -61,8 +64,8 @@ def make_row(pictures: Pictures, blur_heads: bool) -> dict[str, bytes]:
         files |= {"garment.png": _png(garment)} if garment.shape[2] == 4 else {"garment.jpg": _jpeg(garment)}
     if pictures.mask is not None:
         files["mask.png"] = _png(_decoded(decode_grey, pictures.mask, "mask"))
-    if pictures.pose is not None:
-        points = [dict(zip(COORDINATES, point, strict=True)) for point in pictures.pose.tolist()]
+    if pose is not None:
+        points = [dict(zip(COORDINATES, point, strict=True)) for point in pose.tolist()]
         files["pose.json"] = json.dumps({"landmarks": points}).encode()
     return files
 

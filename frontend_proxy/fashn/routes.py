@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from frontend_proxy.captures import answers
 from frontend_proxy.captures.callers import owner_of
@@ -28,7 +27,9 @@ from frontend_proxy.job_factory import JobFactory
 from frontend_proxy.parsing import run_in_thread_if_large
 from frontend_proxy.schemas import Capture, validate
 from frontend_proxy.settings import Settings
+from frontend_proxy.web.answers import private_json
 from frontend_proxy.web.body import read_object
+from frontend_proxy.web.request_bytes import HOLD
 
 # The status is asked for by the id alone, which therefore says how the pictures are to be sent.
 _IN_BASE64 = "base64-"
@@ -53,7 +54,8 @@ class FashnRoutes:
         Raises what a capture raises that nobody waits for.
         """
         run = await self._read(request)
-        pictures = {name: await self._pictures.get(name, text) for name, text in run.pictures().items()}
+        hold = request.scope[HOLD]()  # until this call ends, as the body's
+        pictures = {name: await self._pictures.get(name, text, hold) for name, text in run.pictures().items()}
         fields = {**pictures, **run.options(self._settings.max_steps)}
         size = sum(map(len, pictures.values()))
         capture = await run_in_thread_if_large(size, validate, Capture, fields)
@@ -65,7 +67,7 @@ class FashnRoutes:
         accepted = await accept_capture(request, capture, job, self._captures, base_url, detached=True)
         record = accepted if isinstance(accepted, Record) else accepted.record
         prefix = _IN_BASE64 if run.inputs.return_base64 else ""
-        return _json(FashnAccepted(id=prefix + record.result_id))
+        return private_json(FashnAccepted(id=prefix + record.result_id))
 
     async def status(self, request: Request) -> Response:
         """`GET /v1/status/{id}`: a `FashnStatus`. Raises NotFound."""
@@ -73,7 +75,7 @@ class FashnRoutes:
         record = await self._captures.find(name.removeprefix(_IN_BASE64))
         if not record.belongs_to(owner_of(request)):
             raise no_such_capture(name)
-        return _json(await self._status(name, record))
+        return private_json(await self._status(name, record))
 
     async def _status(self, name: str, record: Record) -> FashnStatus:
         if record.failure is not None:
@@ -107,7 +109,3 @@ class FashnRoutes:
         if (url := request.query_params.get("webhook_url")) is not None:
             body["webhook_url"] = url
         return await run_in_thread_if_large(2**22, validate, FashnRun, body)
-
-
-def _json(answer: BaseModel) -> Response:
-    return JSONResponse(answer.model_dump(), headers={"Cache-Control": "no-store"})

@@ -25,8 +25,11 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class Limits:
+    """seconds, pixels: of one film. jobs: whose films are open at once."""
+
     seconds: float
     pixels: int
+    jobs: int
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 FFmpeg's libraries are imported where they are used, as in `clip`.
 """
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -57,3 +58,10 @@ class Encoder:
         self._container.mux(self._stream.encode(None))
         self._container.close()
         self._partial.replace(self._output)
+
+    def abandon(self) -> None:
+        """Let go of a film that will not be finished; its folder may be deleted already."""
+        import av
+
+        with suppress(av.FFmpegError):
+            self._container.close()

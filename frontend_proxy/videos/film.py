@@ -21,7 +21,10 @@ SIDE = 640
 # Seconds: the light of a frame is a mean of those around it, with a Gaussian of this sigma.
 _STEADY_S = 0.12
 _SOON_S = 1e-3  # a layer's picture that comes so little later counts as that of the same moment
-_MOST_OPEN = 8
+
+
+class Restarted(Exception):
+    """What was written of the film is lost with the process or with its place among the open ones."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class _Films:
     def close(self) -> None:
         for clip in self._clips.values():
             clip.close()
+        if self.encoder is not None:
+            self.encoder.abandon()
 
 
 class _Beside:
@@ -119,7 +124,7 @@ def _films(folder: Path, limits: Limits, use: str, start: int) -> _Films:
         films = _Films(folder, limits)
         for _ in films.take(start):
             pass
-    while len(_open) >= _MOST_OPEN:  # of jobs that were cancelled
+    while len(_open) >= limits.jobs:  # of a job whose end was not told: the queue was full
         _open.pop(next(iter(_open))).close()
     _open[folder, use] = films
     return films
@@ -156,7 +161,11 @@ def dress(
     answers: of each frame: a light, a picture of the frame's size, or None for the frame itself.
     around: seconds and answers of these frames and of their neighbours.
     output: where the finished film is, whose name tells its format.
+    Raises Restarted if the frames before `start` must be written again.
     """
+    before = _open.get((folder, "dress"))
+    if start and (before is None or before.position != start):
+        raise Restarted(f"the film is not open at frame {start}")
     films = _films(folder, limits, "dress", start)
     lights = [(seconds, _placed(it)) for seconds, it in around if isinstance(it, Light)]
     for answer, (seconds, frame, beside) in zip(answers, films.take(len(answers)), strict=True):
@@ -173,7 +182,15 @@ def dress(
     if last:
         if films.encoder is not None:
             films.encoder.close()
-        _open.pop((folder, "dress")).close()
+            films.encoder = None
+        end(folder)
+
+
+def end(folder: Path) -> None:
+    """Close what is open of a job."""
+    for use in ("stills", "dress"):
+        if films := _open.pop((folder, use), None):
+            films.close()
 
 
 def _placed(light: Light) -> PlacedLight:

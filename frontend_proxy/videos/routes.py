@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 
 from frontend_proxy.captures.callers import owner_of
 from frontend_proxy.errors import BodyTooLarge, NotFound
@@ -16,6 +16,7 @@ from frontend_proxy.videos import film
 from frontend_proxy.videos.poses import Poses
 from frontend_proxy.videos.record import VideoDeleted, VideoRecord
 from frontend_proxy.videos.service import VideoService
+from frontend_proxy.web.answers import private_json
 from frontend_proxy.web.body import read_model
 
 _FILM_NAME = re.compile(r"film\.(mp4|webm)")
@@ -39,7 +40,7 @@ class VideoRoutes:
         Raises BodyTooLarge, UnsupportedMediaType, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded,
         InsufficientStorage.
         """
-        video = await read_model(request, Video, self._settings.max_video_bytes * 4 // 3 + 2**20)
+        video = await read_model(request, Video, self._settings.max_video_body_bytes)
         films = {film.VIDEO: video.video, film.LAYER: video.layer}
         films |= {film.MASK: video.mask} if video.mask else {}
         if sum(map(len, films.values())) > self._settings.max_video_bytes:
@@ -50,19 +51,19 @@ class VideoRoutes:
         record = await self._videos.accept(
             films, poses, job, video.format, self._base_url(request), owner_of(request)
         )
-        return _json(record.status(None), 202, {"Location": record.url})
+        return private_json(record.status(None), 202, {"Location": record.url})
 
     async def show(self, request: Request) -> Response:
         """`GET /api/video/{id}`: its `VideoStatus`. Raises NotFound."""
         record = await self._find_own(request)
         headers = {"Retry-After": "1"} if record.state == "running" else {}
-        return _json(record.status(self._videos.progress(record.result_id)), headers=headers)
+        return private_json(record.status(self._videos.progress(record.result_id)), headers=headers)
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /api/video/{id}`: delete it; cancel it if it is being made. Raises NotFound."""
         record = await self._find_own(request)
         await self._videos.remove(record.result_id)
-        return _json(VideoDeleted(video_id=record.result_id))
+        return private_json(VideoDeleted(video_id=record.result_id))
 
     async def film(self, request: Request) -> Response:
         """`GET /results/videos/{id}/{name}`: the finished film, also a range of it. Raises NotFound.
@@ -83,8 +84,3 @@ class VideoRoutes:
         if not record.belongs_to(owner_of(request)):
             raise NotFound(f"there is no film {video_id!r}, or it has expired")
         return record
-
-
-def _json(answer: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = answer.model_dump(mode="json")  # type: ignore[attr-defined]
-    return JSONResponse(body, status, {"Cache-Control": "no-store", **(headers or {})})

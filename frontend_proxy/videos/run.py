@@ -4,12 +4,13 @@ import asyncio
 import statistics
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 from frontend_proxy.answer_schemas import Report
-from frontend_proxy.errors import ModelUnavailable, UndecodableImage
+from frontend_proxy.errors import ModelUnavailable, Overloaded, UndecodableImage
 from frontend_proxy.jobs import Job, ModelServer, Result, run_to_result
 from frontend_proxy.videos import film
 from frontend_proxy.videos.clip import ClipInfo, Limits
@@ -22,7 +23,10 @@ AT_ONCE = 2  # frames at the model: one is computed while the next one is on its
 NEIGHBOURS = 10  # frames on either side whose light counts
 RETRY_S = 1.0  # before a model that is away is asked again
 FRAME_TIMEOUT_S = 30.0
+PASSES = 3  # of writing, if what was written is lost
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Answer = film.Light | Path | None
 
 
@@ -83,7 +87,7 @@ class VideoRun:
     async def _read(self, it: Assignment, whole: bool) -> Made | None:
         made, start, more = Made(), 0, True
         while more:
-            stills = await self._worker.run(film.stills, it.folder, it.limits, start, CHUNK, whole)
+            stills = await self._work(film.stills, it.folder, it.limits, start, CHUNK, whole)
             for first in range(0, len(stills), AT_ONCE):
                 some = stills[first : first + AT_ONCE]
                 asked = (self._ask(it, start + first + n, still) for n, still in enumerate(some))
@@ -123,14 +127,29 @@ class VideoRun:
         told = result.light.model_dump(exclude={"occlusion"})
         return film.Light(result.image, told, result.light.occlusion)
 
+    async def _work(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """`Worker.run`; a film that is being made waits where the queue is full."""
+        while True:
+            try:
+                return await self._worker.run(function, *args, **kwargs)
+            except Overloaded:  # the film's own deadline ends this
+                await asyncio.sleep(RETRY_S)
+
     async def _write(self, it: Assignment, made: Made) -> None:
+        """Begins again if the worker was restarted meanwhile: the answers are all here."""
+        for _ in range(PASSES - 1):
+            with suppress(film.Restarted):
+                return await self._write_once(it, made)
+        return await self._write_once(it, made)
+
+    async def _write_once(self, it: Assignment, made: Made) -> None:
         for start in range(0, len(made.answers), CHUNK):
             end = min(start + CHUNK, len(made.answers))
             near = slice(max(0, start - NEIGHBOURS), end + NEIGHBOURS)
             around = list(zip(made.times[near], made.answers[near], strict=True))
             last = end == len(made.answers)
             answers = made.answers[start:end]
-            await self._worker.run(film.dress, it.folder, it.limits, start, answers, around, it.output, last)
+            await self._work(film.dress, it.folder, it.limits, start, answers, around, it.output, last)
             self._report("writing", end, it, len(made.answers))
 
     def _report(

@@ -14,6 +14,7 @@ from frontend_proxy.captures.quota import Quota
 from frontend_proxy.captures.record import interrupted
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.service import end_tasks
+from frontend_proxy.captures.storage_errors import storage_errors
 from frontend_proxy.concurrency_limit import ConcurrencyLimit
 from frontend_proxy.errors import (
     DeadlineExceeded,
@@ -48,7 +49,7 @@ class VideoService:
         self._limit = ConcurrencyLimit(settings.max_videos, "films")
         quota = Quota(settings.results_dir, settings.max_results_bytes)
         self._results = Results(settings.results_dir / FOLDER, quota, VideoRecord)
-        self._limits = Limits(settings.max_video_s, settings.max_video_pixels)
+        self._limits = Limits(settings.max_video_s, settings.max_video_pixels, settings.max_videos)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, VideoProgress] = {}
 
@@ -67,10 +68,11 @@ class VideoService:
         """
         with ExitStack() as undo:
             undo.enter_context(self._limit)
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lucy-film-"))
-            undo.callback(shutil.rmtree, folder, ignore_errors=True)
-            for name, data in films.items():
-                await asyncio.to_thread((folder / name).write_bytes, data)
+            with storage_errors():
+                folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lucy-film-"))
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                for name, data in films.items():
+                    await asyncio.to_thread((folder / name).write_bytes, data)
             info = await self._worker.run(film.begin, folder, self._limits)
             size = info.width, info.height
             lifetime_s = self._settings.video_timeout_s + self._settings.results_lifetime_s
@@ -131,6 +133,12 @@ class VideoService:
             self._running.pop(record.result_id, None)
             self._progress.pop(record.result_id, None)
             lock.release()
+            self._background.task("film's end", self._close(it.folder))
+
+    async def _close(self, folder: Path) -> None:
+        """Let the worker close what it has open of a film that failed or was cancelled."""
+        with suppress(ProxyError):  # a worker that is away has nothing open
+            await self._worker.run(film.end, folder)
 
     async def _complete(self, record: VideoRecord, it: Assignment, run: VideoRun) -> None:
         try:

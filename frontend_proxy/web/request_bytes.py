@@ -2,16 +2,17 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from frontend_proxy.errors import TooManyRequests
 from frontend_proxy.web.byte_budget import ByteBudget, Hold
 
-HOLD = (
-    "byte_hold"  # in a WebSocket's scope: makes an empty hold, for the protocol that assembles the messages
-)
+# In the scope: makes an empty hold, for whoever keeps more than the body: the protocol that assembles a
+# WebSocket's messages, or a handler that fetches pictures.
+HOLD = "byte_hold"
 
 
 class RequestBytes:
@@ -31,8 +32,8 @@ class RequestBytes:
             await self.app(scope, receive, send)
             return
         address = self._group(scope["client"][0] if scope["client"] else "")
+        scope[HOLD] = functools.partial(self._budget.hold, address)
         if scope["type"] == "websocket":
-            scope[HOLD] = functools.partial(self._budget.hold, address)
             await self.app(scope, receive, send)
             return
         hold = self._budget.hold(address)
@@ -40,6 +41,21 @@ class RequestBytes:
             await self.app(scope, _counted(receive, hold), send)
         finally:
             hold.release()
+
+
+@asynccontextmanager
+async def evictable(hold: Hold) -> AsyncIterator[None]:
+    """What is inside ends with TooManyRequests when the budget takes the bytes back for a smaller caller."""
+    try:
+        async with asyncio.timeout(None) as eviction:
+            with hold.evictable(lambda: eviction.reschedule(0)):
+                yield
+    except TimeoutError:
+        if not eviction.expired():
+            raise
+        raise TooManyRequests(
+            "the server is full, and this address held more than any other; try again in a moment", 2
+        ) from None
 
 
 def _counted(receive: Receive, hold: Hold) -> Receive:
@@ -50,16 +66,8 @@ def _counted(receive: Receive, hold: Hold) -> Receive:
         nonlocal complete
         if complete:  # from now on it only waits for the client to leave
             return await receive()
-        try:
-            async with asyncio.timeout(None) as eviction:
-                with hold.evictable(lambda: eviction.reschedule(0)):
-                    message = await receive()
-        except TimeoutError:
-            if not eviction.expired():
-                raise
-            raise TooManyRequests(
-                "the server is full, and this address held more than any other; try again in a moment", 2
-            ) from None
+        async with evictable(hold):
+            message = await receive()
         hold.grow(len(message.get("body", b"")))
         complete = not message.get("more_body", False)
         return message

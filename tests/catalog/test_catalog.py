@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import multiprocessing
 import os
 from pathlib import Path
@@ -231,6 +232,21 @@ def test_missing_or_unknown_maps_are_refused(catalog: Catalog) -> None:
 def test_details_are_checked(field: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         FabricDetails(**{"name": "x", "roughness": 0.5, **field})
+
+
+def test_a_number_beyond_float_in_a_stored_fabric_costs_nobody_the_catalog(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """One such `repeat` made every list fail. The fabric stays, so that its owner can correct it."""
+    stored = catalog.add(details(), maps())
+    file = tmp_path / "own" / "fabrics" / f"{stored.id}.json"
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps(document | {"material": {"repeat": [10**400, 1]}}))
+    fabric = next(it for it in catalog.list() if it.id == stored.id)
+    assert fabric.tile_aspect == 1
+    assert catalog.version
+    catalog.replace(stored.id, details(), None)
+    catalog.delete(stored.id)
 
 
 def test_a_damaged_file_hides_only_itself(catalog: Catalog, tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ import httpx
 import pytest
 
 from frontend_proxy import logs
+from frontend_proxy.app import byte_budget
 from frontend_proxy.jobs import ModelHealth
+from frontend_proxy.settings import Settings
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import Serve
 
+MIB = 2**20
 ORIGIN = {"Origin": "https://shop.example"}
 
 
@@ -73,6 +76,21 @@ async def test_a_body_over_the_limit_is_refused(serve: Serve) -> None:
         counted = await client.post("/virtual-tryon", content=chunks(), headers=ORIGIN)
     assert_contract(declared, 413, "OVERLOADED")
     assert_contract(counted, 413, "OVERLOADED")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_image_bytes": 100 * MIB}, {"max_video_bytes": 200 * MIB}, {"max_batch_bytes": 300 * MIB}]
+)
+def test_the_largest_body_that_a_setting_allows_fits_the_budget(
+    settings: Settings, limits: dict[str, int]
+) -> None:
+    """MAX_VIDEO_BYTES and MAX_BATCH_BYTES beyond the budget of an address had no effect."""
+    changed = settings.model_copy(update=limits)
+    budget = byte_budget(changed)
+    for size in (changed.max_message_bytes, changed.max_video_body_bytes, changed.max_batch_bytes):
+        hold = budget.hold("1.1.1.1")
+        hold.grow(size + 2**16)  # a form's framing
+        hold.release()
 
 
 async def test_a_plain_request_id_is_kept(client: httpx.AsyncClient) -> None:

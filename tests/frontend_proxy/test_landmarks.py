@@ -1,9 +1,12 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from frontend_proxy import landmarks
 from frontend_proxy.landmarks import find_marks, numbers
+from frontend_proxy.parsing import parse_json
 from tests.trials.client import POSES
 
 POINTS: list[dict[str, float]] = POSES["good"]["landmarks"]
@@ -64,3 +67,23 @@ def test_a_deep_pose_ends(depth: int) -> None:
     for _ in range(depth):
         pose = {"position": [pose]}
     assert find_marks(pose) is None
+
+
+@pytest.mark.parametrize(
+    "around", [lambda text: text, lambda text: {"landmarks": text}, lambda text: [text] * 3]
+)
+def test_a_long_text_is_not_parsed(around: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 MB of text in texts stopped the event loop for everyone."""
+    parsed: list[int] = []
+
+    def parse(text: str) -> object:
+        parsed.append(len(text))
+        return parse_json(text)
+
+    monkeypatch.setattr(landmarks, "parse_json", parse)
+    points = json.dumps([{"x": 0.5, "y": 0.5}] * 33)
+    for short in (points, points.ljust(80_000)):
+        assert find_marks(around(short))
+    parsed.clear()
+    assert find_marks(around(points.ljust(2**18 + 1))) is None
+    assert not parsed

@@ -30,6 +30,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]
     environment = {name: value for name, value in os.environ.items() if name.upper() not in names}
     environment["MAX_BYTES_IN_FLIGHT"] = str(IN_FLIGHT_MIB * MIB)
     environment["MAX_BYTES_IN_FLIGHT_PER_ADDRESS"] = str(PER_ADDRESS_MIB * MIB)
+    for name in ("MAX_VIDEO_BYTES", "MAX_BATCH_BYTES"):  # one body of the largest size always fits
+        environment[name] = str(PER_ADDRESS_MIB // 2 * MIB)
     environment["API_KEYS"] = "k" * 32
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -68,6 +68,12 @@ def test_msgpack_of_too_many_values_is_refused_before_they_are_made(frame: bytes
     assert time.process_time() - began < 0.2
 
 
+@pytest.mark.parametrize("value", [[0] * (MAX_LENGTH + 1), {str(i): 0 for i in range(MAX_LENGTH + 1)}])
+def test_what_is_too_long_for_msgpack_is_told_in_a_sentence(value: object) -> None:
+    with pytest.raises(ValueError, match=f"more than {MAX_LENGTH:,} elements; send"):
+        parse_msgpack(msgpack.packb({"a": value}))
+
+
 def test_a_real_message_is_far_below_the_bound() -> None:
     point = {"x": 0.5, "y": 0.3, "z": -0.1, "visibility": 0.95}
     message = {"type": "keyframe", "camera_frame": b"x" * 2**20, "pose": {"landmarks": [point] * 553}}

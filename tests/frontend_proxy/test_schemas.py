@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import json
 from typing import get_args
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from frontend_proxy.answer_schemas import ErrorMessage, KeyframeResult
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.field_types import MAX_ECHO, MAX_ID, is_small
-from frontend_proxy.schemas import Capture, Category, Keyframe, ScanRequest, parse_object, validate
+from frontend_proxy.schemas import Capture, Category, Keyframe, ScanRequest, Video, parse_object, validate
+from frontend_proxy.web.form import text_or_bytes
 from pipeline.garment.region import CATEGORIES
 
 JSON = st.recursive(
@@ -205,3 +207,14 @@ def test_null_means_the_default_also_where_the_default_is_not_null() -> None:
 def test_an_object_that_was_encoded_twice_or_marked_is_read(text: str) -> None:
     assert parse_object(text) == {"a": 1}
     assert parse_object(text.encode()) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "lines", [b"null\n" * 8, b"null\r\n" * 6 + b'{"landmarks": []}\n', b'\n[{"x": 1}]\n']
+)
+def test_the_poses_of_a_film_are_not_taken_for_base64(lines: bytes) -> None:
+    """Lines of `null` have base64's letters only."""
+    films = {"video": b"film", "layer": b"film"}
+    sent: list[object] = [text_or_bytes(lines), lines.decode(), base64.b64encode(lines).decode()]
+    for poses in sent:
+        assert validate(Video, {**films, "poses": poses}).poses == lines

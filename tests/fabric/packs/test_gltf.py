@@ -104,6 +104,13 @@ def test_the_finish_is_in_khronos_extensions(changed: Change) -> None:
     }
 
 
+@pytest.mark.parametrize("turn", [10**400, float("nan"), True, "much"], ids=type)
+def test_a_rotation_that_is_none_is_left_out(changed: Change, turn: object) -> None:
+    found = document(made(changed(material={"anisotropy": 0.6, "anisotropyRotation": turn})))
+    extensions = found["materials"][0]["extensions"]
+    assert extensions["KHR_materials_anisotropy"] == {"anisotropyStrength": 0.6}
+
+
 def test_holes_are_cut_and_a_veil_is_blended(lace: PackedFabric, changed: Change) -> None:
     (material,) = document(made(lace))["materials"]
     assert (material["alphaMode"], material["alphaCutoff"]) == ("MASK", 0.4)

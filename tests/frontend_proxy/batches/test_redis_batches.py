@@ -110,6 +110,71 @@ async def test_keys_hold_over_all_proxies(shared: Settings) -> None:
         assert (await other.post("/api/batches", json=second, headers=headers)).status_code == 202
 
 
+class Gate:
+    """Holds the storing of one proxy's requests until it is opened."""
+
+    def __init__(self, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting, self.open = asyncio.Event(), asyncio.Event()
+        requests = batches_of(client._transport.app)._store._requests  # type: ignore[attr-defined]
+        write = requests.write
+
+        async def held(*arguments: Any) -> None:
+            self.waiting.set()
+            await self.open.wait()
+            await write(*arguments)
+
+        monkeypatch.setattr(requests, "write", held)
+
+
+async def test_a_key_holds_while_its_request_is_stored(
+    shared: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 MiB take a while; a retry meanwhile made a second batch."""
+    sent, headers = {"captures": captures(1)}, {"Idempotency-Key": "one"}
+    async with proxy(shared, FakeServer()) as one, proxy(shared, FakeServer()) as other:
+        gate = Gate(one, monkeypatch)
+        first = asyncio.create_task(one.post("/api/batches", json=sent, headers=headers))
+        await gate.waiting.wait()
+        retry = await other.post("/api/batches", json=sent, headers=headers)
+        assert (retry.status_code, retry.json()["code"]) == (409, "CONFLICT")
+        gate.open.set()
+        assert (await first).status_code == 202
+        again = await other.post("/api/batches", json=sent, headers=headers)
+        assert again.json()["batch_id"] == (await first).json()["batch_id"]
+
+
+async def test_a_key_is_free_when_its_proxy_died_while_it_stored_the_request(
+    shared: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend_proxy.batches.redis_batches.ARRIVING_S", 0.3)
+    sent, headers = {"captures": captures(1)}, {"Idempotency-Key": "one"}
+    async with proxy(shared, FakeServer()) as one, proxy(shared, FakeServer()) as other:
+        gate = Gate(one, monkeypatch)
+        dead = asyncio.create_task(one.post("/api/batches", json=sent, headers=headers))
+        await gate.waiting.wait()
+        await asyncio.sleep(0.4)
+        retry = await other.post("/api/batches", json=sent, headers=headers)
+        assert retry.status_code == 202
+        dead.cancel()
+        await asyncio.gather(dead, return_exceptions=True)
+        again = await other.post("/api/batches", json=sent, headers=headers)
+        assert again.json()["batch_id"] == retry.json()["batch_id"], "the key is the second one's"
+
+
+async def test_a_repeated_request_needs_no_room(shared: Settings) -> None:
+    sent = {"captures": captures(1)}
+    async with proxy(shared, FakeServer(delay_s=60), max_batches=1) as client:
+
+        async def answer(key: str) -> httpx.Response:
+            return await client.post("/api/batches", json=sent, headers={"Idempotency-Key": key})
+
+        first = await answer("one")
+        assert (await answer("one")).json() == first.json()
+        assert (await answer("two")).status_code == 429
+        await client.delete(first.json()["url"])
+        assert (await answer("two")).status_code == 202, "a refusal keeps no key"
+
+
 async def test_nobody_waits_in_the_queue_behind_a_batch(shared: Settings) -> None:
     server = FakeServer(delay_s=0.2)
     async with proxy(shared, server, max_captures=1, max_batch_captures_at_once=1) as client:

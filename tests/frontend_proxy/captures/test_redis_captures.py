@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from frontend_proxy.app import create_app
+from frontend_proxy.captures.quota import Quota
 from frontend_proxy.errors import InferenceFailed
 from frontend_proxy.settings import Settings
 from tests.fakes import FakeServer
@@ -171,6 +172,18 @@ async def test_a_key_is_shared_by_all_proxies(proxies: list[Proxy]) -> None:
     assert len(proxies[0].server.started + proxies[1].server.started) == 1
     other = await proxies[1].client.post("/virtual-tryon", json={**CAPTURE, "seed": 9}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_a_repeated_request_needs_no_room(
+    proxies: list[Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(proxy: Proxy, key: str) -> httpx.Response:
+        return await proxy.client.post("/virtual-tryon", json=CAPTURE, headers={"Idempotency-Key": key})
+
+    first = await answer(proxies[0], "k-1")
+    monkeypatch.setattr(proxies[1].captures, "_quota", Quota(proxies[1].captures._settings.results_dir, 1))
+    assert (await answer(proxies[1], "k-1")).json()["result_id"] == first.json()["result_id"]
+    assert (await answer(proxies[1], "k-2")).status_code == 507
 
 
 async def test_every_proxy_counts_the_queue(proxies: list[Proxy]) -> None:

@@ -1,6 +1,7 @@
 """`/api/collect` with the real worker process: rows that training.finetune reads."""
 
 import base64
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from frontend_proxy.app import create_app
 from frontend_proxy.settings import Settings
@@ -28,6 +30,13 @@ def data_uri(data: bytes) -> str:
 
 def png(picture: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", picture)[1])
+
+
+def sharpness_of_face(picture: np.ndarray) -> float:
+    landmarks = np.array([[p["x"], p["y"]] for p in POSE["landmarks"]])
+    x, y = (landmarks[[2, 5, 9, 10]].mean(axis=0) * picture.shape[1::-1]).astype(int)
+    face = np.s_[y - 20 : y + 20, x - 20 : x + 20]
+    return float(cv2.Laplacian(picture, cv2.CV_32F)[face].std())
 
 
 @pytest.fixture
@@ -89,13 +98,9 @@ async def test_a_row_is_stored_as_training_reads_it(client, fields, folder, fram
 async def test_heads_are_blurred_in_both_pictures_and_nothing_else_is(client, fields, folder, frame) -> None:
     await client.post("/api/collect", json=fields)
     [row] = find_rows(folder)
-    landmarks = np.array([[p["x"], p["y"]] for p in POSE["landmarks"]])
-    x, y = (landmarks[[2, 5, 9, 10]].mean(axis=0) * frame.shape[1::-1]).astype(int)
-    face = np.s_[y - 20 : y + 20, x - 20 : x + 20]
-    detail = cv2.Laplacian(frame, cv2.CV_32F)[face].std()
     for name in ("person.jpg", "photo.jpg"):
         stored = cv2.imread(str(row.folder / name))
-        assert cv2.Laplacian(stored, cv2.CV_32F)[face].std() < 0.25 * detail, name
+        assert sharpness_of_face(stored) < 0.25 * sharpness_of_face(frame), name
     person = cv2.imread(str(row.folder / "person.jpg"))
     assert np.abs(person[-40:].astype(int) - frame[-40:]).mean() < 3
     # By choice they are kept.
@@ -103,6 +108,38 @@ async def test_heads_are_blurred_in_both_pictures_and_nothing_else_is(client, fi
     assert answer.json()["heads_blurred"] is False
     [kept] = [it for it in find_rows(folder) if it.name == answer.json()["row_id"]]
     assert np.abs(cv2.imread(str(kept.folder / "person.jpg")).astype(int) - frame).mean() < 3
+
+
+def on_its_side(picture: Image.Image, image_format: str) -> bytes:
+    """The picture as a phone that was held upright stores it: turned by 90°, and a note that says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    picture.transpose(Image.Transpose.ROTATE_90).save(file, image_format, quality=95, exif=exif)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "AVIF"])
+async def test_pixels_of_a_pose_are_those_of_a_turned_picture_as_it_is_seen(
+    client, fields, folder, frame, image_format: str
+) -> None:
+    """A face stayed sharp in a row that said heads_blurred: a header's size knows of no turn."""
+    height, width = frame.shape[:2]
+    portrait = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+    turned = data_uri(on_its_side(portrait, image_format))
+    pixels = [p | {"x": p["x"] * width, "y": p["y"] * height} for p in POSE["landmarks"]]
+    poses = {name: {"landmarks": pixels} for name in ("pose", "photo_pose")}
+    answer = await client.post(
+        "/api/collect", json={**fields, "user_image": turned, "photo": turned, **poses}
+    )
+    assert answer.status_code == 201, answer.text
+    [row] = find_rows(folder)
+    for name in ("person.jpg", "photo.jpg"):
+        stored = cv2.imread(str(row.folder / name))
+        assert stored.shape == frame.shape
+        assert sharpness_of_face(stored) < 0.25 * sharpness_of_face(frame), name
+    stored_pose = json.loads((row.folder / "pose.json").read_text())["landmarks"]
+    assert stored_pose[0]["x"] == pytest.approx(POSE["landmarks"][0]["x"], abs=1e-3)
 
 
 async def test_what_is_no_row_is_refused_in_a_sentence(client, fields, folder) -> None:

@@ -208,6 +208,7 @@ async def test_unknown_and_built_in_fabrics(
         ({"name": "A", "roughness": 1, "tag": ["wool"]}, "tag"),
         ({"name": "A", "roughness": 1, "tags": "wool"}, "tags"),
         ({"name": "A", "roughness": 1, "tags": [1]}, "tags.0"),
+        ({"name": "A", "roughness": 1, "material": {"repeat": [10**400, 1]}}, "material"),
     ],
 )
 async def test_wrong_details_are_named_and_change_nothing(

@@ -14,6 +14,7 @@ from frontend_proxy.answer_schemas import Report
 from frontend_proxy.errors import InferenceFailed
 from frontend_proxy.job_factory import NOBODY
 from frontend_proxy.jobs import Job, Progress, Result
+from frontend_proxy.web.byte_budget import ByteBudget
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve
 from tests.tryon_client import KEYFRAMES
@@ -125,6 +126,19 @@ async def test_a_picture_behind_a_url_may_not_be_endless(serve: Serve) -> None:
             with pytest.raises(fashn.APIStatusError) as caught:
                 await wear(strict, model_image=url, garment_image=url)
             assert caught.value.status_code == 413
+
+
+async def test_pictures_behind_urls_count_as_what_their_request_sends(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 bytes made the server hold four pictures, whatever the limit on bytes was."""
+    async with serve(picture_private_hosts=["127.0.0.1"]) as address:
+        (url,) = (await wear(address)).output
+        monkeypatch.setattr("frontend_proxy.app.byte_budget", lambda _: ByteBudget(2**20, 700 + len(JPEG)))
+        async with serve(picture_private_hosts=["127.0.0.1"]) as strict:
+            for _ in range(3):  # what one took is given back
+                with pytest.raises(fashn.RateLimitError):
+                    await wear(strict, model_image=url, garment_image=url)
 
 
 @pytest.mark.parametrize(

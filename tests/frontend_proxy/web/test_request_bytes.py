@@ -15,7 +15,13 @@ from tests.frontend_proxy.conftest import CAPTURE, FRAME, RENDER, Serve, until
 
 MIB = 2**20
 # Bodies of at most 1.1 MiB, and 3 MiB of them at once.
-SMALL = {"max_image_bytes": 2**15, "max_bytes_in_flight": 3 * MIB, "max_bytes_in_flight_per_address": 2 * MIB}
+SMALL = {
+    "max_image_bytes": 2**15,
+    "max_video_bytes": 2**15,
+    "max_batch_bytes": 2**15,
+    "max_bytes_in_flight": 3 * MIB,
+    "max_bytes_in_flight_per_address": 2 * MIB,
+}
 KEYFRAME = json.dumps({"type": "keyframe", "timestamp": 7, "camera_frame": FRAME, "jacket_render": RENDER})
 
 
