@@ -98,13 +98,15 @@ class Stack:
 
         Returns what happened.
         """
+        # One that died while the others loaded is missing from the first look on.
+        expected = await asyncio.to_thread(self._server.processes)
         models = self._triton.children()
         ended = asyncio.create_task(self._triton.wait())
         while True:
             await asyncio.wait({ended}, timeout=1)
             if ended.done():
                 return f"Triton ended with status {ended.result()}"
-            if not models <= self._triton.children():
+            if len(models) < expected or not models <= self._triton.children():
                 ended.cancel()
                 return "The process of one of Triton's models died"
             self._server.protect_shared_memory()

@@ -20,7 +20,7 @@ from serving.errors import CannotServe
 from serving.gpu_settings import GpuSettings
 from serving.light_torch import PROFILE
 from serving.models import options as loading
-from serving.models import served_models
+from serving.models import python_processes, served_models
 from serving.placement import IN_PROCESS
 
 LOOPBACK = "127.0.0.1"
@@ -75,14 +75,23 @@ class TritonServer:
         """Whether the networks run inside `tryon`'s process."""
         return self.profile == "gpu" and runs_in_process(self.gpu)
 
+    @property
+    def _configuration(self) -> str:
+        """The name of the models' configurations."""
+        return IN_PROCESS if self.in_process else self.profile
+
     def served(self) -> list[str]:
         """The models that it loads. Raises CannotServe without an export."""
         return list(self.models) or served_models(self.repository, in_process=self.in_process)
 
+    def processes(self) -> int:
+        """How many processes of Python models it starts. Raises CannotServe without an export."""
+        return python_processes(self.repository, self.served(), self._configuration)
+
     def command(self) -> list[str]:
         """The program and its arguments. Raises CannotServe if the binary or the export is missing."""
         if self.profile == "cpu" or self.in_process:
-            binary, options = self._embedded(IN_PROCESS if self.in_process else "cpu")
+            binary, options = self._embedded()
         else:
             binary, options = self._installed()
         return [
@@ -168,7 +177,7 @@ class TritonServer:
             "--trace-config=opentelemetry,resource=service.name=lucy-triton",
         ]
 
-    def _embedded(self, configuration: str) -> tuple[Path, list[str]]:
+    def _embedded(self) -> tuple[Path, list[str]]:
         spec = importlib.util.find_spec("pytriton")
         if spec is None or not spec.submodule_search_locations:
             raise CannotServe(
@@ -183,7 +192,7 @@ class TritonServer:
         wheel = Path(spec.submodule_search_locations[0], "tritonserver")
         return wheel / "bin" / "tritonserver", [
             f"--backend-directory={self._assemble_backends(wheel)}",
-            f"--model-config-name={configuration}",
+            f"--model-config-name={self._configuration}",
         ]
 
     def _assemble_backends(self, wheel: Path) -> Path:
