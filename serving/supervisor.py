@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frontend_proxy.triton.state import write_state
 from frontend_proxy.web.listen import port_fault
-from serving.child import Child
+from serving.child import Child, earlier
 from serving.errors import CannotServe
 from serving.exported import Exported
 from serving.probes import http_ready, is_open
@@ -37,7 +37,8 @@ class Stack:
         self._exported = exported
         self._settings = settings
         self._state_file = triton.build / "triton.state"
-        self._triton = Child("Triton", logs / "triton.log", umask=_PRIVATE)
+        self._log = logs / "triton.log"
+        self._triton = Child("Triton", self._log, umask=_PRIVATE)
         self._proxy = Child("the proxy")
 
     async def run(self) -> None:
@@ -80,7 +81,7 @@ class Stack:
                 attempt = 0
             write_state(self._state_file, "away")
             pause = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
-            say(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
+            say(f"{why}; starting Triton again in {pause} s, and then its log is {earlier(self._log)}")
             await self._triton.stop(grace_s=0)  # the rest of its process group
             await asyncio.sleep(pause)
             attempt += 1
@@ -91,7 +92,7 @@ class Stack:
         status = await self._triton.wait()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         cause = first_cause(self._triton.log_text()) or f"it ended with {how} without an error in its log"
-        return f"Triton did not start: {cause} (log: {self._triton.log})"
+        return f"Triton did not start: {cause} (log: {self._log})"
 
     async def _wait_until_broken(self) -> str:
         """Waits until Triton or a model's process has ended, since Triton still reports that model as ready.

@@ -51,7 +51,7 @@ async def stack(tmp_path, monkeypatch):
     triton = TritonServer(tmp_path, "cpu", grpc, None, metrics, tmp_path)
     settings = load_settings(triton_grpc_port=grpc, triton_metrics_port=metrics)
     exported = Exported("tiny", "tiny", "cpu", "fp32", (), "today")
-    stack = Stack(triton, settings, exported, tmp_path)
+    stack = Stack(triton, settings, exported, tmp_path / "logs")
     running = asyncio.create_task(stack.run())
     yield running, stack._triton, stack._proxy
     running.cancel()
@@ -93,4 +93,6 @@ async def test_a_model_that_died_while_the_others_loaded_is_noticed(stack, capsy
     monkeypatch.setattr(supervisor, "is_open", lambda host, port: True)
     monkeypatch.setattr(supervisor, "http_ready", lambda addresses, port, path: True)
     await asyncio.wait_for(triton.stopped.wait(), 10)
-    assert "The process of one of Triton's models died" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "The process of one of Triton's models died" in printed
+    assert printed.rstrip().endswith("logs/triton.log.1"), "where the reason is when Triton runs again"
