@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime")
+# The modules outside export/ and families/ that decide what is exported: the recipes, and the light reader,
+# which is traced, with the planes that it sees.
+MODULES = ("pipeline/recipe.py", "pipeline/light/light_reader.py", "pipeline/garment/scene.py")
 
 
 def versions() -> dict[str, str]:
