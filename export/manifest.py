@@ -11,18 +11,21 @@ PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxrun
 # which is traced, with the planes that it sees.
 MODULES = ("pipeline/recipe.py", "pipeline/light/light_reader.py", "pipeline/garment/scene.py")
 
+_FIELDS = {"key", "profile", "checkpoint", "files"}  # of every export, also of older ones
+
 
 def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
 def read(repository: Path) -> dict[str, Any] | None:
-    """The manifest; None if there is no complete export."""
+    """The manifest; None if there is none, or if an export has not written it."""
     try:
-        manifest: dict[str, Any] = json.loads((repository / "manifest.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        manifest = json.loads((repository / "manifest.json").read_text())
+    except (FileNotFoundError, ValueError):
         return None
-    return manifest
+    written = isinstance(manifest, dict) and manifest.keys() >= _FIELDS
+    return manifest if written else None
 
 
 def is_current(repository: Path, key: str) -> bool:

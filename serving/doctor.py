@@ -6,7 +6,6 @@ message of its own.
 
 import argparse
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from frontend_proxy.web.listen import port_fault
 from serving.command_line import run
 from serving.errors import CannotServe
-from serving.exported import read_exported, read_manifest
+from serving.exported import describe, read_exported, read_manifest, read_sizes
 from serving.finding import Finding, Machine, report
 from serving.gpu_checks import check_gpu
 from serving.paths import path_fault
@@ -53,30 +52,28 @@ def _paths(machine: Machine) -> Iterator[Finding]:
 
 
 def _checkpoint(machine: Machine) -> Iterator[Finding]:
-    manifest_path = machine.repository / "manifest.json"
     try:
-        manifest = json.loads(manifest_path.read_text())
-    except FileNotFoundError:
-        yield Finding("checkpoint", "fail", "nothing is exported yet: run `make export`")
-        return
-    except (OSError, ValueError) as error:
-        yield Finding("checkpoint", "fail", f"{manifest_path} cannot be read ({error}): run `make export`")
+        manifest, sizes = read_manifest(machine.repository), read_sizes(machine.repository)
+    except CannotServe as error:
+        yield Finding("checkpoint", "fail", str(error))
         return
     if manifest["profile"] != machine.profile:
         text = f"exported for profile {manifest['profile']}: run `make export PROFILE={machine.profile}`"
         yield Finding("checkpoint", "fail", text)
+    described = describe(manifest)
     damaged = [
         name
-        for name, entry in manifest["files"].items()
-        if not (machine.repository / name).exists()
-        or (machine.repository / name).stat().st_size != entry["bytes"]
+        for name, size in sizes.items()
+        if not (machine.repository / name).exists() or (machine.repository / name).stat().st_size != size
     ]
     if damaged:
         text = f"{', '.join(damaged[:3])} missing or changed: run `make export`"
         yield Finding("checkpoint", "fail", text)
     else:
-        precisions = {stage.get("precision", manifest["precision"]) for stage in manifest["stages"].values()}
-        text = f"{manifest['checkpoint']['name']}, {' and '.join(sorted(precisions))}"
+        precisions = {
+            stage.get("precision", described.precision) for stage in manifest.get("stages", {}).values()
+        }
+        text = f"{described.checkpoint}, {' and '.join(sorted(precisions))}"
         yield Finding("checkpoint", "ok", text)
 
 

@@ -84,6 +84,13 @@ def test_nothing_exported(cpu):
     assert "run `make export`" in only_fault(cpu)
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", '{"profile": "cpu"}'])
+def test_a_manifest_that_no_export_has_written(cpu, text):
+    """It ended the doctor in a traceback."""
+    (cpu.repository / "manifest.json").write_text(text)
+    assert "manifest.json cannot be read" in only_fault(cpu)
+
+
 def test_exported_for_the_other_profile(gpu):
     manifest = gpu.repository / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"gpu"', '"cpu"'))
