@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from frontend_proxy.triton.state import write_state
-from frontend_proxy.web.listen import port_fault
 from serving.child import Child, earlier
 from serving.errors import CannotServe
 from serving.exported import Exported
+from serving.ports import port_faults
 from serving.probes import http_ready, is_open
 from serving.settings import ServingSettings
 from serving.triton_log import first_cause, loaded_models
@@ -158,12 +158,8 @@ class Stack:
         return await asyncio.to_thread(http_ready, settings.proxy_addresses, settings.port, "/health/ready")
 
     def _check_ports(self) -> None:
-        for setting, port in self._settings.ports.items():
-            host = self._settings.host if setting == "PORT" else LOOPBACK
-            change = "change HOST, " if setting == "PORT" else ""
-            if fault := port_fault(host, port):
-                use = f"port {port} of {host} cannot be used ({fault})"
-                raise CannotServe(f"{use}: stop what listens there, {change}or set {setting}")
+        for fault in port_faults(self._settings).values():
+            raise CannotServe(f"port {fault}")
 
     def _proxy_environment(self) -> dict[str, str]:
         return {
