@@ -89,6 +89,8 @@ def _export(args: argparse.Namespace) -> None:
     from export.engines import find_engines
     from export.exporter import export
 
+    if args.profile == "cpu":
+        _check_runtime()
     loras = parse_loras(args.loras)
     wanted = args.profile == "gpu" and args.engines != 0
     engines = find_engines(args.workspace_gb, bool(args.refit), bool(args.engines)) if wanted else None
@@ -139,6 +141,16 @@ def _export(args: argparse.Namespace) -> None:
         print(
             "It can be served on any NVIDIA GPU: `make serve PROFILE=gpu`. TensorRT engines are built on it."
         )
+
+
+def _check_runtime() -> None:
+    """Raises ExportError for a wrong CPU_RUNTIME: now, since it would end the export after all its work."""
+    from serving.cpu_settings import read_cpu_runtime
+
+    try:
+        read_cpu_runtime()
+    except CannotServe as error:
+        raise ExportError(str(error)) from error
 
 
 def _intention(args: argparse.Namespace) -> str:

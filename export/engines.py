@@ -1,7 +1,6 @@
 """TensorRT engines for the exported stages: built, refitted, or kept if the old engine still fits."""
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from serving.engine_stamp import Stamp
 from serving.errors import CannotServe
 from serving.gpu import Gpu, query_gpus
 from serving.model_config import read_model_config
+from serving.paths import cache_folder
 from serving.tensorrt_package import import_tensorrt, import_tensorrt_rtx, rtx_fault
 
 logger = logging.getLogger(__name__)
@@ -137,9 +137,8 @@ def find_engines(
         logger.warning("no TensorRT engines: %s", found)
         return None
     trt, gpu = found
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"
     workspace = int(workspace_gb * 2**30) if workspace_gb else None
-    return Engines(trt, gpu, cache, workspace, refittable)
+    return Engines(trt, gpu, cache_folder(), workspace, refittable)
 
 
 def _find() -> tuple[Any, Gpu] | str:

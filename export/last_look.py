@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from export.manifest import PACKAGES
+from export.manifest import MODULES, PACKAGES
 from export.request import ROOT
 from serving.installed import installed_version
 
@@ -29,7 +29,7 @@ class LastLook:
         self._file = repository / FILE
         named = [request["checkpoint"], *(path for path, _ in request["loras"]), request.get("densepose")]
         self._places = [ROOT / name for name in named if name]
-        self._places += [repository, ROOT / "export", ROOT / "families", ROOT / "pipeline" / "recipe.py"]
+        self._places += [repository, *(ROOT / name for name in ("export", "families", *MODULES))]
         self._found = self._state()
 
     def is_current(self) -> bool:

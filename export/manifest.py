@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("torch", "diffusers", "transformers", "onnx", "onnxscript", "onnxruntime")
+# The modules outside export/ and families/ that decide what is exported: the recipes, and the light reader,
+# which is traced, with the planes that it sees.
+MODULES = ("pipeline/recipe.py", "pipeline/light/light_reader.py", "pipeline/garment/scene.py")
+
+_FIELDS = {"key", "profile", "checkpoint", "files"}  # of every export, also of older ones
 
 
 def versions() -> dict[str, str]:
@@ -14,12 +19,13 @@ def versions() -> dict[str, str]:
 
 
 def read(repository: Path) -> dict[str, Any] | None:
-    """The manifest; None if there is no complete export."""
+    """The manifest; None if there is none, or if an export has not written it."""
     try:
-        manifest: dict[str, Any] = json.loads((repository / "manifest.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        manifest = json.loads((repository / "manifest.json").read_text())
+    except (FileNotFoundError, ValueError):
         return None
-    return manifest
+    written = isinstance(manifest, dict) and manifest.keys() >= _FIELDS
+    return manifest if written else None
 
 
 def is_current(repository: Path, key: str) -> bool:

@@ -1,6 +1,7 @@
 """A checkpoint's `pipeline.json`, checked; a default if the checkpoint has none."""
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -14,12 +15,26 @@ LATENT = 8  # pixels of a side for each latent of a VAE
 FAST = "_fast"
 
 
-def read_config(
-    checkpoint: Path, default: Callable[[], PipelineConfig], multiple: int = LATENT
-) -> PipelineConfig:
-    """The checkpoint's `pipeline.json`, or the family's default. Raises ExportError if the file is not valid.
+@dataclass(frozen=True)
+class Supported:
+    """The values that a family's conditioner knows: it would ignore others, or fail at every request.
 
+    scene_light: whether a mode may have one.
     multiple: every side of a resolution is a multiple of so many pixels.
+    """
+
+    conditioning: Collection[str] = ("masked", "composite", "person")
+    framing: Collection[str] = ("garment", "cover", "contain")
+    scene_light: bool = True
+    multiple: int = LATENT
+
+
+def read_config(
+    checkpoint: Path, default: Callable[[], PipelineConfig], supported: Supported
+) -> PipelineConfig:
+    """The checkpoint's `pipeline.json`, or the family's default.
+
+    Raises ExportError if the file is not valid, or asks for what the family does not support.
     """
     path = checkpoint / "pipeline.json"
     if not path.is_file():
@@ -28,9 +43,8 @@ def read_config(
         config = PipelineConfig.model_validate(read_json(path))
     except ValidationError as error:
         raise ExportError(f"{path}: {explain(error)}") from error
-    for resolution in config.resolutions:
-        if odd := next((side for side in resolution if side % multiple), None):
-            raise ExportError(f"{path}: resolution: {odd} is not a multiple of {multiple}")
+    if fault := _unsupported(config, supported):
+        raise ExportError(f"{path}: {fault}")
     for mode, recipe in config.modes.items():
         if fault := _scheduler_fault(recipe):
             raise ExportError(f"{path}: {mode}.{fault}")
@@ -73,6 +87,21 @@ def _names_its_denoiser(recipe: Recipe) -> bool:
 def fast_name(denoiser: str) -> str:
     """The stage of that denoiser with LoRAs."""
     return f"{denoiser}{FAST}"
+
+
+def _unsupported(config: PipelineConfig, supported: Supported) -> str | None:
+    """What the family does not support, or None."""
+    for resolution in config.resolutions:
+        if odd := next((side for side in resolution if side % supported.multiple), None):
+            return f"resolution: {odd} is not a multiple of {supported.multiple}"
+    for name in ("conditioning", "framing"):
+        value, known = getattr(config, name), getattr(supported, name)
+        if value not in known:
+            return f"{name} is {value!r}; this family of checkpoints supports {' and '.join(known)}"
+    lit = [mode for mode, recipe in config.modes.items() if recipe.scene_light]
+    if lit and not supported.scene_light:
+        return f"{lit[0]}.scene_light: this family of checkpoints has no light reader"
+    return None
 
 
 def _scheduler_fault(recipe: Recipe) -> str | None:

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 
 from export import engine_config, served_config, stage_folder
 from export.errors import ExportError
-from export.manifest import versions
+from export.manifest import MODULES, versions
 from serving.model_config import parse_model_config
 from serving.placement import IN_PROCESS
 
@@ -20,7 +20,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 CODE = (
     *sorted((_ROOT / "export").glob("*.py")),
     *sorted((_ROOT / "families").glob("*.py")),
-    _ROOT / "pipeline" / "recipe.py",
+    *(_ROOT / name for name in MODULES),
 )
 # A family's module that only serves.
 _SERVING = "conditioner.py"

@@ -46,13 +46,16 @@ def main(argv: list[str] | None = None) -> int:
         command.export_as_told(exported)
         if look is not None:
             look.remember()
-    except ExportError as error:
-        if last is None or not complete or args:
+    except BrokenPipeError:
+        raise
+    except (ExportError, OSError) as error:  # a source that is gone, a repository that is read-only
+        if last is None or args or not manifest.is_complete(repository, last):
             print(f"export: {error}", file=sys.stderr)
             return 1
         kept = describe(last)
         print(
-            f"{kept.source} cannot be read again, so its export of {kept.exported_at} is served ({error})",
+            f"{kept.source} cannot be exported again, so its export of {kept.exported_at} is served "
+            f"({error})",
             flush=True,
         )
     return 0

@@ -9,9 +9,9 @@ from pathlib import Path
 from serving import doctor
 from serving.choose_runtimes import choose_in_a_process, is_wanted
 from serving.command_line import INTERRUPTED, run
+from serving.embedded_triton import embedded_triton
 from serving.errors import CannotServe
 from serving.exported import Exported, read_exported, read_manifest
-from serving.installed import installed_version
 from serving.paths import path_fault
 from serving.settings import ROOT, ServingSettings, load_settings
 from serving.supervisor import Stack, say
@@ -111,18 +111,14 @@ async def _serve(stack: Stack) -> signal.Signals:
 
 
 def _check(triton: TritonServer, exported: Exported) -> None:
-    """Raises CannotServe if the profile's export is missing, or NumPy is too new."""
+    """Raises CannotServe if the profile's export is missing, or the embedded Triton cannot serve here."""
     if exported.profile != triton.profile:
         raise CannotServe(
             f"{triton.repository} contains the export of profile {exported.profile}: "
             f"run `make export PROFILE={triton.profile}` first"
         )
-    numpy = installed_version("numpy") or "0"
-    if (triton.profile == "cpu" or triton.in_process) and int(numpy.split(".")[0]) >= 2:
-        raise CannotServe(
-            f"NumPy {numpy} is installed, and the embedded Triton needs NumPy 1: with NumPy 2 its "
-            "Python stub returns empty tensors without an error; run `make setup`"
-        )
+    if triton.profile == "cpu" or triton.in_process:
+        embedded_triton()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def _die_with_parent() -> None:
 class Child:
     """A command in its own process group, so that Ctrl-C reaches it only through the supervisor.
 
-    log: None: its output goes where the supervisor's goes.
+    log: None: its output goes where the supervisor's goes. Each start begins a new one, and keeps the one
+        before as `earlier(log)`, since it may say why the process ended.
     umask: of the files that it creates; None: the supervisor's.
     """
 
@@ -34,6 +35,8 @@ class Child:
         output = None
         if self.log:
             self.log.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self.log.replace(earlier(self.log))
             output = self.log.open("wb")
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -76,8 +79,13 @@ class Child:
         await self._process.wait()
 
     def log_text(self) -> str:
-        """Its log, as far as it is written."""
+        """Its log since its last start, as far as it is written."""
         return self.log.read_text(errors="replace") if self.log else ""
+
+
+def earlier(log: Path) -> Path:
+    """Where the log of the start before is kept."""
+    return log.with_name(f"{log.name}.1")
 
 
 def _is_alive(pid: str) -> bool:

@@ -28,12 +28,17 @@ OVERFLOWS = ("vae_decoder", "fp16")
 
 
 def is_wanted(manifest: Mapping[str, Any]) -> bool:
-    """Whether a choice is missing. None is needed where CPU_RUNTIME decides by hand."""
+    """Whether a choice is missing. None is needed where CPU_RUNTIME decides by hand.
+
+    Raises CannotServe for a CPU_RUNTIME that is none.
+    """
     if manifest.get("profile") != "cpu" or measured_here(manifest) is not None:
         return False
-    from serving.cpu_settings import CpuSettings  # pydantic's settings: 0.2 s that most starts do without
+    from serving.cpu_settings import (
+        read_cpu_runtime,
+    )  # pydantic's settings: 0.2 s that most starts do without
 
-    return CpuSettings().cpu_runtime == "auto"
+    return read_cpu_runtime() == "auto"
 
 
 def choose_runtimes(repository: Path, within_s: float = WITHIN_S) -> None:

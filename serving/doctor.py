@@ -5,26 +5,25 @@ message of its own.
 """
 
 import argparse
-import importlib.util
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from frontend_proxy.web.listen import port_fault
 from serving.command_line import run
+from serving.embedded_triton import embedded_triton
 from serving.errors import CannotServe
-from serving.exported import read_exported, read_manifest
+from serving.exported import describe, read_exported, read_manifest, read_sizes
 from serving.finding import Finding, Machine, report
 from serving.gpu_checks import check_gpu
 from serving.paths import path_fault
+from serving.ports import port_faults
 from serving.processor import processor_name
 from serving.settings import ROOT, load_settings
 from serving.stages.measured import Measured, measured_here
 from serving.stages.runtime import choose_runtime
-from serving.triton_server import LOOPBACK, runs_in_process
+from serving.triton_server import runs_in_process
 
 # Shared memory: 32 MiB for each instance of a Python model, and more for large images.
 SHM_BYTES = {"cpu": 512 << 20, "gpu": 256 << 20}
@@ -53,39 +52,37 @@ def _paths(machine: Machine) -> Iterator[Finding]:
 
 
 def _checkpoint(machine: Machine) -> Iterator[Finding]:
-    manifest_path = machine.repository / "manifest.json"
     try:
-        manifest = json.loads(manifest_path.read_text())
-    except FileNotFoundError:
-        yield Finding("checkpoint", "fail", "nothing is exported yet: run `make export`")
-        return
-    except (OSError, ValueError) as error:
-        yield Finding("checkpoint", "fail", f"{manifest_path} cannot be read ({error}): run `make export`")
+        manifest, sizes = read_manifest(machine.repository), read_sizes(machine.repository)
+    except CannotServe as error:
+        yield Finding("checkpoint", "fail", str(error))
         return
     if manifest["profile"] != machine.profile:
         text = f"exported for profile {manifest['profile']}: run `make export PROFILE={machine.profile}`"
         yield Finding("checkpoint", "fail", text)
+    described = describe(manifest)
     damaged = [
         name
-        for name, entry in manifest["files"].items()
-        if not (machine.repository / name).exists()
-        or (machine.repository / name).stat().st_size != entry["bytes"]
+        for name, size in sizes.items()
+        if not (machine.repository / name).exists() or (machine.repository / name).stat().st_size != size
     ]
     if damaged:
         text = f"{', '.join(damaged[:3])} missing or changed: run `make export`"
         yield Finding("checkpoint", "fail", text)
     else:
-        precisions = {stage.get("precision", manifest["precision"]) for stage in manifest["stages"].values()}
-        text = f"{manifest['checkpoint']['name']}, {' and '.join(sorted(precisions))}"
+        precisions = {
+            stage.get("precision", described.precision) for stage in manifest.get("stages", {}).values()
+        }
+        text = f"{described.checkpoint}, {' and '.join(sorted(precisions))}"
         yield Finding("checkpoint", "ok", text)
 
 
 def _embedded_triton() -> Finding:
-    spec = importlib.util.find_spec("pytriton")
-    if spec is None or not spec.submodule_search_locations:
-        text = "nvidia-pytriton, which contains it, is missing: run `make setup`"
-        return Finding("triton", "fail", text)
-    binary = Path(spec.submodule_search_locations[0], "tritonserver", "bin", "tritonserver")
+    try:
+        triton = embedded_triton()
+    except CannotServe as error:
+        return Finding("triton", "fail", str(error))
+    binary = triton / "bin" / "tritonserver"
     try:
         libraries = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.SubprocessError):
@@ -94,7 +91,7 @@ def _embedded_triton() -> Finding:
     if missing:
         text = f"lacks {', '.join(missing)}: install the packages that contain these libraries"
         return Finding("triton", "fail", text)
-    return Finding("triton", "ok", f"the binary of nvidia-pytriton, {binary.parent.parent}")
+    return Finding("triton", "ok", f"the binary of nvidia-pytriton, {triton}")
 
 
 def _processor(machine: Machine) -> Iterator[Finding]:
@@ -143,17 +140,10 @@ def _disk(machine: Machine) -> Finding:
 
 
 def _ports(machine: Machine) -> Iterator[Finding]:
-    free = []
-    for setting, port in machine.settings.ports.items():
-        host = machine.settings.host if setting == "PORT" else LOOPBACK
-        change = "change HOST, " if setting == "PORT" else ""
-        if fault := port_fault(host, port):
-            text = f"{port} of {host} cannot be used ({fault})"
-            remedy = f"stop what listens there, {change}or set {setting}"
-            yield Finding("ports", "fail", f"{text}: {remedy}")
-        else:
-            free.append(str(port))
-    if free:
+    faults = port_faults(machine.settings)
+    for fault in faults.values():
+        yield Finding("ports", "fail", fault)
+    if free := [str(port) for port in machine.settings.ports.values() if port not in faults]:
         yield Finding("ports", "ok", f"{', '.join(free)} free")
 
 

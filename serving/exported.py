@@ -48,6 +48,11 @@ def read_stages(repository: Path) -> list[str]:
     return _read(repository, lambda manifest: list(manifest["stages"]))
 
 
+def read_sizes(repository: Path) -> dict[str, int]:
+    """Each exported file's size in bytes, by its path. Raises CannotServe as `read_exported` does."""
+    return _read(repository, lambda manifest: {name: it["bytes"] for name, it in manifest["files"].items()})
+
+
 def read_manifest(repository: Path) -> dict[str, Any]:
     """The manifest as it is. Raises CannotServe as `read_exported` does."""
     return _read(repository, lambda manifest: {"profile": manifest["profile"]} | manifest)

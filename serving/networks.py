@@ -1,6 +1,5 @@
 """The exported networks, opened in this process: `tryon`'s, or a benchmark's."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from serving.errors import CannotServe
 from serving.exported import read_stages
 from serving.gpu_settings import GpuRuntime, GpuSettings
 from serving.model_config import read_model_config
+from serving.paths import cache_folder
 from serving.stages.cuda_graphs import Capture, SharedPool
 from serving.stages.gpu_runtime import choose_gpu_runtime, open_tensorrt
 from serving.stages.stage import DeviceStage
@@ -66,7 +66,7 @@ def _open(
         return OnnxDeviceStage(folder / "model.onnx", device)
     from serving.stages.tensorrt_runtime import TensorRtStage
 
-    kernels = _cache() / f"{folder.parent.name}.rtx" if runtime == RTX else None
+    kernels = cache_folder() / f"{folder.parent.name}.rtx" if runtime == RTX else None
     return TensorRtStage(open_tensorrt(runtime), folder / "model.plan", device, rows, capture, kernels)
 
 
@@ -80,7 +80,3 @@ def _graph_rows(repository: Path, stages: Sequence[str]) -> dict[str, list[int]]
     sizes = {name: served.batch_sizes if name in denoisers else _FEW_ROWS for name in stages}
     most = {name: read_model_config(repository / name).max_batch_size for name in stages}
     return {name: [size for size in sizes[name] if size <= most[name]] for name in stages}
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lucy-serve"

@@ -1,5 +1,6 @@
-"""Folders whose path Triton can use."""
+"""Folders: whose path Triton can use, and for what is kept between starts."""
 
+import os
 import re
 from pathlib import Path
 
@@ -16,3 +17,9 @@ def path_fault(path: Path) -> str | None:
             "path of ASCII letters, digits and _ - . only"
         )
     return None
+
+
+def cache_folder() -> Path:
+    """For what takes only time to make again, as the XDG Base Directory Specification has it."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lucy-serve"

@@ -3,6 +3,7 @@
 Only Triton's Python stub can import it.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,19 +34,24 @@ def response(outputs: Mapping[str, Any]) -> Any:
     return pb_utils.InferenceResponse([tensor(name, value) for name, value in outputs.items()])
 
 
-def failure(error: BaseException, model: str) -> Any:
+def failure(error: BaseException, model: str, request_id: str) -> Any:
     """The error response for an exception: one of `CODES` and a sentence.
 
-    model: where it was raised. An exception that no client has caused is logged.
+    model: where it was raised. An exception that no client has caused is logged: with its traceback where it
+    was raised, and in one line where it ends a request, since a batched call has no request's id.
     """
     message = str(error)
+    told = isinstance(error, pb_utils.TritonModelException) and any(f"{code}: " in message for code in CODES)
     if isinstance(error, InvalidInput):
         message = f"INVALID_INPUT: {message}"
     elif isinstance(error, NotAnImage):
         message = f"IMAGE_DECODE: {message}"
-    elif not (isinstance(error, pb_utils.TritonModelException) and any(f"{c}: " in message for c in CODES)):
-        pb_utils.Logger.log_error(f"{model}: {error!r}")
+    elif not told:
+        trace = "".join(traceback.format_exception(error))
+        pb_utils.Logger.log_error(f"{model}: request {request_id!r} failed: {trace}")
         message = f"INFERENCE_FAILED: {model}: {message}"
+    elif "INFERENCE_FAILED: " in message:
+        pb_utils.Logger.log_error(f"{model}: request {request_id!r} failed: {message}")
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
 
@@ -57,7 +63,7 @@ def respond(request: Any, model: str, work: Callable[[dict[str, np.ndarray]], Ma
     try:
         return response(work({tensor.name(): tensor.as_numpy() for tensor in request.inputs()}))
     except Exception as error:
-        return failure(error, model)
+        return failure(error, model, request.request_id())
 
 
 def value(one: Any | None) -> Any:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from frontend_proxy.triton.state import write_state
-from frontend_proxy.web.listen import port_fault
-from serving.child import Child
+from serving.child import Child, earlier
 from serving.errors import CannotServe
 from serving.exported import Exported
+from serving.ports import port_faults
 from serving.probes import http_ready, is_open
 from serving.settings import ServingSettings
 from serving.triton_log import first_cause, loaded_models
@@ -37,7 +37,8 @@ class Stack:
         self._exported = exported
         self._settings = settings
         self._state_file = triton.build / "triton.state"
-        self._triton = Child("Triton", logs / "triton.log", umask=_PRIVATE)
+        self._log = logs / "triton.log"
+        self._triton = Child("Triton", self._log, umask=_PRIVATE)
         self._proxy = Child("the proxy")
 
     async def run(self) -> None:
@@ -80,7 +81,7 @@ class Stack:
                 attempt = 0
             write_state(self._state_file, "away")
             pause = _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
-            say(f"{why} (log: {self._triton.log}); starting Triton again in {pause} s")
+            say(f"{why}; starting Triton again in {pause} s, and then its log is {earlier(self._log)}")
             await self._triton.stop(grace_s=0)  # the rest of its process group
             await asyncio.sleep(pause)
             attempt += 1
@@ -91,20 +92,22 @@ class Stack:
         status = await self._triton.wait()
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         cause = first_cause(self._triton.log_text()) or f"it ended with {how} without an error in its log"
-        return f"Triton did not start: {cause} (log: {self._triton.log})"
+        return f"Triton did not start: {cause} (log: {self._log})"
 
     async def _wait_until_broken(self) -> str:
         """Waits until Triton or a model's process has ended, since Triton still reports that model as ready.
 
         Returns what happened.
         """
+        # One that died while the others loaded is missing from the first look on.
+        expected = await asyncio.to_thread(self._server.processes)
         models = self._triton.children()
         ended = asyncio.create_task(self._triton.wait())
         while True:
             await asyncio.wait({ended}, timeout=1)
             if ended.done():
                 return f"Triton ended with status {ended.result()}"
-            if not models <= self._triton.children():
+            if len(models) < expected or not models <= self._triton.children():
                 ended.cancel()
                 return "The process of one of Triton's models died"
             self._server.protect_shared_memory()
@@ -155,12 +158,8 @@ class Stack:
         return await asyncio.to_thread(http_ready, settings.proxy_addresses, settings.port, "/health/ready")
 
     def _check_ports(self) -> None:
-        for setting, port in self._settings.ports.items():
-            host = self._settings.host if setting == "PORT" else LOOPBACK
-            change = "change HOST, " if setting == "PORT" else ""
-            if fault := port_fault(host, port):
-                use = f"port {port} of {host} cannot be used ({fault})"
-                raise CannotServe(f"{use}: stop what listens there, {change}or set {setting}")
+        for fault in port_faults(self._settings).values():
+            raise CannotServe(f"port {fault}")
 
     def _proxy_environment(self) -> dict[str, str]:
         return {

@@ -5,8 +5,6 @@ networks inside `tryon`'s process: the wheel has the Python backend alone.
 """
 
 import contextlib
-import ctypes
-import importlib.util
 import os
 import secrets
 import shutil
@@ -16,18 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving.embedded_triton import PYTHON, embedded_triton
 from serving.errors import CannotServe
 from serving.gpu_settings import GpuSettings
 from serving.light_torch import PROFILE
 from serving.models import options as loading
-from serving.models import served_models
+from serving.models import python_processes, served_models
 from serving.placement import IN_PROCESS
 
 LOOPBACK = "127.0.0.1"
 # Nothing of ours calls these protocols, and each of them lets its caller load code, read or write memory, or
 # write files. Releases before 25.08 have published flaws in the shared-memory one.
 RESTRICTED_PROTOCOLS = "shared-memory,model-repository,trace,logging"
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Calls of other models by all Python models, at the same time: `tryon` makes some for each job.
 _BLS_THREADS = 64
 _SHM_BYTES = 32 << 20  # of each Python model's region, which images and tensors pass through
@@ -75,14 +73,23 @@ class TritonServer:
         """Whether the networks run inside `tryon`'s process."""
         return self.profile == "gpu" and runs_in_process(self.gpu)
 
+    @property
+    def _configuration(self) -> str:
+        """The name of the models' configurations."""
+        return IN_PROCESS if self.in_process else self.profile
+
     def served(self) -> list[str]:
         """The models that it loads. Raises CannotServe without an export."""
         return list(self.models) or served_models(self.repository, in_process=self.in_process)
 
+    def processes(self) -> int:
+        """How many processes of Python models it starts. Raises CannotServe without an export."""
+        return python_processes(self.repository, self.served(), self._configuration)
+
     def command(self) -> list[str]:
         """The program and its arguments. Raises CannotServe if the binary or the export is missing."""
         if self.profile == "cpu" or self.in_process:
-            binary, options = self._embedded(IN_PROCESS if self.in_process else "cpu")
+            binary, options = self._embedded()
         else:
             binary, options = self._installed()
         return [
@@ -168,31 +175,20 @@ class TritonServer:
             "--trace-config=opentelemetry,resource=service.name=lucy-triton",
         ]
 
-    def _embedded(self, configuration: str) -> tuple[Path, list[str]]:
-        spec = importlib.util.find_spec("pytriton")
-        if spec is None or not spec.submodule_search_locations:
-            raise CannotServe(
-                "the package nvidia-pytriton, which contains Triton, is missing: run `make setup`"
-            )
-        library = f"libpython{_PYTHON}.so.1.0"
-        if not (Path(sysconfig.get_config_var("LIBDIR"), library).exists() or _loads(library)):
-            raise CannotServe(
-                f"{library}, which Triton's Python stub needs, is not on this machine: install it "
-                f"(Debian and Ubuntu: apt-get install libpython{_PYTHON}; pyenv: --enable-shared)"
-            )
-        wheel = Path(spec.submodule_search_locations[0], "tritonserver")
-        return wheel / "bin" / "tritonserver", [
-            f"--backend-directory={self._assemble_backends(wheel)}",
-            f"--model-config-name={configuration}",
+    def _embedded(self) -> tuple[Path, list[str]]:
+        triton = embedded_triton()
+        return triton / "bin" / "tritonserver", [
+            f"--backend-directory={self._assemble_backends(triton)}",
+            f"--model-config-name={self._configuration}",
         ]
 
-    def _assemble_backends(self, wheel: Path) -> Path:
+    def _assemble_backends(self, triton: Path) -> Path:
         """A folder with the Python backend and its stub for this Python side by side, as Triton wants it."""
         backend = self.build / "backends" / "python"
         shutil.rmtree(backend, ignore_errors=True)
         backend.mkdir(parents=True)
-        stub = wheel / "python_backend_stubs" / _PYTHON / "triton_python_backend_stub"
-        for file in (*(wheel / "backends" / "python").iterdir(), stub):
+        stub = triton / "python_backend_stubs" / PYTHON / "triton_python_backend_stub"
+        for file in (*(triton / "backends" / "python").iterdir(), stub):
             (backend / file.name).symlink_to(file)
         return backend.parent
 
@@ -217,11 +213,3 @@ def installed_triton() -> Path | None:
 def runs_in_process(gpu: GpuSettings) -> bool:
     """Whether profile gpu has its networks inside `tryon`: without a tritonserver, or by GPU_RUNTIME."""
     return gpu.gpu_runtime != "auto" or gpu.gpu_device == "cpu" or installed_triton() is None
-
-
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True

@@ -36,6 +36,7 @@ def notify(message: str) -> None:
 async def watch(triton: Child, server: TritonServer) -> None:
     """Until Triton ends: sends READY=1 once, then WATCHDOG=1 while Triton is ready and every process runs."""
     models: set[int] = set()
+    expected = server.processes()  # one that died while the others loaded is missing from the first look on
     ended = asyncio.create_task(triton.wait())
     async with TritonReadiness(server.grpc_address) as readiness:
         while not ended.done():
@@ -44,7 +45,7 @@ async def watch(triton: Child, server: TritonServer) -> None:
                 if not models:
                     models = triton.children()
                     notify("READY=1\nSTATUS=The models are loaded")
-                if models <= triton.children():
+                if len(models) >= expected and models <= triton.children():
                     notify("WATCHDOG=1")
                 else:
                     notify("STATUS=The process of a model died")

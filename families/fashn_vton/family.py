@@ -1,10 +1,11 @@
 """FASHN VTON 1.5 for the export."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from export.hub import snapshot
-from export.pipeline_config import read_config
+from export.pipeline_config import Supported, read_config
 from families.family import Licence, Loaded
 from families.fashn_vton import checkpoint
 from pipeline.recipe import PipelineConfig, Recipe, Resolution
@@ -21,6 +22,8 @@ STAND_INS = (
     "upstream's DWPose: the pose is drawn from MediaPipe's landmarks, without face and hands",
     "upstream's human parser: clothes are not cut out of pictures, and a garment on a model counts as flat",
 )
+# The render is not painted: the garment has a picture of its own.
+_SUPPORTED = Supported(conditioning=("person",), scene_light=False)
 # The schedule that the network was trained for.
 _SHIFT = 1.5
 recognise = checkpoint.recognise
@@ -45,7 +48,11 @@ def load(path: Path) -> Loaded:
 
     network = checkpoint.load(path)
     sizes = network.sizes
-    config = read_config(checkpoint.folder_of(path), lambda: default_config(sizes.picture), sizes.patch)
+    config = read_config(
+        checkpoint.folder_of(path),
+        lambda: default_config(sizes.picture),
+        replace(_SUPPORTED, multiple=sizes.patch),
+    )
     return Loaded(
         config=config,
         stages=describe_stages(network, config.resolutions),

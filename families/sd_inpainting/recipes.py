@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.errors import ExportError
-from export.pipeline_config import read_config
+from export.pipeline_config import Supported, read_config
 from pipeline.recipe import PipelineConfig, Recipe
+
+# Its `encode` is not told a framing.
+_SUPPORTED = Supported(framing=("garment",))
 
 
 def default_config(sample_size: int | Sequence[int]) -> PipelineConfig:
@@ -49,4 +52,4 @@ def recipes(checkpoint: Path, sample_size: int | Sequence[int]) -> PipelineConfi
                 "write a pipeline.json with a resolution"
             ) from error
 
-    return read_config(checkpoint, default)
+    return read_config(checkpoint, default, _SUPPORTED)

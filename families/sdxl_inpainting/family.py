@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export import hub
 from export.errors import ExportError
-from export.pipeline_config import read_config
+from export.pipeline_config import Supported, read_config
 from families.family import Licence, Loaded, LoraTarget
 from families.sdxl_inpainting import checkpoint
 from pipeline.recipe import PipelineConfig, Recipe, Resolution
@@ -16,6 +16,7 @@ TITLE = "SDXL inpainting"
 LICENCE = Licence("the checkpoint's own", None, "read it where you got the checkpoint")
 TEXT_ENCODER, UNET = "sdxl_text_encoder", "sdxl_unet"
 STAGES = (TEXT_ENCODER, "vae_encoder", UNET, "vae_decoder")
+_SUPPORTED = Supported(framing=("garment",), scene_light=False)
 recognise = checkpoint.recognise
 
 
@@ -39,7 +40,7 @@ def load(path: Path) -> Loaded:
 
     loaded = checkpoint.load(path)
     size = loaded.unet.config.sample_size
-    config = read_config(path, lambda: default_config(path, size))
+    config = read_config(path, lambda: default_config(path, size), _SUPPORTED)
     stages = describe_stages(loaded, config.resolutions)
     [unet] = (stage for stage in stages if stage.name == UNET)
     return Loaded(

@@ -16,9 +16,11 @@ The factors are read from the sampler itself: its own `step` is run on unit vect
 linear step works, diffusers' or our own, and its formulas are written down nowhere twice.
 """
 
+import asyncio
 import copy
 import inspect
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,23 +59,55 @@ class Recurrence:
 
 
 class Recurrences:
-    """The recurrences of the last schedules that were asked for: users share a few."""
+    """The recurrences of the last schedules that were asked for: users share a few.
+
+    One is None if the recipe's sampler is not linear, and its own arithmetic must be used.
+    """
 
     def __init__(self, schedulers: Schedulers):
         self._schedulers = schedulers
-        self._kept: dict[Recipe, Recurrence | None] = {}
+        self._kept: OrderedDict[Recipe, Recurrence | None] = OrderedDict()  # the latest last
+        self._deriving: dict[Recipe, asyncio.Task[Recurrence | None]] = {}
 
     def of(self, recipe: Recipe) -> Recurrence | None:
-        """None if the recipe's sampler is not linear, and its own arithmetic must be used."""
+        """Takes up to a tenth of a second the first time."""
         if recipe not in self._kept:
-            if len(self._kept) == MAX_RECURRENCES:
-                del self._kept[next(iter(self._kept))]
-            try:
-                self._kept[recipe] = derive(self._schedulers.schedule(recipe))
-            except NotLinear as reason:
-                logger.info("%s", reason)
-                self._kept[recipe] = None
+            self._keep(recipe, _derived(self._schedulers.schedule(recipe)))
+        self._kept.move_to_end(recipe)
         return self._kept[recipe]
+
+    async def derive_beside(self, recipe: Recipe) -> Recurrence | None:
+        """The same, derived in a thread, so that the event loop goes on with other users' steps.
+
+        Requests that come meanwhile wait for the same one. Use it from one event loop.
+        """
+        if recipe in self._kept:
+            return self.of(recipe)
+        if recipe not in self._deriving:
+            self._deriving[recipe] = asyncio.ensure_future(self._derive(recipe))
+        # A request that is cancelled must not take it away from others.
+        return await asyncio.shield(self._deriving[recipe])
+
+    async def _derive(self, recipe: Recipe) -> Recurrence | None:
+        try:
+            recurrence = await asyncio.to_thread(_derived, self._schedulers.schedule(recipe))
+        finally:
+            del self._deriving[recipe]
+        self._keep(recipe, recurrence)
+        return recurrence
+
+    def _keep(self, recipe: Recipe, recurrence: Recurrence | None) -> None:
+        self._kept[recipe] = recurrence
+        if len(self._kept) > MAX_RECURRENCES:
+            self._kept.popitem(last=False)
+
+
+def _derived(schedule: Schedule) -> Recurrence | None:
+    try:
+        return derive(schedule)
+    except NotLinear as reason:
+        logger.info("%s", reason)
+        return None
 
 
 def derive(schedule: Schedule) -> Recurrence:

@@ -26,8 +26,16 @@ _ARM, _TO_CUFF = 0.3, 0.25
 _BEHIND = 0.2
 # A hand's landmarks lie no farther apart than this, in shoulder widths.
 _HAND = 0.5
-# Points are clipped to so many frame sides, since OpenCV draws with fixed-point coordinates.
+# How far outside a picture points are drawn, in sides.
 _FAR = 4
+
+
+def drawable(points: np.ndarray, side: int) -> np.ndarray:
+    """Points as OpenCV can draw them: (N, 2) int32, near the picture, since its coordinates are fixed-point.
+
+    side: the picture's longer one.
+    """
+    return points.clip(-_FAR * side, _FAR * side).round().astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -114,9 +122,7 @@ class Pose:
         mask = self._hull(np.array([left + out + top, right - out + top, right + bottom, left + bottom]))
         for arm in ARMS:
             known = [number for number in arm if self.landmarks[number].any() and self._finite[number]]
-            points = (
-                self.points[known].clip(-_FAR * self._extent, _FAR * self._extent).round().astype(np.int32)
-            )
+            points = drawable(self.points[known], self._extent)
             cv2.polylines(mask, [points], False, 1, max(1, round(0.36 * unit)))
         return mask
 
@@ -191,7 +197,7 @@ class Pose:
             return Patch(0, 0, np.zeros((0, 0), np.uint8))
         start, end = self.points[[first, last]]
         short *= self.shoulder_width / max(float(np.linalg.norm(end - start)), 1)
-        line = self._near(np.array([start, end - min(short, 1) * (end - start)]))
+        line = drawable(np.array([start, end - min(short, 1) * (end - start)]), self._extent)
         thick = max(1, round(_ARM * self.shoulder_width))
         x, y, width, height = with_room(cv2.boundingRect(line), thick, self._size)
         mask = np.zeros((height, width), np.uint8)
@@ -221,11 +227,6 @@ class Pose:
         farther = depth[2] - depth[:2].mean()
         return bool(self.tracked and farther > _BEHIND * self.shoulder_width)  # False for NaN
 
-    def _near(self, points: np.ndarray) -> np.ndarray:
-        """Points that OpenCV can draw: (N, 2) int32."""
-        far = _FAR * self._extent
-        return points.clip(-far, far).round().astype(np.int32)
-
     @cached_property
     def hands(self) -> list[Hand]:
         """The hands of which at least two knuckles are seen, and that are not behind the back."""
@@ -243,6 +244,5 @@ class Pose:
         """The filled convex hull of points in pixels: (H, W) uint8, 0 or 1."""
         width, height = self._size
         mask = np.zeros((height, width), np.uint8)
-        far = _FAR * self._extent
-        cv2.fillConvexPoly(mask, cv2.convexHull(points.clip(-far, far).round().astype(np.int32)), 1)
+        cv2.fillConvexPoly(mask, cv2.convexHull(drawable(points, self._extent)), 1)
         return mask

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from pipeline.garment.pose import ARMS, HIPS, SHOULDERS, Pose
+from pipeline.garment.pose import ARMS, HIPS, SHOULDERS, Pose, drawable
 from pipeline.resize import shrink_within, size_of
 
 CATEGORIES = ("tops", "bottoms", "one-pieces", "auto")
@@ -31,8 +31,6 @@ _LEG = 0.62  # a leg's width with loose cloth
 _TRUNK = 1.35  # shoulders to hips, where the hips are unknown
 _THIGH, _SHIN = 1.1, 1.1  # hip to knee to ankle, where these are unknown
 
-# Points are clipped to so many frame sides, since OpenCV draws with fixed-point coordinates.
-_FAR = 4
 # A region that covers a smaller share of the frame is the rim of something outside it.
 _LEAST = 0.01
 # Long side, in pixels, at which a garment is compared with the categories' regions.
@@ -81,7 +79,7 @@ class _Body:
 
     def __init__(self, pose: Pose):
         self._pose = pose
-        self._far = _FAR * max(pose.size)
+        self._extent = max(pose.size)
         self.shoulders = pose.points[list(SHOULDERS)]
         neck = self.shoulders.mean(axis=0)
         spine = pose.points[list(HIPS)].mean(axis=0) - neck
@@ -125,14 +123,11 @@ class _Body:
 
     def fill(self, mask: np.ndarray, *points: np.ndarray) -> None:
         """Fill the points' convex hull."""
-        cv2.fillConvexPoly(mask, cv2.convexHull(self._drawable(np.vstack(points))), 255)
+        cv2.fillConvexPoly(mask, cv2.convexHull(drawable(np.vstack(points), self._extent)), 255)
 
     def stroke(self, mask: np.ndarray, points: np.ndarray, width: float) -> None:
         thick = max(1, round(width * self.unit))
-        cv2.polylines(mask, [self._drawable(points)], False, 255, thick)
-
-    def _drawable(self, points: np.ndarray) -> np.ndarray:
-        return points.clip(-self._far, self._far).round().astype(np.int32)
+        cv2.polylines(mask, [drawable(points, self._extent)], False, 255, thick)
 
 
 def _trunk(body: _Body, mask: np.ndarray) -> None:

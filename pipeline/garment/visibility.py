@@ -27,7 +27,7 @@ from pipeline.garment.hair import hair_before
 from pipeline.garment.hand_edges import HandBefore, hand_edges
 from pipeline.garment.hand_shape import HandNetwork
 from pipeline.garment.patch import Box, window, with_room
-from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose
+from pipeline.garment.pose import ARMS, HANDS, SHOULDERS, Pose, drawable
 from pipeline.garment.protection import Cut
 from pipeline.garment.rise import rise
 from pipeline.resize import size_of
@@ -276,6 +276,5 @@ _CLOSE_IN_CHROMA, _CLOSE_IN_LIGHTNESS = _bell(7), _bell(40)
 
 
 def _line(plane: np.ndarray, start: np.ndarray, end: np.ndarray, width: float, level: float) -> None:
-    far = 4 * max(plane.shape)
-    ends = np.array([start, end]).clip(-far, far).round().astype(np.int32)
+    ends = drawable(np.array([start, end]), max(plane.shape))
     cv2.polylines(plane, [ends], False, level, max(1, round(width)))

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import torch
 
 from pipeline.errors import InvalidInput, NotAnImage
 from pipeline.garment.layers import COUNT_AT, HIDES
+from pipeline.resize import shrink_within
 from pipeline.tryon.conditioner import compressed
 from pipeline.tryon.garments import Garment
 from pipeline.tryon.models import Client
@@ -156,8 +156,7 @@ def _report(garment: Garment, reason: str | None, seen: Mapping[str, Any]) -> di
 
 
 def _small(mask: np.ndarray) -> np.ndarray:
-    scale = min(1, COUNT_AT / max(mask.shape))
-    return np.asarray(cv2.resize(mask, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)) > 127
+    return shrink_within(mask, COUNT_AT) > 127
 
 
 def _named(error: Exception, index: int) -> Exception:

@@ -197,7 +197,7 @@ class Pipeline:
         if start is None:
             return "postprocess", {"pixels": torch.from_dlpack(encoded["pixels"])[:1]}
         recipe, request = task.request.recipe, task.request
-        recurrence = None if self._recurrences is None else self._recurrences.of(recipe)
+        recurrence = None if self._recurrences is None else await self._recurrences.derive_beside(recipe)
         denoising = Denoising(task.schedule, start.conditions, start.latents, task.noise, recurrence)
         previews = self._decoder.previews(request, encoded, start.decoding, client.request_id)
         job = DenoisingJob(denoising, request.live, client, previews, request.patient)

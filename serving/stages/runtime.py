@@ -94,7 +94,12 @@ def asked_runtime() -> CpuRuntime:
     for allowed in get_args(CpuRuntime):
         if asked == allowed:
             return allowed
-    raise CannotServe(f"CPU_RUNTIME is {asked!r}; it must be one of {', '.join(get_args(CpuRuntime))}")
+    raise unknown_runtime(asked)
+
+
+def unknown_runtime(asked: object) -> CannotServe:
+    """What is wrong with this CPU_RUNTIME."""
+    return CannotServe(f"CPU_RUNTIME is {asked!r}; it must be one of {', '.join(get_args(CpuRuntime))}")
 
 
 def choose_runtime(setting: CpuRuntime, measured: Runtime | None = None) -> Runtime:

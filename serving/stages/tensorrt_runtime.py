@@ -4,7 +4,9 @@ The same code runs TensorRT's and TensorRT-RTX's engines, since their Python API
 used here; the caller passes the module.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +100,7 @@ class TensorRtStage:
         for example in self._resolutions():
             self._graphs.add(example, [count for count in self._rows if self._takes(example, count)])
         if self._runtime_cache is not None and self._kernels is not None:
-            self._kernels.parent.mkdir(parents=True, exist_ok=True)
-            self._kernels.write_bytes(bytes(self._runtime_cache.serialize()))
+            _keep(self._kernels, bytes(self._runtime_cache.serialize()))
 
     def _contexts(self, trt: Any) -> Any:
         """Makes an execution context. Its memory is that of its profile, not the largest one's.
@@ -115,8 +116,9 @@ class TensorRtStage:
         eager = trt.DynamicShapesKernelSpecializationStrategy.EAGER
         config.dynamic_shapes_kernel_specialization_strategy = eager
         self._runtime_cache = config.create_runtime_cache()
-        if self._kernels is not None and self._kernels.exists():
-            self._runtime_cache.deserialize(self._kernels.read_bytes())  # refuses what does not fit
+        if self._kernels is not None:
+            with suppress(OSError):  # none are kept
+                self._runtime_cache.deserialize(self._kernels.read_bytes())  # refuses what does not fit
         config.set_runtime_cache(self._runtime_cache)
         return lambda: self._engine.create_execution_context(config)
 
@@ -164,6 +166,18 @@ class TensorRtStage:
         if not context.execute_async_v3(_stream(self.device)):
             raise RuntimeError("TensorRT did not run the engine; its log says why")
         return outputs
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Whole or not at all. A folder that cannot be written costs the next start time, and no more."""
+    partial = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def _stream(device: torch.device) -> int:

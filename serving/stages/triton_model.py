@@ -11,11 +11,13 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from serving.errors import CannotServe
+from serving.python_backend import failure
 from serving.stages.measured import measured_runtime
 from serving.stages.priority import make_way
 from serving.stages.runtime import ONNX_RUNTIME, asked_runtime, choose_runtime, open_stage
 
 Inputs = dict[str, np.ndarray]
+Call = tuple[Any, Inputs]  # Triton's request and its tensors
 
 
 class TritonPythonModel:
@@ -25,6 +27,7 @@ class TritonPythonModel:
         model = Path(args["model_repository"], args["model_version"], "model.onnx")
         if not model.exists():
             raise pb_utils.TritonModelException(f"{model} is missing: run `make export` first")
+        self._name = args["model_name"]
         can_wait = make_way(model)
         try:
             runtime = choose_runtime(asked_runtime(), measured_runtime(model))
@@ -32,22 +35,25 @@ class TritonPythonModel:
             self._stage = open_stage(model, runtime, warm=not can_wait or runtime != ONNX_RUNTIME)
         except CannotServe as error:
             raise pb_utils.TritonModelException(str(error)) from error
-        pb_utils.Logger.log_info(f"{args['model_name']} runs on {runtime}")
+        pb_utils.Logger.log_info(f"{self._name} runs on {runtime}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         responses: list[Any] = [None] * len(requests)
         # Requests can be stacked only if their shapes agree in everything but the batch.
-        by_shape: dict[tuple, list[tuple[int, Inputs]]] = defaultdict(list)
+        by_shape: dict[tuple, list[tuple[int, Call]]] = defaultdict(list)
         for position, request in enumerate(requests):
             inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
-            by_shape[tuple(array.shape[1:] for array in inputs.values())].append((position, inputs))
+            by_shape[tuple(array.shape[1:] for array in inputs.values())].append(
+                (position, (request, inputs))
+            )
         for group in by_shape.values():
-            positions, inputs = zip(*group, strict=True)
-            for position, response in zip(positions, self._run(inputs), strict=True):
+            positions, calls = zip(*group, strict=True)
+            for position, response in zip(positions, self._run(calls), strict=True):
                 responses[position] = response
         return responses
 
-    def _run(self, batch: tuple[Inputs, ...]) -> list[Any]:
+    def _run(self, calls: tuple[Call, ...]) -> list[Any]:
+        batch = [inputs for _, inputs in calls]
         try:
             if len(batch) == 1:
                 return [_response(self._stage.run(batch[0]))]
@@ -55,9 +61,8 @@ class TritonPythonModel:
             outputs = self._stage.run(stacked)
         except Exception as error:
             if len(batch) > 1:  # run them one by one, so that only the faulty one fails
-                return [response for inputs in batch for response in self._run((inputs,))]
-            message = f"INFERENCE_FAILED: {error}"
-            return [pb_utils.InferenceResponse(error=pb_utils.TritonError(message))]
+                return [response for call in calls for response in self._run((call,))]
+            return [failure(error, self._name, calls[0][0].request_id())]
         ends = np.cumsum([len(next(iter(inputs.values()))) for inputs in batch])[:-1]
         parts = {name: np.split(array, ends) for name, array in outputs.items()}
         return [_response({name: part[i] for name, part in parts.items()}) for i in range(len(batch))]

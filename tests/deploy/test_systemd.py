@@ -1,5 +1,6 @@
 """deploy/systemd: systemd checks the units, and the real Triton runs under a stand-in for systemd."""
 
+import asyncio
 import itertools
 import os
 import re
@@ -10,14 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
+from deploy.systemd import triton_service as service
 from frontend_proxy.settings import Settings
+from serving.triton_server import TritonServer
 from tests.repository import prepared_repository
 from tests.stack import free_ports
 
@@ -162,6 +165,32 @@ def under_systemd(folder):
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+class Triton:
+    """In place of a `Child`: it runs, with one process."""
+
+    async def wait(self):
+        await asyncio.Event().wait()
+
+    def children(self):
+        return {2}
+
+
+async def test_the_watchdog_is_not_notified_if_a_model_died_while_the_others_loaded(monkeypatch):
+    """It was gone when the watcher first looked, and Triton reports it as ready."""
+    notified = []
+
+    async def ready(readiness):
+        return True
+
+    monkeypatch.setattr(service.TritonReadiness, "server", ready)
+    monkeypatch.setattr(service, "notify", notified.append)
+    monkeypatch.setattr(TritonServer, "processes", lambda self: 2)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await service.watch(Triton(), TritonServer(Path(), "cpu", 1, None, 2, Path()))
+    assert notified[1:] == ["STATUS=The process of a model died"]
 
 
 @pytest.mark.nightly

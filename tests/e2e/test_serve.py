@@ -225,7 +225,7 @@ def test_an_export_of_another_profile_is_not_served(tmp_path, capsys):
 
 def test_numpy_2_is_refused_with_the_reason(tmp_path, capsys, monkeypatch):
     (tmp_path / "manifest.json").write_text('{"profile": "cpu"}')
-    monkeypatch.setattr("serving.__main__.installed_version", lambda package: "2.1.0")
+    monkeypatch.setattr("serving.embedded_triton.installed_version", lambda package: "2.1.0")
     assert main(["--repository", str(tmp_path)]) == 1
     assert "empty tensors" in capsys.readouterr().err
 

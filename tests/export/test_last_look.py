@@ -5,12 +5,13 @@ import pytest
 
 from export import last_look
 from export.last_look import FILE, LastLook
+from export.manifest import MODULES
 
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """A checkout with an export: its root, and a function that looks at it."""
-    for name in ("export/a.py", "families/sd/b.py", "pipeline/recipe.py", "ckpt/unet/weights", "lora.bin",
+    for name in ("export/a.py", "families/sd/b.py", *MODULES, "ckpt/unet/weights", "lora.bin",
                  "models/unet/1/model.onnx", "models/manifest.json"):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one")
@@ -31,7 +32,7 @@ def test_the_same_files_are_not_looked_at_again(places):
 
 @pytest.mark.parametrize(
     "name",
-    ["export/a.py", "families/sd/b.py", "pipeline/recipe.py", "ckpt/unet/weights", "lora.bin",
+    ["export/a.py", "families/sd/b.py", *MODULES, "ckpt/unet/weights", "lora.bin",
      "models/unet/1/model.onnx", "models/manifest.json", "ckpt/new", "models/unet/config.pbtxt"],
 )  # fmt: skip
 def test_a_file_that_has_changed_or_is_new_is_seen(places, name):

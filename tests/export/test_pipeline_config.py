@@ -3,7 +3,7 @@ import json
 import pytest
 
 from export.errors import ExportError
-from export.pipeline_config import read_config, with_denoisers
+from export.pipeline_config import Supported, read_config, with_denoisers
 from families.sd_inpainting.recipes import default_config
 from families.sd_inpainting.stages import STAGES
 from pipeline.recipe import PipelineConfig
@@ -14,8 +14,11 @@ for mode in ("keyframe", "capture"):
     del GOOD[mode]["resolution"]
 
 
-def read(folder):
-    return read_config(folder, lambda: default_config(64))
+ALL = Supported()
+
+
+def read(folder, supported=ALL):
+    return read_config(folder, lambda: default_config(64), supported)
 
 
 def test_a_public_checkpoint_gets_the_masked_convention_at_its_own_size(tmp_path):
@@ -52,6 +55,26 @@ def test_a_wrong_value_is_named(tmp_path, change, message):
     (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | change))
     with pytest.raises(ExportError, match=message):
         read(tmp_path)
+
+
+LIT = GOOD["keyframe"] | {"relight_sigma": 8, "scene_light": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "supported", "message"),
+    [
+        ({}, Supported(conditioning=("person",)), "conditioning is 'masked'; .* supports person"),
+        ({"framing": "cover"}, Supported(framing=("garment",)), "framing is 'cover'; .* supports garment"),
+        ({"keyframe": LIT}, Supported(scene_light=False), "keyframe.scene_light: .* has no light reader"),
+        ({"resolution": [504, 512]}, Supported(multiple=16), "504 is not a multiple of 16"),
+    ],
+)
+def test_what_the_family_does_not_support_is_refused(tmp_path, change, supported, message):
+    """It was exported, and then ignored or the end of every request."""
+    (tmp_path / "pipeline.json").write_text(json.dumps(GOOD | change))
+    read(tmp_path)
+    with pytest.raises(ExportError, match=message):
+        read(tmp_path, supported)
 
 
 def test_a_scheduler_that_tells_its_z_0_may_end_early(tmp_path):

@@ -1,9 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from export.errors import ExportError
+from export.manifest import MODULES
 from export.recipe_key import CODE, code_without_comments, recipe_key
+from export.request import DEFAULT_CHECKPOINT
+from families.registry import family
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -101,7 +105,19 @@ def test_the_code_is_that_of_the_export_and_of_its_recipes():
     names = {path.relative_to(ROOT).as_posix() for path in CODE}
     assert {"export/exporter.py", "export/onnx_export.py", "pipeline/recipe.py"} <= names
     rooms = {"export", "families"}
-    assert all(name == "pipeline/recipe.py" or Path(name).parent.as_posix() in rooms for name in names)
+    assert all(name in MODULES or Path(name).parent.as_posix() in rooms for name in names)
+
+
+def test_every_module_of_the_pipeline_that_is_traced_is_part_of_the_code():
+    """An update of the light reader's code went on serving the network of the code before."""
+    loaded = family("sd_inpainting").load(ROOT / DEFAULT_CHECKPOINT)
+    classes = {type(part).__module__ for stage in loaded.stages for part in stage.module.modules()}
+    traced = {f"{name.replace('.', '/')}.py" for name in classes if name.startswith("pipeline.")}
+    assert traced
+    for name in tuple(traced):
+        imported = re.findall(r"^from (pipeline[.\w]*) import", (ROOT / name).read_text(), re.MULTILINE)
+        traced |= {f"{module.replace('.', '/')}.py" for module in imported}
+    assert traced <= set(MODULES)
 
 
 def test_another_familys_code_decides_nothing(repository):

@@ -41,7 +41,7 @@ def mine(tmp_path):
         [argparse.Namespace(path=lora, weight=0.8)],
     )
     manifest = {
-        "request": request, "profile": "gpu", "precision": "fp32", "exported_at": "yesterday",
+        "key": "k", "request": request, "profile": "gpu", "precision": "fp32", "exported_at": "yesterday",
         "checkpoint": {"name": str(checkpoint)}, "files": {"unet/1/model.onnx": {"bytes": 3}}, "loras": [],
     }  # fmt: skip
     repository = tmp_path / "repository"
@@ -102,6 +102,37 @@ def test_a_source_that_has_vanished_is_said_and_its_export_served(mine, tmp_path
     assert refresh(tmp_path, "--checkpoint=other") == 1, "what was asked for is not there"
     (tmp_path / "repository" / "unet" / "1" / "model.onnx").unlink()
     assert refresh(tmp_path) == 1, "there is nothing whole to serve"
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left")])
+def test_a_repository_that_cannot_be_written_is_served(mine, tmp_path, capsys, monkeypatch, error):
+    """A read-only folder with a complete export ended `make serve` in a traceback."""
+
+    def fail(args):
+        raise error
+
+    monkeypatch.setattr(command, "export_as_told", fail)
+    assert refresh(tmp_path) == 0
+    assert f"is served ({error})" in capsys.readouterr().out
+    assert refresh(tmp_path, "--checkpoint=other") == 1
+    assert capsys.readouterr().err == f"export: {error}\n"
+
+
+def test_a_pipe_that_nobody_reads_is_no_fault_of_the_repository(mine, tmp_path, monkeypatch):
+    def fail(args):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(command, "export_as_told", fail)
+    with pytest.raises(BrokenPipeError):
+        refresh(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"profile": "cpu"}', "\0\udcff"])
+def test_a_manifest_that_no_export_has_written_counts_for_nothing(exports, tmp_path, text):
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "manifest.json").write_text(text, errors="surrogateescape")
+    assert refresh(tmp_path) == 0
+    assert exports[0].checkpoint == str(ROOT / DEFAULT_CHECKPOINT)
 
 
 def test_an_older_manifest_is_repeated(exports, mine, tmp_path):

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from export.stamps import stamp_of
-from serving import doctor, gpu_checks, triton_server
+from serving import doctor, embedded_triton, gpu_checks, triton_server
 from serving.doctor import examine, main
+from serving.errors import CannotServe
 from serving.finding import Machine, report
 from serving.settings import ServingSettings
 from serving.stages import gpu_runtime
@@ -82,6 +83,13 @@ def test_a_machine_without_faults(cpu, gpu):
 def test_nothing_exported(cpu):
     (cpu.repository / "manifest.json").unlink()
     assert "run `make export`" in only_fault(cpu)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"profile": "cpu"}'])
+def test_a_manifest_that_no_export_has_written(cpu, text):
+    """It ended the doctor in a traceback."""
+    (cpu.repository / "manifest.json").write_text(text)
+    assert "manifest.json cannot be read" in only_fault(cpu)
 
 
 def test_exported_for_the_other_profile(gpu):
@@ -160,6 +168,31 @@ def test_a_runtime_that_cannot_work_is_a_fault(bare, monkeypatch):
     assert only_fault(bare) == (
         "runtime: no runtime can compute the networks here: torch was built without CUDA: run `pip`"
     )
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        ({"find_spec": lambda name: None}, "nvidia-pytriton, which contains Triton, is missing"),
+        ({"_loads": lambda library: False}, "which Triton's Python stub needs, is not on this machine"),
+        ({"installed_version": lambda name: "2.1.0"}, "NumPy 2.1.0 is installed"),
+    ],
+)
+def test_what_the_embedded_triton_lacks_is_said_by_the_doctor_and_by_serve(
+    cpu, monkeypatch, tmp_path, missing, says
+):
+    """The doctor said ok where `make serve` refused."""
+    monkeypatch.setattr(embedded_triton.sysconfig, "get_config_var", lambda name: str(tmp_path))
+    monkeypatch.setattr(embedded_triton, "_loads", lambda library: True)
+    for name, value in missing.items():
+        place = embedded_triton.importlib.util if name == "find_spec" else embedded_triton
+        monkeypatch.setattr(place, name, value)
+    fault = only_fault(cpu)
+    assert fault.startswith("triton: ")
+    assert says in fault
+    server = triton_server.TritonServer(cpu.repository, "cpu", 1, None, 2, tmp_path, models=["preprocess"])
+    with pytest.raises(CannotServe, match=says):
+        server.command()
 
 
 def test_too_little_shared_memory(cpu, monkeypatch):

@@ -61,7 +61,7 @@ def test_no_tensor_is_no_value(adapter):
     ],
 )
 def test_each_error_has_its_code_and_only_our_own_faults_are_logged(adapter, backend, error, message, logged):
-    assert adapter.failure(error, "preprocess").error().message() == message
+    assert adapter.failure(error, "preprocess", "r-1").error().message() == message
     assert bool(backend.Logger.errors) == logged
 
 
@@ -77,7 +77,29 @@ def test_each_error_has_its_code_and_only_our_own_faults_are_logged(adapter, bac
 )
 def test_another_models_message_gets_a_code_if_it_has_none(adapter, backend, message, expected):
     error = backend.TritonModelException(message)
-    assert adapter.failure(error, "tryon").error().message() == expected
+    assert adapter.failure(error, "tryon", "r-1").error().message() == expected
+
+
+def test_an_unexpected_error_is_logged_with_its_request_and_where_it_was_raised(adapter, backend):
+    """The log said `preprocess: KeyError('x')`: neither where nor which request."""
+
+    def work(inputs):
+        return {}["no such tensor"]
+
+    adapter.respond(Request({}, request_id="r-42"), "preprocess", work)
+    [line] = backend.Logger.errors
+    assert line.startswith("preprocess: request 'r-42' failed: ")
+    assert "in work" in line
+    assert "KeyError: 'no such tensor'" in line
+
+
+@pytest.mark.parametrize(("code", "logged"), [("INFERENCE_FAILED", True), ("INVALID_INPUT", False)])
+def test_the_request_that_another_models_failure_ends_is_logged(adapter, backend, code, logged):
+    """A call of the UNet is for several requests, and has the id of none."""
+    adapter.failure(backend.TritonModelException(f"{code}: unet: out of memory"), "tryon", "r-42")
+    assert backend.Logger.errors == (
+        [f"tryon: request 'r-42' failed: {code}: unet: out of memory"] if logged else []
+    )
 
 
 def test_one_request_of_a_batch_fails_alone(adapter):

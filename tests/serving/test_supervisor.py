@@ -16,8 +16,9 @@ class Process:
     """In place of a `Child`: it runs until `end` is called."""
 
     def __init__(self, name, log=None, umask=None):
-        self.log, self.written = log, ""
-        self.started, self.ended = asyncio.Event(), asyncio.get_running_loop().create_future()
+        self.log, self.written, self.models = log, "", set()
+        self.started, self.stopped = asyncio.Event(), asyncio.Event()
+        self.ended = asyncio.get_running_loop().create_future()
 
     async def start(self, command, environment):
         self.started.set()
@@ -29,10 +30,10 @@ class Process:
         return await asyncio.shield(self.ended)
 
     async def stop(self, grace_s):
-        pass
+        self.stopped.set()
 
     def children(self):
-        return set()
+        return self.models
 
     def log_text(self):
         return self.written
@@ -44,12 +45,13 @@ async def stack(tmp_path, monkeypatch):
     monkeypatch.setattr(supervisor, "Child", Process)
     monkeypatch.setattr(TritonServer, "command", lambda self: ["tritonserver"])
     monkeypatch.setattr(TritonServer, "served", lambda self: ["postprocess", "tryon"])
+    monkeypatch.setattr(TritonServer, "processes", lambda self: 2)
     monkeypatch.setenv("PORT", str(free_ports(1)[0]))
     grpc, metrics = free_ports(2)
     triton = TritonServer(tmp_path, "cpu", grpc, None, metrics, tmp_path)
     settings = load_settings(triton_grpc_port=grpc, triton_metrics_port=metrics)
     exported = Exported("tiny", "tiny", "cpu", "fp32", (), "today")
-    stack = Stack(triton, settings, exported, tmp_path)
+    stack = Stack(triton, settings, exported, tmp_path / "logs")
     running = asyncio.create_task(stack.run())
     yield running, stack._triton, stack._proxy
     running.cancel()
@@ -82,3 +84,15 @@ async def test_the_end_of_the_proxy_ends_the_stack(stack):
     proxy.end(3)
     with pytest.raises(supervisor.CannotServe, match="the proxy ended with status 3"):
         await asyncio.wait_for(running, 5)
+
+
+async def test_a_model_that_died_while_the_others_loaded_is_noticed(stack, capsys, monkeypatch):
+    """Triton reports it as ready. It was gone when the supervisor first looked, and all requests failed."""
+    _, triton, _ = stack
+    triton.models = {2}
+    monkeypatch.setattr(supervisor, "is_open", lambda host, port: True)
+    monkeypatch.setattr(supervisor, "http_ready", lambda addresses, port, path: True)
+    await asyncio.wait_for(triton.stopped.wait(), 10)
+    printed = capsys.readouterr().out
+    assert "The process of one of Triton's models died" in printed
+    assert printed.rstrip().endswith("logs/triton.log.1"), "where the reason is when Triton runs again"

@@ -8,6 +8,8 @@ from serving import triton_server
 from serving.gpu_settings import GpuSettings
 from serving.triton_server import RESTRICTED_PROTOCOLS, TritonServer
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def server(tmp_path, exported):
@@ -145,3 +147,12 @@ def test_leftovers_of_another_user_do_not_stop_a_start(server, region, monkeypat
         server.protect_shared_memory()
     assert old.exists()
     assert not old.name.startswith(server.shm_prefix)
+
+
+@pytest.mark.parametrize(("profile", "count"), [("cpu", 5), ("gpu", 4)])
+def test_it_knows_how_many_processes_its_models_have(tmp_path, monkeypatch, profile, count):
+    """Two for each of the picture's models; the network has one of its own only on the CPU."""
+    monkeypatch.setattr(triton_server, "installed_triton", lambda: Path("/bin/tritonserver"))
+    models = ("preprocess", "postprocess", "unet")
+    server = TritonServer(ROOT / "model_repository", profile, 18001, None, 18002, tmp_path, models=models)
+    assert server.processes() == count

@@ -61,7 +61,7 @@ class TritonPythonModel:
         except Cancelled:
             pass
         except BaseException as error:
-            answer = failure(error, "tryon")
+            answer = failure(error, "tryon", client.request_id)
             if not isinstance(error, Exception):
                 raise
         finally:

@@ -1,11 +1,15 @@
 """Recurrences against the samplers that they come from."""
 
+import asyncio
+import threading
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipeline.denoising import linear_schedules
 from pipeline.denoising.linear_schedules import NotLinear, Recurrences, derive
 from pipeline.denoising.noise import Noise
 from pipeline.denoising.sampling import Conditions, Denoising, advanced
@@ -142,6 +146,41 @@ def test_a_recurrence_is_derived_once():
     assert recurrences.of(recipe("UniPCMultistepScheduler")) is recurrences.of(
         recipe("UniPCMultistepScheduler")
     )
+
+
+def test_the_one_that_was_used_longest_ago_is_forgotten(monkeypatch):
+    """The one that was derived first went, though every user had it."""
+    monkeypatch.setattr(linear_schedules, "MAX_RECURRENCES", 2)
+    recurrences = Recurrences(Schedulers(SD))
+    everybodys, other, third = (recipe("DDIMScheduler", steps) for steps in (1, 2, 3))
+    kept = recurrences.of(everybodys)
+    for wanted in (other, everybodys, third):
+        recurrences.of(wanted)
+    assert recurrences.of(everybodys) is kept
+
+
+async def test_the_event_loop_goes_on_while_one_is_derived(monkeypatch):
+    """Every new guidance scale of one user held up the steps of all others."""
+    began, may_end, calls = asyncio.Event(), threading.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def slow(schedule):
+        calls.append(schedule)
+        loop.call_soon_threadsafe(began.set)
+        assert may_end.wait(10)
+        return derive(schedule)
+
+    monkeypatch.setattr(linear_schedules, "derive", slow)
+    recurrences = Recurrences(Schedulers(SD))
+    first, second, left = (
+        asyncio.create_task(recurrences.derive_beside(recipe("DDIMScheduler"))) for _ in range(3)
+    )
+    await asyncio.wait_for(began.wait(), 10)
+    left.cancel()
+    may_end.set()
+    assert await first is await second is not None
+    assert await recurrences.derive_beside(recipe("DDIMScheduler")) is await first
+    assert len(calls) == 1
 
 
 class Counting(TorchDispatchMode):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pipeline.garment.pose import Pose
+from pipeline.garment.pose import Pose, drawable
 from tests.pipeline.garment.scenes import FRAME_SIZE, landmarks
 
 WIDTH, HEIGHT = FRAME_SIZE
@@ -78,3 +78,9 @@ def test_a_hand_that_leaves_the_frame_is_as_wide_as_its_landmarks_tell():
     far[15, :2] = (0.60, 1.6)
     [guessed] = Pose(far, FRAME_SIZE).hands
     assert guessed.outline.mask.sum() < hand.outline.mask.sum()
+
+
+def test_points_far_outside_are_drawn_near_the_picture():
+    """OpenCV's coordinates are fixed-point: a million pixels away, a line ends anywhere."""
+    points = drawable(np.array([[1e9, -1e9], [12.6, 3.2]]), 100)
+    assert (points.tolist(), points.dtype) == ([[400, -400], [13, 3]], np.int32)

@@ -12,10 +12,14 @@ from tests.pipeline.tryon.fakes import PICTURES, RECIPE, Client, Models, make_pi
 def decoded_latents(folder, monkeypatch, device):
     """The latents that a keyframe's and a guided capture's decoder get, and the recipes with read factors."""
     asked = []
-    of = Recurrences.of
+    derive_beside = Recurrences.derive_beside
     models = Models()
     capture = RECIPE | {"scheduler": "UniPCMultistepScheduler", "guidance_scale": 5.0, "steps": 6}
     pipeline, recipes = make_pipeline(folder, models, capture=capture, device=device)
+
+    async def noted(recurrences, recipe):
+        asked.append(recipe.steps)
+        return await derive_beside(recurrences, recipe)
 
     async def run():
         await asyncio.gather(
@@ -26,7 +30,7 @@ def decoded_latents(folder, monkeypatch, device):
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recurrences, "of", lambda self, recipe: asked.append(recipe.steps) or of(self, recipe))
+        patch.setattr(Recurrences, "derive_beside", noted)
         asyncio.run(asyncio.wait_for(run(), 20))
     latents = [np.asarray(inputs["latents"]) for inputs in models.inputs_of("decode")]
     return sorted(latents, key=lambda it: float(it.std())), asked

@@ -57,17 +57,17 @@ class TestOnOneCanvas:
 class Painter:
     """Answers one garment at a time with a picture that has the garment's category in it.
 
-    failing: categories whose garments cannot be painted.
+    failing: categories whose garments cannot be painted. width: of its masks, which are 40 pixels high.
     """
 
-    def __init__(self, failing=()):
-        self.asked, self.failing = [], failing
+    def __init__(self, failing=(), width=40):
+        self.asked, self.failing, self.width = [], failing, width
 
     async def __call__(self, request, pictures, client, recorded):
         self.asked.append((request, pictures))
         for step in (1, 2):
             client.progress(step, 2, None)
-        mask = np.zeros((40, 40), np.uint8)
+        mask = np.zeros((40, self.width), np.uint8)
         mask[{"bottoms": slice(20, 40), "tops": slice(0, 24)}[request.category]] = 255
         fails = request.category in self.failing
         report = {
@@ -115,6 +115,13 @@ class TestOneAfterTheOther:
         upper, lower = report["garments"]
         assert (upper["visible_share"], upper["hidden_by"]) == (1, [])
         assert (lower["visible_share"], lower["hidden_by"], lower["category"]) == (0.8, [0], "bottoms")
+
+    async def test_a_very_thin_frame_is_answered(self, tmp_path):
+        """At the size at which shares are counted it had a side of no pixel, which was a 502."""
+        _, report = await one_after_the_other(
+            Painter(width=40_000), request(tmp_path), [LOWER, UPPER], PICTURES, Watcher(), None
+        )
+        assert [it["painted"] for it in report["garments"]] == [True, True]
 
     async def test_only_the_last_has_the_clients_format(self, tmp_path):
         painter = Painter()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from serving.cpu_settings import CpuSettings
+from serving.cpu_settings import CpuSettings, read_cpu_runtime
 from serving.errors import CannotServe
 from serving.stages import onnx_runtime
 from serving.stages import runtime as cpu_stage
@@ -85,10 +85,11 @@ def test_triton_reads_the_environment(monkeypatch, given, asked):
     assert asked_runtime() == asked
 
 
-def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch):
+@pytest.mark.parametrize("read", [asked_runtime, read_cpu_runtime])
+def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch, read):
     monkeypatch.setenv("CPU_RUNTIME", "tensorflow")
     with pytest.raises(CannotServe, match="'tensorflow'; it must be one of auto, onnxruntime, openvino"):
-        asked_runtime()
+        read()
 
 
 def test_a_session_has_no_more_threads_than_the_cgroup_allows(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import ctypes
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -131,8 +132,9 @@ def test_faults_are_sentences(trt, tmp_path, stage):
         TensorRtStage(trt, tmp_path / "model.plan", "cpu")
 
 
-def test_tensorrt_rtx_keeps_what_it_compiled(trt, tmp_path):
-    """It compiles an engine's kernels when it is loaded: half a minute at each start without its cache."""
+@pytest.fixture
+def rtx(trt, tmp_path):
+    """TensorRT-RTX: opens a stage that keeps its kernels in a file, and what was read from such files."""
     kept = []
     cache = SimpleNamespace(deserialize=kept.append, serialize=lambda: b"kernels")
     config = SimpleNamespace(
@@ -144,8 +146,43 @@ def test_tensorrt_rtx_keeps_what_it_compiled(trt, tmp_path):
     engine = trt.Runtime("logger").deserialize_cuda_engine(b"")
     engine.create_runtime_config = lambda: config
     (tmp_path / "model.plan").write_bytes(b"plan")
-    for _ in range(2):
-        stage = TensorRtStage(trt, tmp_path / "model.plan", "cpu", kernels=tmp_path / "cache" / "unet.rtx")
+
+    def warmed_up(kernels):
+        stage = TensorRtStage(trt, tmp_path / "model.plan", "cpu", kernels=kernels)
         stage.warm_up()
+        assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
+        return stage
+
+    return warmed_up, kept
+
+
+def test_tensorrt_rtx_keeps_what_it_compiled(rtx, tmp_path):
+    """It compiles an engine's kernels when it is loaded: half a minute at each start without its cache."""
+    warmed_up, kept = rtx
+    for _ in range(2):
+        warmed_up(tmp_path / "cache" / "unet.rtx")
     assert kept == [b"kernels"]
-    assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
+    assert [it.name for it in (tmp_path / "cache").iterdir()] == ["unet.rtx"], "written whole or not at all"
+
+
+def test_a_cache_that_cannot_be_used_keeps_nobody_from_serving(rtx, tmp_path):
+    """A file in the folder's place stands for a home that is read-only: even root cannot write there."""
+    warmed_up, kept = rtx
+    (tmp_path / "cache").touch()
+    stage = warmed_up(tmp_path / "cache" / "unet.rtx")
+    assert torch.equal(stage.call({"x": torch.ones(1, 3, 8)})["y"], torch.full((1, 3, 8), 2.0))
+    assert kept == []
+
+
+def test_a_write_that_fails_leaves_no_half_of_a_cache(rtx, tmp_path, monkeypatch):
+    """The next start would read it."""
+    warmed_up, kept = rtx
+
+    def full(path, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    for _ in range(2):
+        warmed_up(tmp_path / "cache" / "unet.rtx")
+    assert kept == []
+    assert not list((tmp_path / "cache").iterdir())
