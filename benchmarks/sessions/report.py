@@ -16,14 +16,16 @@ OPENING = """# Measured: Lucy Serve beside the previous backend
 
 *Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
 
-"The previous backend" is a [reimplementation of the one that Lucy Serve replaces](baseline/server.py): one process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop and
-messages, and the number of torch's threads with which it is fastest. Its keyframes take the {steps} steps
-that they have always taken, Lucy Serve's the checkpoint's own: lucy-tiny's pictures gain nothing by more
-([measured](../docs/experiments/light.md#steps)). Equal steps have a verdict of their own. One client measures both
-servers within one run, alternating (A B A B), on the same machine as the servers. The frames are 1280 × 720
-and shift a little each time, so that no answer is reused. Machines are noisy: compare ratios, not times. The
-previous backend computes in float32, as it always does without a GPU. Lucy Serve takes the runtime and the precision
-that are the fastest on this processor ([what that is worth](../docs/experiments/serving.md)).
+"The previous backend" is a [reimplementation of the one that Lucy Serve replaces](baseline/server.py):
+one process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop
+and messages, and the number of torch's threads with which it is fastest. Its keyframes take the {steps}
+steps that they have always taken, Lucy Serve's the checkpoint's own: lucy-tiny's pictures gain nothing
+by more ([measured](../docs/experiments/light.md#steps)). Equal steps have a verdict of their own. One
+client measures both servers within one run, alternating (A B A B), on the same machine as the servers.
+The frames are 1280 × 720 and shift a little each time, so that no answer is reused. Machines are noisy:
+compare ratios, not times. The previous backend computes in float32, as it always does without a GPU.
+Lucy Serve takes the runtime and the precision that are the fastest on this processor ([what that is
+worth](../docs/experiments/serving.md)).
 
 | command | |
 |---|---|

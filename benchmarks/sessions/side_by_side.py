@@ -138,7 +138,7 @@ def capture_body(pairs: list[tuple[str, str]]) -> bytes:
 
 
 def _best_threads(section: dict, folder: Path) -> int:
-    """The number of torch's threads with which the previous backend is fastest; also records its start times."""
+    """The number of torch's threads with which the previous backend is fastest. Records its start times."""
     messages = Messages(swaying(HEIGHT))
     tried = {}
     cores = os.cpu_count() or 1

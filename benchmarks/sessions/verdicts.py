@@ -41,7 +41,9 @@ def side_by_side(section: dict) -> list[Verdict]:
                 f"{rate / old_rate:.2f} times: {rate:.1f} and {old_rate:.1f} a second{_turns(loads)}",
                 rate >= 3 * old_rate,
             ),
-            _at_most("8 sessions: at most 0.4 times the previous backend's p99", p99 / old, 0.4, _of(p99, old)),
+            _at_most(
+                "8 sessions: at most 0.4 times the previous backend's p99", p99 / old, 0.4, _of(p99, old)
+            ),
         ]
     for name, most in ((LUCY, 1.3), (BASELINE, None)):
         alone, beside = (
