@@ -129,7 +129,7 @@ class AsyncLucy:
             try:
                 response = await self._http.request(**request_of(call))
                 if response.is_success:
-                    return call.read(response.content)
+                    return call.answer(response.content)
                 error = refusal(response)
             except httpx.TransportError as broken:
                 error = unreachable(broken)

@@ -55,6 +55,13 @@ class Call(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def answer(self, body: bytes) -> T:
+        """Raises LucyError if it is none of this server's, like a login page before it."""
+        try:
+            return self.read(body)
+        except (ValueError, KeyError, TypeError) as error:
+            raise LucyError(f"what answered {self.path} is not Lucy Serve", "UNREACHABLE") from error
+
     def with_header(self, name: str, value: str) -> "Call[T]":
         return replace(self, headers={**self.headers, name: value})
 

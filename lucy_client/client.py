@@ -142,7 +142,7 @@ class Lucy:
             try:
                 response = self._http.request(**request_of(call))
                 if response.is_success:
-                    return call.read(response.content)
+                    return call.answer(response.content)
                 error = refusal(response)
             except httpx.TransportError as broken:
                 error = unreachable(broken)

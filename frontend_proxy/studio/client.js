@@ -91,7 +91,7 @@ export class LucyClient {
   async fabricPack(id, format = "gltf") {
     const response = await this.#fetch(`${fabricPath(id)}/pack?${new URLSearchParams({ format })}`);
     const [, name] = /filename="(.+)"/.exec(response.headers.get("Content-Disposition")) ?? [null, id];
-    return new File([await response.blob()], name, { type: response.headers.get("Content-Type") });
+    return new File([await this.#body(response, "blob")], name, { type: response.headers.get("Content-Type") });
   }
 
   /** Replaces the details of a saved fabric by those of `fabric`, which may be what `fabric(id)` answered. */
@@ -110,11 +110,21 @@ export class LucyClient {
 
   /** The current metrics: [{ name, labels, value }]. */
   async metrics() {
-    return parseMetrics(await (await this.#fetch("/metrics")).text());
+    return parseMetrics(await this.#body(await this.#fetch("/metrics"), "text"));
   }
 
   async #json(path, init) {
-    return (await this.#fetch(path, init)).json();
+    return this.#body(await this.#fetch(path, init), "json");
+  }
+
+  async #body(response, kind) {
+    try {
+      return await response[kind]();
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      // The connection was lost, or a page of something else answered.
+      throw new LucyError({ code: "UNREACHABLE", message: `The answer of ${this.baseUrl} cannot be read.` });
+    }
   }
 
   async #fetch(path, { headers = {}, ...init } = {}) {

@@ -1,10 +1,12 @@
 """Requests as the API wants them."""
 
 import json
+from typing import Any
 
 import pytest
 
 from lucy_client import LucyError, calls
+from lucy_client.calls import Call
 
 PHOTO, FLASH = b"\xff\xd8 a photo", b"\xff\xd8 with the flash"
 
@@ -29,3 +31,11 @@ def test_an_answer_with_a_light_has_no_picture() -> None:
     assert (answer.answer, answer.light, answer.crop) == ("light", "data:image/webp;base64,", [0, 0, 1, 1])
     with pytest.raises(LucyError, match="the answer is a light"):
         answer.save("out.png")
+
+
+@pytest.mark.parametrize("call", [calls.health(), calls.fabrics(None, None), calls.capture_status("id")])
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"{}", b"[]"])
+def test_an_answer_of_something_else_is_the_clients_own_error(call: Call[Any], body: bytes) -> None:
+    with pytest.raises(LucyError, match="not Lucy Serve") as caught:
+        call.answer(body)
+    assert caught.value.code == "UNREACHABLE"

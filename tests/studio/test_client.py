@@ -163,6 +163,21 @@ def test_a_connection_that_is_lost_during_a_capture(run):
     assert found == [["LucyError", "UNREACHABLE"], ["AbortError", 20], ["RangeError", None]]
 
 
+def test_an_answer_that_breaks_off_or_is_of_something_else(run):
+    found = run(
+        """
+        const ended = async (body) => {
+          globalThis.fetch = async () => new Response(body);
+          const caught = await new LucyClient().health().catch((caught) => caught);
+          return [caught.name, caught.code];
+        };
+        const pull = (body) => body.error(new TypeError("network error"));
+        return [await ended(new ReadableStream({ pull })), await ended("<html>Please log in</html>")];
+        """
+    )
+    assert found == [["LucyError", "UNREACHABLE"]] * 2
+
+
 def test_events_are_read_however_the_network_cuts_them(run):
     """A preview is larger than a packet."""
     events = run(
