@@ -77,7 +77,7 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     for name, lora in (("base", None), ("tuned", args.lora.resolve())):
         folder = args.work.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
-        with served(folder, args.checkpoint.resolve(), lora, args.profile) as url:
+        with served(folder, _from_anywhere(args.checkpoint), lora, args.profile) as url:
             found[name] = answers(url, rows, name)
     truths = _truths(rows, args.checkpoint)
     sides, start = {}, 0
@@ -98,6 +98,11 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     report |= {"lora": str(args.lora), "sheets": str(args.work), "refused": refused}
     (args.work / "compare.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
+
+
+def _from_anywhere(checkpoint: Path) -> str:
+    """What names it in another working folder, too; a hub id, which is no path, as it is."""
+    return str(checkpoint.resolve() if checkpoint.exists() else checkpoint)
 
 
 def _measured(dataset: Path, about: dict[str, Any]) -> Sequence[Any]:
