@@ -1,7 +1,7 @@
 """Rows' pictures as a client gets them: a capture and a keyframe of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -19,12 +19,11 @@ class NotDressed(RuntimeError):
     """The server answered a row with the plain composite."""
 
 
-def answers(url: str, rows: Sequence[Row], name: str) -> list[dict[str, np.ndarray]]:
+def answers(url: str, rows: Sequence[Row], name: str) -> Iterator[dict[str, np.ndarray]]:
     """Of each row its picture in each of MODES, (H, W, 3) BGR uint8. name: of the progress bar.
 
     Raises LucyError, NotDressed.
     """
-    found = []
     with Lucy(url) as lucy:
         for row in tqdm(rows, desc=name, unit="row"):
             capture = lucy.capture(row.read("person").tobytes(), seed=_SEED, **_options(row))
@@ -34,8 +33,7 @@ def answers(url: str, rows: Sequence[Row], name: str) -> list[dict[str, np.ndarr
                 keyframe = session.send(row.read("person").tobytes(), render, seed=_SEED, **options)
             if keyframe.mode != "ai_enhanced" or keyframe.image is None:
                 raise NotDressed(f"{row.name}: its keyframe is a fallback ({keyframe.mode_reason})")
-            found.append({"keyframe": _decoded(keyframe.image), "capture": _decoded(capture.image)})
-    return found
+            yield {"keyframe": _decoded(keyframe.image), "capture": _decoded(capture.image)}
 
 
 def _options(row: Row) -> dict[str, Any]:
