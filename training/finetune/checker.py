@@ -39,13 +39,14 @@ class Fault:
 
 def check(rows: Sequence[Row], preparation: Preparation) -> list[Fault]:
     """Every fault of every row, in their order."""
-    faults, seen = [], dict[bytes, str]()
+    faults, seen = [], dict[str, str]()
     for row in rows:
         faults += [Fault(row.name, what) for what in _row_faults(row, preparation)]
-        photo = row.read("photo").tobytes()
-        if len(photo) > 1 and photo in seen:
-            faults.append(Fault(row.name, f"its photo is the very file of {seen[photo]}'s"))
-        seen.setdefault(photo, row.name)
+        if row.path("photo") is None:
+            continue
+        if row.photo_digest in seen:
+            faults.append(Fault(row.name, f"its photo is the very file of {seen[row.photo_digest]}'s"))
+        seen.setdefault(row.photo_digest, row.name)
     return faults
 
 

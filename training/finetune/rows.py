@@ -22,6 +22,7 @@ import numpy as np
 # Every picture may be JPEG, PNG or WebP.
 PICTURES = ("person", "photo", "render", "garment", "mask")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_TEXTS = ("pose.json", "caption.txt", "row.json")
 _NONE = np.zeros(1, np.uint8)
 _KEYS = ("x", "y", "z", "visibility")
 
@@ -78,12 +79,19 @@ class Row:
         above, _, _ = self.name.rpartition("/")
         return above or hashlib.sha256(self.read("person").tobytes()).hexdigest()
 
+    @cached_property
+    def photo_digest(self) -> str:
+        """SHA-256 of the photo's file."""
+        return hashlib.sha256(self.read("photo").tobytes()).hexdigest()
+
     def digest(self) -> str:
-        """SHA-256 of everything in the row that training reads."""
+        """SHA-256 of everything in the row that training reads, and of nothing else: file managers leave
+        files of their own there."""
         digest = hashlib.sha256()
-        for path in sorted(self.folder.iterdir()):
-            if path.is_file():
-                digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        paths = [path for name in PICTURES if (path := self.path(name)) is not None]
+        paths += [path for name in _TEXTS if (path := self.folder / name).is_file()]
+        for path in sorted(paths):
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
 

@@ -100,7 +100,7 @@ def run(wanted: Wanted) -> dict[str, Any]:
         "data": {
             "sha256": digest,
             "training": len(parted.training),
-            "trained": [row.digest() for row in parted.training],
+            "trained": [row.photo_digest for row in parted.training],
             "validation": [row.name for row in parted.validation],
             "people": len({row.person for row in rows}),
             "by_model": sum(row.by_model for row in rows),

@@ -48,6 +48,18 @@ def test_any_change_of_the_data_changes_its_digest(tmp_path):
     assert data_digest(find_rows(tmp_path / "data")) != before
 
 
+def test_what_training_does_not_read_is_not_in_the_digest(tmp_path):
+    row = write_row(tmp_path / "row")
+    before = data_digest(find_rows(tmp_path))
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "photo.txt"):
+        (row / name).write_text("of a file manager")
+    assert data_digest(find_rows(tmp_path)) == before
+    for name in ("garment.jpg", "row.json", "pose.json"):
+        (row / name).write_text("is read")
+        assert data_digest(find_rows(tmp_path)) != before
+        (row / name).unlink()
+
+
 @pytest.mark.parametrize("dataset", ["missing", "empty"])
 def test_a_folder_without_rows_is_refused(tmp_path, dataset):
     (tmp_path / "empty").mkdir()

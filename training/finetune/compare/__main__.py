@@ -105,17 +105,17 @@ def _from_anywhere(checkpoint: Path) -> str:
 def _not_trained(dataset: Path, about: dict[str, Any]) -> Sequence[Any]:
     """The rows that training only measured; all of them if it had other data.
 
-    Raises ValueError if the data has changed since.
+    Raises ValueError if it had photos of them, and the data has changed since.
     """
     from training.finetune.rows import data_digest, find_rows
 
     rows = find_rows(dataset)
     if data_digest(rows) == about["data"]["sha256"]:
         return [row for row in rows if row.name in about["data"]["validation"]]
-    if {row.digest() for row in rows} & set(about["data"].get("trained", [])):
+    if {row.photo_digest for row in rows} & set(about["data"].get("trained", [])):
         raise ValueError(
-            f"{dataset} contains rows that the LoRA was trained on, and is not the dataset of its training: "
-            "give that one as it was, or rows that training never had"
+            f"{dataset} contains photos that the LoRA was trained on, and is not the dataset of its "
+            "training: give that one as it was, or rows that training never had"
         )
     return rows
 

@@ -1,5 +1,6 @@
 """The command that compares, with servers that are played."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,7 @@ def command(tmp_path: Path, dataset: Path) -> list[str]:
     """The arguments, with a LoRA that was trained on all rows but two."""
     rows = find_rows(dataset)
     data = {"sha256": data_digest(rows), "validation": [row.name for row in rows[3:]]}
+    data["trained"] = [row.photo_digest for row in rows[:3]]
     write_lora({}, {"data": data}, tmp_path / "lora.safetensors")
     return [str(dataset), f"--lora={tmp_path / 'lora.safetensors'}", f"--work={tmp_path / 'work'}"]
 
@@ -71,3 +73,15 @@ def test_a_hub_id_stays_one_and_a_path_becomes_whole(
     monkeypatch.chdir(tmp_path)
     assert main([*command, "--checkpoint=mine"]) == 0
     assert played.checkpoints[2:] == [str(tmp_path / "mine")] * 2
+
+
+def test_rows_that_were_trained_are_not_measured(
+    played: Played, command: list[str], dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (dataset / "row-0" / ".DS_Store").write_text("of a file manager")
+    assert main(command) == 0
+    report = json.loads((tmp_path / "work" / "compare.json").read_text())
+    assert report["validation"]["rows"] == 2
+    (dataset / "row-0" / "caption.txt").write_text("another caption")
+    assert main(command) == 1
+    assert "contains photos that the LoRA was trained on" in capsys.readouterr().err
