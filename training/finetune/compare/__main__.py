@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from serving.command_line import run as end
+from training.arguments import check_output
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,17 +46,21 @@ def main(argv: list[str] | None = None) -> int:
     from training.finetune.compare.server import NotServed
 
     try:
+        if args.publish:
+            check_output(args.publish)
         report = _compare(args)
-    except (ExportError, LucyError, NotDressed, NotServed, FileNotFoundError, ValueError) as error:
+        print(json.dumps(report, indent=2))
+        if report["refused"]:
+            print("refused: " + "; ".join(report["refused"]), file=sys.stderr)
+            return 1
+        if args.publish:
+            _publish(args.lora, args.publish, report)
+            print(f"published as {args.publish}")
+    except BrokenPipeError:
+        raise
+    except (ExportError, LucyError, NotDressed, NotServed, OSError, ValueError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(report, indent=2))
-    if report["refused"]:
-        print("refused: " + "; ".join(report["refused"]), file=sys.stderr)
-        return 1
-    if args.publish:
-        _publish(args.lora, args.publish, report)
-        print(f"published as {args.publish}")
     return 0
 
 

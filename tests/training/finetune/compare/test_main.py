@@ -85,3 +85,20 @@ def test_rows_that_were_trained_are_not_measured(
     (dataset / "row-0" / "caption.txt").write_text("another caption")
     assert main(command) == 1
     assert "contains photos that the LoRA was trained on" in capsys.readouterr().err
+
+
+def test_it_publishes_what_is_better(played: Played, command: list[str], tmp_path: Path) -> None:
+    place = tmp_path / "published" / "lora.safetensors"
+    assert main([*command, f"--publish={place}", "--least-gain=999"]) == 1
+    assert not place.exists()
+    assert main([*command, f"--publish={place}"]) == 0
+    assert place.read_bytes() == (tmp_path / "lora.safetensors").read_bytes()
+    assert "Through the real server" in place.with_suffix(".md").read_text()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_served(
+    played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, f"--publish={tmp_path}"]) == 1
+    assert capsys.readouterr().err == f"compare: {tmp_path} is a folder: give a file's name\n"
+    assert played.checkpoints == []
