@@ -44,7 +44,7 @@ GIVEN_OPTIONS = $(foreach name,$(EXPORT_VARIABLES),$(if $(or $(filter command,$(
 # before it has taken the signal, as on a busy machine, complains of a missing child.
 run = @stopped=; trap 'stopped=1' INT; $(1); status=$$?; if [ "$$stopped$$status" = 1130 ]; then sleep 0.5; else exit $$status; fi
 
-.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-export test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
+.PHONY: help setup setup-dev export serve demo test test-nightly test-repository test-export test-full-size test-faults check doctor check-tensorrt check-images check-gpu-proof format bench bench-quick bench-soak bench-light bench-batch bench-stages bench-hostile bench-fabric bench-picture bench-photographs scenes-folder bench-real-photographs bench-moving bench-compositor bench-load bench-capacity perf train-tiny train-light train-visible eval-tiny render-photographs test-renderer lock clean path
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -252,8 +252,12 @@ bench-picture: test-repository ## Measure the images of generated people with kn
 
 # A folder of scenes with camera.jpg, render.png, target.jpg, mask.png and pose.json each.
 PHOTOGRAPHS ?= build/photographs/scenes
-bench-photographs: test-repository ## Compare the answers with path-traced photographs of a folder (PHOTOGRAPHS=)
+bench-photographs: scenes-folder test-repository ## Compare the answers with path-traced photographs of a folder (PHOTOGRAPHS=)
 	$(call run,$(BIN)/python -m benchmarks.photographs "$(PHOTOGRAPHS)")
+
+# Told before the export, which takes a minute.
+scenes-folder:
+	@test -d "$(PHOTOGRAPHS)" || { echo "there is no folder '$(PHOTOGRAPHS)': name one of scenes, PHOTOGRAPHS=…" >&2; exit 1; }
 
 bench-real-photographs: test-repository ## Ask for the light that was taken off real photographs
 	$(call run,$(BIN)/python -m benchmarks.photographs.real)

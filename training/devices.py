@@ -4,8 +4,18 @@ import torch
 
 
 def chosen_device(name: str | None = None) -> torch.device:
-    """The device of that name; without one, a GPU of CUDA if there is one, else the processor."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The device of that name; without one, a GPU of CUDA if there is one, else the processor.
+
+    Raises ValueError for one that this machine does not have.
+    """
+    there = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if there else "cpu"))
+    except RuntimeError as error:
+        raise ValueError(f"{name} is no device: give cuda or cpu") from error
+    if device.type == "cuda" and not there:
+        raise ValueError(f"torch finds no GPU for {name}: see nvidia-smi, or give cpu")
+    return device
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:

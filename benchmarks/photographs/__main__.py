@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.photographs import figures
-from benchmarks.photographs.command_line import add_options, add_scenes, answered, write
+from benchmarks.photographs.command_line import add_options, add_scenes, answered, scenes_of, write
 from benchmarks.photographs.dark_room import share_kept
 from benchmarks.photographs.dressing import Dress
 from benchmarks.photographs.figures import Figures
-from benchmarks.photographs.scene import Scene, scenes_in
+from benchmarks.photographs.scene import Scene
 from benchmarks.photographs.verdicts import verdicts
 from benchmarks.provenance import provenance
 from benchmarks.verdict import print_verdicts
@@ -94,7 +94,7 @@ def main() -> int:
     parser.add_argument("--no-captures", action="store_true", help="keyframes alone")
     add_options(parser, "build/benchmarks/photographs")
     args = parser.parse_args()
-    scenes = scenes_in(args.scenes, args.most)
+    scenes = scenes_of(parser, args)
     modes = ("keyframe",) if args.no_captures else ("keyframe", "capture")
     report = provenance()
     found, rows = answered(args, lambda dress: examine(dress, scenes, modes))

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.photographs import figures
-from benchmarks.photographs.command_line import CHECKPOINT, add_scenes
-from benchmarks.photographs.scene import Scene, scenes_in
+from benchmarks.photographs.command_line import CHECKPOINT, add_scenes, scenes_of
+from benchmarks.photographs.scene import Scene
 from families.sd_inpainting.light import WEIGHTS, read_weights
 from pipeline.garment.crop import Crop, place
 from pipeline.garment.masking import find_garment, over
@@ -145,7 +145,7 @@ def main() -> int:
     recipe = config.keyframe.without_picture()
     network, networks = read_weights(args.checkpoint / WEIGHTS), open_networks()
     rows = []
-    for scene in scenes_in(args.scenes, args.most):
+    for scene in scenes_of(parser, args):
         rows.append(budget(scene, network, recipe, networks))
         print(f"{scene.name}: as served {rows[-1]['as served']:+.2f} dB", flush=True)
     print("\nreplaced by the truth")

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.photographs.dressing import Dress, in_this_process, through_the_server
+from benchmarks.photographs.scene import Scene, scenes_in
 from benchmarks.picture.sheet import write_sheet
+from training.arguments import positive
 
 T = TypeVar("T")
 
@@ -18,9 +20,17 @@ CHECKPOINT = Path("export/checkpoints/lucy-tiny")
 
 
 def add_scenes(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `scenes_in`."""
+    """The arguments of `scenes_of`."""
     parser.add_argument("scenes", type=Path, help="a folder of scenes")
-    parser.add_argument("--most", type=int, help="so many scenes of it, evenly spread (default: all)")
+    parser.add_argument("--most", type=positive, help="so many scenes of it, evenly spread (default: all)")
+
+
+def scenes_of(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[Scene]:
+    """The scenes that the arguments name. Without any it ends the command, and says so in a sentence."""
+    try:
+        return scenes_in(args.scenes, args.most)
+    except FileNotFoundError as error:
+        parser.error(str(error))
 
 
 def add_options(parser: argparse.ArgumentParser, output: str) -> None:

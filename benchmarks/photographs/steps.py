@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.photographs import figures
-from benchmarks.photographs.command_line import CHECKPOINT, add_scenes
+from benchmarks.photographs.command_line import CHECKPOINT, add_scenes, scenes_of
 from benchmarks.photographs.dressing import Dress, in_this_process
 from benchmarks.photographs.figures import Figures
-from benchmarks.photographs.scene import Scene, scenes_in
+from benchmarks.photographs.scene import Scene
 from serving.command_line import run
 
 # 0: the light of the scene alone. A capture takes at least one.
@@ -52,7 +52,7 @@ def main() -> int:
     add_scenes(parser)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: %(default)s")
     args = parser.parse_args()
-    scenes = scenes_in(args.scenes, args.most)
+    scenes = scenes_of(parser, args)
 
     async def work() -> None:
         async with in_this_process(args.checkpoint) as dress:

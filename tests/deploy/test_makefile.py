@@ -199,6 +199,13 @@ def test_tests_and_benchmarks_export_into_a_repository_of_their_own(checkout, ta
     assert "-m export" not in shown
 
 
+def test_a_missing_folder_of_photographs_is_told_before_anything_is_made(checkout):
+    done = make(checkout, "bench-photographs", "PHOTOGRAPHS=not there")
+    assert done.returncode == 2
+    assert "there is no folder 'not there'" in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
 @pytest.mark.parametrize(
     "path",
     ["/tmp/my ckpt", "it's", "a&b;c", "a$HOME`id`", 'say "x"', "add detail (v1.5), x", "style:v2", "#1", "ü"],

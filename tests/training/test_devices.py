@@ -11,6 +11,13 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch, gpu, expected):
     assert devices.chosen_device("cpu").type == "cpu"
 
 
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "gpu"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=name):
+        devices.chosen_device(name)
+
+
 @pytest.mark.parametrize(
     ("device", "capabilities", "expected"),
     [("cuda", {}, True), ("cpu", {"avx512_bf16": True}, True), ("cpu", {}, False)],

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from serving.command_line import run as end
+from training.arguments import check_output, natural, positive
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
@@ -18,33 +19,37 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: lucy-tiny")
     it.add_argument("--out", type=Path, default=Path("lora.safetensors"), help="default: %(default)s")
     it.add_argument("--check", action="store_true", help="only say what is wrong with the rows")
-    it.add_argument("--steps", type=int, default=400, help="of the denoiser, at most (default: %(default)s)")
+    it.add_argument(
+        "--steps", type=natural, default=400, help="of the denoiser, at most (default: %(default)s)"
+    )
     it.add_argument(
         "--light-steps",
-        type=int,
+        type=natural,
         default=600,
         help="of lucy-tiny's light reader, at most (default: %(default)s)",
     )
     it.add_argument("--learning-rate", type=float, default=1e-3, help="the highest (default: %(default)s)")
-    it.add_argument("--batch", type=int, default=8, help="rows of a step (default: %(default)s)")
+    it.add_argument("--batch", type=positive, default=8, help="rows of a step (default: %(default)s)")
     it.add_argument(
-        "--variants", type=int, default=8, help="of each row, beside itself (default: %(default)s)"
+        "--variants", type=natural, default=8, help="of each row, beside itself (default: %(default)s)"
     )
-    it.add_argument("--rank", type=int, default=16, help="of the LoRA (default: %(default)s)")
+    it.add_argument("--rank", type=positive, default=16, help="of the LoRA (default: %(default)s)")
     it.add_argument("--text-encoder", action="store_true", help="train it, too")
     it.add_argument(
         "--held-out", type=float, default=0.2, help="share of the people who are only measured (default: 0.2)"
     )
-    it.add_argument("--every", type=int, default=50, help="steps between validations (default: %(default)s)")
+    it.add_argument(
+        "--every", type=positive, default=50, help="steps between validations (default: %(default)s)"
+    )
     it.add_argument(
         "--patience",
-        type=int,
+        type=positive,
         default=4,
         help="validations without a gain, then it stops (default: %(default)s)",
     )
-    it.add_argument("--seed", type=int, default=0)
+    it.add_argument("--seed", type=natural, default=0)
     it.add_argument("--device", help="default: a GPU of CUDA if there is one, else cpu")
-    it.add_argument("--threads", type=int, default=0, help="of the processor; default: torch's choice")
+    it.add_argument("--threads", type=natural, default=0, help="of the processor; default: torch's choice")
     it.add_argument(
         "--checkpointing", action="store_true", help="compute activations twice: less memory, a third slower"
     )
@@ -70,8 +75,6 @@ def main(argv: list[str] | None = None) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = chosen_device(args.device)
-    choices = Choices(args.rank, args.text_encoder, device.type == "cuda", args.checkpointing)
     try:
         if args.check:
             rows = find_rows(args.dataset)
@@ -79,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
             checked(rows, Preparation(tunable.config, tunable.light_reader is not None))
             print(f"{len(rows)} rows, nothing is wrong with them")
             return 0
+        check_output(args.out)
+        device = chosen_device(args.device)
+        choices = Choices(args.rank, args.text_encoder, device.type == "cuda", args.checkpointing)
         wanted = Wanted(
             **{
                 name: getattr(args, name)
@@ -89,7 +95,12 @@ def main(argv: list[str] | None = None) -> int:
             choices=choices,
         )
         about = run(wanted)
-    except (ExportError, Diverged, FileNotFoundError, ValueError) as error:
+    except BrokenPipeError:
+        raise
+    except torch.OutOfMemoryError:
+        print("the GPU has too little memory: give a smaller --batch, or --checkpointing", file=sys.stderr)
+        return 1
+    except (ExportError, Diverged, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     for part in about["parts"]:

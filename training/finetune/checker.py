@@ -16,6 +16,9 @@ from training.finetune.rows import PICTURES, Row
 
 _SMALLEST = 64  # pixels of a side
 _LONGEST_CAPTION = 300  # characters
+# What a request has: a server takes no larger ones, unless MAX_IMAGE_BYTES and MAX_IMAGE_PIXELS say so.
+_SENT = ("person", "render", "garment", "mask")
+MOST_BYTES, MOST_PIXELS = 10 * 2**20, 25_000_000
 # A garment of fewer pixels than this share of the picture, or of more, is none that was cut out.
 _FEWEST, _MOST = 0.005, 0.95
 # How much a photo that is the same shot may differ from the person outside the garment, and how much it at
@@ -39,13 +42,14 @@ class Fault:
 
 def check(rows: Sequence[Row], preparation: Preparation) -> list[Fault]:
     """Every fault of every row, in their order."""
-    faults, seen = [], dict[bytes, str]()
+    faults, seen = [], dict[str, str]()
     for row in rows:
         faults += [Fault(row.name, what) for what in _row_faults(row, preparation)]
-        photo = row.read("photo").tobytes()
-        if len(photo) > 1 and photo in seen:
-            faults.append(Fault(row.name, f"its photo is the very file of {seen[photo]}'s"))
-        seen.setdefault(photo, row.name)
+        if row.path("photo") is None:
+            continue
+        if row.photo_digest in seen:
+            faults.append(Fault(row.name, f"its photo is the very file of {seen[row.photo_digest]}'s"))
+        seen.setdefault(row.photo_digest, row.name)
     return faults
 
 
@@ -58,26 +62,41 @@ def _row_faults(row: Row, preparation: Preparation) -> list[str]:
         return [
             f"it has no {wanted}.{'png' if wanted == 'render' else 'jpg'}, which this checkpoint learns from"
         ]
-    if unreadable := [name for name in PICTURES if row.path(name) and _decoded(row, name) is None]:
-        return [f"its {name} cannot be decoded" for name in unreadable]
+    if faults := [fault for name in PICTURES if row.path(name) and (fault := _file_fault(row, name))]:
+        return faults
     try:
-        prepared = preparation.of(row)
+        prepared, caption = preparation.of(row), row.caption
     except (InvalidInput, NotAnImage, ValueError) as error:
         return [str(error)]
-    return [*_text_faults(row), *_picture_faults(prepared, preparation)]
+    return [*_caption_faults(caption), *_picture_faults(prepared, preparation)]
 
 
-def _decoded(row: Row, name: str) -> np.ndarray | None:
+def _file_fault(row: Row, name: str) -> str | None:
+    data = row.read(name)
+    if name in _SENT and len(data) > MOST_BYTES:
+        return (
+            f"its {name} has {len(data)} bytes, and a server takes {MOST_BYTES}: make it smaller, or a JPEG"
+        )
+    decoded = _decoded(data)
+    if decoded is None:
+        return f"its {name} cannot be decoded"
+    width, height = size_of(decoded)
+    if name in _SENT and width * height > MOST_PIXELS:
+        return f"its {name} has {width} × {height} pixels, and a server takes {MOST_PIXELS / 1e6:.0f} million"
+    return None
+
+
+def _decoded(data: np.ndarray) -> np.ndarray | None:
     try:
-        decoded: np.ndarray | None = cv2.imdecode(row.read(name), cv2.IMREAD_COLOR)
+        decoded: np.ndarray | None = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
         return None
     return decoded
 
 
-def _text_faults(row: Row) -> list[str]:
-    if len(row.caption) > _LONGEST_CAPTION:
-        return [f"its caption has {len(row.caption)} characters, and {_LONGEST_CAPTION} are read at most"]
+def _caption_faults(caption: str) -> list[str]:
+    if len(caption) > _LONGEST_CAPTION:
+        return [f"its caption has {len(caption)} characters, and {_LONGEST_CAPTION} are read at most"]
     return []
 
 

@@ -22,6 +22,7 @@ import numpy as np
 # Every picture may be JPEG, PNG or WebP.
 PICTURES = ("person", "photo", "render", "garment", "mask")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_TEXTS = ("pose.json", "caption.txt", "row.json")
 _NONE = np.zeros(1, np.uint8)
 _KEYS = ("x", "y", "z", "visibility")
 
@@ -35,8 +36,12 @@ class Row:
 
     def path(self, picture: str) -> Path | None:
         """The file of one of PICTURES; None if the row has none."""
-        paths = (self.folder / f"{picture}{ending}" for ending in _ENDINGS)
-        return next((path for path in paths if path.is_file()), None)
+        return self.file(*(f"{picture}{ending}" for ending in _ENDINGS))
+
+    def file(self, *names: str) -> Path | None:
+        """The first of these that is there; in any case, since cameras write PERSON.JPG."""
+        found = {path.name.lower(): path for path in sorted(self.folder.iterdir()) if path.is_file()}
+        return next((found[name] for name in names if name in found), None)
 
     def read(self, picture: str) -> np.ndarray:
         """The file's bytes, (N,) uint8; one byte if there is none, as the server has it."""
@@ -45,17 +50,21 @@ class Row:
 
     @cached_property
     def caption(self) -> str:
-        path = self.folder / "caption.txt"
-        return " ".join(path.read_text().split()) if path.is_file() else ""
+        """Empty without a caption.txt. Raises ValueError for one that is not in UTF-8."""
+        path = self.file("caption.txt")
+        try:
+            return "" if path is None else " ".join(path.read_text(encoding="utf-8-sig").split())
+        except UnicodeDecodeError as error:
+            raise ValueError(f"caption.txt is not in UTF-8: {error}") from error
 
     @property
     def pose(self) -> np.ndarray:
         """(33, 4) float32; all zero without a pose.json. Raises ValueError for one that is broken."""
-        path = self.folder / "pose.json"
-        if not path.is_file():
+        path = self.file("pose.json")
+        if path is None:
             return np.zeros((33, 4), np.float32)
         try:
-            points = json.loads(path.read_text())["landmarks"]
+            points = json.loads(path.read_bytes())["landmarks"]
             pose = np.array([[point[key] for key in _KEYS] for point in points], np.float32)
         except (ValueError, LookupError, TypeError) as error:
             raise ValueError(f"pose.json has no landmarks of {', '.join(_KEYS)}: {error}") from error
@@ -66,9 +75,9 @@ class Row:
     @property
     def by_model(self) -> bool:
         """Whether the photo is no photograph but a capture that was accepted (`POST /api/collect`)."""
-        path = self.folder / "row.json"
+        path = self.file("row.json")
         try:
-            return bool(json.loads(path.read_text()).get("photo") == "capture")
+            return path is not None and bool(json.loads(path.read_bytes()).get("photo") == "capture")
         except (OSError, ValueError, AttributeError):
             return False
 
@@ -78,12 +87,18 @@ class Row:
         above, _, _ = self.name.rpartition("/")
         return above or hashlib.sha256(self.read("person").tobytes()).hexdigest()
 
+    @cached_property
+    def photo_digest(self) -> str:
+        """SHA-256 of the photo's file."""
+        return hashlib.sha256(self.read("photo").tobytes()).hexdigest()
+
     def digest(self) -> str:
-        """SHA-256 of everything in the row that training reads."""
+        """SHA-256 of everything in the row that training reads, and of nothing else: file managers leave
+        files of their own there."""
         digest = hashlib.sha256()
-        for path in sorted(self.folder.iterdir()):
-            if path.is_file():
-                digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        read = [*(self.path(name) for name in PICTURES), *(self.file(name) for name in _TEXTS)]
+        for path in sorted(it for it in read if it is not None):
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
 
@@ -101,10 +116,15 @@ def find_rows(dataset: Path) -> list[Row]:
 
 
 def _folders(dataset: Path) -> Iterator[Path]:
-    # What is being collected at this moment begins with a dot.
-    for folder in sorted(it for it in dataset.iterdir() if it.is_dir() and not it.name.startswith(".")):
-        inner = sorted(it for it in folder.iterdir() if it.is_dir())
-        yield from inner or [folder]
+    for folder in _shown(dataset):
+        # Programs leave folders of their own even within a row.
+        is_row = Row(folder, folder.name).path("person") is not None
+        yield from [folder] if is_row else _shown(folder) or [folder]
+
+
+def _shown(folder: Path) -> list[Path]:
+    """Its folders. What is being collected at this moment begins with a dot, as what programs hide does."""
+    return sorted(it for it in folder.iterdir() if it.is_dir() and not it.name.startswith("."))
 
 
 def data_digest(rows: list[Row]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def run(wanted: Wanted) -> dict[str, Any]:
         "data": {
             "sha256": digest,
             "training": len(parted.training),
-            "trained": [row.digest() for row in parted.training],
+            "trained": [row.photo_digest for row in parted.training],
             "validation": [row.name for row in parted.validation],
             "people": len({row.person for row in rows}),
             "by_model": sum(row.by_model for row in rows),
@@ -132,36 +132,55 @@ def _parts(
     tunable: Tunable, preparation: Preparation, parted: Split, wanted: Wanted
 ) -> list[tuple[Part, int]]:
     """Those that are trained, and how many steps at most."""
-    rng = np.random.default_rng(wanted.seed)
-    training: list[tuple[Row, Prepared]] = []
-    for row in tqdm(parted.training, desc="variants", unit="row"):
-        shot = read_shot(row)
-        seen = [
-            preparation.of_shot(shot),
-            *(preparation.of_shot(varied(shot, rng)) for _ in range(wanted.variants)),
-        ]
-        # A cut may leave nothing of a garment at the edge.
-        training += [(row, it) for it in seen if it.reason is None]
-    measured = [(row, preparation.of(row)) for row in parted.validation]
+    training = _learnt(tunable, _variants(preparation, parted.training, wanted), wanted)
+    held_out = tqdm(parted.validation, desc="held out", unit="row")
+    measured = _learnt(tunable, ((row, preparation.of(row)) for row in held_out), wanted)
     parts: list[tuple[Part, int]] = []
     if wanted.light_steps and tunable.light_reader is not None:
-        scenes = [[it.scene for _, it in side if it.scene is not None] for side in (training, measured)]
-        parts.append((Light(tunable, scenes[0], scenes[1], wanted.batch), wanted.light_steps))
+        parts.append((Light(tunable, training.scenes, measured.scenes, wanted.batch), wanted.light_steps))
     if wanted.steps:
-        sides = [_lessons(tunable, side) for side in (training, measured)]
+        sides = [(it.lessons, it.captions) for it in (training, measured)]
         parts.append((Denoiser(tunable, sides[0], sides[1], wanted.batch), wanted.steps))
     if not parts:
         raise ValueError("nothing is trained: give --steps or --light-steps")
     return parts
 
 
-def _lessons(tunable: Tunable, side: Sequence[tuple[Row, Prepared]]) -> tuple[list[Lesson], list[str]]:
-    lessons = [
-        tunable.tuning.lesson(tunable.encode, it.pictures)
-        for _, it in tqdm(side, desc="latents", unit="picture")
-    ]
-    kept = [_on_processor(it) for it in lessons]
-    return kept, [row.caption for row, _ in side]
+def _variants(
+    preparation: Preparation, rows: Sequence[Row], wanted: Wanted
+) -> Iterator[tuple[Row, Prepared]]:
+    """Each row, and its variants."""
+    rng = np.random.default_rng(wanted.seed)
+    for row in tqdm(rows, desc="variants", unit="row"):
+        shot = read_shot(row)
+        yield row, preparation.of_shot(shot)
+        for _ in range(wanted.variants):
+            yield row, preparation.of_shot(varied(shot, rng))
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What is kept of examples: of a camera's size, a few hundred would fill the memory.
+
+    lessons, captions: of each example, for the denoiser. scenes: for the light reader, if there is one.
+    """
+
+    lessons: list[Lesson]
+    captions: list[str]
+    scenes: list[np.ndarray]
+
+
+def _learnt(tunable: Tunable, examples: Iterable[tuple[Row, Prepared]], wanted: Wanted) -> _Learnt:
+    learnt = _Learnt([], [], [])
+    for row, it in examples:
+        if it.reason is not None:
+            continue  # a cut may leave nothing of a garment at the edge
+        if wanted.steps:
+            learnt.lessons.append(_on_processor(tunable.tuning.lesson(tunable.encode, it.pictures)))
+            learnt.captions.append(row.caption)
+        if wanted.light_steps and it.scene is not None:
+            learnt.scenes.append(it.scene)
+    return learnt
 
 
 def _on_processor(lesson: Lesson) -> Lesson:

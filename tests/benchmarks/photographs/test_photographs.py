@@ -127,3 +127,10 @@ def test_the_command_writes_figures_and_a_sheet(folder, tmp_path, monkeypatch, c
 def test_a_folder_without_scenes_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no scene"):
         scenes_in(tmp_path)
+
+
+def test_the_command_says_in_a_sentence_that_there_are_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["photographs", str(tmp_path / "nothere")])
+    with pytest.raises(SystemExit, match="2"):
+        command.main()
+    assert "nothere holds no scene" in capsys.readouterr().err

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from families.sd_inpainting.recipes import default_config
+from frontend_proxy.settings import Settings
 from tests.training.finetune.datasets import SIZE, write_dataset, write_pose, write_row
+from training.finetune import checker
 from training.finetune.augmentation import Shot, cut, exposed, mirrored, varied
 from training.finetune.checker import check
 from training.finetune.examples import Preparation, read_shot
@@ -33,6 +35,32 @@ def test_rows_lie_in_folders_of_their_own_or_in_their_persons(tmp_path):
     assert rows[2].person not in ("", "anna")
 
 
+def test_folders_that_programs_leave_are_no_rows(tmp_path):
+    for name in ("row", "anna/row"):
+        row = write_row(tmp_path / name)
+        for left in (".ipynb_checkpoints", "@eaDir"):
+            (row / left).mkdir()
+    (tmp_path / "anna" / ".ipynb_checkpoints").mkdir()
+    assert [row.name for row in find_rows(tmp_path)] == ["anna/row", "row"]
+
+
+def test_names_may_be_in_capitals(tmp_path):
+    """As cameras and Windows write them; a mask that is not found would be none."""
+    row = write_row(tmp_path / "row", mask=np.full((HEIGHT, WIDTH), 255, np.uint8))
+    (row / "caption.txt").write_text("a jacket")
+    write_pose(row, 33 * [{"x": 0.5, "y": 0.5, "z": 0.0, "visibility": 1.0}])
+    paths = sorted(row.iterdir())
+    for path in paths:
+        path.rename(row / path.name.upper())
+    [found] = find_rows(tmp_path)
+    assert {found.path(name).name for name in ("person", "photo", "render", "mask")} == {
+        path.name.upper() for path in paths if path.suffix == ".png"
+    }
+    assert found.caption == "a jacket"
+    assert found.pose[0, 3] == 1
+    assert faults_of(tmp_path) == []
+
+
 def test_the_same_picture_of_a_person_is_the_same_person(tmp_path):
     one = write_row(tmp_path / "one", 1)
     other = write_row(tmp_path / "other", 2)
@@ -46,6 +74,18 @@ def test_any_change_of_the_data_changes_its_digest(tmp_path):
     assert data_digest(find_rows(tmp_path / "data")) == before
     (tmp_path / "data" / "row-0" / "caption.txt").write_text("another")
     assert data_digest(find_rows(tmp_path / "data")) != before
+
+
+def test_what_training_does_not_read_is_not_in_the_digest(tmp_path):
+    row = write_row(tmp_path / "row")
+    before = data_digest(find_rows(tmp_path))
+    for name in (".DS_Store", "Thumbs.db", "notes.txt", "photo.txt"):
+        (row / name).write_text("of a file manager")
+    assert data_digest(find_rows(tmp_path)) == before
+    for name in ("garment.jpg", "row.json", "pose.json"):
+        (row / name).write_text("is read")
+        assert data_digest(find_rows(tmp_path)) != before
+        (row / name).unlink()
 
 
 @pytest.mark.parametrize("dataset", ["missing", "empty"])
@@ -92,6 +132,33 @@ def test_broken_files_and_poses_are_told(tmp_path):
     row = write_row(tmp_path / "posed", 2)
     write_pose(row, [{"x": 0.5, "y": 0.5, "z": 0.0, "visibility": 1.0}])
     assert "posed: pose.json has 1 landmarks instead of 33" in faults_of(tmp_path)
+
+
+def test_a_caption_is_in_utf_8(tmp_path):
+    row = write_row(tmp_path / "row", 1)
+    (row / "caption.txt").write_bytes("une veste dorée".encode("latin-1"))
+    [fault] = faults_of(tmp_path)
+    assert fault.startswith("row: caption.txt is not in UTF-8")
+    # Windows' editors begin with a mark.
+    (row / "caption.txt").write_bytes("une veste dorée".encode("utf-8-sig"))
+    assert find_rows(tmp_path)[0].caption == "une veste dorée"
+
+
+def test_pictures_that_a_server_refuses_are_told(tmp_path, monkeypatch):
+    settings = Settings(_env_file=None)
+    assert (checker.MOST_BYTES, checker.MOST_PIXELS) == (settings.max_image_bytes, settings.max_image_pixels)
+    row = write_row(tmp_path / "row")
+    size = (row / "person.png").stat().st_size
+    monkeypatch.setattr(checker, "MOST_BYTES", size - 1)
+    assert faults_of(tmp_path)[0].startswith(
+        f"row: its person has {size} bytes, and a server takes {size - 1}"
+    )
+    monkeypatch.setattr(checker, "MOST_BYTES", 2 * size)
+    monkeypatch.setattr(checker, "MOST_PIXELS", HEIGHT * WIDTH - 1)
+    # The photo is sent nowhere.
+    assert [fault.split(",")[0] for fault in faults_of(tmp_path)] == [
+        f"row: its {name} has {WIDTH} × {HEIGHT} pixels" for name in ("person", "render")
+    ]
 
 
 def test_a_photo_without_the_garment_and_one_of_another_are_told(tmp_path):

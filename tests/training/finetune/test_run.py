@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from export.lora import Lora, fuse_tuned, is_tuned
 from tests import tiny_checkpoint, tiny_sdxl
 from tests.families.catvton.vectors import CHECKPOINT as CATVTON
 from tests.training.finetune.datasets import write_dataset, write_row
+from training.finetune.examples import Preparation
 from training.finetune.loop import Loop
 from training.finetune.lora_file import read_about
 from training.finetune.run import Refused, Wanted, run
@@ -149,6 +151,22 @@ def test_training_makes_the_error_smaller_and_stops_when_it_does_not(tmp_path, d
     [part] = run(worse)["parts"]
     assert part["steps"] < 60
     assert part["best"] <= part["before"]
+
+
+def test_pictures_are_not_kept(tmp_path, dataset, checkpoints, monkeypatch):
+    """Those of a few hundred variants of a camera's size are tens of gigabytes."""
+    prepare, made, alive = Preparation.of_shot, [], []
+
+    def counted(self, shot):
+        prepared = prepare(self, shot)
+        made.append(weakref.ref(prepared))
+        alive.append(sum(it() is not None for it in made))
+        return prepared
+
+    monkeypatch.setattr(Preparation, "of_shot", counted)
+    run(wanted(tmp_path, dataset, checkpoints["sd"], steps=1, variants=3))
+    assert len(made) > 15
+    assert max(alive) <= 2, "the last one and the next"
 
 
 def test_wrong_rows_are_told_before_anything_is_trained(tmp_path, checkpoints):

@@ -2,5 +2,6 @@
 
 server       a checkpoint with or without the LoRA, exported and served in a folder of its own
 answers      a row's capture and keyframe as a client gets them
-verdict      decibels of both, and whether the tuned one may be published
+measured     decibels of the answers, and the sheet
+verdict      what is gained, and whether the tuned one may be published
 """

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from serving.command_line import run as end
+from training.arguments import check_output
 
 ROOT = Path(__file__).resolve().parents[3]
-_SHOWN = 8
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,50 +46,53 @@ def main(argv: list[str] | None = None) -> int:
     from training.finetune.compare.server import NotServed
 
     try:
+        if args.publish:
+            check_output(args.publish)
         report = _compare(args)
-    except (ExportError, LucyError, NotDressed, NotServed, FileNotFoundError, ValueError) as error:
+        print(json.dumps(report, indent=2))
+        if report["refused"]:
+            print("refused: " + "; ".join(report["refused"]), file=sys.stderr)
+            return 1
+        if args.publish:
+            _publish(args.lora, args.publish, report)
+            print(f"published as {args.publish}")
+    except BrokenPipeError:
+        raise
+    except (ExportError, LucyError, NotDressed, NotServed, OSError, ValueError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(report, indent=2))
-    if report["refused"]:
-        print("refused: " + "; ".join(report["refused"]), file=sys.stderr)
-        return 1
-    if args.publish:
-        _publish(args.lora, args.publish, report)
-        print(f"published as {args.publish}")
     return 0
 
 
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
+    from export.checkpoint import locate
     from training.finetune.compare.answers import MODES, answers
+    from training.finetune.compare.measured import measured, sheet
     from training.finetune.compare.server import served
-    from training.finetune.compare.verdict import compared, faults, sheet
+    from training.finetune.compare.verdict import compared, faults
+    from training.finetune.examples import Preparation
     from training.finetune.lora_file import read_about
     from training.finetune.rows import find_rows
 
     about = read_about(args.lora)
-    datasets = {"validation": _measured(args.dataset, about)}
+    datasets = {"validation": _not_trained(args.dataset, about)}
     if args.elsewhere:
         datasets["elsewhere"] = find_rows(args.elsewhere)
-    rows = [row for found in datasets.values() for row in found]
+    preparation = Preparation(locate(str(args.checkpoint)).load().config, with_scene=False)
     found = {}
     for name, lora in (("base", None), ("tuned", args.lora.resolve())):
         folder = args.work.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
-        with served(folder, args.checkpoint.resolve(), lora, args.profile) as url:
-            found[name] = answers(url, rows, name)
-    truths = _truths(rows, args.checkpoint)
-    sides, start = {}, 0
-    for name, part in datasets.items():
-        span = slice(start, start + len(part))
-        start += len(part)
-        persons, photos, masks = (list(column[span]) for column in zip(*truths, strict=True))
-        base, tuned = found["base"][span], found["tuned"][span]
-        sides[name] = compared(base, tuned, photos, masks)
+        with served(folder, _from_anywhere(args.checkpoint), lora, args.profile) as url:
+            for which, rows in datasets.items():
+                answered = answers(url, rows, f"{name}, {which}")
+                found[which, name] = measured(rows, answered, preparation)
+    sides = {}
+    for which in datasets:
+        base, tuned = found[which, "base"], found[which, "tuned"]
+        sides[which] = compared(base, tuned)
         for mode in MODES:
-            shown = slice(0, _SHOWN)
-            picture = sheet(persons[shown], base[shown], tuned[shown], photos[shown], mode)
-            cv2.imwrite(str(args.work / f"{name}-{mode}.jpg"), picture)
+            cv2.imwrite(str(args.work / f"{which}-{mode}.jpg"), sheet(base, tuned, mode))
     refused = faults(sides["validation"], sides.get("elsewhere"), args.least_gain, args.most_lost)
     report: dict[str, Any] = {
         name: {"rows": len(datasets[name]), **side.told()} for name, side in sides.items()
@@ -100,32 +102,27 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def _measured(dataset: Path, about: dict[str, Any]) -> Sequence[Any]:
+def _from_anywhere(checkpoint: Path) -> str:
+    """What names it in another working folder, too; a hub id, which is no path, as it is."""
+    return str(checkpoint.resolve() if checkpoint.exists() else checkpoint)
+
+
+def _not_trained(dataset: Path, about: dict[str, Any]) -> Sequence[Any]:
     """The rows that training only measured; all of them if it had other data.
 
-    Raises ValueError if the data has changed since.
+    Raises ValueError if it had photos of them, and the data has changed since.
     """
     from training.finetune.rows import data_digest, find_rows
 
     rows = find_rows(dataset)
     if data_digest(rows) == about["data"]["sha256"]:
         return [row for row in rows if row.name in about["data"]["validation"]]
-    if {row.digest() for row in rows} & set(about["data"].get("trained", [])):
+    if {row.photo_digest for row in rows} & set(about["data"].get("trained", [])):
         raise ValueError(
-            f"{dataset} contains rows that the LoRA was trained on, and is not the dataset of its training: "
-            "give that one as it was, or rows that training never had"
+            f"{dataset} contains photos that the LoRA was trained on, and is not the dataset of its "
+            "training: give that one as it was, or rows that training never had"
         )
     return rows
-
-
-def _truths(rows: Sequence[Any], checkpoint: Path) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """person, photo and the garment's mask of each row."""
-    from export.checkpoint import locate
-    from training.finetune.examples import Preparation
-
-    config = locate(str(checkpoint)).load().config
-    prepared = [Preparation(config, False).of(row) for row in rows]
-    return [(it.person, it.photo, it.mask) for it in prepared]
 
 
 def _publish(lora: Path, place: Path, report: dict[str, Any]) -> None:

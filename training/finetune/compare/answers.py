@@ -1,14 +1,14 @@
 """Rows' pictures as a client gets them: a capture and a keyframe of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from lucy_client import Lucy
+from lucy_client import Lucy, LucyError
 from training.finetune.rows import Row
 
 MODES = ("keyframe", "capture")
@@ -16,26 +16,27 @@ _SEED = 0
 
 
 class NotDressed(RuntimeError):
-    """The server answered a row with the plain composite."""
+    """The server refused a row, or answered it with the plain composite."""
 
 
-def answers(url: str, rows: Sequence[Row], name: str) -> list[dict[str, np.ndarray]]:
+def answers(url: str, rows: Sequence[Row], name: str) -> Iterator[dict[str, np.ndarray]]:
     """Of each row its picture in each of MODES, (H, W, 3) BGR uint8. name: of the progress bar.
 
-    Raises LucyError, NotDressed.
+    Raises NotDressed.
     """
-    found = []
     with Lucy(url) as lucy:
         for row in tqdm(rows, desc=name, unit="row"):
-            capture = lucy.capture(row.read("person").tobytes(), seed=_SEED, **_options(row))
-            with lucy.keyframes() as session:
-                options = _options(row)
-                render = options.pop("jacket_render", None)
-                keyframe = session.send(row.read("person").tobytes(), render, seed=_SEED, **options)
+            try:
+                capture = lucy.capture(row.read("person").tobytes(), seed=_SEED, **_options(row))
+                with lucy.keyframes() as session:
+                    options = _options(row)
+                    render = options.pop("jacket_render", None)
+                    keyframe = session.send(row.read("person").tobytes(), render, seed=_SEED, **options)
+            except LucyError as error:
+                raise NotDressed(f"{row.name}: {error}") from error
             if keyframe.mode != "ai_enhanced" or keyframe.image is None:
                 raise NotDressed(f"{row.name}: its keyframe is a fallback ({keyframe.mode_reason})")
-            found.append({"keyframe": _decoded(keyframe.image), "capture": _decoded(capture.image)})
-    return found
+            yield {"keyframe": _decoded(keyframe.image), "capture": _decoded(capture.image)}
 
 
 def _options(row: Row) -> dict[str, Any]:
@@ -43,9 +44,9 @@ def _options(row: Row) -> dict[str, Any]:
     options: dict[str, Any] = {
         field: row.read(picture).tobytes() for picture, field in names.items() if row.path(picture)
     }
-    path = row.folder / "pose.json"
-    if path.is_file():
-        options["pose"] = json.loads(path.read_text())
+    path = row.file("pose.json")
+    if path is not None:
+        options["pose"] = json.loads(path.read_bytes())
     return options
 
 

@@ -22,14 +22,13 @@ class NotServed(RuntimeError):
 
 
 @contextmanager
-def served(folder: Path, checkpoint: Path, lora: Path | None, profile: str) -> Iterator[str]:
-    """The base URL of a server of its own. Raises NotServed."""
-    folder = folder.resolve()
+def served(folder: Path, checkpoint: str, lora: Path | None, profile: str) -> Iterator[str]:
+    """The base URL of a server of its own. checkpoint: as `export` takes it. Raises NotServed."""
     repository = folder / "models"
     copy_hand_written(repository)
     loras = [] if lora is None else [f"--loras={lora}"]
     options = [f"--repository={repository}", f"--profile={profile}", *loras]
-    _export(folder, [*options, "--", str(checkpoint)])
+    _export(folder, [*options, "--", checkpoint])
     port, grpc, metrics = _free_ports(3)
     log = folder / "serve.log"
     own = {"HOST": "127.0.0.1", "PORT": str(port), "CATALOG_DIR": str(folder / "catalog")}

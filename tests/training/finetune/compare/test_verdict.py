@@ -1,29 +1,22 @@
-"""Decibels of base and tuned, and what may be published."""
+"""What is gained, and what may be published."""
 
 import numpy as np
 import pytest
 
-from training.finetune.compare.verdict import Side, compared, faults, sheet
-
-PHOTO = np.full((20, 30, 3), 100, np.uint8)
-MASK = np.zeros((20, 30), np.uint8)
-MASK[5:15] = 255
-
-
-def answer(inside: int, outside: int = 100) -> dict[str, np.ndarray]:
-    picture = np.full_like(PHOTO, outside)
-    picture[5:15] = inside
-    return {"keyframe": picture, "capture": picture}
+from training.finetune.compare.answers import MODES
+from training.finetune.compare.measured import Measured
+from training.finetune.compare.verdict import Side, compared, faults
 
 
 def side(gain: float) -> Side:
     return Side({mode: np.array([gain]) for mode in ("keyframe", "capture")}, {})
 
 
-def test_decibels_are_of_the_garment_alone() -> None:
-    found = compared([answer(120, 0)], [answer(110, 255)], [PHOTO], [MASK])
-    assert found.mean_gain("capture") == pytest.approx(20 * np.log10(2))
-    assert found.told()["keyframe"]["better rows"] == "1 of 1"
+def test_what_is_gained_is_told_of_each_mode() -> None:
+    base, tuned = (Measured({mode: np.array(it) for mode in MODES}, []) for it in ([10, 12], [11, 11.5]))
+    told = compared(base, tuned).told()
+    assert told["keyframe"] == {"base": 11.0, "gain": 0.25, "worst row": -0.5, "better rows": "1 of 2"}
+    assert told.keys() == set(MODES)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +26,3 @@ def test_decibels_are_of_the_garment_alone() -> None:
 def test_what_is_worse_is_not_published(gain: float, elsewhere: float | None, count: int) -> None:
     found = faults(side(gain), None if elsewhere is None else side(elsewhere), 0.0, 0.1)
     assert len(found) == count
-
-
-def test_a_sheet_has_four_pictures_a_row() -> None:
-    rows = [answer(90), answer(80)]
-    assert sheet([PHOTO] * 2, rows, rows, [PHOTO] * 2, "capture").shape == (2 * 320, 4 * 320, 3)

@@ -1,0 +1,66 @@
+"""Decibels of answers, the sheet, and what is kept in memory."""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from families.sd_inpainting.recipes import default_config
+from tests.training.finetune.datasets import write_dataset
+from training.finetune.compare.answers import MODES
+from training.finetune.compare.measured import decibels, measured, sheet
+from training.finetune.examples import Preparation
+from training.finetune.rows import Row, find_rows
+
+PREPARATION = Preparation(default_config(8).model_copy(update={"conditioning": "composite"}), False)
+
+
+def test_decibels_are_of_the_garment_alone() -> None:
+    photo = np.full((20, 30, 3), 100, np.uint8)
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:15] = 255
+    near, far = np.zeros_like(photo), np.full_like(photo, 255)
+    near[5:15], far[5:15] = 110, 120
+    assert decibels(near, photo, mask) - decibels(far, photo, mask) == pytest.approx(20 * np.log10(2))
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Sequence[Row]:
+    return find_rows(write_dataset(tmp_path, 9))
+
+
+def test_a_sheet_has_four_pictures_a_row_and_eight_rows(rows: Sequence[Row]) -> None:
+    base, tuned = (measured(rows, photos(rows, divisor), PREPARATION) for divisor in (2, 1))
+    assert sheet(base, tuned, "capture").shape == (8 * 320, 4 * 320, 3)
+    assert (base.decibels["keyframe"] < 20).all()
+    assert (tuned.decibels["keyframe"] > 60).all()
+    assert len(tuned.decibels["capture"]) == len(rows)
+
+
+def photos(rows: Sequence[Row], divisor: int) -> Iterator[dict[str, np.ndarray]]:
+    for row in rows:
+        yield dict.fromkeys(MODES, cv2.imread(str(row.path("photo"))) // divisor)
+
+
+def test_answers_are_not_kept(rows: Sequence[Row]) -> None:
+    """Those of a hundred photographs of a camera's size are gigabytes."""
+    given: list[weakref.ref[np.ndarray]] = []
+
+    def watched() -> Iterator[dict[str, np.ndarray]]:
+        for answer in photos(rows, 1):
+            given.append(weakref.ref(answer["capture"]))
+            assert sum(it() is not None for it in given) <= 2
+            yield answer
+
+    measured(rows, watched(), PREPARATION)
+    assert len(given) == len(rows)
+
+
+def test_a_row_that_is_wrong_is_named(rows: Sequence[Row]) -> None:
+    (rows[1].folder / "photo.png").write_bytes(b"no picture")
+    answers = [dict.fromkeys(MODES, np.zeros((96, 96, 3), np.uint8)) for _ in rows]
+    with pytest.raises(ValueError, match=f"^{rows[1].name}: "):
+        measured(rows, answers, PREPARATION)
