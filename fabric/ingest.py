@@ -1,6 +1,6 @@
 """A photo file to upright sRGB pixels, in little memory.
 
-A file of 200 kB may hold 40 megapixels. A decoder needs 3 or 4 bytes for each; everything after it works on
+A file of 200 kB may hold 50 megapixels. A decoder needs 3 or 4 bytes for each; everything after it works on
 strips of rows, so that colour, transparency and reduction never need the whole picture a second time.
 """
 
@@ -18,12 +18,12 @@ from fabric.errors import FabricError, is_out_of_memory, out_of_memory
 from fabric.formats import Container, damaged, find_orientation, read_container
 from fabric.jpeg_pixels import jpeg_pixels
 
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 50_000_000  # phones have 48 million
 MIN_SIDE = 64  # a smaller photo is enlarged to it
 MAX_ASPECT = 20  # longer by shorter side; what is beyond it is cut off
 WHOLE_PIXELS = 12_500_000  # photos up to this size are reduced by the scan's own, better filters
 MAX_JPEG_BYTES = 400_000_000  # of coefficients and pixels together
-MAX_BOXED_BYTES = 380_000_000  # of an AVIF's or HEIC's picture in its own colours and in RGB
+MAX_BOXED_BYTES = 450_000_000  # of an AVIF's or HEIC's picture in its own colours and in RGB
 
 _LIMIT = f"{MAX_PIXELS // 1_000_000} megapixels"
 _STRIP_PIXELS = 1 << 20
@@ -61,7 +61,7 @@ def decode(photo: bytes, side: int, area: np.ndarray | None = None) -> np.ndarra
     A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 or 1/8 of its size (scaled DCT, as libjpeg
     offers) that keeps its shorter side at or above `side` pixels. Other formats are reduced by the same
     rule, after decoding and only above `WHOLE_PIXELS`. A photo of `MAX_PIXELS` needs
-    at most 400 MB. One with less than `MIN_SIDE` pixels is enlarged, and of a strip longer than
+    at most 450 MB. One with less than `MIN_SIDE` pixels is enlarged, and of a strip longer than
     `MAX_ASPECT` its middle is taken. area: points (N, 2) as fractions of its width and height; what is not
     among them may be black.
 

@@ -68,8 +68,7 @@ def batch_store(settings: Settings, background: Background) -> BatchStore:
 
 def byte_budget(settings: Settings) -> ByteBudget:
     """Whatever the settings say, one address can send one message or body of the largest size."""
-    largest = max(settings.max_message_bytes, settings.max_video_body_bytes, settings.max_batch_bytes)
-    per_address = max(settings.max_bytes_in_flight_per_address, largest + 2**17)
+    per_address = max(settings.max_bytes_in_flight_per_address, settings.largest_body_bytes + 2**17)
     return ByteBudget(max(settings.max_bytes_in_flight, per_address), per_address)
 
 

@@ -138,6 +138,9 @@ class Settings(BaseSettings):
         60.0, gt=0, description="seconds that a request's body or a WebSocket message may take to arrive"
     )
     max_image_bytes: int = Field(10 * 2**20, ge=1, description="bytes of one image, after base64")
+    max_photo_bytes: int = Field(
+        20 * 2**20, ge=1, description="bytes of one photo of a fabric: phones have 48 megapixels"
+    )
     max_image_pixels: int = Field(25_000_000, ge=1, description="pixels of one image, by its header")
     max_steps: int = Field(50, ge=1, description="maximum of the denoising steps that a client may request")
     max_keyframes: int = Field(
@@ -252,6 +255,17 @@ class Settings(BaseSettings):
     def max_message_bytes(self) -> int:
         """Bytes of one JSON body or WebSocket message: three images in base64 (4/3), and 1 MiB besides."""
         return 3 * (self.max_image_bytes * 4 // 3) + 2**20
+
+    @property
+    def max_scan_bytes(self) -> int:
+        """Bytes of the body with a fabric's photo and the one with flash: in base64 (4/3), and 1 MiB."""
+        return 2 * (self.max_photo_bytes * 4 // 3) + 2**20
+
+    @property
+    def largest_body_bytes(self) -> int:
+        """Of any request or message."""
+        bodies = self.max_message_bytes, self.max_scan_bytes, self.max_video_body_bytes, self.max_batch_bytes
+        return max(bodies)
 
     @property
     def max_video_body_bytes(self) -> int:

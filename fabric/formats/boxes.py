@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fabric.formats.container import damaged
 
 MAX_BOXES = 1000  # at each level; one for each item and one for each of their properties
-MAX_CODED_PIXELS = 48_000_000  # of one picture: those of the largest photo, in whole coded blocks
+MAX_CODED_PIXELS = 52_000_000  # of one picture: those of the largest photo, in whole coded blocks
 _IGNORED = b"skip"  # an item or box type that decoders pass over
 
 

@@ -30,11 +30,11 @@ class Scans:
         Raises BodyTooLarge, UnsupportedMediaType, InvalidInput, UndecodableImage, ImageTooLarge, Overloaded,
         InsufficientStorage, StorageUnavailable.
         """
-        wanted = await read_model(request, ScanRequest, self._settings.max_message_bytes)
+        wanted = await read_model(request, ScanRequest, self._settings.max_scan_bytes)
         for field, image in (("image", wanted.image), ("image_flash", wanted.image_flash or b"")):
-            if len(image) > self._settings.max_image_bytes:
+            if len(image) > self._settings.max_photo_bytes:
                 raise ImageTooLarge(
-                    f"{field}: has {len(image)} bytes; send at most {self._settings.max_image_bytes}"
+                    f"{field}: has {len(image)} bytes; send at most {self._settings.max_photo_bytes}"
                 )
         with translated_errors():
             options = ScanOptions(**wanted.options())

@@ -148,7 +148,7 @@ async def test_a_photo_that_cannot_be_scanned(scanner: httpx.AsyncClient, settin
     for fields, status, code in [
         ({"image": "Zm9v"}, 400, "IMAGE_DECODE"),
         ({"image": BASE64, "size": 300}, 400, "INVALID_INPUT"),
-        ({"image": encoded("L", "PNG", size=(7000, 6000), colour="white")}, 413, "IMAGE_DECODE"),
+        ({"image": encoded("L", "PNG", size=(7500, 7000), colour="white")}, 413, "IMAGE_DECODE"),
     ]:
         response = await scanner.post(SCAN, json={**fields, "save": True})
         assert (response.status_code, response.json()["code"]) == (status, code)
@@ -197,9 +197,9 @@ async def test_a_form_s_wrong_values_are_named_too(client: httpx.AsyncClient) ->
 
 
 async def test_a_photo_of_too_many_bytes(client: httpx.AsyncClient) -> None:
-    response = await client.post(SCAN, json={"image": "A" * (14 * 2**20)})
+    response = await client.post(SCAN, json={"image": "A" * (28 * 2**20)})
     assert (response.status_code, response.json()["code"]) == (413, "IMAGE_DECODE")
-    for size, code in [(10 * 2**20 + 1, "IMAGE_DECODE"), (42 * 2**20, "OVERLOADED")]:
+    for size, code in [(20 * 2**20 + 1, "IMAGE_DECODE"), (55 * 2**20, "OVERLOADED")]:
         response = await client.post(SCAN, files={"image": b"\xff" * size})
         assert (response.status_code, response.json()["code"]) == (413, code)
 

@@ -17,6 +17,7 @@ MIB = 2**20
 # Bodies of at most 1.1 MiB, and 3 MiB of them at once.
 SMALL = {
     "max_image_bytes": 2**15,
+    "max_photo_bytes": 2**15,
     "max_video_bytes": 2**15,
     "max_batch_bytes": 2**15,
     "max_bytes_in_flight": 3 * MIB,
