@@ -118,6 +118,8 @@ def _open(container: Container, side: int, area: np.ndarray | None) -> _Picture:
     image = Image.open(io.BytesIO(container.data), formats=[container.format])
     _check_size(*image.size)
     _check_memory(container, *image.size)
+    if image.mode in ("F", "I"):  # whose white nobody knows: Pillow would make it black, or all white
+        raise FabricError("IMAGE_DECODE", "its pixels have 32 bits a channel; send a photo of 8 or 16")
     if image.format == "JPEG":
         shrink = max(min(image.size) / side, _affordable(image, container.scans))
         if max(image.size) > MAX_ASPECT * min(image.size):

@@ -60,6 +60,15 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     assert (pixels.shape, pixels.dtype) == ((70, 80, 3), np.uint8)
 
 
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pixels_of_32_bits_are_refused(mode: str) -> None:
+    """A float from 0 to 1 became black, and the photo \"black\"."""
+    file = io.BytesIO()
+    Image.new(mode, (80, 70), 1).save(file, "TIFF")
+    with pytest.raises(FabricError, match="32 bits a channel"):
+        decode(file.getvalue(), 64)
+
+
 def test_transparency_is_a_fourth_channel() -> None:
     """The holes of a net were white cloth."""
     half = Image.new("RGBA", (80, 80), (200, 0, 0, 255))
@@ -80,7 +89,7 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed() -> None:
 def test_bad_photos_have_a_code() -> None:
     assert code_of(b"not an image") == "IMAGE_DECODE"
     assert code_of(b"") == "IMAGE_DECODE"
-    assert code_of(saved(Image.new("L", (7000, 6000)))) == "TOO_LARGE"
+    assert code_of(saved(Image.new("L", (7500, 7000)))) == "TOO_LARGE"
     assert code_of(saved(Image.fromarray(RED_LEFT))[:200]) == "IMAGE_DECODE"
 
 
