@@ -36,7 +36,9 @@ GPU_METRICS = {
 }
 # Only a proxy with a REDIS_URL has these; tests/frontend_proxy/test_queued_captures.py sees them.
 QUEUE_METRICS = {"lucy_captures_queued", "lucy_dead_letters"}
-ELSEWHERE = GPU_METRICS | QUEUE_METRICS
+# Only profile gpu has networks inside `tryon`; tests/e2e/test_tryon.py reads their counters.
+NETWORK_METRICS = {f"lucy_network_{counted}_total" for counted in ("rows", "calls", "seconds")}
+ELSEWHERE = GPU_METRICS | QUEUE_METRICS | NETWORK_METRICS
 # A stack without faults has no series for these; every other panel must show data.
 FAULTLESS = {"Keyframes lost", "Jobs moved or lost, by Triton"}
 
