@@ -9,6 +9,7 @@ from fabric.shrink import shrink
 
 MIN_CONTRAST = 0.004  # of sRGB's range; below it there is only sensor noise
 BLACK = 0.03  # of sRGB's range
+MAX_MISFIT = 0.35  # of the tile's borders; above it motifs are cut or doubled there
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,18 @@ def _step(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def advice(
-    photo: PhotoQuality, flatness: float, repeats: list[int], scale: float, covered: bool = False
+    photo: PhotoQuality,
+    flatness: float,
+    repeats: list[int],
+    scale: float,
+    covered: bool = False,
+    misfit: float = 0.0,
 ) -> list[str]:
     """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
     that has a repeat. scale: photo pixels per tile pixel. covered: something lies on the cloth.
+    misfit: of the tile's borders, as `seam.misfit` measures it.
     """
     sentences = []
     if covered:
@@ -100,7 +107,12 @@ def advice(
         sentences.append("parts of the photo are overexposed: lower the exposure, or avoid reflections")
     if flatness > 0.3:
         sentences.append("the light is uneven: avoid shadows and light from one side")
-    if repeats and min(repeats) < 4:
+    if misfit > MAX_MISFIT:  # a photo at a tilt has no exact repeat: how often one was found says nothing
+        sentences.append(
+            "the pattern does not meet at the tile's border: take the photo from straight above, with the "
+            "pattern along the picture's sides, or send `corners`"
+        )
+    elif repeats and min(repeats) < 4:
         sentences.append(
             "the photo shows too little of the pattern: move away, until it repeats at least four times"
         )
