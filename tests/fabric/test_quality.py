@@ -4,9 +4,12 @@ import pytest
 
 from benchmarks.fabric.materials import jpeg
 from fabric import ScanOptions, scan
+from fabric.light import linear_to_srgb
+from fabric.quality import MIN_SHARPNESS, judge
 from fabric.weaves import Weave, weave_cloth
 
 SIDE = 700
+FINE = Weave("plain", (5, 5), *2 * [np.array([0.72, 0.7, 0.66])], irregular=0.1, fuzz=0.1, depth=0.25)
 BORDER = "does not meet at the tile's border"
 PLAIN = Weave("plain", (8, 8), np.array([0.5, 0.45, 0.4]), np.array([0.5, 0.45, 0.4]), irregular=0.2)
 
@@ -46,3 +49,40 @@ def test_a_print_at_a_tilt_is_told_that_it_does_not_meet(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["checks", "stripes", "dots"])
 def test_a_print_seen_from_above_needs_no_advice(pattern: str, turn: float) -> None:
     assert advice_for(printed(pattern, turn)) == []
+
+
+def photo_of(linear: np.ndarray, blur: float = 0, noise: float = 0) -> bytes:
+    """As a camera out of focus takes it: the blur comes before the sensor's noise, in steps of 255."""
+    seen = linear_to_srgb(cv2.GaussianBlur(linear, (0, 0), blur) if blur else linear).astype(np.float32)
+    seen += noise * np.random.default_rng(1).standard_normal((*seen.shape[:2], 1))
+    pixels = np.clip(seen, 0, 255).astype(np.uint8)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
+    return cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), quality)[1].tobytes()
+
+
+def sharpness(file: bytes) -> float:
+    pixels = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
+    return judge(pixels[..., ::-1], cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)).sharpness
+
+
+@pytest.fixture(scope="module")
+def bold() -> np.ndarray:
+    """Large dots on a fine weave: printed ink has soft edges, and far more contrast than the threads."""
+    cloth = weave_cloth(FINE, SIDE, 1)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    dots = (np.hypot(x % 80 - 40, y % 80 - 40) < 26).astype(np.float32)
+    ink = cv2.GaussianBlur(dots, (0, 0), 3)[..., None]
+    return cloth * (1 - ink * np.array([0.97, 0.97, 0.9], np.float32))
+
+
+@pytest.mark.parametrize("noise", [0, 1.5])
+def test_a_sharp_photo_of_a_bold_print_is_not_called_blurred(bold: np.ndarray, noise: float) -> None:
+    """The print's contrast hid the weave's share, so that a sharp photo of dots was called blurred."""
+    assert sharpness(photo_of(bold, noise=noise)) > MIN_SHARPNESS
+
+
+@pytest.mark.parametrize("noise", [0, 1.5])
+@pytest.mark.parametrize("blur", [2, 3, 4, 6])
+def test_a_blurred_photo_of_a_bold_print_is_found(bold: np.ndarray, blur: float, noise: float) -> None:
+    """Its noise is sharp, too, and fills the cells that have no print."""
+    assert sharpness(photo_of(bold, blur, noise)) < MIN_SHARPNESS
