@@ -114,12 +114,14 @@ def advice(
     scale: float,
     covered: bool = False,
     misfit: float = 0.0,
+    holes_missing: bool = False,
 ) -> list[str]:
     """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
     that has a repeat. scale: photo pixels per tile pixel. covered: something lies on the cloth.
-    misfit: of the tile's borders, as `seam.misfit` measures it.
+    misfit: of the tile's borders, as `seam.misfit` measures it. holes_missing: the cloth has holes, of which
+    the photo's transparency says nothing.
     """
     sentences = []
     if covered:
@@ -146,6 +148,11 @@ def advice(
     elif repeats and min(repeats) < 4:
         sentences.append(
             "the photo shows too little of the pattern: move away, until it repeats at least four times"
+        )
+    if holes_missing:
+        sentences.append(
+            "the photo does not tell the holes from what lies behind them: send a PNG, WebP or TIFF in which "
+            "they are transparent"
         )
     if scale < 0.6:
         sentences.append("the cloth has too few pixels: move closer, or use a higher resolution")

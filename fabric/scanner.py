@@ -229,6 +229,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         tile.larger * sides[0] / options.size,
         tile.covered,
         tile.misfit,
+        FABRIC_CLASSES[options.fabric_class].holes and tile.opacity is None,
     )
     if tile.unpaired:
         advice.append(UNPAIRED)

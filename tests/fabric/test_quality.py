@@ -86,3 +86,31 @@ def test_a_sharp_photo_of_a_bold_print_is_not_called_blurred(bold: np.ndarray, n
 def test_a_blurred_photo_of_a_bold_print_is_found(bold: np.ndarray, blur: float, noise: float) -> None:
     """Its noise is sharp, too, and fills the cells that have no print."""
     assert sharpness(photo_of(bold, blur, noise)) < MIN_SHARPNESS
+
+
+def lace(ground: float, motif: float) -> bytes:
+    """A PNG whose opacity is a square net of period `ground` with discs and rings of period `motif`."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    net = np.maximum(np.abs(x % ground / ground - 0.5), np.abs(y % ground / ground - 0.5)) > 0.38
+    far = np.hypot(x % motif - motif / 2, y % motif - motif / 2) / motif
+    thread = np.maximum(net, (far < 0.3) & (np.abs(far - 0.17) > 0.02)).astype(np.float32)
+    pixels = np.full((SIDE, SIDE, 4), 230, np.uint8)
+    pixels[..., 3] = 255 * cv2.GaussianBlur(thread, (0, 0), 0.7)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def test_lace_whose_motifs_do_not_meet_is_told_so() -> None:
+    """The tile held whole meshes of the net, and half-transparent ghosts of the motifs. No advice said so."""
+    options = ScanOptions(size=512, fabric_class="lace")
+    apart, fitting = (scan(lace(20, motif), options) for motif in (133, 120))
+    assert [sentence for sentence in apart.quality["advice"] if BORDER in sentence]  # type: ignore[attr-defined]
+    assert not [s for s in fitting.quality["advice"] if BORDER in s]  # type: ignore[attr-defined]
+
+
+def test_lace_without_transparency_is_told_how_to_show_its_holes() -> None:
+    """Its maps were those of a cloth without holes, and nothing said so."""
+    cloth = weave_cloth(PLAIN, SIDE, 1)
+    assert any("transparent" in sentence for sentence in advice_for(cloth, fabric_class="lace"))
+    assert not any("transparent" in sentence for sentence in advice_for(cloth))
+    seen = scan(lace(20, 120), ScanOptions(size=512, fabric_class="lace"))
+    assert not any("transparent" in s for s in seen.quality["advice"])  # type: ignore[attr-defined]
