@@ -3,6 +3,7 @@
 import argparse
 import re
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,8 @@ def main() -> int:
 
 
 def _write_packs(result: Scan, folder: Path, name: str, formats: list[str]) -> None:
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "fabric"
     packed = PackedFabric(
-        slug,
+        _slug(name),
         name,
         result.maps,
         result.roughness,
@@ -77,6 +77,12 @@ def _write_packs(result: Scan, folder: Path, name: str, formats: list[str]) -> N
     for file_format in formats:
         pack = make_pack(packed, file_format)
         (folder / pack.filename).write_bytes(pack.data)
+
+
+def _slug(name: str) -> str:
+    """`name` in lower-case words joined by hyphens; letters lose their accents, and are not dropped."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "fabric"
 
 
 if __name__ == "__main__":

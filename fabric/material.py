@@ -25,6 +25,7 @@ class FabricClass:
     anisotropy: 0 to 1, how far parallel fibres draw out the highlight, where the photo shows their direction
         (Burley, "Physically Based Shading at Disney", 2012). clearcoat: weight of a smooth film on it;
         clearcoat_roughness: of the film.
+    holes: one sees through it between its threads.
     """
 
     roughness: float
@@ -37,6 +38,7 @@ class FabricClass:
     anisotropy: float = 0.0
     clearcoat: float = 0.0
     clearcoat_roughness: float = 0.3
+    holes: bool = False
 
 
 FABRIC_CLASSES = MappingProxyType(
@@ -59,7 +61,7 @@ FABRIC_CLASSES = MappingProxyType(
         "silk": FabricClass(0.38, 0.10, 0.6, 0.3, sheen_tint=0.5, specular=1.0, anisotropy=0.5),
         "satin": FabricClass(0.32, 0.08, 0.5, 0.3, sheen_tint=0.5, specular=1.0, anisotropy=0.7),
         "chiffon": FabricClass(0.55, 0.12, 0.4, 0.4, specular=0.8),
-        "lace": FabricClass(0.70, 0.28, 0.3, 0.5, specular=0.7),
+        "lace": FabricClass(0.70, 0.28, 0.3, 0.5, specular=0.7, holes=True),
         "sequins": FabricClass(0.30, 0.20, 0.0, 0.5, specular=1.0, clearcoat=0.8, clearcoat_roughness=0.1),
         "polyester": FabricClass(0.55, 0.18, 0.4, 0.4, specular=0.8, anisotropy=0.2),
         "nylon": FabricClass(0.48, 0.22, 0.3, 0.4, specular=0.9, anisotropy=0.2),

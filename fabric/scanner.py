@@ -13,19 +13,19 @@ from fabric.errors import is_out_of_memory, out_of_memory
 from fabric.even import evened
 from fabric.fibres import fibre_direction
 from fabric.flash import Window, flash_pair
-from fabric.flash_relief import Slopes, integrated
+from fabric.flash_relief import integrated
 from fabric.flat import flat_cloth
-from fabric.frame import OVERLAP, Frame, choose_frame, cut_out, tile_matrix
+from fabric.frame import OVERLAP, choose_frame, cut_out, tile_matrix
 from fabric.highlight import roughness_below
 from fabric.hue import exact_hue
 from fabric.light import flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.options import ScanOptions
-from fabric.rectify import Outline
-from fabric.repeat import Repeat, find_repeats
-from fabric.seam import make_seamless, settle_border
+from fabric.repeat import find_repeats
+from fabric.seam import make_seamless, misfit, settle_border
 from fabric.shrink import halved, shrink
-from fabric.white import WhitePoint, balanced
+from fabric.tile import Tile, repeat_counts
+from fabric.white import balanced
 
 LIGHT_SIGMA = 0.08  # of the side
 MOTIF_SIGMA = 0.55  # of a print's period: a smaller blur would remove the motif as light
@@ -92,43 +92,6 @@ class Scan:
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), EncodedImage)
         }
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A seamless square of cloth, the input of the maps.
-
-    albedo: (N, N, 3) float32 linear RGB. opacity: (N, N) float32, 0 to 1, None without holes.
-    cut: (N, N) bool, the pixels along the seam.
-    frame: the tile's position in the flat cloth. repeats: of that cloth, along x and y.
-    width: of the flat cloth in the frame's pixels, before it was cropped to a square.
-    covered: something lies on the cloth. white: the colour that was made neutral, None if none was.
-    outline: of the swatch; its corners are fractions of the upright photo's width and height.
-    flatness: of its light before the correction.
-    slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
-    larger: how many of the photo's pixels lie along one of the frame's.
-    lobe: α of the flash's highlight, None where none is seen.
-    to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
-        upright photo's width and height.
-    """
-
-    albedo: np.ndarray
-    cut: np.ndarray
-    frame: Frame
-    width: int
-    repeats: tuple[Repeat | None, Repeat | None]
-    outline: Outline | None
-    photo: quality.PhotoQuality
-    flatness: float
-    to_photo: np.ndarray
-    begin: tuple[int, int]
-    larger: float
-    opacity: np.ndarray | None = None
-    covered: bool = False
-    white: WhitePoint | None = None
-    slopes: Slopes | None = None
-    unpaired: bool = False
-    lobe: float | None = None
 
 
 def scan(
@@ -225,7 +188,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * (repeat.period / side) for repeat in repeats if repeat)])
     half = halved(linear)
-    counts = _counts(frame, repeats)
+    counts = repeat_counts(frame, repeats)
     across, down = (count * (1 + OVERLAP) if count else None for count in counts)  # with the overlap
     gain = well_lit(linear, sigma, options.light_strength, (across, down), likely, hue)
     even = evened(linear, gain, options.contrast_strength, half)
@@ -238,24 +201,15 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, flatness(half), to_photo, begin, larger,
-        tile_opacity, region.covered, white, slopes, flash is not None and pair is None,
-        pair.lobe if pair else None,
+        misfit(even, size, cut_opacity is None), tile_opacity, region.covered, white, slopes,
+        flash is not None and pair is None, pair.lobe if pair else None,
     )  # fmt: skip
-
-
-def _counts(frame: Frame, repeats: tuple[Repeat | None, Repeat | None]) -> tuple[int | None, int | None]:
-    """How often the cloth repeats across and down the tile."""
-    across, down = (
-        round(float(np.linalg.norm(side)) / repeat.period) if repeat else None
-        for side, repeat in zip((frame.across, frame.down), repeats, strict=True)
-    )
-    return across, down
 
 
 def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, object]:
     """The `quality` of a scan, as plain values for JSON."""
     sides = [float(np.linalg.norm(v)) for v in (tile.frame.across, tile.frame.down)]
-    counts = [count for count in _counts(tile.frame, tile.repeats) if count]
+    counts = [count for count in repeat_counts(tile.frame, tile.repeats) if count]
     share = sides[0] / tile.width
     tile_mm = options.physical_width_mm * share if options.physical_width_mm else None
     repeats = [
@@ -269,7 +223,13 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         for side, repeat in zip(sides, tile.repeats, strict=True)
     ]
     advice = quality.advice(
-        tile.photo, tile.flatness, counts, tile.larger * sides[0] / options.size, tile.covered
+        tile.photo,
+        tile.flatness,
+        counts,
+        tile.larger * sides[0] / options.size,
+        tile.covered,
+        tile.misfit,
+        FABRIC_CLASSES[options.fabric_class].holes and tile.opacity is None,
     )
     if tile.unpaired:
         advice.append(UNPAIRED)
@@ -285,16 +245,8 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         "outline_confidence": round(tile.outline.confidence, 3) if tile.outline else 0.0,
         "white_point": [round(value) for value in tile.white] if tile.white else None,
         "flash": None if tile.slopes is None else round(tile.slopes.trust, 3),
-        "tile_corners": _tile_corners(tile),
+        "tile_corners": tile.corners,
         "tile_width_mm": round(tile_mm, 2) if tile_mm else None,
         "tile_aspect": round(tile.frame.aspect, 4),
         "advice": advice,
     }
-
-
-def _tile_corners(tile: Tile) -> list[list[float]]:
-    """The tile's corners in the upright photo, clockwise from the top left, as fractions of its sides."""
-    side = len(tile.albedo)
-    corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float64) - 0.5
-    found: np.ndarray = cv2.perspectiveTransform(corners[None], tile.to_photo)[0]
-    return found.round(5).tolist()

@@ -12,6 +12,10 @@ import numpy as np
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
 _STEP = 0.72  # of the average step; JPEG codes both sides of the border by themselves, and adds to it
 _COARSE = 16  # pixels across the overlap when only tone is blended
+_SMALL = 128  # pixels of the tile's side at which its borders' motifs are compared
+_BLURRED = 1.5  # of those pixels: threads, which may lie anywhere, are gone
+_HOLE = 2.0  # a hole differs from a thread as black differs from what is e² times as bright
+_DARKEST = 1e-3  # of white; darker differences are noise, and are not seen
 
 
 def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,6 +39,28 @@ def make_seamless(image: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]
     mask[:overlap, :overlap] |= cut_x[size:]
     mask[:overlap] |= cut_y.T
     return tile, mask
+
+
+def misfit(image: np.ndarray, size: int, opaque: bool = True) -> float:
+    """How differently the pattern looks where opposite borders overlap; 0 if they show the same.
+
+    The seam takes either side's pixels, so motifs that differ are cut or doubled there, although no step is
+    left that one could measure. It is the deviation of the difference in the logarithm of light, times its
+    share of the pattern's own deviation: a bold print that is a pixel off differs much, but is not cut. The
+    larger value of x and y. image: as for `make_seamless`. opaque: False if its fourth channel is opacity,
+    0 to 1, which then counts, too.
+    """
+    overlap = round(_SMALL * (len(image) - size) / size)
+    small = cv2.resize(image, (_SMALL + overlap,) * 2, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(np.ascontiguousarray(small[..., :3]), cv2.COLOR_RGB2GRAY)
+    looks = [np.log(np.maximum(grey, _DARKEST))]
+    looks += [] if opaque else [_HOLE * small[..., 3]]
+    found = []
+    for look in looks:
+        smooth = cv2.GaussianBlur(look, (0, 0), _BLURRED)
+        differences = [side[:, :overlap] - side[:, _SMALL:] for side in (smooth, smooth.T)]
+        found += [float(difference.var() / max(smooth.std(), 1e-6)) for difference in differences]
+    return max(found)
 
 
 def settle_border(tile: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:

@@ -15,7 +15,8 @@ from benchmarks.fabric.sheets import PHOTO, Sheet, make_sheet
 from fabric import ScanOptions
 from fabric.highlight import RELIEF
 from fabric.material import FABRIC_CLASSES
-from fabric.scanner import Tile, make_maps, make_tile
+from fabric.scanner import make_maps, make_tile
+from fabric.tile import Tile
 
 NAMES = (*KINDS, *CLOTH)
 TUNED = ("plain", "twill", "satin", "fibres", "basket", "print")  # all others were held out

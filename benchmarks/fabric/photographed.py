@@ -16,7 +16,8 @@ from benchmarks.fabric.procedural import HELD_OUT, KINDS
 from benchmarks.fabric.sheets import LIGHTS, Photo, Sheet, make_sheet, photograph
 from fabric import ScanOptions
 from fabric.light import srgb_to_linear
-from fabric.scanner import Tile, make_maps, make_tile
+from fabric.scanner import make_maps, make_tile
+from fabric.tile import Tile
 
 NAMES = (*CLOTH, *KINDS)
 SIZE = 1024

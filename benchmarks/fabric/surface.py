@@ -14,7 +14,8 @@ from fabric import ScanOptions, relief, scan
 from fabric.builtin import RECIPES
 from fabric.even import evened
 from fabric.light import flatness, flatten, linear_to_srgb, srgb_to_linear
-from fabric.scanner import LIGHT_SIGMA, Tile, make_tile
+from fabric.scanner import LIGHT_SIGMA, make_tile
+from fabric.tile import Tile
 
 
 def light(quick: bool) -> Iterator[Measure]:

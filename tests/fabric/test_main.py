@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.fabric.materials import jpeg
+from fabric.__main__ import _slug
 from fabric.weaves import Weave, weave_cloth
 
 
@@ -32,3 +34,17 @@ def test_another_file_is_refused_in_one_clear_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "JPEG" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Été « fleur » 花", "ete-fleur"),
+        ("Wolle, grün", "wolle-grun"),
+        ("\ufb01ne twill", "fine-twill"),
+        ("花", "fabric"),
+    ],
+)
+def test_a_pack_s_file_name_keeps_letters_with_accents(name: str, slug: str) -> None:
+    """`Été` became `t`."""
+    assert _slug(name) == slug
