@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fabric.camera import true_aspect
+from fabric.card import is_card
 from fabric.errors import FabricError
 from fabric.frame import OVERLAP, Frame, tile_matrix
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
 from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered, preview_of
-from fabric.region import Region, find_objects, find_region, is_card
+from fabric.region import Region, find_objects, find_region
 from fabric.shadow import Shadow, seen_through
 from fabric.view import flat_view, side_length, straighten
 from fabric.white import WhitePoint, card_colour, paper_colour

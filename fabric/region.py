@@ -52,7 +52,7 @@ class Region:
 def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
     """The square of a photo (H, W, 3) uint8 that shows only cloth; the middle of it if all of it does."""
     height, width = colour.shape[:2]
-    linear = srgb_to_linear(_small(colour))
+    linear = srgb_to_linear(small(colour))
     shadow = shadow_on_cloth(linear)
     shorter = min(height, width)
     whole = Region((height - shorter) // 2, (width - shorter) // 2, shorter, shadow=shadow)
@@ -79,12 +79,12 @@ def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
 
 def find_objects(colour: np.ndarray) -> np.ndarray:
     """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
-    linear = srgb_to_linear(_small(colour))
+    linear = srgb_to_linear(small(colour))
     return _objects(linear, shadow_on_cloth(linear))
 
 
 def _objects(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
-    features = _features(_without_shadow(linear, shadow))
+    features = cell_features(_without_shadow(linear, shadow))
     flat = features.reshape(-1, 4)
     cloth = np.median(flat, axis=0)
     spread = 1.4826 * np.median(np.abs(flat - cloth), axis=0)
@@ -108,24 +108,6 @@ def _objects(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
     return found
 
 
-def is_card(colour: np.ndarray, corners: np.ndarray) -> bool:
-    """Whether a quadrilateral lies on the cloth instead of being it: smooth, and surrounded by texture."""
-    if cv2.contourArea(corners.astype(np.float32)) > 0.55 * colour.shape[0] * colour.shape[1]:
-        return False  # surely more than the half that is asked for below
-    # Relative to its surroundings' brightness, texture is much the same in a shadow, which need not be found.
-    texture = _features(srgb_to_linear(_small(colour)))[..., 3]
-    rows, columns = texture.shape
-    scale = np.array([columns, rows]) / colour.shape[1::-1]
-    mask = np.zeros(texture.shape, np.uint8)
-    cv2.fillConvexPoly(mask, np.rint(corners * scale - 0.5).astype(np.int32), 1)
-    inside = cv2.erode(mask, np.ones((3, 3), np.uint8)) == 1
-    outside = cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0
-    if not inside.any() or not outside.any() or mask.mean() > 0.5:
-        return False
-    around = float(np.median(texture[outside]))
-    return around > np.log2(1 + 2.5) and around - float(np.median(texture[inside])) > 1.5
-
-
 def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
     """away: its colour and texture relative to the cloth's."""
     coloured, textured = float(np.hypot(away[1], away[2])), abs(float(away[3]))
@@ -145,13 +127,14 @@ def _without_shadow(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
     return np.minimum(lit, 1)
 
 
-def _small(colour: np.ndarray) -> np.ndarray:
+def small(colour: np.ndarray) -> np.ndarray:
+    """The picture with at most `PREVIEW` pixels on its longer side."""
     scale = min(1.0, PREVIEW / max(colour.shape[:2]))
     height, width = (max(_CELL, round(side * scale)) for side in colour.shape[:2])
     return shrink(colour, width, height)
 
 
-def _features(linear: np.ndarray) -> np.ndarray:
+def cell_features(linear: np.ndarray) -> np.ndarray:
     """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
     height, width = linear.shape[:2]
     lab = cv2.cvtColor(linear, cv2.COLOR_LRGB2LAB)
