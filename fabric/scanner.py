@@ -102,7 +102,7 @@ class Tile:
     cut: (N, N) bool, the pixels along the seam.
     frame: the tile's position in the flat cloth. repeats: of that cloth, along x and y.
     width: of the flat cloth in the frame's pixels, before it was cropped to a square.
-    covered: something lies on the cloth. white: the colour that was made neutral, None if none was.
+    beside: as in `Region`. white: the colour that was made neutral, None if none was.
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
@@ -124,7 +124,7 @@ class Tile:
     begin: tuple[int, int]
     larger: float
     opacity: np.ndarray | None = None
-    covered: bool = False
+    beside: str | None = None
     white: WhitePoint | None = None
     slopes: Slopes | None = None
     unpaired: bool = False
@@ -238,7 +238,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, flatness(half), to_photo, begin, larger,
-        tile_opacity, region.covered, white, slopes, flash is not None and pair is None,
+        tile_opacity, region.beside, white, slopes, flash is not None and pair is None,
         pair.lobe if pair else None,
     )  # fmt: skip
 
@@ -269,7 +269,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         for side, repeat in zip(sides, tile.repeats, strict=True)
     ]
     advice = quality.advice(
-        tile.photo, tile.flatness, counts, tile.larger * sides[0] / options.size, tile.covered
+        tile.photo, tile.flatness, counts, tile.larger * sides[0] / options.size, tile.beside
     )
     if tile.unpaired:
         advice.append(UNPAIRED)
