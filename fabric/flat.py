@@ -10,6 +10,7 @@ from fabric.errors import FabricError
 from fabric.frame import OVERLAP, Frame, tile_matrix
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
+from fabric.neutral_card import neutral_card_colour
 from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered, preview_of
 from fabric.region import Region, find_objects, find_region
@@ -63,7 +64,8 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
         white = card_colour(pixels, card) if card is not None else None
         cloth = _whole_cloth(photo, pixels, needed, table=card is None)
         if white is None and cloth.region.beside == "object" and not options.white_point:
-            white = paper_colour(cloth.colour, find_objects(cloth.colour))
+            cells = find_objects(cloth.colour)
+            white = paper_colour(cloth.colour, cells) or neutral_card_colour(cloth.colour, cells)
         return replace(cloth, white=white), None
     corners = outline.corners
     estimate = true_aspect(corners, (width, height), focal_length(photo))
@@ -97,6 +99,8 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     opacity = None if opacity is None else straighten(opacity, to_seen @ to_photo, size)
     larger = max(side_length(corners, aspect)) / max(size)
     cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo, larger)
+    if cloth.region.beside == "object" and not options.white_point:
+        cloth = replace(cloth, white=neutral_card_colour(colour, find_objects(colour)))
     return cloth, Outline(outline.corners / [width, height], outline.confidence)
 
 
