@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fabric.camera import true_aspect
+from fabric.card import is_card
 from fabric.errors import FabricError
 from fabric.frame import OVERLAP, Frame, tile_matrix
 from fabric.holes import separated
 from fabric.ingest import decode, focal_length
+from fabric.neutral_card import neutral_card_colour
 from fabric.options import ScanOptions
 from fabric.rectify import Outline, find_outline, ordered, preview_of
-from fabric.region import Region, find_objects, find_region, is_card
+from fabric.region import Region, find_objects, find_region
 from fabric.shadow import Shadow, seen_through
 from fabric.view import flat_view, side_length, straighten
 from fabric.white import WhitePoint, card_colour, paper_colour
@@ -57,11 +59,13 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     needed = int(options.size * (1 + OVERLAP))
     pixels = decode(photo, needed)
     height, width = pixels.shape[:2]
-    outline, white = _outline(pixels, options)
+    outline, card = _outline(pixels, options)
     if outline is None:
-        cloth = _whole_cloth(photo, pixels, needed)
-        if white is None and cloth.region.covered and not options.white_point:
-            white = paper_colour(cloth.colour, find_objects(cloth.colour))
+        white = card_colour(pixels, card) if card is not None else None
+        cloth = _whole_cloth(photo, pixels, needed, table=card is None)
+        if white is None and cloth.region.beside == "object" and not options.white_point:
+            cells = find_objects(cloth.colour)
+            white = paper_colour(cloth.colour, cells) or neutral_card_colour(cloth.colour, cells)
         return replace(cloth, white=white), None
     corners = outline.corners
     estimate = true_aspect(corners, (width, height), focal_length(photo))
@@ -95,11 +99,13 @@ def flat_cloth(photo: bytes, options: ScanOptions) -> tuple[Cloth, Outline | Non
     opacity = None if opacity is None else straighten(opacity, to_seen @ to_photo, size)
     larger = max(side_length(corners, aspect)) / max(size)
     cloth = Cloth(source, source_opacity, colour, opacity, find_region(colour, opacity), to_photo, larger)
+    if cloth.region.beside == "object" and not options.white_point:
+        cloth = replace(cloth, white=neutral_card_colour(colour, find_objects(colour)))
     return cloth, Outline(outline.corners / [width, height], outline.confidence)
 
 
-def _outline(pixels: np.ndarray, options: ScanOptions) -> tuple[Outline | None, WhitePoint | None]:
-    """The swatch's outline; or of a card that lies on the cloth its colour, if it is neutral."""
+def _outline(pixels: np.ndarray, options: ScanOptions) -> tuple[Outline | None, np.ndarray | None]:
+    """The swatch's outline; or the corners of a card that lies on the cloth."""
     height, width = pixels.shape[:2]
     if options.corners:
         return Outline(ordered(np.array(options.corners) * [width, height]), 1.0), None
@@ -109,7 +115,7 @@ def _outline(pixels: np.ndarray, options: ScanOptions) -> tuple[Outline | None, 
     preview = preview_of(pixels)
     outline = find_outline(pixels, preview)
     if outline and is_card(*_smaller(pixels, preview, outline.corners)):
-        return None, card_colour(pixels, outline.corners)
+        return None, outline.corners
     return outline, None
 
 
@@ -119,16 +125,19 @@ def _smaller(pixels: np.ndarray, preview: np.ndarray, corners: np.ndarray) -> tu
     return (preview, (corners + 0.5) * scale - 0.5) if scale < 1 else (pixels, corners)
 
 
-def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int) -> Cloth:
-    """The cloth of a photo without an outline, read again in more detail if only a part of it is usable."""
+def _whole_cloth(photo: bytes, pixels: np.ndarray, needed: int, table: bool = False) -> Cloth:
+    """The cloth of a photo without an outline, read again in more detail if only a part of it is usable.
+
+    table: as `find_region` takes it.
+    """
     colour, opacity = separated(pixels)
-    region = find_region(colour, opacity)
+    region = find_region(colour, opacity, table)
     shorter = min(pixels.shape[:2])
     if region.side < min(needed, 0.95 * shorter):
         larger = decode(photo, int(shorter * needed / region.side))
         scale = larger.shape[0] / pixels.shape[0]
         if scale > 1.2:
             side = min(int(region.side * scale), *larger.shape[:2])
-            region = Region(int(region.top * scale), int(region.left * scale), side, region.covered)
+            region = Region(int(region.top * scale), int(region.left * scale), side, region.beside)
             colour, opacity = separated(larger)
     return Cloth(colour, opacity, colour, opacity, region, np.eye(3))

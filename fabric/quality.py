@@ -112,21 +112,26 @@ def advice(
     flatness: float,
     repeats: list[int],
     scale: float,
-    covered: bool = False,
+    beside: str | None = None,
     misfit: float = 0.0,
     holes_missing: bool = False,
 ) -> list[str]:
     """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
-    that has a repeat. scale: photo pixels per tile pixel. covered: something lies on the cloth.
+    that has a repeat. scale: photo pixels per tile pixel. beside: as in `Region`.
     misfit: of the tile's borders, as `seam.misfit` measures it. holes_missing: the cloth has holes, of which
     the photo's transparency says nothing.
     """
     sentences = []
-    if covered:
+    if beside == "object":
         sentences.append(
             "something lies on the cloth and was left out: take it away, so that all of the photo is cloth"
+        )
+    elif beside == "table":
+        sentences.append(
+            "no swatch with four corners was found: show all four, send them as `corners`, or fill the photo "
+            "with cloth"
         )
     if photo.relief == 0 and photo.brightness < BLACK:
         sentences.append("the photo is black: take it again with more light")

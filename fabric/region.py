@@ -25,19 +25,23 @@ _FAR = 4.0  # standard deviations of the cloth
 _FLOORS = np.array([4.0, 2.5, 2.5, 0.25], np.float32)  # of these deviations: L, a, b, log of the texture
 _EVEN = np.array([12.0, 8.0, 8.0, 1.0], np.float32)  # larger deviations are no single cloth
 _COLOUR, _TEXTURE = 7.0, 0.7  # a shadow differs by less
+_MAIN = 0.2  # of the photo: what is so large, and in its middle, is what the photo was taken of
+_CENTRAL = 0.85  # of the middle's cells
+_FRAMED = 2.5  # deviations between the middle and the border; a print or a shadow on all of the photo has 1.5
 
 
 @dataclass(frozen=True)
 class Region:
-    """The largest square of cloth, in pixels. covered: something lies on the rest of it.
+    """The largest square of cloth, in pixels.
 
-    shadow: a straight one on the whole picture, not only on the square.
+    beside: what the picture shows besides cloth: an "object" that lies on it, or, as it seems, the "table" on
+    which it lies. shadow: a straight one on the whole picture, not only on the square.
     """
 
     top: int
     left: int
     side: int
-    covered: bool = False
+    beside: str | None = None
     shadow: Shadow | None = None
 
     @property
@@ -49,21 +53,40 @@ class Region:
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
-def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
-    """The square of a photo (H, W, 3) uint8 that shows only cloth; the middle of it if all of it does."""
+def find_region(colour: np.ndarray, alpha: np.ndarray | None = None, table: bool = False) -> Region:
+    """The square of a photo (H, W, 3) uint8 that shows only cloth; the middle of it if all of it does.
+
+    table: there may be one, of which the photo shows more than of the cloth.
+    """
     height, width = colour.shape[:2]
-    linear = srgb_to_linear(_small(colour))
+    linear = srgb_to_linear(small(colour))
     shadow = shadow_on_cloth(linear)
     shorter = min(height, width)
     whole = Region((height - shorter) // 2, (width - shorter) // 2, shorter, shadow=shadow)
-    cells = _objects(linear, shadow)
-    covered = bool(cells.any())
-    blocked = cells.astype(np.uint8)
+    features = cell_features(_without_shadow(linear, shadow))
+    cells = _objects(features)
+    if table and alpha is None:
+        if (swatch := _in_the_middle(cells)) is not None:
+            inside = _largest_square(~swatch, whole, (height, width))
+            if inside is not whole:
+                # A hand at the swatch's edge is as unlike the table as the cloth is.
+                free = find_region(np.ascontiguousarray(inside.of(colour)))
+                return Region(inside.top + free.top, inside.left + free.left, free.side, "table", shadow)
+        if not cells.any() and _is_framed(features):
+            return replace(whole, beside="table")
+    whole = replace(whole, beside="object" if cells.any() else None)
     if alpha is not None:
-        blocked |= surroundings(shrink(alpha, blocked.shape[1], blocked.shape[0])).astype(np.uint8)
-    if not blocked.any():
-        return whole
-    free = cv2.erode(1 - blocked, np.ones((3, 3), np.uint8))  # an object's edge and its shadow
+        cells = cells | surroundings(shrink(alpha, cells.shape[1], cells.shape[0]))
+    return _largest_square(cells, whole, (height, width)) if cells.any() else whole
+
+
+def _largest_square(blocked: np.ndarray, whole: Region, size: tuple[int, int]) -> Region:
+    """The largest square without blocked cells; `whole` if it is small.
+
+    blocked: (rows, columns) bool. size: the picture's (height, width).
+    """
+    height, width = size
+    free = cv2.erode(1 - blocked.astype(np.uint8), np.ones((3, 3), np.uint8))  # also an edge and its shadow
     # The chessboard distance to what is blocked or outside is half the side of a square.
     distance = cv2.distanceTransform(np.pad(free, 1), cv2.DIST_C, 3)[1:-1, 1:-1]
     row, column = np.unravel_index(distance.argmax(), distance.shape)
@@ -71,23 +94,33 @@ def find_region(colour: np.ndarray, alpha: np.ndarray | None = None) -> Region:
     scale = width / blocked.shape[1], height / blocked.shape[0]
     side = int(2 * reach * min(scale))
     if side < MIN_FREE * min(height, width):
-        return replace(whole, covered=covered)
+        return whole
     top = int(np.clip((row + 0.5) * scale[1] - side / 2, 0, height - side))
     left = int(np.clip((column + 0.5) * scale[0] - side / 2, 0, width - side))
-    return Region(top, left, side, covered, shadow)
+    return replace(whole, top=top, left=left, side=side)
+
+
+def _in_the_middle(objects: np.ndarray) -> np.ndarray | None:
+    """The object that is the cloth itself: then most of the photo is table."""
+    rows, columns = objects.shape
+    _, labels = cv2.connectedComponents(objects.astype(np.uint8))
+    middle = labels[max(0, rows // 2 - 2) : rows // 2 + 3, max(0, columns // 2 - 2) : columns // 2 + 3]
+    label = int(np.median(middle))
+    swatch: np.ndarray = labels == label
+    if label == 0 or (middle == label).mean() < _CENTRAL or swatch.mean() < _MAIN:
+        return None
+    return swatch
 
 
 def find_objects(colour: np.ndarray) -> np.ndarray:
     """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
-    linear = srgb_to_linear(_small(colour))
-    return _objects(linear, shadow_on_cloth(linear))
+    linear = srgb_to_linear(small(colour))
+    return _objects(cell_features(_without_shadow(linear, shadow_on_cloth(linear))))
 
 
-def _objects(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
-    features = _features(_without_shadow(linear, shadow))
+def _objects(features: np.ndarray) -> np.ndarray:
     flat = features.reshape(-1, 4)
-    cloth = np.median(flat, axis=0)
-    spread = 1.4826 * np.median(np.abs(flat - cloth), axis=0)
+    cloth, spread = _middle_and_spread(flat)
     nothing = np.zeros(features.shape[:2], bool)
     if (spread > _EVEN).any():
         return nothing
@@ -108,22 +141,27 @@ def _objects(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
     return found
 
 
-def is_card(colour: np.ndarray, corners: np.ndarray) -> bool:
-    """Whether a quadrilateral lies on the cloth instead of being it: smooth, and surrounded by texture."""
-    if cv2.contourArea(corners.astype(np.float32)) > 0.55 * colour.shape[0] * colour.shape[1]:
-        return False  # surely more than the half that is asked for below
-    # Relative to its surroundings' brightness, texture is much the same in a shadow, which need not be found.
-    texture = _features(srgb_to_linear(_small(colour)))[..., 3]
-    rows, columns = texture.shape
-    scale = np.array([columns, rows]) / colour.shape[1::-1]
-    mask = np.zeros(texture.shape, np.uint8)
-    cv2.fillConvexPoly(mask, np.rint(corners * scale - 0.5).astype(np.int32), 1)
-    inside = cv2.erode(mask, np.ones((3, 3), np.uint8)) == 1
-    outside = cv2.dilate(mask, np.ones((5, 5), np.uint8)) == 0
-    if not inside.any() or not outside.any() or mask.mean() > 0.5:
+def _is_framed(features: np.ndarray) -> bool:
+    """Whether the photo's border differs from its middle in hue or texture, as a table from a swatch."""
+    rows, columns = features.shape[:2]
+    if min(rows, columns) < 12:
         return False
-    around = float(np.median(texture[outside]))
-    return around > np.log2(1 + 2.5) and around - float(np.median(texture[inside])) > 1.5
+    features = features.copy()
+    # In CIELAB a colour in less light has a and b that are smaller as L + 16 is: here as in one light.
+    features[..., 1:3] *= 66 / (features[..., :1] + 16)
+    wide = max(2, rows // 12)
+    inner = np.zeros((rows, columns), bool)
+    inner[wide:-wide, wide:-wide] = True
+    middle = features[rows // 3 : -(rows // 3), columns // 3 : -(columns // 3)].reshape(-1, 4)
+    (one, spread), (other, around) = (_middle_and_spread(part) for part in (middle, features[~inner]))
+    apart = np.abs(one - other) / np.maximum(np.maximum(spread, around), _FLOORS)
+    return bool(apart[1:].max() > _FRAMED)
+
+
+def _middle_and_spread(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of cells (N, 4): the median of each feature, and a deviation from it that outliers do not change."""
+    median = np.median(cells, axis=0)
+    return median, 1.4826 * np.median(np.abs(cells - median), axis=0)
 
 
 def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
@@ -145,13 +183,14 @@ def _without_shadow(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
     return np.minimum(lit, 1)
 
 
-def _small(colour: np.ndarray) -> np.ndarray:
+def small(colour: np.ndarray) -> np.ndarray:
+    """The picture with at most `PREVIEW` pixels on its longer side."""
     scale = min(1.0, PREVIEW / max(colour.shape[:2]))
     height, width = (max(_CELL, round(side * scale)) for side in colour.shape[:2])
     return shrink(colour, width, height)
 
 
-def _features(linear: np.ndarray) -> np.ndarray:
+def cell_features(linear: np.ndarray) -> np.ndarray:
     """Of each cell: its mean L, a and b, and the logarithm of its fine detail's contrast."""
     height, width = linear.shape[:2]
     lab = cv2.cvtColor(linear, cv2.COLOR_LRGB2LAB)

@@ -201,7 +201,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     slopes = replace(pair.slopes, towards=tile[..., -1]) if pair else None
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, flatness(half), to_photo, begin, larger,
-        misfit(even, size, cut_opacity is None), tile_opacity, region.covered, white, slopes,
+        misfit(even, size, cut_opacity is None), tile_opacity, region.beside, white, slopes,
         flash is not None and pair is None, pair.lobe if pair else None,
     )  # fmt: skip
 
@@ -227,7 +227,7 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
         tile.flatness,
         counts,
         tile.larger * sides[0] / options.size,
-        tile.covered,
+        tile.beside,
         tile.misfit,
         FABRIC_CLASSES[options.fabric_class].holes and tile.opacity is None,
     )

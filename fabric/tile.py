@@ -21,7 +21,7 @@ class Tile:
     cut: (N, N) bool, the pixels along the seam.
     frame: the tile's position in the flat cloth. repeats: of that cloth, along x and y.
     width: of the flat cloth in the frame's pixels, before it was cropped to a square.
-    covered: something lies on the cloth. white: the colour that was made neutral, None if none was.
+    beside: as in `Region`. white: the colour that was made neutral, None if none was.
     outline: of the swatch; its corners are fractions of the upright photo's width and height.
     flatness: of its light before the correction.
     slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
@@ -45,7 +45,7 @@ class Tile:
     larger: float
     misfit: float
     opacity: np.ndarray | None = None
-    covered: bool = False
+    beside: str | None = None
     white: WhitePoint | None = None
     slopes: Slopes | None = None
     unpaired: bool = False

@@ -18,11 +18,22 @@ _LEAST, _LARGEST_GAIN = 1.0, 4.0  # of a white point: of 255, and the correction
 
 def card_colour(photo: np.ndarray, corners: np.ndarray) -> WhitePoint | None:
     """The colour of a card with these corners in a photo (H, W, 3) uint8, sRGB; None if it is not neutral."""
+    return _neutral(_inner(photo, corners), _DARKEST)
+
+
+def is_neutral(photo: np.ndarray, corners: np.ndarray) -> bool:
+    """Whether a card with these corners may be white, grey or black, also if it is overexposed."""
+    inside = _inner(photo, corners)
+    return bool(len(inside)) and _may_be_neutral(_median(inside), 0)
+
+
+def _inner(photo: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """The pixels (N, 3) of a card's middle."""
     centre = corners.mean(axis=0)
     inner = centre + _MIDDLE * (corners - centre)
     mask = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, np.rint(inner).astype(np.int32), 1)
-    return _neutral(photo[mask == 1], _DARKEST)
+    return photo[mask == 1]
 
 
 def paper_colour(photo: np.ndarray, cells: np.ndarray) -> WhitePoint | None:
@@ -46,11 +57,19 @@ def _neutral(pixels: np.ndarray, darkest: float) -> WhitePoint | None:
     """The median of pixels (N, 3), if white paper or a grey card may have it in a lamp's light."""
     if not len(pixels):
         return None
+    colour = _median(pixels)
+    clipped = max(colour) > 253  # an overexposed card has lost its tint
+    return colour if _may_be_neutral(colour, darkest) and not clipped and is_white_point(colour) else None
+
+
+def _median(pixels: np.ndarray) -> WhitePoint:
     red, green, blue = (float(value) for value in np.median(pixels, axis=0))
-    lab = cv2.cvtColor(np.array([[[red, green, blue]]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
-    neutral = np.hypot(lab[1], lab[2]) < _MOST_COLOURED and lab[0] > darkest
-    clipped = max(red, green, blue) > 253  # an overexposed card has lost its tint
-    return (red, green, blue) if neutral and not clipped and is_white_point((red, green, blue)) else None
+    return red, green, blue
+
+
+def _may_be_neutral(colour: WhitePoint, darkest: float) -> bool:
+    lab = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    return bool(np.hypot(lab[1], lab[2]) < _MOST_COLOURED and lab[0] >= darkest)
 
 
 def is_white_point(colour: WhitePoint) -> bool:
