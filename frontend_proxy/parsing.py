@@ -17,6 +17,7 @@ Parsed = TypeVar("Parsed")
 
 MAX_VALUES = 4096  # per message; a pose has 166, a face mesh 2500
 MAX_LENGTH = 1024  # per MessagePack array or map: msgpack allocates the whole length before it reads it
+MAX_LINES = 20_000  # of JSON lines
 LARGE = 2**21  # bytes, which take about 6 ms to parse
 
 TOO_LONG = f"an array or map has more than {MAX_LENGTH:,} elements; send images as bytes, and 33 landmarks"
@@ -33,6 +34,30 @@ def parse_json(text: str | bytes | bytearray, max_values: int = MAX_VALUES) -> A
     if len(data) > max_values and _max_values(data) > max_values:
         raise ValueError(TOO_MANY)
     return from_json(data)
+
+
+def parse_lines(data: bytes | bytearray, max_values: int) -> list[Any]:
+    """The values of JSON lines; a line that is none is the ValueError of its parsing.
+
+    Raises ValueError for more than `MAX_LINES` lines or `max_values` values, before any is made.
+    """
+    if line_breaks(data) > MAX_LINES:
+        raise ValueError(f"more than {MAX_LINES:,} lines")
+    if _max_values(data) > max_values:
+        raise ValueError(f"more than {max_values:,} values")
+    return [_value(line) for line in data.splitlines() if line.strip()]
+
+
+def line_breaks(data: bytes | bytearray) -> int:
+    """Of Unix, or of Windows; half as many as there are, at least, where both are mixed."""
+    return max(data.count(b"\n"), data.count(b"\r"))
+
+
+def _value(line: bytes | bytearray) -> Any:
+    try:
+        return parse_json(line)
+    except ValueError as error:
+        return ValueError(str(error))  # without the traceback, which holds the line
 
 
 def parse_msgpack(frame: bytes) -> Any:

@@ -3,10 +3,12 @@
 RESULTS_DIR/batches/<id>/record.json      the `BatchRecord`
                          batch.msgpack    its request, until it is done
                          cancel           it is to be cancelled
+                         done             it has ended
                          lock             locked by the process that works on it or delivers its webhook
 """
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from frontend_proxy.background import Background
@@ -24,6 +26,7 @@ from frontend_proxy.settings import Settings
 
 FOLDER = "batches"  # in RESULTS_DIR
 REQUEST = "batch.msgpack"
+_DONE = "done"  # an empty file
 
 
 class _Results(Results):
@@ -36,9 +39,10 @@ class _Results(Results):
         record = self._read(result_id)
         return None if record is None or record.state == "running" else super().lock_ended(result_id)
 
-    def records(self) -> list[Record]:
-        """Of all batches, the oldest first."""
-        found = [record for result_id in self._ids() if (record := self._read(result_id))]
+    def open_records(self) -> list[Record]:
+        """Of the batches that have not ended, the oldest first: those of the others are large, and many."""
+        waiting = (result_id for result_id in self._ids() if not (self._folder(result_id) / _DONE).exists())
+        found = [record for result_id in waiting if (record := self._read(result_id))]
         return sorted(found, key=lambda record: record.created_at)
 
     def request(self, batch_id: str) -> bytes | None:
@@ -47,7 +51,9 @@ class _Results(Results):
         except FileNotFoundError:
             return None
 
-    def drop_request(self, batch_id: str) -> None:
+    def finish(self, batch_id: str) -> None:
+        with suppress(FileNotFoundError):  # it was removed
+            (self._folder(batch_id) / _DONE).touch()
         (self._folder(batch_id) / REQUEST).unlink(missing_ok=True)
 
     def mark_cancelled(self, batch_id: str) -> None:
@@ -117,7 +123,7 @@ class LocalBatches:
 
     async def finish(self, record: BatchRecord) -> None:
         await self.save(record)
-        await asyncio.to_thread(self._results.drop_request, record.result_id)
+        await asyncio.to_thread(self._results.finish, record.result_id)
         self._deliver(record)
 
     async def remove(self, record: BatchRecord) -> None:
@@ -135,7 +141,7 @@ class LocalBatches:
     def _unfinished(self) -> list[str]:
         return [
             record.result_id
-            for record in self._results.records()
+            for record in self._results.open_records()
             if record.state == "running" and not record.expired
         ]
 

@@ -15,7 +15,7 @@ from frontend_proxy.batches.record import BatchItem
 from frontend_proxy.captures.limits import PICTURES, check_capture
 from frontend_proxy.errors import InvalidInput, ProxyError
 from frontend_proxy.field_types import FromJson, Id, ImageBytes
-from frontend_proxy.parsing import parse_json, run_in_thread_if_large
+from frontend_proxy.parsing import parse_json, parse_lines, run_in_thread_if_large
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import Capture, validate
 from frontend_proxy.settings import Settings
@@ -29,12 +29,6 @@ class BatchCapture(Capture):
     the name of one in the batch's `images`."""
 
     custom_id: Id | None = None
-
-
-class _Unreadable(BaseModel):
-    """A line that is no JSON."""
-
-    reason: str
 
 
 def _read_captures(value: object) -> object:
@@ -82,19 +76,19 @@ def _parse(data: bytes, query: Mapping[str, str]) -> Batch:
 
 
 def _values(data: bytes | bytearray) -> list[Any]:
-    """The values of JSON lines. A list is taken for its entries, and JSON of several lines for one value."""
+    """The values of JSON lines; a ValueError for a line that is no JSON.
+
+    A list is taken for its entries, and JSON of several lines for one value. Raises InvalidInput for too many
+    lines or values.
+    """
     try:
         whole = parse_json(data, MAX_VALUES)
     except ValueError:
-        return [_line(line) for line in data.splitlines() if line.strip()]
+        try:
+            return parse_lines(data, MAX_VALUES)
+        except ValueError as error:
+            raise InvalidInput(f"captures: {error}; send several batches") from error
     return whole if isinstance(whole, list) else [whole]
-
-
-def _line(line: bytes | bytearray) -> Any:
-    try:
-        return parse_json(line)
-    except ValueError as error:
-        return _Unreadable(reason=str(error))
 
 
 def accepted(batch: Batch, settings: Settings) -> tuple[list[BatchItem], list[BatchCapture | None]]:
@@ -134,8 +128,8 @@ def _custom_id(value: Any) -> str | None:
 
 
 def _checked(value: Any, images: Mapping[str, bytes], settings: Settings) -> BatchCapture:
-    if isinstance(value, _Unreadable):
-        raise InvalidInput(f"not JSON: {value.reason}")
+    if isinstance(value, ValueError):
+        raise InvalidInput(f"not JSON: {value}")
     if not isinstance(value, dict):
         raise InvalidInput(f"a JSON object is needed, not {type(value).__name__}")
     named = _with_pictures(value, images)

@@ -1,29 +1,30 @@
 """The poses of a film's frames: JSON lines, one of them for each frame or with a `time` in seconds."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from frontend_proxy.errors import InvalidInput
-from frontend_proxy.parsing import parse_json
+from frontend_proxy.parsing import MAX_LINES, line_breaks, parse_json
 from frontend_proxy.pose import read_pose
 
-MAX_LINES = 20_000
+MAX_BYTES = 32 * 2**20  # a minute of 120 frames a second has 20 MiB
 
 
 @dataclass(frozen=True)
 class Poses:
-    """lines: each with its time, or None for that of its number."""
+    """lines: each with its time, or None for that of its number; as text: its
+    values would take several times the memory."""
 
-    lines: tuple[tuple[float | None, Any], ...] = ()
+    lines: tuple[tuple[float | None, bytes], ...] = ()
 
     @classmethod
     def read(cls, text: bytes | None) -> "Poses":
         """Raises InvalidInput, which names the line."""
-        rows = (text or b"").splitlines()
-        if len(rows) > MAX_LINES:
-            raise InvalidInput(f"poses: has more than {MAX_LINES} lines")
+        text = text or b""
+        if len(text) > MAX_BYTES or line_breaks(text) > MAX_LINES:
+            raise InvalidInput(f"poses: send at most {MAX_BYTES} bytes and {MAX_LINES} lines")
+        rows = text.splitlines()
         lines = []
         for number, row in enumerate(rows, 1):
             if not row.strip():
@@ -35,7 +36,7 @@ class Poses:
             time = pose.get("time") if isinstance(pose, dict) else None
             if time is not None and not isinstance(time, int | float):
                 raise InvalidInput(f"poses: line {number}: time must be seconds, not {time!r}")
-            lines.append((time, pose))
+            lines.append((time, row))
         if any(time is None for time, _ in lines) and any(time is not None for time, _ in lines):
             raise InvalidInput("poses: either all lines have a time, or none has one")
         return cls(tuple(lines))
@@ -48,6 +49,7 @@ class Poses:
         if not self.lines:
             return None, None
         if self.lines[0][0] is None:
-            return read_pose(self.lines[frame][1], lambda: size) if frame < len(self.lines) else (None, None)
-        before = [pose for time, pose in self.lines if time is not None and time <= seconds + 1e-3]
-        return read_pose(before[-1], lambda: size) if before else (None, None)
+            before = [row for _, row in self.lines[frame : frame + 1]]
+        else:
+            before = [row for time, row in self.lines if time is not None and time <= seconds + 1e-3]
+        return read_pose(parse_json(before[-1]), lambda: size) if before else (None, None)

@@ -8,8 +8,10 @@ import pytest
 from frontend_proxy.parsing import (
     LARGE,
     MAX_LENGTH,
+    MAX_LINES,
     MAX_VALUES,
     parse_json,
+    parse_lines,
     parse_msgpack,
     run_in_thread_if_large,
 )
@@ -118,3 +120,28 @@ def test_bytes_that_are_no_text_are_no_json(data: bytes) -> None:
 def test_wide_text_is_bounded_like_any_other() -> None:
     with pytest.raises(ValueError, match="values"):
         parse_json(("[" + "0," * MAX_VALUES + "0]").encode("utf-16"))
+
+
+def test_lines_have_their_values_or_their_error() -> None:
+    one, broken, two = parse_lines(b'{"a": 1}\r\n\r\nnot json\r\n[2]', 10)
+    assert (one, two) == ({"a": 1}, [2])
+    assert isinstance(broken, ValueError)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    ("line", "count", "refused"),
+    [(b"x", MAX_LINES, None), (b"x", 10**6, "lines"), (b"[" + b"0," * 4000 + b"0]", 100, "values")],
+)
+def test_lines_of_too_many_values_are_refused_before_they_are_made(
+    end: bytes, line: bytes, count: int, refused: str | None
+) -> None:
+    """A megabyte of lines that are no JSON became 300 megabytes of errors."""
+    lines = (line + end) * count
+    if refused is None:
+        assert len(parse_lines(lines, 1000)) == count
+        return
+    began = time.process_time()
+    with pytest.raises(ValueError, match=refused):
+        parse_lines(lines, 100_000)
+    assert time.process_time() - began < 0.2

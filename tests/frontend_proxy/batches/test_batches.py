@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from frontend_proxy.app import batch_store
+from frontend_proxy.background import Background
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.errors import InferenceFailed
@@ -88,6 +90,17 @@ async def test_a_batch_may_be_a_file(client: httpx.AsyncClient, kind: str) -> No
     assert accepted.status_code == 202, accepted.text
     status = await ended(client, accepted.json()["url"])
     assert status["counts"]["succeeded"] == len(asked)
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+async def test_a_million_lines_are_refused_unread(client: httpx.AsyncClient, as_file: bool) -> None:
+    lines = b"x\n" * 10**6
+    if as_file:
+        refused = await client.post("/api/batches", files={"captures": ("captures.jsonl", lines)})
+    else:
+        refused = await client.post("/api/batches", content=lines, headers=JSON_LINES)
+    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_INPUT")
+    assert "more than 20,000 lines" in refused.text
 
 
 async def test_a_picture_that_many_captures_show_is_sent_once(
@@ -184,6 +197,26 @@ async def test_nobody_waits_for_a_batch(settings: Settings, server: FakeServer) 
         await ended(client, accepted.json()["url"])
         at_once = [job.mode for job in server.finished]
         assert sorted(at_once) == ["batch"] * 3 + ["capture"]
+
+
+async def test_a_batch_that_has_ended_is_not_read_with_each_poll(
+    settings: Settings, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of them, of a thousand captures each, took five seconds every second."""
+    read: list[str] = []
+    whole = Results._read
+
+    def spy(self: Results, result_id: str) -> Record | None:
+        read.append(result_id)
+        return whole(self, result_id)
+
+    async with proxy(settings, server) as client:
+        first = (await client.post("/api/batches", json={"captures": captures(1)})).json()
+        await ended(client, first["url"])
+        await until((settings.results_dir / "batches" / first["batch_id"] / "done").exists)
+    monkeypatch.setattr(Results, "_read", spy)
+    assert await batch_store(settings, Background()).unfinished() == []
+    assert read == []
 
 
 async def test_a_batch_survives_a_restart(settings: Settings, server: FakeServer) -> None:
