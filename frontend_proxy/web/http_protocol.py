@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import socket
+from collections import Counter
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -62,12 +63,42 @@ class _BoundedHttp(HttpToolsProtocol):
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MS)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-        if len(self.connections) > self.max_connections:
+        if len(self.connections) > self.max_connections and not self._made_room():
             self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, "OVERLOADED", "too many connections; try again later"
             )
             return
         self._await_head()
+
+    def _made_room(self) -> bool:
+        """Closes the connection that has been idle for longest, of the address that has most of them.
+
+        Without it one address could hold all connections for `KEEP_ALIVE_S`. Behind a reverse proxy all
+        are of its address.
+        """
+        open_ones = [it for it in self.connections if not it.transport.is_closing()]
+        [(address, _)] = Counter(_address(it) for it in open_ones).most_common(1)
+        idle = [
+            (since, it)
+            for it in open_ones
+            if it is not self
+            and isinstance(it, _BoundedHttp)
+            and _address(it) == address
+            and (since := it._idle_since()) is not None
+        ]
+        if not idle:
+            return False
+        _, longest = min(idle, key=lambda one: one[0])
+        longest.transport.close()
+        return True
+
+    def _idle_since(self) -> float | None:
+        """On the loop's clock; None while a request arrives or is answered."""
+        if self.timeout_keep_alive_task is not None:
+            return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
+        if self._head_timer is not None and self.cycle is None and not self._framing_bytes:
+            return self._head_timer.when() - self.head_timeout_s
+        return None
 
     def data_received(self, data: bytes) -> None:
         """In pieces, because the parser does not say where in one of them a request ended."""
@@ -195,3 +226,9 @@ class _BoundedHttp(HttpToolsProtocol):
         if self._in_body:
             return not self.pipeline and not self.cycle.response_started
         return self.cycle is None or self.cycle.response_complete  # that of the request before
+
+
+def _address(connection: object) -> str | None:
+    """Of a connection's other end: uvicorn's protocols keep it as (host, port)."""
+    client = getattr(connection, "client", None)
+    return client[0] if client else None

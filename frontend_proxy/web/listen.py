@@ -29,6 +29,9 @@ def bind_listeners(host: str, port: int) -> list[socket.socket]:
             except OSError as error:
                 if error.errno not in _NOT_ON_THIS_MACHINE:
                     close_all(bound)
+                    # A port that the first family has free may be taken in the second.
+                    if port == 0 and bound and error.errno == errno.EADDRINUSE:
+                        return bind_listeners(host, port)
                     raise
                 missing = error
     if not bound:

@@ -13,6 +13,8 @@ from frontend_proxy.web.http_protocol import MAX_FRAMING_BYTES, MAX_PIPELINED
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import Serve
 
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 async def sent(address: str, data: bytes, every_s: float = 0) -> tuple[bytes, dict]:
     """`data`, byte by byte if wanted; status line and JSON of what comes back until the server hangs up."""
@@ -90,19 +92,48 @@ async def test_invalid_http_is_answered_with_json(serve: Serve, garbage: bytes) 
     assert len(body["request_id"]) == 32
 
 
+HEALTH = b"GET /health/live HTTP/1.1\r\nHost: lucy\r\n\r\n"
+BEGUN = b"POST /virtual-tryon HTTP/1.1\r\nHost: lucy\r\nContent-Length: 9\r\n\r\n{"
+
+
+async def opened(address: str, first: bytes, source: str = "127.0.0.1") -> Connection:
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+    writer.write(first)
+    if first == HEALTH:
+        await reader.readuntil(b"}")
+    return reader, writer
+
+
 async def test_connections_over_the_limit_are_refused_until_others_close(serve: Serve) -> None:
     async with serve(max_connections=3) as address, httpx.AsyncClient() as client:
-        host, port = address.split(":")
         async with AsyncExitStack() as held:
             for _ in range(3):
-                _, writer = await asyncio.open_connection(host, int(port))
+                _, writer = await opened(address, BEGUN)
                 held.callback(writer.close)
             await asyncio.sleep(0.1)
-            status, body = await sent(address, b"GET /health/live HTTP/1.1\r\nHost: lucy\r\n\r\n")
+            status, body = await sent(address, HEALTH)
             assert status == b"HTTP/1.1 503 Service Unavailable"
             assert body["code"] == "OVERLOADED"
         await asyncio.sleep(0.2)
         assert (await client.get(f"http://{address}/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize("first", [b"", HEALTH])
+async def test_idle_connections_of_one_address_do_not_keep_others_out(serve: Serve, first: bytes) -> None:
+    """An address without credentials could hold all connections, by a request to each in KEEP_ALIVE_S."""
+    async with serve(max_connections=4) as address, AsyncExitStack() as held:
+        honest = await opened(address, HEALTH)
+        held.callback(honest[1].close)
+        many = [await opened(address, first, "127.0.0.2") for _ in range(3)]
+        for _, writer in many:
+            held.callback(writer.close)
+        await asyncio.sleep(0.1)
+        asked_once = HEALTH.replace(b"Host", b"Connection: close\r\nHost")
+        assert (await sent(address, asked_once))[0] == b"HTTP/1.1 200 OK"
+        assert await many[0][0].read() == b"", "that was idle for longest"
+        honest[1].write(HEALTH)
+        assert b"200 OK" in await honest[0].readuntil(b"}")
 
 
 async def test_requests_after_one_whose_body_was_not_read_are_answered(serve: Serve) -> None:

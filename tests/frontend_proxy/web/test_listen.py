@@ -57,6 +57,20 @@ def test_ipv4_alone_and_ipv6_loopback_alone(bound):
         assert not accepts("127.0.0.1", one.getsockname()[1])
 
 
+def test_a_free_port_is_one_that_both_families_have_free(bound, monkeypatch):
+    real, ports = listen._bind, []
+
+    def taken_at_first(family, address):
+        if family == socket.AF_INET and not ports:
+            ports.append(address[1])
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return real(family, address)
+
+    monkeypatch.setattr(listen, "_bind", taken_at_first)
+    first, second = bound("::")
+    assert first.getsockname()[1] == second.getsockname()[1]
+
+
 @pytest.mark.parametrize("missing", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
 def test_a_machine_without_ipv6_listens_on_ipv4(bound, monkeypatch, missing):
     real = listen._bind
