@@ -118,8 +118,6 @@ def _open(container: Container, side: int, area: np.ndarray | None) -> _Picture:
     image = Image.open(io.BytesIO(container.data), formats=[container.format])
     _check_size(*image.size)
     _check_memory(container, *image.size)
-    if image.mode in ("F", "I"):  # whose white nobody knows: Pillow would make it black, or all white
-        raise FabricError("IMAGE_DECODE", "its pixels have 32 bits a channel; send a photo of 8 or 16")
     if image.format == "JPEG":
         shrink = max(min(image.size) / side, _affordable(image, container.scans))
         if max(image.size) > MAX_ASPECT * min(image.size):
@@ -129,13 +127,16 @@ def _open(container: Container, side: int, area: np.ndarray | None) -> _Picture:
         if shrink >= 2:
             image.draft("RGB", (int(image.width / shrink), int(image.height / shrink)))
     image.load()
+    whole: Image.Image = image
+    if image.mode == "F" and np.asarray(image).max() <= 1:  # fractions, which Pillow would make black
+        whole = image.point(lambda value: value * 255)
     profile, orientation = container.profile, container.orientation
     if image.format == "AVIF":
         profile = image.info.get("icc_profile")
         orientation = find_orientation(image.info.get("exif", b""))
         image.__dict__.pop("_decoder", None)  # it keeps the picture in its own colours
     width, height = image.size
-    return _Picture(width, height, lambda top, end: image.crop((0, top, width, end)), profile, orientation)
+    return _Picture(width, height, lambda top, end: whole.crop((0, top, width, end)), profile, orientation)
 
 
 def _open_jpeg(container: Container, scale: int, area: np.ndarray | None) -> _Picture | None:

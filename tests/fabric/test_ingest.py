@@ -60,13 +60,12 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     assert (pixels.shape, pixels.dtype) == ((70, 80, 3), np.uint8)
 
 
-@pytest.mark.parametrize("mode", ["F", "I"])
-def test_pixels_of_32_bits_are_refused(mode: str) -> None:
-    """A float from 0 to 1 became black, and the photo \"black\"."""
+@pytest.mark.parametrize("white", [1, 255])
+def test_fractions_are_a_photo_too(white: int) -> None:
+    """Those from 0 to 1 became black."""
     file = io.BytesIO()
-    Image.new(mode, (80, 70), 1).save(file, "TIFF")
-    with pytest.raises(FabricError, match="32 bits a channel"):
-        decode(file.getvalue(), 64)
+    Image.new("F", (80, 70), 0.5 * white).save(file, "TIFF")
+    assert decode(file.getvalue(), 64).mean() == pytest.approx(127, abs=1)
 
 
 def test_transparency_is_a_fourth_channel() -> None:
