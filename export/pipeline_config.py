@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from export.errors import ExportError, first_line
 from export.files import read_json
-from pipeline.recipe import PipelineConfig, Recipe, explain
+from pipeline.recipe import Conditioning, Framing, PipelineConfig, Recipe, explain
 
 LATENT = 8  # pixels of a side for each latent of a VAE
 FAST = "_fast"
@@ -23,10 +23,14 @@ class Supported:
     multiple: every side of a resolution is a multiple of so many pixels.
     """
 
-    conditioning: Collection[str] = ("masked", "composite", "person")
-    framing: Collection[str] = ("garment", "cover", "contain")
+    conditioning: Collection[str] = get_args(Conditioning)
+    framing: Collection[str] = get_args(Framing)
     scene_light: bool = True
     multiple: int = LATENT
+
+
+# Of the families that do not paint the render: their garment has a picture of its own.
+TRY_ON = Supported(conditioning=("person",), scene_light=False)
 
 
 def read_config(

@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 
 from fabric.light import srgb_to_linear
-from fabric.white import WhitePoint, is_white_point
+from fabric.white import DARKEST, WhitePoint, lab_of, median_colour, shows_tint
 
-_DARKEST = 35.0  # lightness
-_CLIPPED = 253  # an overexposed card has lost its tint
 _GREEN_TO_RED = 6.0  # of CIELAB: lamps and daylight tint along the other axis; skin has 10 and more
 _BLUE_TO_YELLOW = (-8.0, 22.0)
 _SMOOTH = 6.0  # deviation of the brightness, of 255, without outliers
@@ -63,11 +61,10 @@ def _neutral(pixels: np.ndarray) -> WhitePoint | None:
     low, high = np.percentile(pixels.mean(axis=1), (25, 75))  # a bright card's cells reach over its edge
     if high - low > 1.35 * _SMOOTH:
         return None
-    red, green, blue = (float(value) for value in np.median(pixels, axis=0))
-    lab = cv2.cvtColor(np.array([[[red, green, blue]]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
-    neutral = abs(lab[1]) < _GREEN_TO_RED and _BLUE_TO_YELLOW[0] < lab[2] < _BLUE_TO_YELLOW[1]
-    exposed = lab[0] > _DARKEST and max(red, green, blue) <= _CLIPPED
-    return (red, green, blue) if neutral and exposed and is_white_point((red, green, blue)) else None
+    colour = median_colour(pixels)
+    lightness, a, b = lab_of(colour)
+    neutral = abs(a) < _GREEN_TO_RED and _BLUE_TO_YELLOW[0] < b < _BLUE_TO_YELLOW[1]
+    return colour if neutral and lightness > DARKEST and shows_tint(colour) else None
 
 
 def _is_rectangle(crop: np.ndarray, mask: np.ndarray, colour: WhitePoint) -> bool:

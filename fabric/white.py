@@ -9,7 +9,8 @@ WhitePoint = tuple[float, float, float]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # IEC 61966-2-1
 _MOST_COLOURED = 24.0  # chroma in CIELAB; lamps tint white paper, but what is more coloured is no paper
-_DARKEST = 35.0  # lightness; a grey card has 50
+DARKEST = 35.0  # lightness; a grey card has 50
+_CLIPPED = 253  # of 255; an overexposed card has lost its tint
 _PAPER = 82.0  # lightness, which skin and metal do not reach
 _SMOOTH = 12.0  # deviation of the brightness, of 255
 _MIDDLE = 0.6  # of a card's sides: what is farther out may be its edge
@@ -18,13 +19,13 @@ _LEAST, _LARGEST_GAIN = 1.0, 4.0  # of a white point: of 255, and the correction
 
 def card_colour(photo: np.ndarray, corners: np.ndarray) -> WhitePoint | None:
     """The colour of a card with these corners in a photo (H, W, 3) uint8, sRGB; None if it is not neutral."""
-    return _neutral(_inner(photo, corners), _DARKEST)
+    return _neutral(_inner(photo, corners), DARKEST)
 
 
 def is_neutral(photo: np.ndarray, corners: np.ndarray) -> bool:
     """Whether a card with these corners may be white, grey or black, also if it is overexposed."""
     inside = _inner(photo, corners)
-    return bool(len(inside)) and _may_be_neutral(_median(inside), 0)
+    return bool(len(inside)) and _may_be_neutral(median_colour(inside), 0)
 
 
 def _inner(photo: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -57,19 +58,30 @@ def _neutral(pixels: np.ndarray, darkest: float) -> WhitePoint | None:
     """The median of pixels (N, 3), if white paper or a grey card may have it in a lamp's light."""
     if not len(pixels):
         return None
-    colour = _median(pixels)
-    clipped = max(colour) > 253  # an overexposed card has lost its tint
-    return colour if _may_be_neutral(colour, darkest) and not clipped and is_white_point(colour) else None
+    colour = median_colour(pixels)
+    return colour if _may_be_neutral(colour, darkest) and shows_tint(colour) else None
 
 
-def _median(pixels: np.ndarray) -> WhitePoint:
+def median_colour(pixels: np.ndarray) -> WhitePoint:
+    """Of pixels (N, 3)."""
     red, green, blue = (float(value) for value in np.median(pixels, axis=0))
     return red, green, blue
 
 
+def lab_of(colour: WhitePoint) -> np.ndarray:
+    """(3,) L, a and b of CIELAB."""
+    lab: np.ndarray = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    return lab
+
+
 def _may_be_neutral(colour: WhitePoint, darkest: float) -> bool:
-    lab = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
-    return bool(np.hypot(lab[1], lab[2]) < _MOST_COLOURED and lab[0] >= darkest)
+    lightness, *tint = lab_of(colour)
+    return bool(np.hypot(*tint) < _MOST_COLOURED and lightness >= darkest)
+
+
+def shows_tint(colour: WhitePoint) -> bool:
+    """Whether a card of this colour tells the light's tint, and white balance by it is possible."""
+    return max(colour) <= _CLIPPED and is_white_point(colour)
 
 
 def is_white_point(colour: WhitePoint) -> bool:

@@ -13,6 +13,10 @@ RESOLUTION_STEP = 64
 _LONGEST_SCHEDULE = 1000
 
 
+Conditioning = Literal["masked", "composite", "person"]
+Framing = Literal["garment", "cover", "contain"]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -157,8 +161,8 @@ class PipelineConfig(_Strict):
     """
 
     resolution: Resolution
-    conditioning: Literal["masked", "composite", "person"]
-    framing: Literal["garment", "cover", "contain"] = "garment"
+    conditioning: Conditioning
+    framing: Framing = "garment"
     prompt: str
     negative_prompt: str = ""
     keyframe: Recipe

@@ -3,10 +3,11 @@
 A shop's customers try the same garments, and one customer's keyframes show the same one again and again.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
+
+from pipeline.single_flight import SingleFlight
 
 if TYPE_CHECKING:  # the export knows the families by way of this module, and needs torch only if it has work
     from torch import Tensor
@@ -23,7 +24,7 @@ class TensorCache:
     def __init__(self, max_bytes: int):
         self._max_bytes = max_bytes
         self._kept: OrderedDict[str, Values] = OrderedDict()  # the latest last
-        self._computing: dict[str, asyncio.Task[Values]] = {}
+        self._computing: SingleFlight[str, Values] = SingleFlight()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -38,17 +39,11 @@ class TensorCache:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        if key not in self._computing:
-            self._computing[key] = asyncio.ensure_future(self._compute(key, compute))
-        # A request that is cancelled must not take the values away from others.
-        return await asyncio.shield(self._computing[key])
+        return await self._computing.get(key, lambda: self._compute(key, compute))
 
     async def _compute(self, key: str, compute: Callable[[], Awaitable[Values]]) -> Values:
-        try:
-            # A model's outputs lie in memory that is shared with the server, and would keep it occupied.
-            values = {name: tensor.clone() for name, tensor in (await compute()).items()}
-        finally:
-            del self._computing[key]
+        # A model's outputs lie in memory that is shared with the server, and would keep it occupied.
+        values = {name: tensor.clone() for name, tensor in (await compute()).items()}
         self._kept[key] = values
         self._bytes += _size(values)
         while self._bytes > self._max_bytes and self._kept:

@@ -34,9 +34,8 @@ def is_wanted(manifest: Mapping[str, Any]) -> bool:
     """
     if manifest.get("profile") != "cpu" or measured_here(manifest) is not None:
         return False
-    from serving.cpu_settings import (
-        read_cpu_runtime,
-    )  # pydantic's settings: 0.2 s that most starts do without
+    # pydantic's settings: 0.2 s that most starts do without
+    from serving.cpu_settings import read_cpu_runtime
 
     return read_cpu_runtime() == "auto"
 

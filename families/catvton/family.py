@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.errors import ExportError
 from export.hub import snapshot
-from export.pipeline_config import Supported, read_config
+from export.pipeline_config import TRY_ON, read_config
 from families.catvton import checkpoint
 from families.catvton.layout import ATTENTION, DEFAULT, VERSIONS, Layout, find, version_folder
 from families.family import Licence, Loaded, LoraTarget
@@ -21,8 +21,6 @@ LICENCE = Licence(
 )
 UNET = "catvton_unet"
 STAGES = ("vae_encoder", UNET, "vae_decoder")
-# The render is not painted: the garment has a picture of its own.
-_SUPPORTED = Supported(conditioning=("person",), scene_light=False)
 # A keyframe is waited for: it is smaller than what the checkpoint was trained for.
 _KEYFRAME: Resolution = (512, 384)
 
@@ -57,7 +55,7 @@ def load(path: Path) -> Loaded:
     from families.catvton.stages import describe_stages
 
     layout = _layout(path)
-    config = read_config(layout.folder, lambda: default_config(layout.resolution), _SUPPORTED)
+    config = read_config(layout.folder, lambda: default_config(layout.resolution), TRY_ON)
     unet, vae = checkpoint.load_unet(layout), checkpoint.load_vae(layout)
     stages = describe_stages(unet, vae, config.resolutions)
     [denoiser] = (stage for stage in stages if stage.name == UNET)

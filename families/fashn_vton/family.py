@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.hub import snapshot
-from export.pipeline_config import Supported, read_config
+from export.pipeline_config import TRY_ON, read_config
 from families.family import Licence, Loaded
 from families.fashn_vton import checkpoint
 from pipeline.recipe import PipelineConfig, Recipe, Resolution
@@ -22,8 +22,6 @@ STAND_INS = (
     "upstream's DWPose: the pose is drawn from MediaPipe's landmarks, without face and hands",
     "upstream's human parser: clothes are not cut out of pictures, and a garment on a model counts as flat",
 )
-# The render is not painted: the garment has a picture of its own.
-_SUPPORTED = Supported(conditioning=("person",), scene_light=False)
 # The schedule that the network was trained for.
 _SHIFT = 1.5
 recognise = checkpoint.recognise
@@ -51,7 +49,7 @@ def load(path: Path) -> Loaded:
     config = read_config(
         checkpoint.folder_of(path),
         lambda: default_config(sizes.picture),
-        replace(_SUPPORTED, multiple=sizes.patch),
+        replace(TRY_ON, multiple=sizes.patch),
     )
     return Loaded(
         config=config,

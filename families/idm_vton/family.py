@@ -7,7 +7,7 @@ from typing import Any
 from export import hub
 from export.errors import ExportError, first_line
 from export.files import read_json
-from export.pipeline_config import Supported, read_config
+from export.pipeline_config import TRY_ON, read_config
 from families.family import Licence, Loaded
 from families.idm_vton import layout
 from pipeline.recipe import PipelineConfig, Recipe
@@ -29,8 +29,6 @@ TEXT_ENCODER, IMAGE_ENCODER = "idm_text_encoder", "idm_image_encoder"
 GARMENT_NET, UNET = "idm_garment_net", "idm_unet"
 STAGES = (TEXT_ENCODER, IMAGE_ENCODER, "vae_encoder", "vae_decoder", GARMENT_NET, UNET)
 _SCHEDULER = "scheduler/scheduler_config.json"
-# The render is not painted: the garment has a picture of its own.
-_SUPPORTED = Supported(conditioning=("person",), scene_light=False)
 recognise = layout.recognise
 
 
@@ -51,7 +49,7 @@ def load(path: Path, densepose: Path | None = None) -> Loaded:
     from families.idm_vton.stages import describe_stages
     from families.sdxl_text import load_text
 
-    config = read_config(path, default_config, _SUPPORTED)
+    config = read_config(path, default_config, TRY_ON)
     return Loaded(
         config=config,
         stages=describe_stages(path, config.resolutions),

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from pipeline.denoising.schedule import Schedule, Schedulers
 from pipeline.recipe import Recipe
+from pipeline.single_flight import SingleFlight
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Recurrences:
     def __init__(self, schedulers: Schedulers):
         self._schedulers = schedulers
         self._kept: OrderedDict[Recipe, Recurrence | None] = OrderedDict()  # the latest last
-        self._deriving: dict[Recipe, asyncio.Task[Recurrence | None]] = {}
+        self._deriving: SingleFlight[Recipe, Recurrence | None] = SingleFlight()
 
     def of(self, recipe: Recipe) -> Recurrence | None:
         """Takes up to a tenth of a second the first time."""
@@ -83,16 +84,10 @@ class Recurrences:
         """
         if recipe in self._kept:
             return self.of(recipe)
-        if recipe not in self._deriving:
-            self._deriving[recipe] = asyncio.ensure_future(self._derive(recipe))
-        # A request that is cancelled must not take it away from others.
-        return await asyncio.shield(self._deriving[recipe])
+        return await self._deriving.get(recipe, lambda: self._derive(recipe))
 
     async def _derive(self, recipe: Recipe) -> Recurrence | None:
-        try:
-            recurrence = await asyncio.to_thread(_derived, self._schedulers.schedule(recipe))
-        finally:
-            del self._deriving[recipe]
+        recurrence = await asyncio.to_thread(_derived, self._schedulers.schedule(recipe))
         self._keep(recipe, recurrence)
         return recurrence
 
