@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import Storage
+from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
@@ -24,7 +24,7 @@ class RateLimits:
     """per_address, per_key: limits as the `limits` library writes them (`20/second; 1000/hour`), or None.
 
     storage: a URL of that library. Proxies that name the same Redis count together. While it does not answer,
-    no request is refused, and none is delayed by more than a second or two.
+    or has no memory left, each counts for itself, and no request is delayed by more than a second or two.
     """
 
     def __init__(self, per_address: str | None, per_key: str | None, storage: str) -> None:
@@ -35,6 +35,7 @@ class RateLimits:
         )
         assert isinstance(counters, Storage)
         self._window = SlidingWindowCounterRateLimiter(counters)
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def count_address(self, address: str) -> None:
         """Raises TooManyRequests."""
@@ -47,14 +48,24 @@ class RateLimits:
     async def _count(self, limits: list[RateLimitItem], kind: str, client: str) -> None:
         for limit in limits:
             try:
-                if await self._window.hit(limit, kind, client):
-                    continue
-                stats = await self._window.get_window_stats(limit, kind, client)
+                reset = await _hit(self._window, limit, kind, client)
             except StorageError as error:
-                logger.warning("requests are not counted: %s", error.storage_error)
-                return
-            seconds = max(1, math.ceil(stats.reset_time - time.time()))
-            raise TooManyRequests(f"more than {limit} from this {kind}; try again in {seconds} s", seconds)
+                logger.warning("this proxy counts requests for itself: %s", error.storage_error)
+                reset = await _hit(self._own, limit, kind, client)
+            if reset is not None:
+                seconds = max(1, math.ceil(reset - time.time()))
+                raise TooManyRequests(
+                    f"more than {limit} from this {kind}; try again in {seconds} s", seconds
+                )
+
+
+async def _hit(
+    window: SlidingWindowCounterRateLimiter, limit: RateLimitItem, kind: str, client: str
+) -> float | None:
+    """None if the request is within the limit, else the time when it is free again."""
+    if await window.hit(limit, kind, client):
+        return None
+    return (await window.get_window_stats(limit, kind, client)).reset_time
 
 
 def _options(storage: str) -> dict[str, Any]:
