@@ -93,6 +93,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.fabrics.scan_answer", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
         settings.max_worker_memory_bytes,
+        share=settings.max_share_per_caller,
     )
     compositor = Worker(
         "compositor",
@@ -100,6 +101,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.keyframes.fallback", "frontend_proxy.keyframes.thumbnails"),
         settings.max_worker_memory_bytes,
+        share=settings.max_share_per_caller,
     )
 
     films = Worker(
@@ -109,6 +111,7 @@ def create_app(
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
         at_once=False,
+        share=settings.max_share_per_caller,
     )
 
     finder = (lambda image: scanner.run(find_pose, image)) if settings.find_pose else None

@@ -147,6 +147,13 @@ class Settings(BaseSettings):
         32, ge=1, description="keyframes at Triton at once; beyond: they wait briefly, then plain composites"
     )
     max_captures: int = Field(8, ge=1, description="captures at Triton at once; beyond: 429")
+    max_share_per_caller: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="the part of the places for captures, batches, films and photos that others do not hold, "
+        "which one caller may hold; beyond: 429",
+    )
     max_batch_captures: int = Field(1000, ge=1, description="captures of one batch; beyond: 400")
     max_batch_captures_at_once: int = Field(
         2, ge=1, description="captures of batches at Triton at once; they make way for all others"

@@ -13,7 +13,10 @@ from typing import Any, ParamSpec, TypeVar
 import cv2
 
 from frontend_proxy.background import FAILURES, Background
-from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
+from frontend_proxy.errors import ImageTooLarge, ProxyError
+from frontend_proxy.fair_queue import FairQueue
+from frontend_proxy.holder import current_holder
+from frontend_proxy.places import Places
 from frontend_proxy.worker_process import begin, prepare
 
 logger = logging.getLogger(__name__)
@@ -31,11 +34,12 @@ class WorkerUnavailable(ProxyError):
 
 
 class Worker:
-    """Runs one call at a time in its process; at most `max_waiting` more wait in a queue.
+    """Runs one call at a time in its process; at most `max_waiting` more wait, and go round their callers.
 
     The queue is here and not in the executor: when the process dies, only the call that it was running
     fails, and the next one gets a new process. A call that needs more than `max_memory_bytes` fails in the
     same way. `modules` are imported at the start; `name` is what logs, metrics and health show.
+    share: of the waiting places, for one caller (`Places`).
     at_once: whether the process starts with the context; otherwise the first call waits a second for it,
         and 50 MB are saved until then.
     """
@@ -48,10 +52,13 @@ class Worker:
         modules: tuple[str, ...] = (),
         max_memory_bytes: int = DEFAULT_MEMORY_BYTES,
         at_once: bool = True,
+        share: float = 1.0,
     ) -> None:
         self._name = name
         self._background = background
-        self._queue: asyncio.Queue[_Call] = asyncio.Queue(max_waiting)
+        self._places = Places(max_waiting, "photos that wait", share)
+        self._waiting: FairQueue[_Call] = FairQueue(most_per_caller=max_waiting)
+        self._arrived = asyncio.Event()
         self._modules = modules
         self._max_memory_bytes = max_memory_bytes
         self._at_once = at_once
@@ -63,7 +70,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """A call would start at once."""
-        return self.ready and not self._busy and self._queue.empty()
+        return self.ready and not self._busy and not len(self._waiting)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,17 +85,29 @@ class Worker:
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`function(*args, **kwargs)` in the process, all of which must pickle; raises what it raises.
 
-        Raises Overloaded when the queue is full, ImageTooLarge when the call needs too much memory,
-        WorkerUnavailable when the process does not start, ProxyError when it died of this call.
+        Raises Overloaded when no place is free for the caller, ImageTooLarge when the call needs too much
+        memory, WorkerUnavailable when the process does not start, ProxyError when it died of this call.
         """
         if self._broken:
             raise _unavailable()
-        call = _Call(functools.partial(function, *args, **kwargs))
-        try:
-            self._queue.put_nowait(call)
-        except asyncio.QueueFull:
-            raise Overloaded(f"{self._queue.maxsize} photos wait already; try again in a moment") from None
+        holder = current_holder()
+        self._places.take(holder)
+        call = _Call(functools.partial(function, *args, **kwargs), holder)
+        self._waiting.push(holder or "", call)
+        self._arrived.set()
         return await call.answer
+
+    def _pop(self) -> "_Call | None":
+        """The next call, which waits no longer."""
+        if call := self._waiting.pop():
+            self._places.give_back(call.holder)
+        return call
+
+    async def _next(self) -> "_Call":
+        while (call := self._pop()) is None:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return call
 
     async def _serve(self) -> None:
         """Raises what a failed start raises."""
@@ -97,7 +116,7 @@ class Worker:
                 await self._start()
             self._broken = False
             while True:
-                call = await self._queue.get()
+                call = await self._next()
                 if not self.ready:
                     await self._start_for(call)
                 if not call.answer.cancelled():  # its client left while it waited
@@ -106,8 +125,8 @@ class Worker:
             self._broken = True
             raise
         finally:
-            while not self._queue.empty():
-                self._queue.get_nowait().fail(_unavailable())
+            while waiting := self._pop():
+                waiting.fail(_unavailable())
             await self._stop()
 
     async def _start_for(self, call: "_Call") -> None:
@@ -175,8 +194,8 @@ class Worker:
 class _Call:
     """Work for the process, and its caller's future, which only the first of `succeed` and `fail` sets."""
 
-    def __init__(self, work: functools.partial[Any]) -> None:
-        self.work = work
+    def __init__(self, work: functools.partial[Any], holder: str | None) -> None:
+        self.work, self.holder = work, holder
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def succeed(self, result: Any) -> None:

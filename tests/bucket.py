@@ -1,4 +1,4 @@
-"""An S3 server for tests: moto, which keeps its objects in memory."""
+"""An S3 server for tests: moto, which keeps its objects in the memory of its process."""
 
 import os
 import signal
@@ -11,6 +11,21 @@ from contextlib import contextmanager
 
 from tests.stack import free_ports
 
+# SIGUSR1 closes its port, SIGUSR2 opens it again.
+_SERVE = """
+import signal, sys
+from moto.server import ThreadedMotoServer
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
+while True:
+    moto = ThreadedMotoServer("127.0.0.1", int(sys.argv[1]))
+    moto.start()
+    signal.sigwait({signal.SIGUSR1})
+    moto._server.shutdown()
+    moto._server.server_close()
+    signal.sigwait({signal.SIGUSR2})
+"""
+
 
 class Bucket:
     """`environment` has the variables that a client of `url` needs."""
@@ -19,7 +34,7 @@ class Bucket:
 
     def __init__(self):
         (port,) = free_ports(1)
-        self._command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        self._command = [sys.executable, "-c", _SERVE, str(port)]
         self.environment = {
             "AWS_ENDPOINT": f"http://127.0.0.1:{port}",
             "AWS_ACCESS_KEY_ID": "tests",
@@ -44,16 +59,17 @@ class Bucket:
                 time.sleep(0.05)
 
     def kill(self):
-        """Refuse connections from now on."""
         self._process.kill()
         self._process.wait()
 
-    def hang(self):
-        """Accept connections and answer nothing."""
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def go_on(self):
-        os.kill(self._process.pid, signal.SIGCONT)
+    def become(self, way):
+        """`refuses` connections, `hangs`: accepts them and answers nothing, or `answers` again."""
+        for number in {
+            "refuses": [signal.SIGUSR1],
+            "hangs": [signal.SIGSTOP],
+            "answers": [signal.SIGCONT, signal.SIGUSR2],
+        }[way]:
+            os.kill(self._process.pid, number)
 
 
 @contextmanager

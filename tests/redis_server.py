@@ -14,9 +14,9 @@ from tests.stack import free_ports
 
 
 class RedisServer:
-    """With `append_only`, acknowledged writes survive a restart."""
+    """With `append_only`, acknowledged writes survive a restart. `options` are those of the command."""
 
-    def __init__(self, folder, append_only=False):
+    def __init__(self, folder, append_only=False, options=()):
         binary = shutil.which("redis-server")
         if binary is None:
             pytest.skip("no redis-server here: apt-get install redis-server")
@@ -24,7 +24,7 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self.port}"
         kept = "yes" if append_only else "no"
         self._command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
-                         "--save", "", "--appendonly", kept]  # fmt: skip
+                         "--save", "", "--appendonly", kept, *options]  # fmt: skip
 
     def start(self):
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
@@ -50,8 +50,8 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(folder, append_only=False):
-    redis = RedisServer(folder, append_only)
+def running_redis(folder, append_only=False, options=()):
+    redis = RedisServer(folder, append_only, options)
     redis.start()
     try:
         yield redis

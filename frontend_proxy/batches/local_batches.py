@@ -8,6 +8,7 @@ RESULTS_DIR/batches/<id>/record.json      the `BatchRecord`
 """
 
 import asyncio
+import threading
 from contextlib import suppress
 from functools import partial
 
@@ -21,7 +22,7 @@ from frontend_proxy.captures.quota import Quota
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.webhooks import Webhooks
-from frontend_proxy.errors import Overloaded
+from frontend_proxy.places import Places
 from frontend_proxy.settings import Settings
 
 FOLDER = "batches"  # in RESULTS_DIR
@@ -81,7 +82,8 @@ class LocalBatches:
     """A `BatchStore`."""
 
     def __init__(self, settings: Settings, background: Background) -> None:
-        self._max_batches = settings.max_batches
+        self._limits = settings.max_batches, "batches", settings.max_share_per_caller
+        self._creating = threading.Lock()
         quota = Quota(settings.results_dir, settings.max_results_bytes)
         self._results = _Results(settings.results_dir / FOLDER, quota, BatchRecord)
         self._keys = IdempotencyKeys(self._results)
@@ -97,10 +99,10 @@ class LocalBatches:
     def _create(self, record: BatchRecord, request: bytes, key: IdempotencyKey | None) -> BatchRecord | None:
         if key and (known := self._keys.find(key)):
             return _batch(known)
-        if len(self._unfinished()) >= self._max_batches:
-            raise Overloaded(f"{self._max_batches} batches are not done yet; try again later")
         create = partial(self._results.create, record)
-        created = self._keys.claim(key, record.result_id, create) if key else create()
+        with self._creating:  # two that come together must not take the same place
+            Places(*self._limits, self._unfinished().values()).check(record.holder)
+            created = self._keys.claim(key, record.result_id, create) if key else create()
         if isinstance(created, Record):
             return _batch(created)
         with created:
@@ -135,15 +137,15 @@ class LocalBatches:
     async def cancelled(self, batch_id: str) -> bool:
         return await asyncio.to_thread(self._results.is_cancelled, batch_id)
 
-    async def unfinished(self) -> list[str]:
+    async def unfinished(self) -> dict[str, str | None]:
         return await asyncio.to_thread(self._unfinished)
 
-    def _unfinished(self) -> list[str]:
-        return [
-            record.result_id
+    def _unfinished(self) -> dict[str, str | None]:
+        return {
+            record.result_id: _batch(record).holder
             for record in self._results.open_records()
             if record.state == "running" and not record.expired
-        ]
+        }
 
     async def claim(self, batch_id: str) -> Lease | None:
         # In no thread, since whoever is cancelled meanwhile would never know of the lock; it is quick.

@@ -10,6 +10,7 @@ from frontend_proxy.answer_schemas import CaptureFailure
 from frontend_proxy.captures import answers
 from frontend_proxy.captures.record import Record, new_result_id
 from frontend_proxy.errors import DeadlineExceeded, ProxyError, error_body
+from frontend_proxy.holder import current_holder
 from frontend_proxy.request_id import current_request_id
 
 ItemState = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
@@ -82,12 +83,13 @@ class BatchItem(BaseModel):
 
 
 class BatchRecord(Record):
-    """As a capture's. deadline: what has not begun until then fails."""
+    """As a capture's. deadline: what has not begun until then fails. holder: of the place that it takes."""
 
     output_format: Literal["jsonl"] = "jsonl"  # type: ignore[assignment]
     state: Literal["running", "completed", "cancelled"] = "running"  # type: ignore[assignment]
     items: list[BatchItem]
     deadline: AwareDatetime
+    holder: str | None = None
 
     @classmethod
     def of(
@@ -113,6 +115,7 @@ class BatchRecord(Record):
             webhook_url=webhook_url,
             webhook_pending=webhook_url is not None,
             items=items,
+            holder=current_holder(),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 {lucy}:batch:ID          the `BatchRecord`
 {lucy}:batches           sorted set: the batches that are not done, by the time of their acceptance
+{lucy}:batch-holder:ID   whose place it takes
 {lucy}:batch-cancel:ID   it is to be cancelled
 {lucy}:batch-lease:ID    who works on it
 {lucy}:key:NAME          an Idempotency-Key's `Claim`
@@ -23,8 +24,9 @@ from frontend_proxy.captures.image_store import ImageStore
 from frontend_proxy.captures.quota import shared_quota
 from frontend_proxy.captures.redis_client import PREFIX, key_of, milliseconds_until, redis_errors
 from frontend_proxy.captures.redis_deliveries import RedisDeliveries
+from frontend_proxy.captures.redis_places import RedisPlaces
 from frontend_proxy.captures.redis_records import load_record, parse, save_record
-from frontend_proxy.captures.redis_scripts import RENEW_LEASE, SWAP
+from frontend_proxy.captures.redis_scripts import BATCH_ROOM, CREATE_BATCH, RENEW_LEASE, SWAP
 from frontend_proxy.captures.webhooks import Webhooks, encode_message
 from frontend_proxy.errors import Conflict, Overloaded, StorageUnavailable
 from frontend_proxy.settings import Settings
@@ -33,7 +35,8 @@ LEASE_S = 10.0
 # A request that took longer to store died with its proxy, and its Idempotency-Key is free again.
 ARRIVING_S = 60.0
 REQUEST = "batch.msgpack"
-_OPEN = PREFIX + "batches"
+USED_MEMORY = 0.5  # part of Redis' memory: the records of batches are large, and stay for a day
+_OPEN, _HOLDERS = PREFIX + "batches", key_of("batch-holder", "")
 
 
 class _RedisLease:
@@ -56,10 +59,12 @@ class RedisBatches:
 
     def __init__(self, settings: Settings, background: Background) -> None:
         assert settings.redis_url is not None
-        self._max_batches = settings.max_batches
         self._redis = redis_client.connect(settings.redis_url.get_secret_value())
         self._requests = ImageStore(settings.results_url, settings.results_dir)
         self._quota = shared_quota(settings)
+        most, share = settings.max_batches, settings.max_share_per_caller
+        self._places = RedisPlaces(self._redis, BATCH_ROOM, most, "batches", share, USED_MEMORY)
+        self._create = self._redis.register_script(CREATE_BATCH)
         self._swap = self._redis.register_script(SWAP)
         self._waiting = RedisDeliveries(self._redis)
         self.deliveries = Deliveries(Webhooks(settings), self._waiting, background)
@@ -80,18 +85,26 @@ class RedisBatches:
     async def _store(self, record: BatchRecord, request: bytes, key: IdempotencyKey | None) -> None:
         if self._quota:
             await asyncio.to_thread(self._quota.check)
-        with redis_errors():
-            if await self._redis.zcard(_OPEN) >= self._max_batches:
-                raise Overloaded(f"{self._max_batches} batches are not done yet; try again later")
+        await self._places.check_room(_OPEN, _HOLDERS)
         await self._requests.write(record.result_id, REQUEST, request)
-        lifetime = milliseconds_until(record.expires_at)
+        keys = [_OPEN, _HOLDERS, key_of("batch", record.result_id)]
+        arguments: list[str | int | float] = [
+            record.result_id,
+            record.model_dump_json(),
+            milliseconds_until(record.expires_at),
+            *self._places.arguments,
+            _claim(key, record) if key else "",
+            record.created_at.timestamp(),
+        ]
         with redis_errors():
-            async with self._redis.pipeline() as pipeline:
-                pipeline.set(key_of("batch", record.result_id), record.model_dump_json(), px=lifetime)
-                if key:
-                    pipeline.set(key_of("key", key.name), _claim(key, record), px=lifetime)
-                pipeline.zadd(_OPEN, {record.result_id: record.created_at.timestamp()})
-                await pipeline.execute()
+            outcome = await self._create(
+                keys=[*keys, key_of("key", key.name)] if key else keys, args=arguments
+            )
+        try:
+            self._places.check(outcome)  # others may have taken the place meanwhile
+        except Overloaded:
+            await self._requests.delete(record.result_id, REQUEST)
+            raise
 
     async def _claim_key(self, key: IdempotencyKey, record: BatchRecord) -> BatchRecord | None:
         """The batch that the key belongs to; None if it is this one's from now on."""
@@ -135,14 +148,13 @@ class RedisBatches:
             await self._waiting.add(Delivery(record.result_id, record.webhook_url, body))
             self.deliveries.wake()
         await self.save(record)
-        with redis_errors():
-            await self._redis.zrem(_OPEN, record.result_id)
+        await self._close(record.result_id)
         await self._requests.delete(record.result_id, REQUEST)
 
     async def remove(self, record: BatchRecord) -> None:
         with redis_errors():
             await self._redis.delete(key_of("batch", record.result_id))
-            await self._redis.zrem(_OPEN, record.result_id)
+        await self._close(record.result_id)
         if record.webhook_url is not None:
             await self._waiting.remove(record.result_id, record.webhook_url)
         await self._requests.delete(record.result_id, REQUEST)
@@ -156,9 +168,21 @@ class RedisBatches:
         with redis_errors():
             return bool(await self._redis.exists(key_of("batch-cancel", batch_id)))
 
-    async def unfinished(self) -> list[str]:
+    async def unfinished(self) -> dict[str, str | None]:
         with redis_errors():
-            return [member.decode() for member in await self._redis.zrange(_OPEN, 0, -1)]
+            names = [member.decode() for member in await self._redis.zrange(_OPEN, 0, -1)]
+            holders = await self._redis.mget([_HOLDERS + name for name in names]) if names else []
+        return {
+            name: holder.decode() if holder else None for name, holder in zip(names, holders, strict=True)
+        }
+
+    async def _close(self, batch_id: str) -> None:
+        """It takes no place any more."""
+        with redis_errors():
+            async with self._redis.pipeline() as pipeline:
+                pipeline.zrem(_OPEN, batch_id)
+                pipeline.delete(_HOLDERS + batch_id)
+                await pipeline.execute()
 
     async def claim(self, batch_id: str) -> Lease | None:
         name, token = key_of("batch-lease", batch_id), secrets.token_hex(8)
@@ -170,8 +194,9 @@ class RedisBatches:
         """Redis deletes what has expired by itself; the list of open batches forgets it here."""
         for batch_id in await self.unfinished():
             with redis_errors():
-                if not await self._redis.exists(key_of("batch", batch_id)):
-                    await self._redis.zrem(_OPEN, batch_id)
+                exists = await self._redis.exists(key_of("batch", batch_id))
+            if not exists:
+                await self._close(batch_id)
         self.deliveries.wake()
 
     async def close(self) -> None:

@@ -19,7 +19,9 @@ from frontend_proxy.request_id import set_request_id
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 2  # batches that one process works on: each has all its pictures in memory
+# Batches that one process works on: each has all its pictures in memory. One of each caller, so that the next
+# caller's does not wait for hours; a single one keeps the model as busy.
+AT_ONCE = 2
 POLL_S = 1.0
 SWEEP_EVERY_S = 60.0
 
@@ -31,6 +33,7 @@ class BatchService:
         self._store, self._captures, self._jobs = store, captures, jobs
         self._background = background
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._served: list[str | None] = []  # callers whose batches were begun here, in this order
         self._wake = asyncio.Event()
 
     async def check_webhook(self, url: str) -> None:
@@ -96,11 +99,7 @@ class BatchService:
         while True:
             self._wake.clear()
             try:
-                for batch_id in await self._store.unfinished():
-                    if len(self._runs) >= AT_ONCE:
-                        break
-                    if batch_id not in self._runs and (lease := await self._store.claim(batch_id)):
-                        self._runs[batch_id] = self._background.task("batch", self._run(batch_id, lease))
+                await self._begin(await self._store.unfinished())
                 self._background.report("batches", None)
             except (ProxyError, OSError) as error:
                 logger.warning("no batches are taken: %s", error)
@@ -108,6 +107,21 @@ class BatchService:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._wake.wait()
+
+    async def _begin(self, waiting: dict[str, str | None]) -> None:
+        """Work on those whose callers have none here and were served longest ago, as far as there is room."""
+        busy = {waiting.get(batch_id) for batch_id in self._runs} - {None}
+        turns = {holder: turn for turn, holder in enumerate(self._served)}
+        for batch_id, holder in sorted(waiting.items(), key=lambda item: turns.get(item[1], -1)):
+            if len(self._runs) >= AT_ONCE:
+                return
+            if batch_id in self._runs or holder in busy:
+                continue
+            if lease := await self._store.claim(batch_id):
+                self._runs[batch_id] = self._background.task("batch", self._run(batch_id, lease))
+                busy |= {holder} - {None}
+                still = set(waiting.values()) - {holder}
+                self._served = [*(it for it in self._served if it in still), holder]
 
     async def _run(self, batch_id: str, lease: Lease) -> None:
         try:

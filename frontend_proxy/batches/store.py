@@ -56,8 +56,8 @@ class BatchStore(Protocol):
 
     async def cancelled(self, batch_id: str) -> bool: ...
 
-    async def unfinished(self) -> list[str]:
-        """The batches that are not done, the oldest first."""
+    async def unfinished(self) -> dict[str, str | None]:
+        """The batches that are not done, the oldest first, and the holder of each."""
         ...
 
     async def claim(self, batch_id: str) -> Lease | None:

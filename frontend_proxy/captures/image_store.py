@@ -1,6 +1,7 @@
 """Captures' images where every proxy finds them: in a bucket, or in a folder that the proxies share.
 
     <url>/<result id>/0.png, …
+                      jobs.msgpack   see `payloads`
 
 Other objects may lie there too: only objects with such names are ever deleted.
 """
@@ -21,9 +22,10 @@ from frontend_proxy.errors import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
+JOBS = "jobs.msgpack"
 _GONE = (NotFoundError, FileNotFoundError)
 # The last three are what a proxy without Redis left in a folder.
-_OURS = re.compile(rf"{RESULT_ID}/(?:{IMAGE_NAME}|{IMAGE_NAME}\.part|record\.json|lock)")
+_OURS = re.compile(rf"{RESULT_ID}/(?:{IMAGE_NAME}|{JOBS}|{IMAGE_NAME}\.part|record\.json|lock)")
 
 
 class ImageStore:

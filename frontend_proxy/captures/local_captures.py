@@ -17,9 +17,10 @@ from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.service import end_tasks
 from frontend_proxy.captures.webhooks import Webhooks
-from frontend_proxy.concurrency_limit import ConcurrencyLimit
 from frontend_proxy.errors import ProxyError, log_error
+from frontend_proxy.holder import current_holder
 from frontend_proxy.jobs import Job, ModelServer
+from frontend_proxy.places import Places
 from frontend_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class LocalCaptures:
         self._settings = settings
         self._server = server
         self._background = background
-        self._limit = ConcurrencyLimit(settings.max_captures, "captures")
+        self._places = Places(settings.max_captures, "captures", settings.max_share_per_caller)
         self._patient = asyncio.Semaphore(settings.max_batch_captures_at_once)
         self._runs: dict[str, CaptureRun] = {}
         self._enqueuing: set[asyncio.Task[None]] = set()
@@ -45,6 +46,9 @@ class LocalCaptures:
         self._webhooks = Webhooks(settings)
         self._waiting = LocalDeliveries(self._results)
         self.deliveries = Deliveries(self._webhooks, self._waiting, background)
+
+    async def check_room(self) -> None:
+        self._places.check(current_holder())
 
     async def accept(
         self,
@@ -60,8 +64,7 @@ class LocalCaptures:
         record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s, owner)
         create = partial(self._results.create, record)
         async with AsyncExitStack() as slots:
-            for _ in jobs:
-                slots.enter_context(self._limit)
+            slots.enter_context(self._places.held(current_holder(), len(jobs)))
             claim = partial(self._keys.claim, key, record.result_id, create) if key else create
             created = await asyncio.to_thread(claim)
             if isinstance(created, Record):
@@ -93,8 +96,8 @@ class LocalCaptures:
         lock: CaptureLock,
         slots: AbstractAsyncContextManager[object],
     ) -> CaptureRun:
-        run = CaptureRun(record, jobs, detached, partial(self._results.exists, record.result_id))
-        run.task = self._background.task("capture", self._supervise(run, lock, slots))
+        run = CaptureRun(record, detached, partial(self._results.exists, record.result_id))
+        run.task = self._background.task("capture", self._supervise(run, jobs, lock, slots))
         self._runs[record.result_id] = run
         return run
 
@@ -126,12 +129,16 @@ class LocalCaptures:
         await asyncio.to_thread(self._results.remove, result_id)
 
     async def _supervise(
-        self, run: CaptureRun, lock: CaptureLock, slots: AbstractAsyncContextManager[object]
+        self,
+        run: CaptureRun,
+        jobs: list[Job],
+        lock: CaptureLock,
+        slots: AbstractAsyncContextManager[object],
     ) -> None:
         """Make the capture, store its end, release its slots and its lock, and have its webhook delivered."""
         try:
             async with slots:
-                await run.complete(self._server, self._settings.capture_timeout_s, self._store)
+                await run.complete(jobs, self._server, self._settings.capture_timeout_s, self._store)
                 if run.error is not None:
                     if run.detached:  # otherwise the request logs it
                         log_error(run.error)

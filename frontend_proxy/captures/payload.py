@@ -6,7 +6,7 @@ must not ignore raises `VERSION`: the queue then leaves captures that need it to
 
 Versions: 1; 2 has `garment_image` and `category`, and jobs without `jacket_render`; 3 has jobs that are
 answered with a light; 4 has captures of batches, in a queue of their own; 5 has several garments, and
-measurements.
+measurements; 6 has the bytes beside the results instead of in Redis.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import numpy as np
 from frontend_proxy.garments import GarmentJob
 from frontend_proxy.jobs import Job
 
-VERSION = 5  # the newest that this module reads
+VERSION = 6  # what this module writes, and the newest that it reads
 
 _FIELDS = {field.name for field in dataclasses.fields(Job)}
 _DEFAULTS = {
@@ -30,18 +30,6 @@ _DEFAULTS = {
 
 class UnreadablePayload(Exception):
     """The bytes are no jobs that this version understands; the message says why."""
-
-
-def version_of(jobs: list[Job]) -> int:
-    """The oldest version that can make these jobs."""
-    job = jobs[0]
-    if job.garments or job.measurements:
-        return 5
-    if job.mode == "batch":
-        return 4
-    if job.output_format == "light":
-        return 3
-    return 1 if job.jacket_render is not None and job.garment_image is job.category is None else 2
 
 
 def pack(jobs: list[Job]) -> bytes:

@@ -15,11 +15,14 @@ from frontend_proxy.captures import redis_client
 from frontend_proxy.captures.deliveries import Deliveries
 from frontend_proxy.captures.idempotency import IdempotencyKey
 from frontend_proxy.captures.image_store import ImageStore
+from frontend_proxy.captures.payloads import Payloads
 from frontend_proxy.captures.quota import shared_quota
 from frontend_proxy.captures.record import Record, interrupted, no_such_capture
 from frontend_proxy.captures.redis_deliveries import RedisDeliveries
+from frontend_proxy.captures.redis_places import RedisPlaces
 from frontend_proxy.captures.redis_queue import BATCH_QUEUE, CaptureQueue
 from frontend_proxy.captures.redis_records import CaptureRecords
+from frontend_proxy.captures.redis_scripts import QUEUE_ROOM
 from frontend_proxy.captures.redis_worker import RETRY_S, CaptureWorker, Store
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.service import end_tasks
@@ -38,6 +41,7 @@ from frontend_proxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 600.0
+USED_MEMORY = 0.9  # part of Redis' memory
 
 
 class RedisCaptures:
@@ -53,19 +57,20 @@ class RedisCaptures:
         self._background = background
         self._redis = redis_client.connect(settings.redis_url.get_secret_value())
         self._records = CaptureRecords(self._redis)
-        self._queue = CaptureQueue(self._redis, self._records, settings.max_queued_captures)
         self._images = ImageStore(settings.results_url, settings.results_dir)
-        self._quota = shared_quota(settings)
+        quota = shared_quota(settings)
+        self._payloads = Payloads(self._redis, self._images, quota)
+        most, share = settings.max_queued_captures, settings.max_share_per_caller
+        places = RedisPlaces(self._redis, QUEUE_ROOM, most, "captures", share, USED_MEMORY)
+        self._queue = CaptureQueue(self._redis, self._records, self._payloads, places)
         self._waiting_webhooks = RedisDeliveries(self._redis)
         self.deliveries = Deliveries(Webhooks(settings), self._waiting_webhooks, background)
-        store = Store(self._queue, self._records, self._images, self._quota, self._waiting_webhooks)
+        store = Store(self._queue, self._records, self._images, quota, self._waiting_webhooks)
         wake = self.deliveries.wake
         self._worker = CaptureWorker(
             settings, server, background, store, wake, "capture queue", settings.max_captures
         )
-        self._patient_queue = CaptureQueue(
-            self._redis, self._records, settings.max_queued_captures, BATCH_QUEUE
-        )
+        self._patient_queue = CaptureQueue(self._redis, self._records, self._payloads, places, BATCH_QUEUE)
         self._patient_worker = CaptureWorker(
             settings,
             server,
@@ -78,6 +83,9 @@ class RedisCaptures:
         self._sweeper: set[asyncio.Task[None]] = set()
         self._waits: set[asyncio.Task[None]] = set()
 
+    async def check_room(self) -> None:
+        await self._queue.check_room()
+
     async def accept(
         self,
         jobs: list[Job],
@@ -89,22 +97,19 @@ class RedisCaptures:
     ) -> CaptureRun | Record:
         if key and (known := await self._queue.find(key)):  # repeated, it needs no room
             return known
-        if self._quota:
-            await asyncio.to_thread(self._quota.check)
         record = Record.begin(jobs[0], base_url, webhook_url, self._settings.kept_s, owner)
         known = await self._queue.put(record, jobs, key)
         if known is not None or detached:
             return known or record
-        run = CaptureRun(record, jobs, detached, lambda: True)
+        run = CaptureRun(record, detached, lambda: True)
         run.task = self._background.task("wait for a capture", self._wait(run))
         self._waits.add(run.task)
         run.task.add_done_callback(self._waits.discard)
         return run
 
     async def enqueue(self, record: Record, jobs: list[Job]) -> None:
-        if self._quota:
-            await asyncio.to_thread(self._quota.check)
-        await self._patient_queue.put(record, jobs, None)
+        if await self._records.load(record.result_id) is None:
+            await self._patient_queue.put(record, jobs, None)
 
     async def progress(self, result_id: str) -> CaptureProgress | None:
         return await self._records.progress(result_id)
@@ -125,6 +130,7 @@ class RedisCaptures:
         """Delete a capture; a proxy that makes it stops within some seconds. Raises NotFound."""
         record = await self.find(result_id)
         await self._records.remove(result_id)
+        await self._payloads.delete(result_id)
         if record.webhook_url is not None:
             await self._waiting_webhooks.remove(result_id, record.webhook_url)
         await self._images.remove(record)

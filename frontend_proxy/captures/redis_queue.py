@@ -5,10 +5,9 @@ acknowledges the entry when the result is stored. If the proxy dies, its lease e
 another one resumes the capture (XAUTOCLAIM). After `MAX_DELIVERIES` crashed attempts the capture is
 dead-lettered.
 
-    {lucy}:queue         stream: captures that have not ended; `version` is `payload.version_of` the jobs
+    {lucy}:queue         stream: captures that have not ended; `version` is `payload.VERSION`
     {lucy}:batch-queue   the same for captures of batches, which nobody waits for
     {lucy}:dead          stream: dead letters with their reason, for operators
-    {lucy}:jobs:ID       a capture's jobs with the client's images, until it has ended
     {lucy}:key:NAME      an Idempotency-Key's `Claim`
 
 Why no task queue library: the lease must be short, to notice a death soon, while a capture may take minutes.
@@ -27,11 +26,13 @@ from redis.exceptions import RedisError, ResponseError
 from frontend_proxy.answer_schemas import CaptureProgress
 from frontend_proxy.captures import payload
 from frontend_proxy.captures.idempotency import Claim, IdempotencyKey
+from frontend_proxy.captures.payloads import Payloads
 from frontend_proxy.captures.record import Record
 from frontend_proxy.captures.redis_client import PREFIX, key_of, milliseconds_until, redis_errors
+from frontend_proxy.captures.redis_places import RedisPlaces
 from frontend_proxy.captures.redis_records import CaptureRecords, parse
 from frontend_proxy.captures.redis_scripts import CREATE
-from frontend_proxy.errors import Conflict, InferenceFailed, Overloaded, ProxyError
+from frontend_proxy.errors import Conflict, InferenceFailed, Overloaded, StorageUnavailable
 from frontend_proxy.jobs import Job
 from frontend_proxy.metrics import Backlog
 
@@ -54,54 +55,70 @@ class Taken:
     """A capture that this proxy is to make.
 
     deliveries: how many times a proxy has taken it.
-    refusal: why it cannot be made; `jobs` is empty then.
+    refusal: why it cannot be made.
     """
 
     entry: str
     record: Record
-    jobs: list[Job]
     deliveries: int
-    refusal: ProxyError | None = None
+    refusal: InferenceFailed | None = None
 
 
 class CaptureQueue:
     """Every method raises StorageUnavailable if Redis is away for some seconds."""
 
-    def __init__(self, redis: Redis, records: CaptureRecords, max_captures: int, stream: str = QUEUE) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        records: CaptureRecords,
+        payloads: Payloads,
+        places: RedisPlaces,
+        stream: str = QUEUE,
+    ) -> None:
         self._stream = stream
         self._records = records
-        self._max_captures = max_captures
+        self._payloads = payloads
+        self._places = places
         self._redis = redis
         self._create = redis.register_script(CREATE)
         self._consumer = secrets.token_hex(8)
         self._cursor = "0-0"
 
+    async def check_room(self) -> None:
+        """Raises Overloaded."""
+        await self._places.check_room(self._stream)
+
     async def put(self, record: Record, jobs: list[Job], key: IdempotencyKey | None) -> Record | None:
         """Accept a capture; if the key belongs to one already, return that one's record.
 
-        Raises Overloaded, KeyReused, Conflict.
+        Raises Overloaded, InsufficientStorage, KeyReused, Conflict.
         """
-        keys = [self._stream, key_of("record", record.result_id), key_of("jobs", record.result_id)]
-        if key:
-            keys.append(key_of("key", key.name))
+        await self.check_room()
+        await self._payloads.write(record.result_id, jobs)
         claim = Claim(fingerprint=key.fingerprint if key else "", result_id=record.result_id)
-        arguments: list[str | bytes | int] = [
+        keys = [self._stream, key_of("record", record.result_id), *([key_of("key", key.name)] if key else ())]
+        arguments: list[str | int | float] = [
             record.result_id,
             record.model_dump_json(),
-            payload.pack(jobs),
             milliseconds_until(record.expires_at),
-            self._max_captures,
+            *self._places.arguments,
             claim.model_dump_json(),
             key_of("record", ""),
-            payload.version_of(jobs),
+            payload.VERSION,
         ]
-        with redis_errors():
-            outcome = await self._create(keys=keys, args=arguments)
-        if outcome == b"full":
-            raise Overloaded(f"{self._max_captures} captures are queued already; try again in a moment")
+        try:
+            with redis_errors():
+                outcome = await self._create(keys=keys, args=arguments)
+            self._places.check(outcome)
+        except (Overloaded, StorageUnavailable) as error:
+            # Where Redis has not answered, it may have accepted the capture.
+            if isinstance(error, Overloaded) or isinstance(error.__cause__, ResponseError):
+                await self._payloads.delete(record.result_id)
+            raise
         earlier = None if outcome == b"created" else parse(Claim, outcome)
         if key is None or earlier is None or earlier.result_id == record.result_id:
             return None
+        await self._payloads.delete(record.result_id)
         found = earlier.of(key, await self._records.load(earlier.result_id))
         if found is None:  # it was removed or failed in this moment
             raise Conflict("the capture of this Idempotency-Key has just ended; try again")
@@ -165,7 +182,7 @@ class CaptureQueue:
         if not result_id:
             await self._bury(entry, "", "the queue's entry has no id")
             return None
-        document, jobs = await self._redis.mget(key_of("record", result_id), key_of("jobs", result_id))
+        document = await self._redis.get(key_of("record", result_id))
         if document is None:  # it was removed or has expired
             await self._acknowledge(entry)
             return None
@@ -178,19 +195,20 @@ class CaptureQueue:
             await self._bury(entry, result_id, "its record cannot be read")
             return None
         if record.state != "running":  # a proxy died before it acknowledged the entry
-            return Taken(entry, record, [], deliveries)
+            return Taken(entry, record, deliveries)
         if newer:
             refusal = "no proxy of the version that accepted this capture is left; send it again"
-            return Taken(entry, record, [], deliveries, InferenceFailed(refusal))
+            return Taken(entry, record, deliveries, InferenceFailed(refusal))
         if deliveries > MAX_DELIVERIES:
             crashed = f"{MAX_DELIVERIES} servers stopped while they made this capture"
-            return Taken(entry, record, [], deliveries, InferenceFailed(crashed))
-        try:
-            return Taken(entry, record, payload.unpack(jobs or b""), deliveries)
-        except payload.UnreadablePayload as error:
-            logger.error("the jobs of capture %s cannot be read: %s", result_id, error)
-            refusal = "the server could not read this capture from its queue; send it again"
-            return Taken(entry, record, [], deliveries, InferenceFailed(refusal))
+            return Taken(entry, record, deliveries, InferenceFailed(crashed))
+        return Taken(entry, record, deliveries)
+
+    async def jobs(self, taken: Taken) -> list[Job]:
+        """Raises InferenceFailed if there is a refusal, or if they are gone or cannot be read."""
+        if taken.refusal is not None:
+            raise taken.refusal
+        return await self._payloads.read(taken.record.result_id)
 
     async def renew(self, taken: Taken, progress: CaptureProgress | None = None) -> bool:
         """Renew the lease and report progress. Returns False if the capture was removed."""
@@ -215,10 +233,11 @@ class CaptureQueue:
         """Remove it from the queue: its end is stored."""
         with redis_errors():
             await self._acknowledge(taken.entry, key_of("jobs", taken.record.result_id))
+        await self._payloads.delete(taken.record.result_id)
 
-    async def dead_letter(self, taken: Taken) -> None:
+    async def dead_letter(self, taken: Taken, refusal: InferenceFailed) -> None:
         with redis_errors():
-            await self._add_dead_letter(taken.record.result_id, str(taken.refusal), taken.record.request_id)
+            await self._add_dead_letter(taken.record.result_id, str(refusal), taken.record.request_id)
 
     async def backlog(self) -> Backlog:
         with redis_errors():

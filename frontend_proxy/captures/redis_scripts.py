@@ -1,11 +1,52 @@
 """Lua scripts: each runs in Redis as one step, all of it or nothing."""
 
+# Why `holder` can take no place more, by the rule of `Places.check`: "full" or "share"; nil if it can.
+# `holders` has that of each place that is taken; an empty holder has to share with nobody.
+_REFUSAL = """
+local function refusal(holders, holder, most, share)
+  if #holders >= tonumber(most) then return 'full' end
+  local own = 0
+  for _, other in ipairs(holders) do if other == holder then own = own + 1 end end
+  local available = most - #holders + own
+  if holder ~= '' and own > 0 and own + 1 > share * available then return 'share' end
+end
+"""
+
+# The holders of the captures in a stream. Older proxies' entries name none.
+_IN_QUEUE = (
+    _REFUSAL
+    + """
+local function in_queue(queue)
+  local holders = {}
+  for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+')) do
+    local found = ''
+    for index = 1, #entry[2], 2 do
+      if entry[2][index] == 'holder' then found = entry[2][index + 1] end
+    end
+    holders[#holders + 1] = found
+  end
+  return holders
+end
+"""
+)
+
+# Returns the refusal, or "" if one capture more can be accepted.
+QUEUE_ROOM = (
+    _IN_QUEUE
+    + """
+local holder, most, share = unpack(ARGV)
+return refusal(in_queue(KEYS[1]), holder, most, share) or ''
+"""
+)
+
 # Accept a capture. Sent again after a lost connection, it changes nothing. Returns the claim of the capture
-# that the Idempotency-Key belongs to (perhaps this one), "full" or "created". A claim or record that cannot
-# be read frees the key.
-CREATE = """
-local queue, record, jobs, key = unpack(KEYS)
-local id, document, payload, lifetime, most, claim, records, version = unpack(ARGV)
+# that the Idempotency-Key belongs to (perhaps this one), the refusal or "created". A claim or record that
+# cannot be read frees the key.
+CREATE = (
+    _IN_QUEUE
+    + """
+local queue, record, key = unpack(KEYS)
+local id, document, lifetime, holder, most, share, claim, records, version = unpack(ARGV)
 local function decode(text)
   local ok, value = pcall(cjson.decode, text)
   return ok and type(value) == 'table' and value or {}
@@ -20,13 +61,56 @@ if key then
   end
 end
 if redis.call('EXISTS', record) == 1 then return 'created' end
-if redis.call('XLEN', queue) >= tonumber(most) then return 'full' end
+local refused = refusal(in_queue(queue), holder, most, share)
+if refused then return refused end
 redis.call('SET', record, document, 'PX', lifetime)
-redis.call('SET', jobs, payload, 'PX', lifetime)
 if key then redis.call('SET', key, claim, 'PX', lifetime) end
-redis.call('XADD', queue, '*', 'id', id, 'version', version)
+redis.call('XADD', queue, '*', 'id', id, 'version', version, 'holder', holder)
 return 'created'
 """
+)
+
+# The holders of the batches that are not done. `names` is the beginning of the keys that have them.
+_OPEN_BATCHES = (
+    _REFUSAL
+    + """
+local function in_progress(open, names)
+  local holders = {}
+  for _, id in ipairs(redis.call('ZRANGE', open, 0, -1)) do
+    holders[#holders + 1] = redis.call('GET', names .. id) or ''
+  end
+  return holders
+end
+"""
+)
+
+# Returns the refusal, or "" if one batch more can be accepted.
+BATCH_ROOM = (
+    _OPEN_BATCHES
+    + """
+local open, names = unpack(KEYS)
+local holder, most, share = unpack(ARGV)
+return refusal(in_progress(open, names), holder, most, share) or ''
+"""
+)
+
+# Accept a batch whose request is stored. Sent again after a lost connection, it changes nothing. Returns the
+# refusal or "created".
+CREATE_BATCH = (
+    _OPEN_BATCHES
+    + """
+local open, names, record, key = unpack(KEYS)
+local id, document, lifetime, holder, most, share, claim, now = unpack(ARGV)
+if redis.call('ZSCORE', open, id) then return 'created' end
+local refused = refusal(in_progress(open, names), holder, most, share)
+if refused then return refused end
+redis.call('SET', record, document, 'PX', lifetime)
+redis.call('SET', names .. id, holder, 'PX', lifetime)
+if key then redis.call('SET', key, claim, 'PX', lifetime) end
+redis.call('ZADD', open, now, id)
+return 'created'
+"""
+)
 
 # The webhook queue: a sorted set of deliveries by due time, and the number of deliveries of each host. Times
 # are milliseconds of Redis's clock, so the proxies' clocks need not agree.

@@ -22,7 +22,7 @@ from frontend_proxy.captures.redis_queue import CaptureQueue, Taken
 from frontend_proxy.captures.redis_records import CaptureRecords
 from frontend_proxy.captures.run import CaptureRun
 from frontend_proxy.captures.webhooks import encode_message
-from frontend_proxy.errors import ProxyError, StorageUnavailable, log_error
+from frontend_proxy.errors import InferenceFailed, ProxyError, StorageUnavailable, log_error
 from frontend_proxy.jobs import ModelServer
 from frontend_proxy.settings import Settings
 
@@ -137,19 +137,15 @@ class CaptureWorker:
 
     async def _make(self, taken: Taken) -> Record:
         """The record after its end; unchanged if the capture was removed."""
-        run = CaptureRun(taken.record, taken.jobs, detached=True, is_wanted=lambda: True)
-        if taken.refusal is not None:
-            await self.persist(lambda: self._store.queue.dead_letter(taken))
-            run.error = taken.refusal
-        else:
-            run.task = asyncio.create_task(
-                run.complete(self._server, self._settings.capture_timeout_s, self._store_result)
-            )
-            try:
-                await self._renew_lease(taken, run)
-            finally:
-                run.task.cancel()
-                await asyncio.gather(run.task, return_exceptions=True)
+        run = CaptureRun(taken.record, detached=True, is_wanted=lambda: True)
+        run.task = asyncio.create_task(self._complete(taken, run))
+        try:
+            await self._renew_lease(taken, run)
+        finally:
+            run.task.cancel()
+            await asyncio.gather(run.task, return_exceptions=True)
+        if not run.cancelled:
+            run.task.result()  # raises what nobody has foreseen
         if run.error is not None and not run.cancelled:
             log_error(run.error)
             failed = run.record.model_copy()
@@ -158,6 +154,18 @@ class CaptureWorker:
                 await self.persist(lambda: self._store.records.save(failed))
                 return failed
         return run.record
+
+    async def _complete(self, taken: Taken, run: CaptureRun) -> None:
+        """Raises StorageUnavailable if its refusal cannot be dead-lettered."""
+        try:
+            jobs = await self.persist(lambda: self._store.queue.jobs(taken))
+        except StorageUnavailable as error:
+            run.error = error
+        except InferenceFailed as error:
+            refusal = run.error = error
+            await self.persist(lambda: self._store.queue.dead_letter(taken, refusal))
+        else:
+            await run.complete(jobs, self._server, self._settings.capture_timeout_s, self._store_result)
 
     async def _renew_lease(self, taken: Taken, run: CaptureRun) -> None:
         async for progress in run.follow(redis_queue.LEASE_S / 4):

@@ -22,9 +22,7 @@ class CaptureRun:
     is_wanted: called at each step; the run cancels itself when it returns False.
     """
 
-    def __init__(
-        self, record: Record, jobs: list[Job], detached: bool, is_wanted: Callable[[], bool]
-    ) -> None:
+    def __init__(self, record: Record, detached: bool, is_wanted: Callable[[], bool]) -> None:
         self.record = record
         self.detached = detached
         self.progress: CaptureProgress | None = None
@@ -32,7 +30,6 @@ class CaptureRun:
         self.error: ProxyError | None = None
         self.cancelled = False
         self.task: asyncio.Task[None] | None = None
-        self._jobs = jobs
         self._is_wanted = is_wanted
         self._samples: dict[int, Progress] = {}
         self._preview: bytes | None = None  # the newest that the follower has not received
@@ -40,6 +37,7 @@ class CaptureRun:
 
     async def complete(
         self,
+        jobs: list[Job],
         server: ModelServer,
         timeout_s: float,
         store: Callable[[Record, list[bytes]], Awaitable[None]],
@@ -47,7 +45,7 @@ class CaptureRun:
         """Run the jobs and `store` the record and the images. `store` raises FileNotFoundError if the capture
         was removed meanwhile."""
         try:
-            results = await self._run(server, timeout_s)
+            results = await self._run(jobs, server, timeout_s)
             record = self.record.model_copy()  # clients see it succeed only after all of it is stored
             images = record.take(results)
             await store(record, images)
@@ -59,13 +57,13 @@ class CaptureRun:
         except Exception as error:
             self.error = internal_error(error)
 
-    async def _run(self, server: ModelServer, timeout_s: float) -> list[Result]:
+    async def _run(self, jobs: list[Job], server: ModelServer, timeout_s: float) -> list[Result]:
         """The results of all samples; one that fails ends the others. Raises as `ModelServer.run` does."""
         began = time.monotonic()
-        deadline = began + timeout_s * (PATIENCE if self._jobs[0].mode == "batch" else 1)
+        deadline = began + timeout_s * (PATIENCE if jobs[0].mode == "batch" else 1)
         for attempt in itertools.count(1):
             try:
-                results = await self._attempt(server, deadline - time.monotonic())
+                results = await self._attempt(jobs, server, deadline - time.monotonic())
                 break
             except ModelUnavailable:
                 # A client that waits gets this error at once, unless one server died in the middle: there
@@ -79,22 +77,24 @@ class CaptureRun:
             result.report.latency_ms = latency_ms(result.report.latency_ms, total_s)
         return results
 
-    async def _attempt(self, server: ModelServer, timeout_s: float) -> list[Result]:
+    async def _attempt(self, jobs: list[Job], server: ModelServer, timeout_s: float) -> list[Result]:
         self._samples.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
-                    tasks.create_task(run_to_result(server, job, timeout_s, self._progress_of(sample)))
-                    for sample, job in enumerate(self._jobs)
+                    tasks.create_task(
+                        run_to_result(server, job, timeout_s, self._progress_of(sample, len(jobs)))
+                    )
+                    for sample, job in enumerate(jobs)
                 ]
         except* ProxyError as group:
             raise group.exceptions[0] from None
         return [task.result() for task in running]
 
-    def _progress_of(self, sample: int) -> Callable[[Progress], None]:
+    def _progress_of(self, sample: int, count: int) -> Callable[[Progress], None]:
         def update(progress: Progress) -> None:
             self._samples[sample] = progress
-            step = min(self._samples[n].step if n in self._samples else 0 for n in range(len(self._jobs)))
+            step = min(self._samples[n].step if n in self._samples else 0 for n in range(count))
             self.report(CaptureProgress(step=step, steps=progress.steps, preview=progress.preview))
             if not self._is_wanted():
                 self.cancel()

@@ -19,6 +19,11 @@ class CaptureService(Protocol):
 
     deliveries: Deliveries
 
+    async def check_room(self) -> None:
+        """Raises Overloaded or StorageUnavailable if there is no room for one more now: no work is done for
+        it in vain. `accept` decides."""
+        ...
+
     async def accept(
         self,
         jobs: list[Job],

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from frontend_proxy.errors import Overloaded
+from frontend_proxy.fair_queue import FairQueue
 from frontend_proxy.keyframes.degradation import Degradation
-from frontend_proxy.keyframes.fair_queue import FairQueue
 
 INTERVAL_S = 1.5  # between two keyframes of a session
 WAIT_SHARE = 0.2  # of `timeout_s`: a keyframe that waited longer for a slot would not be answered in time

@@ -58,6 +58,11 @@ class Authenticator:
         self._known_keys()  # reads the file again if it has changed
         return sum(it.version for it in (self._tokens, self._key_file) if it)
 
+    @property
+    def knows_one_caller(self) -> bool:
+        """Whether a single API key is all that is accepted."""
+        return self._tokens is None and len(self._known_keys()) == 1
+
     def identify(self, credential: str | None) -> Caller:
         """The caller that the credential belongs to. Raises Unauthorized."""
         if not credential:

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from frontend_proxy.background import Background
 from frontend_proxy.concurrency_limit import ConcurrencyLimitPerOwner
 from frontend_proxy.errors import RequestTooSlow
+from frontend_proxy.holder import holder_of, set_holder
 from frontend_proxy.security.auth import STATE, Authenticator, Caller
 from frontend_proxy.security.credential_watch import CredentialWatch
 from frontend_proxy.security.credentials import take_credential
@@ -26,7 +27,8 @@ PUBLIC_FOLDERS = ("/textures/", "/results/")
 class Guard:
     """ASGI middleware; raises ProxyErrors, which `ErrorMiddleware` around it turns into answers.
 
-    Sets `request.state.caller`: the id of the `Caller`, or None for an anonymous request.
+    Sets `request.state.caller`: the id of the `Caller`, or None for an anonymous request; and the `holder` of
+    the places that the request takes.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Guard:
         credential = take_credential(scope)
         caller = None if _is_free(scope["path"]) else await self._admit(scope, credential)
         scope.setdefault("state", {})[STATE] = caller.id if caller else None
+        set_holder(self._holder(scope, caller))
         if scope["type"] == "http":
             await self.app(scope, self._in_time(receive), send)
             return
@@ -57,6 +60,11 @@ class Guard:
                 await self.app(scope, receive, send)
             else:
                 await self._credentials.serve(self.app, scope, receive, send, caller, credential)
+
+    def _holder(self, scope: Scope, caller: Caller | None) -> str | None:
+        if self._authenticator.knows_one_caller:
+            return None
+        return holder_of(caller.id if caller else None, network(_address(scope)))
 
     async def _admit(self, scope: Scope, credential: str | None) -> Caller | None:
         """The caller, None for an anonymous one. Raises Forbidden, Unauthorized, TooManyRequests."""

@@ -15,7 +15,6 @@ from frontend_proxy.captures.record import interrupted
 from frontend_proxy.captures.results import CaptureLock, Results
 from frontend_proxy.captures.service import end_tasks
 from frontend_proxy.captures.storage_errors import storage_errors
-from frontend_proxy.concurrency_limit import ConcurrencyLimit
 from frontend_proxy.errors import (
     DeadlineExceeded,
     NotFound,
@@ -23,7 +22,9 @@ from frontend_proxy.errors import (
     internal_error,
     log_error,
 )
+from frontend_proxy.holder import current_holder
 from frontend_proxy.jobs import Job, ModelServer
+from frontend_proxy.places import Places
 from frontend_proxy.settings import Settings
 from frontend_proxy.videos import film
 from frontend_proxy.videos.clip import Limits
@@ -46,7 +47,7 @@ class VideoService:
     ) -> None:
         self._settings, self._server, self._worker = settings, server, worker
         self._background = background
-        self._limit = ConcurrencyLimit(settings.max_videos, "films")
+        self._places = Places(settings.max_videos, "films", settings.max_share_per_caller)
         quota = Quota(settings.results_dir, settings.max_results_bytes)
         self._results = Results(settings.results_dir / FOLDER, quota, VideoRecord)
         self._limits = Limits(settings.max_video_s, settings.max_video_pixels, settings.max_videos)
@@ -67,7 +68,7 @@ class VideoService:
         Raises Overloaded, UndecodableImage, ImageTooLarge, InsufficientStorage.
         """
         with ExitStack() as undo:
-            undo.enter_context(self._limit)
+            undo.enter_context(self._places.held(current_holder()))
             with storage_errors():
                 folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="lucy-film-"))
                 undo.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -59,12 +59,13 @@ async def until(condition: Any, within_s: float = 5) -> None:
 
 @cache  # 10 ms for each test are 20 s for all
 def _read_settings() -> Settings:
-    return Settings(_env_file=None, host="127.0.0.1", port=0, max_captures=2, find_pose=False)
+    changes = {"host": "127.0.0.1", "port": 0, "max_captures": 2, "max_share_per_caller": 1}
+    return Settings(_env_file=None, find_pose=False, **changes)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Poses are not found: a worker process would do it."""
+    """Poses are not found: a worker process would do it. The client of a test may have all places."""
     folders = {"catalog_dir": tmp_path / "catalog", "results_dir": tmp_path / "results"}
     return _read_settings().model_copy(update=folders)
 

@@ -142,13 +142,9 @@ class TestQueue:
         (found,) = payload.unpack(payload.pack([JOB]))
         assert found.garments == JOBS
 
-    def test_older_proxies_leave_them_alone(self) -> None:
-        assert payload.version_of([JOB]) == payload.VERSION == 5
-
     def test_a_job_with_one_garment_is_as_before(self) -> None:
         job = Job("r", "capture", b"frame", b"render", "png", 1)
         assert "garments" not in msgpack.unpackb(payload.pack([job]))[0]
-        assert payload.version_of([job]) == 1
 
 
 def test_another_garment_layer_or_picture_is_another_request() -> None:

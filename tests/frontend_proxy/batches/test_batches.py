@@ -215,7 +215,7 @@ async def test_a_batch_that_has_ended_is_not_read_with_each_poll(
         await ended(client, first["url"])
         await until((settings.results_dir / "batches" / first["batch_id"] / "done").exists)
     monkeypatch.setattr(Results, "_read", spy)
-    assert await batch_store(settings, Background()).unfinished() == []
+    assert await batch_store(settings, Background()).unfinished() == {}
     assert read == []
 
 

@@ -5,15 +5,13 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
-import pytest
 
 from frontend_proxy.answer_schemas import Light, Report
-from frontend_proxy.captures import payload
 from frontend_proxy.jobs import Job, Progress, Result
 from tests.fakes import FakeServer
 from tests.frontend_proxy.captures.redis_proxies import Proxy
 from tests.frontend_proxy.captures.test_local_captures import ASYNC, ended
-from tests.frontend_proxy.conftest import CAPTURE, FRAME, RENDER
+from tests.frontend_proxy.conftest import CAPTURE, RENDER
 
 LIGHT = Light(crop=[0.1, 0.2, 0.5, 0.6], occlusion=b"RIFFhidden", light_coding={"range": 1.4})
 ASKED = {**CAPTURE, "answer": "light", "fabric_id": None}
@@ -93,9 +91,3 @@ async def test_a_light_is_another_request(client: httpx.AsyncClient, server: Fak
     assert (await client.post("/virtual-tryon", json=ASKED, headers=key)).status_code == 200
     other = await client.post("/virtual-tryon", json={**ASKED, "answer": "picture"}, headers=key)
     assert other.status_code == 422
-
-
-@pytest.mark.parametrize(("as_format", "version"), [("png", 1), ("light", 3)])
-def test_an_older_proxy_is_not_asked_for_a_light(as_format: Any, version: int) -> None:
-    job = Job("request", "capture", FRAME.encode(), b"render", as_format, 7)
-    assert payload.version_of([job]) == version

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend_proxy.captures.payload import UnreadablePayload, pack, unpack, version_of
+from frontend_proxy.captures.payload import UnreadablePayload, pack, unpack
 from frontend_proxy.job_factory import samples
 from frontend_proxy.jobs import Job
 from tests.frontend_proxy.triton.test_client import BARE_JOB, JOB
@@ -52,24 +52,6 @@ def test_an_older_proxy_can_read_jobs_that_use_no_new_field() -> None:
     required = {"request_id", "mode", "camera_frame", "jacket_render", "output_format", "seed", "pose"}
     assert required <= set(first)
     assert all(value is not None for name, value in first.items() if name != "pose")
-
-
-@pytest.mark.parametrize(
-    ("changed", "version"),
-    [
-        ({}, 1),
-        ({"mask": b"mask"}, 1),
-        ({"garment_image": b"garment"}, 2),
-        ({"garment_image": b"garment", "jacket_render": None}, 2),
-        ({"category": "bottoms"}, 2),
-    ],
-)
-def test_an_older_proxy_gets_no_job_whose_garment_it_would_ignore(
-    changed: dict[str, object], version: int
-) -> None:
-    jobs = samples(replace(BARE_JOB, **changed), 2)
-    assert version_of(jobs) == version
-    assert [fields(one) for one in unpack(pack(jobs))] == [fields(one) for one in jobs]
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xc1", msgpack.packb([]), msgpack.packb([{}]), msgpack.packb(1)])

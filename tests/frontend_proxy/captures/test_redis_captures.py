@@ -39,7 +39,7 @@ async def test_any_proxy_reports_a_capture(proxies: list[Proxy], redis: Redis) -
     async with asyncio.timeout(5):
         while await left(redis):
             await asyncio.sleep(0.01)
-    assert not await redis.keys("{lucy}:jobs:*"), "the client's images are deleted"
+    await until(lambda: not list(one.captures._settings.results_dir.glob("*/jobs.msgpack")))
 
 
 async def test_a_waiting_client_gets_progress_and_the_image(
@@ -181,7 +181,8 @@ async def test_a_repeated_request_needs_no_room(
         return await proxy.client.post("/virtual-tryon", json=CAPTURE, headers={"Idempotency-Key": key})
 
     first = await answer(proxies[0], "k-1")
-    monkeypatch.setattr(proxies[1].captures, "_quota", Quota(proxies[1].captures._settings.results_dir, 1))
+    captures = proxies[1].captures
+    monkeypatch.setattr(captures._payloads, "_quota", Quota(captures._settings.results_dir, 1))
     assert (await answer(proxies[1], "k-1")).json()["result_id"] == first.json()["result_id"]
     assert (await answer(proxies[1], "k-2")).status_code == 507
 
@@ -196,7 +197,7 @@ async def test_every_proxy_counts_the_queue(proxies: list[Proxy]) -> None:
 
 
 async def test_a_full_queue_refuses(proxies: list[Proxy]) -> None:
-    proxies[0].captures._queue._max_captures = 0
+    proxies[0].captures._queue._places._most = 0
     answer = await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
     assert (answer.status_code, answer.json()["code"]) == (429, "OVERLOADED")
 

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -11,15 +12,19 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from frontend_proxy.captures import payload, redis_queue
+from frontend_proxy.captures.image_store import ImageStore
+from frontend_proxy.captures.payloads import Payloads
 from frontend_proxy.captures.redis_client import connect
+from frontend_proxy.captures.redis_places import RedisPlaces
 from frontend_proxy.captures.redis_queue import CaptureQueue, Taken
 from frontend_proxy.captures.redis_records import CaptureRecords
+from frontend_proxy.captures.redis_scripts import QUEUE_ROOM
 from frontend_proxy.errors import StorageUnavailable
 from frontend_proxy.jobs import Job
 from tests.frontend_proxy.captures.redis_proxies import Proxy
 from tests.frontend_proxy.captures.test_local_captures import ASYNC, ended
 from tests.frontend_proxy.captures.test_results import record
-from tests.frontend_proxy.conftest import CAPTURE, RENDER
+from tests.frontend_proxy.conftest import CAPTURE
 from tests.redis_server import RedisServer
 
 JOB = Job(request_id="r", mode="capture", camera_frame=b"a", jacket_render=b"b", output_format="png", seed=1)
@@ -40,7 +45,7 @@ def document(text: str) -> Spoil:
 
 
 async def enqueue(redis: Redis, spoil: Spoil | None = None, **fields: str) -> str:
-    """Queue a capture as another proxy would."""
+    """Queue a capture as a proxy of an older version would."""
     stored = record()
     name = stored.result_id
     await redis.set("{lucy}:record:" + name, stored.model_dump_json())
@@ -151,10 +156,9 @@ async def test_a_capture_that_no_newer_proxy_takes_fails(
 async def test_an_entry_names_its_version(proxies: list[Proxy], redis: Redis) -> None:
     for proxy in proxies:
         proxy.server.delay_s = 60
-    for more in ({}, {"garment_image": RENDER}, {"answer": "light"}):
-        await proxies[0].client.post("/virtual-tryon", json={**CAPTURE, **more}, headers=ASYNC)
-    entries = await redis.xrange("{lucy}:queue")
-    assert [int(fields[b"version"]) for _, fields in entries] == [1, 2, 3]
+    await proxies[0].client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    ((_, fields),) = await redis.xrange("{lucy}:queue")
+    assert int(fields[b"version"]) == payload.VERSION
 
 
 # What happens between the commands of one `take`
@@ -169,11 +173,13 @@ async def take(queue: CaptureQueue) -> Taken | None:
 
 @pytest.fixture
 async def queue(
-    redis: Redis, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    redis: Redis, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[CaptureQueue]:
     monkeypatch.setattr(redis_queue, "BLOCK_S", 0.05)
     client = connect(redis_server.url)
-    yield CaptureQueue(client, CaptureRecords(client), 10)
+    payloads = Payloads(client, ImageStore(None, tmp_path), None)
+    places = RedisPlaces(client, QUEUE_ROOM, 10, "captures", 1.0, 0.9)
+    yield CaptureQueue(client, CaptureRecords(client), payloads, places)
     await client.aclose()
 
 

@@ -59,7 +59,7 @@ async def test_a_dead_receiver_takes_no_place_in_the_queue(
 ) -> None:
     """A few captures with a dead receiver filled the queue for 13 minutes."""
     for proxy in proxies:
-        proxy.captures._queue._max_captures = 5
+        proxy.captures._queue._places._most = 5
     capture = {**CAPTURE, "webhook_url": f"http://localhost:{free_port}/"}
     for _ in range(10):
         accepted = await proxies[0].client.post("/virtual-tryon", json=capture, headers=ASYNC)

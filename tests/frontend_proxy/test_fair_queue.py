@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frontend_proxy.keyframes.fair_queue import FairQueue
+from frontend_proxy.fair_queue import FairQueue
 
 
 def popped(queue: FairQueue[str]) -> list[str]:
