@@ -65,6 +65,7 @@ class CaptureRoutes:
             if not detached:
                 raise InvalidInput("webhook_url: is only for captures with `Prefer: respond-async`")
             await self._captures.deliveries.check(capture.webhook_url)
+        await check_room(request, self._captures)
         job = await self._jobs.capture(capture, PREVIEW_INTERVAL if events else None)
         base_url = self._base_url(request)
         accepted = await accept_capture(request, capture, job, self._captures, base_url, detached)
@@ -183,6 +184,13 @@ def _prefers_async(request: Request) -> bool:
     """RFC 7240, section 4.1."""
     preferences = ",".join(request.headers.getlist("Prefer")).lower().split(",")
     return any(entry.partition(";")[0].strip() == "respond-async" for entry in preferences)
+
+
+async def check_room(request: Request, captures: CaptureService) -> None:
+    """Raises Overloaded, StorageUnavailable. A request with an Idempotency-Key may be a repeated one, which
+    needs no room: only `accept_capture` knows."""
+    if HEADER not in request.headers:
+        await captures.check_room()
 
 
 async def accept_capture(

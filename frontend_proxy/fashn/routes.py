@@ -10,7 +10,7 @@ from frontend_proxy.captures import answers
 from frontend_proxy.captures.callers import owner_of
 from frontend_proxy.captures.limits import check_capture
 from frontend_proxy.captures.record import Record, no_such_capture
-from frontend_proxy.captures.routes import accept_capture
+from frontend_proxy.captures.routes import accept_capture, check_room
 from frontend_proxy.captures.service import CaptureService
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.fashn.fetched_pictures import FetchedPictures
@@ -54,6 +54,7 @@ class FashnRoutes:
         Raises what a capture raises that nobody waits for.
         """
         run = await self._read(request)
+        await check_room(request, self._captures)  # before pictures are fetched
         hold = request.scope[HOLD]()  # until this call ends, as the body's
         pictures = {name: await self._pictures.get(name, text, hold) for name, text in run.pictures().items()}
         fields = {**pictures, **run.options(self._settings.max_steps)}

@@ -47,6 +47,18 @@ async def test_an_asynchronous_capture_is_fetched_later(
     assert alias.json() == status
 
 
+async def test_a_capture_without_room_is_refused_before_its_pose_is_looked_for(
+    client: httpx.AsyncClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.delay_s = 60
+    for _ in range(2):
+        assert (await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)).status_code == 202
+    monkeypatch.setattr("frontend_proxy.job_factory.JobFactory.capture", None)
+    refused = await client.post("/virtual-tryon", json=CAPTURE, headers=ASYNC)
+    assert (refused.status_code, refused.json()["code"]) == (429, "OVERLOADED")
+    assert refused.headers["Retry-After"]
+
+
 async def test_a_synchronous_result_can_be_fetched_again(client: httpx.AsyncClient) -> None:
     result = (await client.post("/virtual-tryon", json=CAPTURE)).json()
     assert (await client.get(f"/virtual-tryon/{result['result_id']}")).json()["result"] == result

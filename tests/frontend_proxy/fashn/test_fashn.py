@@ -12,9 +12,10 @@ import pytest
 
 from frontend_proxy.answer_schemas import Report
 from frontend_proxy.errors import InferenceFailed
+from frontend_proxy.fashn.fetched_pictures import FetchedPictures
 from frontend_proxy.job_factory import NOBODY
 from frontend_proxy.jobs import Job, Progress, Result
-from frontend_proxy.web.byte_budget import ByteBudget
+from frontend_proxy.web.byte_budget import ByteBudget, Hold
 from tests.fakes import FakeServer
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve
 from tests.tryon_client import KEYFRAMES
@@ -139,6 +140,27 @@ async def test_pictures_behind_urls_count_as_what_their_request_sends(
             for _ in range(3):  # what one took is given back
                 with pytest.raises(fashn.RateLimitError):
                     await wear(strict, model_image=url, garment_image=url)
+
+
+async def test_no_picture_is_fetched_where_there_is_no_room(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asked a full server made it fetch pictures all the same, and then got 429."""
+    server.delay_s = 60
+    fetched: list[str] = []
+    get = FetchedPictures.get
+
+    async def counted(pictures: FetchedPictures, name: str, text: str, hold: Hold) -> str | bytes:
+        fetched.append(name)
+        return await get(pictures, name, text, hold)
+
+    monkeypatch.setattr(FetchedPictures, "get", counted)
+    async with serve(max_captures=1) as address, client(address) as api:
+        await api.predictions.run(model_name="tryon-v1.6", inputs=INPUTS)
+        taken = len(fetched)
+        with pytest.raises(fashn.RateLimitError):
+            await api.predictions.run(model_name="tryon-v1.6", inputs=INPUTS)
+        assert len(fetched) == taken == 2
 
 
 @pytest.mark.parametrize(
