@@ -309,6 +309,10 @@ lock: setup-dev ## Pin the newest versions that fit pyproject.toml, with hashes
 	    $(BIN)/uv pip compile pyproject.toml --extra redis --extra tracing -c requirements.lock --python-version 3.11 \
 	        --no-annotate --no-header --no-emit-find-links --generate-hashes; } > build/requirements-proxy.lock
 	mv build/requirements-proxy.lock requirements-proxy.lock
+	{ sed -n '/^#/p' requirements-assets.lock; sed -n 's/^\([a-z0-9._-]*==[^ ]*\).*/\1/p' requirements-assets.lock | \
+	    $(BIN)/uv pip compile - --no-deps --python-version 3.11 --no-annotate --no-header --no-emit-find-links \
+	        --generate-hashes; } > build/requirements-assets.lock
+	mv build/requirements-assets.lock requirements-assets.lock
 
 # The same rules in the form of the Prometheus operator.
 deploy/kubernetes/components/monitoring/rules.yaml: deploy/prometheus/rules.yml

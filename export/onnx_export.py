@@ -51,13 +51,11 @@ def export_stage(
 def write_onnx(stage: Stage, folder: Path, on_progress: Callable[[str], None] = lambda doing: None) -> None:
     """Write the stage in the precision of its module, without a check."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
-    # torch fixes a dynamic side that is a single step long in the example.
-    largest = max(stage.examples, key=lambda example: sum(it.numel() for it in example.values()))
-    with torch.no_grad(), warnings.catch_warnings(), _exact_norms(stage.module, largest):
+    with torch.no_grad(), warnings.catch_warnings(), _exact_norms(stage.module, stage.largest):
         warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
         program = torch.onnx.export(
             stage.module,
-            kwargs=largest,
+            kwargs=stage.largest,
             input_names=list(stage.example),
             output_names=list(stage.outputs),
             dynamic_shapes=dynamic_shapes(stage),

@@ -78,6 +78,11 @@ class Stage:
         return self.example, *self.further
 
     @property
+    def largest(self) -> dict[str, Tensor]:
+        """The inputs to trace with: torch fixes a dynamic side that is a single step long in the example."""
+        return max(self.examples, key=lambda example: sum(it.numel() for it in example.values()))
+
+    @property
     def buckets(self) -> tuple[Shapes, ...]:
         """The inputs' shapes without their batch at each resolution."""
         return tuple(

@@ -1,14 +1,16 @@
 """Exports one stage as a program of torch (`model.pt2`), which profile gpu runs where there is no engine."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from export.errors import ExportError
 from export.onnx_export import dynamic_shapes
+from export.program_file import write_program
 from export.stages import Stage
-from serving.stages.torch_runtime import NAME, TorchStage, save
+from serving.stages.torch_runtime import NAME, TorchStage
 
 # As those of ONNX, but a processor's kernels of half precision also add in it.
 _TOLERANCES = {"fp32": 1e-4, "fp16": 6e-2}
@@ -20,7 +22,7 @@ def export_program(stage: Stage, precision: str, folder: Path) -> float:
     Raises ExportError if it differs from the float32 module by more than the precision's tolerance.
     """
     module = stage.module if precision == "fp32" else copy.deepcopy(stage.module).half()
-    save(module, stage.examples, stage.outputs, dynamic_shapes(stage), folder)
+    write_program(replace(stage, module=module), dynamic_shapes(stage), folder)
     del module
     error = _error(stage, TorchStage(folder / NAME, "cuda" if torch.cuda.is_available() else "cpu"))
     if not error <= _TOLERANCES[precision]:  # NaN fails too

@@ -1,4 +1,5 @@
-"""How our commands end: Ctrl-C in one line and with status 130, and a closed pipe without a word."""
+"""How our commands end: Ctrl-C in one line and with status 130, a closed pipe without a word, and a user's
+mistake in a sentence."""
 
 import os
 import sys
@@ -8,10 +9,16 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _NOBODY_READS = 141  # 128 + SIGPIPE
 
 
-def run(name: str, main: Callable[[], int | None], interrupted: str = "stopped by Ctrl-C") -> int:
+def run(
+    name: str,
+    main: Callable[[], int | None],
+    interrupted: str = "stopped by Ctrl-C",
+    faults: tuple[type[Exception], ...] = (),
+) -> int:
     """The exit status of `main`; `name` begins the line that Ctrl-C prints.
 
     interrupted: what Ctrl-C leaves behind, in one line.
+    faults: errors whose message tells the user what is wrong. They end the command with status 1.
     """
     try:
         status = main() or 0
@@ -20,6 +27,9 @@ def run(name: str, main: Callable[[], int | None], interrupted: str = "stopped b
         status = INTERRUPTED
     except BrokenPipeError:
         status = _NOBODY_READS
+    except faults as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        status = 1
     try:
         sys.stdout.flush()
     except BrokenPipeError:

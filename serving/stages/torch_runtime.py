@@ -7,12 +7,11 @@ tests, and for whoever has no GPU at hand.
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.fx.experimental._config as symbolic_shapes
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
@@ -21,7 +20,7 @@ from serving.stages.cuda_graphs import Capture, CudaGraphs, Tensors
 from serving.stages.fused_norms import fuse_group_norms
 
 NAME = "model.pt2"
-_DESCRIPTION = "stage.json"  # within model.pt2: the names of its tensors, and one row of each input
+DESCRIPTION = "stage.json"  # within model.pt2: the names of its tensors, and one row of each input
 
 
 class TorchStage:
@@ -36,19 +35,19 @@ class TorchStage:
     ):
         if not zipfile.is_zipfile(model):
             raise CannotServe(f"{model} is missing or broken: export again")
-        extra = {_DESCRIPTION: ""}
+        extra = {DESCRIPTION: ""}
         try:
             program = torch.export.load(model, extra_files=extra)
+            described = json.loads(extra[DESCRIPTION])
+            self.outputs: list[str] = described["outputs"]
+            self._types = {name: getattr(torch, it["type"]) for name, it in described["inputs"].items()}
+            self._shapes = [
+                {name: tuple(shape) for name, shape in bucket.items()} for bucket in described["buckets"]
+            ]
         except Exception as error:  # torch's own kinds, of another version's file for instance
             raise CannotServe(
                 f"{model} cannot be read by torch {torch.__version__} ({error}): export again"
             ) from error
-        described = json.loads(extra[_DESCRIPTION])
-        self.outputs: list[str] = described["outputs"]
-        self._types = {name: getattr(torch, it["type"]) for name, it in described["inputs"].items()}
-        self._shapes = [
-            {name: tuple(shape) for name, shape in bucket.items()} for bucket in described["buckets"]
-        ]
         self.device = torch.device(device)
         if self.device.type != "cpu":
             program = move_to_device_pass(program, device)
@@ -88,41 +87,6 @@ class TorchStage:
         found = outputs if isinstance(outputs, tuple | list) else (outputs,)
         # Not in the convolutions' layout, which no caller expects.
         return {name: it.contiguous() for name, it in zip(self.outputs, found, strict=True)}
-
-
-def save(
-    module: nn.Module,
-    examples: Sequence[Tensors],
-    outputs: Sequence[str],
-    dynamic_shapes: Mapping[str, Mapping[int, Any]],
-    folder: Path,
-) -> None:
-    """Write `model.pt2` into `folder`.
-
-    examples: inputs by name, for each resolution.
-    dynamic_shapes: dimensions of each input that vary, as torch.export.export takes them.
-    """
-    # As torch's ONNX exporter does, which accepts every network of ours: no dimension is fixed since its
-    # example is 1 long, and what cannot be proven of a dimension is checked in each run.
-    with torch.no_grad(), symbolic_shapes.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        program = torch.export.export(
-            module.eval(),
-            (),
-            # The largest: torch fixes a dynamic side that is a single step long in the example.
-            max(examples, key=_elements),
-            dynamic_shapes={name: dict(it) for name, it in dynamic_shapes.items()},
-            prefer_deferred_runtime_asserts_over_guards=True,
-        )
-    described = {
-        "outputs": list(outputs),
-        "inputs": {name: {"type": str(it.dtype).removeprefix("torch.")} for name, it in examples[0].items()},
-        "buckets": [{name: list(it.shape[1:]) for name, it in example.items()} for example in examples],
-    }
-    torch.export.save(program, folder / NAME, extra_files={_DESCRIPTION: json.dumps(described)})
-
-
-def _elements(example: Tensors) -> int:
-    return sum(tensor.numel() for tensor in example.values())
 
 
 def _drop_assertions(module: Any) -> None:

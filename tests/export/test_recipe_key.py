@@ -108,6 +108,17 @@ def test_the_code_is_that_of_the_export_and_of_its_recipes():
     assert all(name in MODULES or Path(name).parent.as_posix() in rooms for name in names)
 
 
+@pytest.mark.parametrize(
+    "written", ["torch.onnx.export(", "torch.export.save(", "text_format.MessageToString("]
+)
+def test_all_code_that_writes_artefacts_is_part_of_the_code(written):
+    """What wrote programs of torch was not: after a change an export went on serving the old ones."""
+    rooms = ("export", "serving", "pipeline")
+    found = {path for room in rooms for path in (ROOT / room).rglob("*.py") if written in path.read_text()}
+    assert found
+    assert {path for path in found if path.parent.name != "checks"} <= set(CODE)
+
+
 def test_every_module_of_the_pipeline_that_is_traced_is_part_of_the_code():
     """An update of the light reader's code went on serving the network of the code before."""
     loaded = family("sd_inpainting").load(ROOT / DEFAULT_CHECKPOINT)

@@ -16,11 +16,13 @@ def main():
     if "wait" in sys.argv:
         print("started", file=sys.stderr, flush=True)
         time.sleep(60)
+    if "fail" in sys.argv:
+        raise FileNotFoundError("there is no folder rows: name one")
     for _ in range(int(sys.argv[2])):
         print("x" * 1000)
     return 3
 
-sys.exit(run("example", main, "stopped; nothing has changed"))
+sys.exit(run("example", main, "stopped; nothing has changed", (OSError, ValueError)))
 """
 
 
@@ -50,3 +52,10 @@ def test_a_closed_pipe_is_no_error(lines, status):
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(20) == status
+
+
+def test_a_users_mistake_is_one_sentence_and_status_1():
+    with start("fail") as process:
+        output, errors = process.communicate(timeout=20)
+    assert (output, errors) == ("a line\n", "example: there is no folder rows: name one\n")
+    assert process.returncode == 1

@@ -2,11 +2,12 @@
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from serving.command_line import run as end
-from training.arguments import check_output, natural, positive
+from training.arguments import check_folder, check_output, natural, positive, rate, share
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         default=600,
         help="of lucy-tiny's light reader, at most (default: %(default)s)",
     )
-    it.add_argument("--learning-rate", type=float, default=1e-3, help="the highest (default: %(default)s)")
+    it.add_argument("--learning-rate", type=rate, default=1e-3, help="the highest (default: %(default)s)")
     it.add_argument("--batch", type=positive, default=8, help="rows of a step (default: %(default)s)")
     it.add_argument(
         "--variants", type=natural, default=8, help="of each row, beside itself (default: %(default)s)"
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument("--rank", type=positive, default=16, help="of the LoRA (default: %(default)s)")
     it.add_argument("--text-encoder", action="store_true", help="train it, too")
     it.add_argument(
-        "--held-out", type=float, default=0.2, help="share of the people who are only measured (default: 0.2)"
+        "--held-out", type=share, default=0.2, help="share of the people who are only measured (default: 0.2)"
     )
     it.add_argument(
         "--every", type=positive, default=50, help="steps between validations (default: %(default)s)"
@@ -67,10 +68,11 @@ def main(argv: list[str] | None = None) -> int:
 
     from export.errors import ExportError
     from training.devices import chosen_device
+    from training.finetune.checker import checked
     from training.finetune.examples import Preparation
     from training.finetune.loop import Diverged
     from training.finetune.rows import find_rows
-    from training.finetune.run import Wanted, checked, run
+    from training.finetune.run import Wanted, run
     from training.finetune.tunable import Choices, Tunable
 
     if args.threads:
@@ -82,7 +84,8 @@ def main(argv: list[str] | None = None) -> int:
             checked(rows, Preparation(tunable.config, tunable.light_reader is not None))
             print(f"{len(rows)} rows, nothing is wrong with them")
             return 0
-        check_output(args.out)
+        check_output(args.out, ".safetensors")
+        check_folder(args.work)
         device = chosen_device(args.device)
         choices = Choices(args.rank, args.text_encoder, device.type == "cuda", args.checkpointing)
         wanted = Wanted(
@@ -111,8 +114,15 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"wrote {args.out} and {args.out.with_suffix('.md')}; {about['processor_seconds']:.0f} s of processor"
     )
-    compare = f"{args.dataset} --lora {args.out} --checkpoint {args.checkpoint}"
-    print(f"next: python -m training.finetune.compare {compare}")
+    if not any(part["best_step"] for part in about["parts"]):
+        print(
+            "nothing was learnt, and the LoRA changes nothing: no validation was better than the checkpoint; "
+            "more rows, more steps or another --learning-rate may help",
+            file=sys.stderr,
+        )
+        return 1
+    compare = [str(args.dataset), "--lora", str(args.out), "--checkpoint", str(args.checkpoint)]
+    print(f"next: python -m training.finetune.compare {shlex.join(compare)}")
     return 0
 
 

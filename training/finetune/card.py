@@ -1,5 +1,6 @@
 """The model card beside the LoRA: what it was made of, and what was measured."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 def card(about: Mapping[str, Any]) -> str:
     """Markdown. about: of `run.Run`, as in the file's metadata."""
     data, course = about["data"], about["course"]
+    given = [f"CHECKPOINT={about['checkpoint']['name']}", f"LORAS={about['name']}"]
     lines = [
         f"# {about['name']}",
         "",
@@ -43,7 +45,7 @@ def card(about: Mapping[str, Any]) -> str:
         "## Use",
         "",
         "```bash",
-        f"make export CHECKPOINT={about['checkpoint']['name']} LORAS={about['name']}",
+        f"make export {shlex.join(given)}",
         "```",
         "",
         "The pictures' people have agreed to its training only as far as whoever collected them knows: see "

@@ -40,6 +40,18 @@ class Fault:
         return f"{self.row}: {self.what}"
 
 
+class Refused(ValueError):
+    """The dataset cannot be used; each fault is a line."""
+
+
+def checked(rows: Sequence[Row], preparation: Preparation) -> None:
+    """Raises Refused."""
+    if faults := check(rows, preparation):
+        wrong = len({fault.row for fault in faults})
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        raise Refused(f"{wrong} of {len(rows)} rows are wrong, and nothing was done:\n{listed}")
+
+
 def check(rows: Sequence[Row], preparation: Preparation) -> list[Fault]:
     """Every fault of every row, in their order."""
     faults, seen = [], dict[str, str]()

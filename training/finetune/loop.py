@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from training.files import whole
 from training.finetune.adapters import Average, parameters
 
 
@@ -135,7 +136,6 @@ class Loop:
             log.write(json.dumps({**entry, "validation": round(found, 6), "waited": waited}) + "\n")
 
     def _save(self) -> None:
-        unfinished = self._state.with_suffix(".part")
         state = {
             "parameters": [it.detach() for it in self._parameters],
             "average": self._average.values,
@@ -144,8 +144,8 @@ class Loop:
             "generator": self._generator.get_state(),
             "numbers": [self.step, self.best_step, self.elapsed, self.before, self.best, float(self._ended)],
         }
-        torch.save(state, unfinished)
-        unfinished.replace(self._state)
+        with whole(self._state) as file:
+            torch.save(state, file)
 
     def _load(self) -> None:
         device = self._parameters[0].device

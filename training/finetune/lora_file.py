@@ -9,20 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from export.lora import TUNED
 from export.lora_file import read_metadata
+from training.files import whole
 from training.finetune.adapters import file_tensors
 
 
 def write_lora(networks: Mapping[str, nn.Module], about: Mapping[str, Any], path: Path) -> None:
     """about: is read again by `read_about`, and must be JSON."""
-    unfinished = path.with_suffix(".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(file_tensors(networks), unfinished, {TUNED: json.dumps(about)})
-    unfinished.replace(path)
+    with whole(path) as file:
+        file.write(save(file_tensors(networks), {TUNED: json.dumps(about)}))
 
 
 def read_about(path: Path) -> dict[str, Any]:

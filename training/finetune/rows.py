@@ -12,6 +12,7 @@ dataset/anna/row-7/person.jpg       rows in a folder `anna` show one person
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,9 @@ import numpy as np
 PICTURES = ("person", "photo", "render", "garment", "mask")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _TEXTS = ("pose.json", "caption.txt", "row.json")
+# What file servers and archives leave beside rows, and would be told to be a row without pictures.
+_OF_PROGRAMS = {"@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "__macosx", "lost+found"}
+_OF_PROGRAMS |= {"$recycle.bin", "system volume information"}
 _NONE = np.zeros(1, np.uint8)
 _KEYS = ("x", "y", "z", "visibility")
 
@@ -98,7 +102,7 @@ class Row:
         digest = hashlib.sha256()
         read = [*(self.path(name) for name in PICTURES), *(self.file(name) for name in _TEXTS)]
         for path in sorted(it for it in read if it is not None):
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(os.fsencode(path.name) + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
 
@@ -124,10 +128,13 @@ def _folders(dataset: Path) -> Iterator[Path]:
 
 def _shown(folder: Path) -> list[Path]:
     """Its folders. What is being collected at this moment begins with a dot, as what programs hide does."""
-    return sorted(it for it in folder.iterdir() if it.is_dir() and not it.name.startswith("."))
+    shown = (
+        it for it in folder.iterdir() if not it.name.startswith(".") and it.name.lower() not in _OF_PROGRAMS
+    )
+    return sorted(it for it in shown if it.is_dir())
 
 
 def data_digest(rows: list[Row]) -> str:
     """SHA-256 of the whole dataset."""
     listed = "".join(f"{row.name} {row.digest()}\n" for row in rows)
-    return hashlib.sha256(listed.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(listed)).hexdigest()

@@ -13,9 +13,9 @@ import torch
 from tqdm import tqdm
 
 from families.tuning import Lesson
-from training.finetune import checker
 from training.finetune.augmentation import varied
 from training.finetune.card import write_card
+from training.finetune.checker import checked
 from training.finetune.denoiser import Denoiser
 from training.finetune.examples import Preparation, Prepared, read_shot
 from training.finetune.light import Light
@@ -50,19 +50,6 @@ class Wanted:
     choices: Choices
 
 
-class Refused(ValueError):
-    """The dataset cannot be trained on; each fault is a line."""
-
-
-def checked(rows: Sequence[Row], preparation: Preparation) -> None:
-    """Raises Refused."""
-    faults = checker.check(rows, preparation)
-    if faults:
-        wrong = len({fault.row for fault in faults})
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise Refused(f"{wrong} of {len(rows)} rows are wrong, and nothing was trained:\n{listed}")
-
-
 def run(wanted: Wanted) -> dict[str, Any]:
     """Train, write `wanted.out` and its card; returns what the file's metadata says.
 
@@ -72,6 +59,8 @@ def run(wanted: Wanted) -> dict[str, Any]:
     torch.manual_seed(wanted.seed)  # of the LoRAs' first values
     rows = find_rows(wanted.dataset)
     tunable = Tunable(wanted.checkpoint, torch.device(wanted.device), wanted.choices)
+    if not wanted.steps and not (wanted.light_steps and tunable.light_reader is not None):
+        raise ValueError("nothing is trained: give --steps, or for lucy-tiny --light-steps")
     preparation = Preparation(tunable.config, tunable.light_reader is not None)
     checked(rows, preparation)
     parted = split(rows, wanted.held_out, wanted.seed)
@@ -141,8 +130,6 @@ def _parts(
     if wanted.steps:
         sides = [(it.lessons, it.captions) for it in (training, measured)]
         parts.append((Denoiser(tunable, sides[0], sides[1], wanted.batch), wanted.steps))
-    if not parts:
-        raise ValueError("nothing is trained: give --steps or --light-steps")
     return parts
 
 

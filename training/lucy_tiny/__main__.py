@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from serving.command_line import run
+from training.arguments import positive
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "export" / "checkpoints" / "lucy-tiny"
@@ -29,10 +30,10 @@ def main(argv: list[str] | None = None) -> int:
         "--first-scene", type=int, default=1_000_000, help="the first scene's seed (default: %(default)s)"
     )
     evaluation = commands.add_parser("evaluate", help="measure the checkpoint in torch, without a server")
-    evaluation.add_argument("--scenes", type=int, default=64, help="default: %(default)s")
+    evaluation.add_argument("--scenes", type=positive, default=64, help="default: %(default)s")
     rows = commands.add_parser("rows", help="write scenes as a dataset for training.finetune")
     rows.add_argument("folder", type=Path)
-    rows.add_argument("--count", type=int, default=40, help="default: %(default)s")
+    rows.add_argument("--count", type=positive, default=40, help="default: %(default)s")
     rows.add_argument(
         "--first", type=int, default=4_000_000, help="the first scene's seed (default: %(default)s)"
     )
@@ -72,4 +73,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run("train-tiny", main))
+    sys.exit(run("train-tiny", main, "stopped by Ctrl-C; `train` goes on", (OSError, ValueError)))

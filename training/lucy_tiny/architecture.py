@@ -226,6 +226,16 @@ MODES: dict[str, dict[str, Any]] = {
 DENOISING_END = 0.5
 
 
+def read_checkpoint(folder: Path) -> StableDiffusionInpaintPipeline:
+    """A checkpoint of this kind, in float32. Raises FileNotFoundError if the folder has none."""
+    if not (folder / "model_index.json").is_file():
+        raise FileNotFoundError(f"there is no checkpoint in {folder}: it has no model_index.json")
+    pipeline: StableDiffusionInpaintPipeline = StableDiffusionInpaintPipeline.from_pretrained(
+        folder, dtype=torch.float32, safety_checker=None, local_files_only=True
+    )
+    return pipeline
+
+
 def write_checkpoint(pipeline: StableDiffusionInpaintPipeline, folder: Path) -> None:
     """Write `pipeline` as float16 safetensors, and `pipeline.json`, which says how it is used."""
     pipeline.to(dtype=torch.float16)

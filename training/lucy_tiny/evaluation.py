@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
+from training.lucy_tiny.architecture import read_checkpoint
 from training.lucy_tiny.captions import caption
 from training.lucy_tiny.metrics import edge_ring, gradient_energy, oracle_gain, psnr, sharpness, ssim
 from training.lucy_tiny.relighting import draw, relight
@@ -44,10 +44,8 @@ class TorchPipeline:
     """The checkpoint in torch, for a quick evaluation without export and server."""
 
     def __init__(self, checkpoint: Path, seed: int = 0):
-        pipeline: Any = StableDiffusionInpaintPipeline.from_pretrained(
-            checkpoint, dtype=torch.float32, safety_checker=None, local_files_only=True
-        )
-        self._pipeline, self._seed = pipeline, seed
+        self._pipeline: Any = read_checkpoint(checkpoint)
+        self._seed = seed
         use = json.loads((checkpoint / "pipeline.json").read_text())
         self._recipes = {use[mode]["steps"]: use[mode] for mode in ("capture", "keyframe")}
         self._live = use["keyframe"]

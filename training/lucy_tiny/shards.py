@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from pipeline.garment.crop import Crop, latent_mask
 from pipeline.resize import size_of
+from training.files import whole
 from training.lucy_tiny.autoencoder import Basis
 from training.lucy_tiny.captions import drop_parts
 from training.lucy_tiny.scenes import Scene, make_scene
@@ -146,8 +147,5 @@ def _rows(scene: Scene, seed: int, basis: Basis) -> Iterator[tuple[np.ndarray, n
 
 
 def _save(path: Path, **arrays: np.ndarray) -> None:
-    """Write a file atomically, so that an interrupted run leaves no partial file."""
-    unfinished = path.with_name(f".{path.name}.part")
-    with unfinished.open("wb") as file:
+    with whole(path) as file:
         np.savez(file, **arrays)
-    unfinished.replace(path)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionInpaintPipeline
 from tqdm import tqdm
 
 from training.devices import chosen_device
-from training.lucy_tiny.architecture import MODES, build_pipeline, write_checkpoint
+from training.files import whole
+from training.lucy_tiny.architecture import MODES, build_pipeline, read_checkpoint, write_checkpoint
 from training.lucy_tiny.autoencoder import Basis, fit_basis, read_basis, set_linear, train_decoder
 from training.lucy_tiny.metrics import psnr
 from training.lucy_tiny.relighting import relight
@@ -67,9 +67,7 @@ def train(
         set_linear(pipeline.vae, basis)
         _decoder(pipeline, work, 60 * minutes * _DECODER, device)
     else:
-        pipeline = StableDiffusionInpaintPipeline.from_pretrained(
-            start, dtype=torch.float32, safety_checker=None, local_files_only=True
-        )
+        pipeline = read_checkpoint(start)
         basis = read_basis(pipeline.vae)
         pipeline.vae.to(device)
     write_latents(work, basis, first_scene, count, 60 * minutes * _LATENTS)
@@ -90,7 +88,8 @@ def _basis(work: Path) -> Basis:
     path = work / "basis.npz"
     if not path.exists():
         basis = fit_basis(read_pictures(work)[::4])
-        np.savez(path, mean=basis.mean, components=basis.components, scale=basis.scale)
+        with whole(path) as file:
+            np.savez(file, mean=basis.mean, components=basis.components, scale=basis.scale)
     return Basis(**np.load(path))
 
 
@@ -106,7 +105,8 @@ def _decoder(pipeline: Any, work: Path, seconds: float, device: torch.device) ->
                 bar.set_postfix(loss=f"{loss:.4f}")
 
             train_decoder(pipeline.vae, read_pictures(work), seconds, device, on_step=on_step)
-        torch.save(pipeline.vae.state_dict(), path)
+        with whole(path) as file:
+            torch.save(pipeline.vae.state_dict(), file)
     pipeline.vae.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     pipeline.vae.to(device).eval()
 

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.devices import computes_in_bfloat16
+from training.files import whole
 from training.lucy_tiny.shards import Latents
 from training.lucy_tiny.text_training import learn_captions
 
@@ -183,18 +184,9 @@ class Training:
         torch._foreach_lerp_(average, [*self.networks.parameters()], 1 - decay)
 
     def save(self, path: Path) -> None:
-        unfinished = path.with_suffix(".part")
-        torch.save(
-            {
-                "networks": self.networks.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "elapsed": self.elapsed,
-                "step": self.step,
-            },
-            unfinished,
-        )
-        unfinished.replace(path)
+        state = {name: getattr(self, name).state_dict() for name in ("networks", "average", "optimizer")}
+        with whole(path) as file:
+            torch.save(state | {"elapsed": self.elapsed, "step": self.step}, file)
 
     def load(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)

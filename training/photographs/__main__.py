@@ -10,6 +10,9 @@ import time
 from itertools import product
 from pathlib import Path
 
+from serving.command_line import run
+from training.arguments import positive
+
 log = logging.getLogger("photographs")
 
 
@@ -22,9 +25,9 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("build/photographs"))
     parser.add_argument("--first", type=int, default=0, help="number of the first geometry")
-    parser.add_argument("--count", type=int, help="how many geometries (5000) or photographs (24)")
-    parser.add_argument("--samples", type=int, default=16, help="samples a pixel")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--count", type=positive, help="how many geometries (5000) or photographs (24)")
+    parser.add_argument("--samples", type=positive, default=16, help="samples a pixel")
+    parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument(
         "--scale",
         type=float,
@@ -32,11 +35,11 @@ def main() -> None:
         help="of the pictures' sides (default: 1); 0.5 is enough for the light reader, 2 shows hands",
     )
     parser.add_argument(
-        "--views", type=int, default=1, help="of each person, from other places and in other lights (1)"
+        "--views", type=positive, default=1, help="of each person, from other places and in other lights (1)"
     )
     arguments = parser.parse_args()
-    if not 0.25 <= arguments.scale <= 3 or arguments.views < 1:
-        parser.error("--scale must be 0.25 to 3, and --views at least 1")
+    if not 0.25 <= arguments.scale <= 3:
+        parser.error("--scale must be 0.25 to 3")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     folder = arguments.folder
     if arguments.command == "scenes":
@@ -95,4 +98,4 @@ def _sweep(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("photographs", main, "stopped by Ctrl-C; the same command goes on", (OSError, ValueError)))

@@ -14,7 +14,6 @@ import numpy as np
 
 SKIN = slice(0, 13380)  # vertices of the body; the others are helpers: eyes, hair, loose clothes, joints
 EYES = {"l": slice(14598, 14670), "r": slice(14670, 14742)}
-HAIR = slice(18722, 19150)
 
 
 def data_folder() -> Path:

@@ -1,6 +1,6 @@
 """What a webcam makes of linear light: exposure, white balance, tone, blur, noise and JPEG."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
@@ -30,11 +30,6 @@ class Webcam:
 
     def as_meta(self) -> dict[str, Any]:
         return asdict(self)
-
-    @property
-    def clean(self) -> "Webcam":
-        """The same camera without noise."""
-        return replace(self, noise=(0.0, 0.0))
 
     def picture(self, light: np.ndarray) -> np.ndarray:
         """Linear light (h, w, 3) → sRGB uint8, as before JPEG."""

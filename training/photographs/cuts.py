@@ -41,7 +41,7 @@ class Cut:
 
 def sample_cut(rng: np.random.Generator, split: str) -> Cut:
     kinds = (
-        ["coat", "hooded"]
+        sorted(VALIDATION_CUTS)
         if split == "validation"
         else ["blazer", "bomber", "overshirt", "trucker", "anorak"]
     )

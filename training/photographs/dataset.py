@@ -39,9 +39,6 @@ class Photograph:
     render: (h, w, 4) uint8, the jacket as a frontend draws it: flat light, not occluded by anything.
     target: (h, w, 3) uint8, the photograph with the jacket on; before JPEG, and with the same grain as
     `camera`.
-    target_clean: the same without grain.
-    worn: (h, w, 3) uint8, `target`, but the camera's own picture outside the visible jacket (no cast
-    shadows).
     mask: (h, w) float32, how much of each pixel the visible jacket covers: not behind hands, hair, chin.
     canvas: (h, w, 3) uint8, an opaque canvas with the render on it.
     landmarks: (33, 4) float32 in MediaPipe's order: x, y (shares of the picture), z, visibility.
@@ -51,21 +48,11 @@ class Photograph:
     camera: np.ndarray
     render: np.ndarray
     target: np.ndarray
-    target_clean: np.ndarray
-    worn: np.ndarray
     mask: np.ndarray
     canvas: np.ndarray
     landmarks: np.ndarray
     meta: dict[str, Any]
     geometry: Geometry
-
-    @property
-    def composite(self) -> np.ndarray:
-        """The render drawn on the camera frame where the jacket is visible: what doing nothing gives."""
-        share = (self.mask * (self.render[..., 3] / np.float32(255)))[..., None]
-        return np.rint(self.camera + share * (self.render[..., :3].astype(np.float32) - self.camera)).astype(
-            np.uint8
-        )
 
 
 def light_from_environment(geometry: Geometry, path: Path, rng: np.random.Generator) -> Lighting:
@@ -180,16 +167,10 @@ def photograph(
     camera = webcam.jpeg(webcam.picture(scene))
     target = webcam.picture(dressed)
     render = draw_render(geometry, dressing, rng)
-    share = mask[..., None]
-    worn = np.rint(camera + np.minimum(share * 1.02, 1) * (target.astype(np.float32) - camera)).astype(
-        np.uint8
-    )
     return Photograph(
         camera=camera,
         render=render,
         target=target,
-        target_clean=webcam.clean.picture(dressed),
-        worn=worn,
         mask=mask,
         canvas=draw_canvas(camera, render, rng),
         landmarks=geometry.landmarks,

@@ -71,11 +71,6 @@ class Skeleton:
         index = rig().index(name)
         return np.asarray(rotations[index] @ self.heads[index] + offsets[index])
 
-    def tail(self, name: str) -> np.ndarray:
-        rotations, offsets = self.matrices()
-        index = rig().index(name)
-        return np.asarray(rotations[index] @ self.tails[index] + offsets[index])
-
     def rotation(self, name: str) -> np.ndarray:
         return np.asarray(self.matrices()[0][rig().index(name)])
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from serving.command_line import run
+from training.arguments import natural, positive
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "scene-light"
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     training.add_argument(
         "--minutes", type=float, default=60, help="of training in all (default: %(default)s)"
     )
-    training.add_argument("--painted", type=int, default=4096, help="scenes of lucy-tiny's own generator")
+    training.add_argument("--painted", type=natural, default=4096, help="scenes of lucy-tiny's own generator")
     training.add_argument(
         "--photographs", type=Path, default=PHOTOGRAPHS, help="path-traced scenes; may grow"
     )
@@ -39,9 +40,11 @@ def main(argv: list[str] | None = None) -> int:
         "refit", help="the level's layers of a checkpoint's reader anew: minutes on one thread"
     )
     refitting.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="default: the product's")
-    refitting.add_argument("--painted", type=int, default=640, help="scenes of lucy-tiny's own generator")
+    refitting.add_argument("--painted", type=natural, default=640, help="scenes of lucy-tiny's own generator")
     refitting.add_argument("--photographs", type=Path, default=PHOTOGRAPHS, help="path-traced scenes")
-    refitting.add_argument("--steps", type=int, default=argparse.SUPPRESS, help="default: refitting.STEPS")
+    refitting.add_argument(
+        "--steps", type=positive, default=argparse.SUPPRESS, help="default: refitting.STEPS"
+    )
     refitting.add_argument(
         "--share", type=float, default=argparse.SUPPRESS, help="of the layers' way; default: refitting.SHARE"
     )
@@ -50,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     writing.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     calibrating = commands.add_parser("calibrate", help="measure how sure it may be, on path-traced scenes")
     calibrating.add_argument("--photographs", type=Path, default=PHOTOGRAPHS)
-    calibrating.add_argument("--samples", type=int, default=200, help="default: %(default)s")
+    calibrating.add_argument("--samples", type=positive, default=200, help="default: %(default)s")
     measuring = commands.add_parser("validate", help="print the figures of each scene of a folder")
     measuring.add_argument("scenes", type=Path)
     for command in (training, refitting, calibrating, writing, measuring):
@@ -83,13 +86,17 @@ def _train(args: argparse.Namespace) -> None:
     from training.scene_light.shards import paint, scenes_in, stack
     from training.scene_light.training import Training
 
-    paint(args.work, FIRST_SCENE, args.painted)
-    held_out = {folder.name: stack(scenes_in(folder)) for folder in args.held_out}
-    held_out["painted"] = np.stack([of_painted(HELD_OUT_SCENE + i) for i in range(64)])
     training = Training(args.work, 60 * args.minutes, args.seed, chosen_device(args.device))
     if training.state.exists():
         training.load(args.onwards)
+    held_out = {folder.name: stack(scenes_in(folder)) for folder in args.held_out}
+    paint(args.work, FIRST_SCENE, args.painted)
+    held_out["painted"] = np.stack([of_painted(HELD_OUT_SCENE + i) for i in range(64)])
     training.run(args.photographs, held_out)
+    print(
+        f"{training.state}: trained for {training.elapsed / 60:.0f} minutes; `calibrate` measures how sure "
+        "it may be, and `write` puts it into the checkpoint"
+    )
 
 
 def _refit(args: argparse.Namespace) -> None:
@@ -141,4 +148,4 @@ def _validate(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run("train-light", main))
+    sys.exit(run("train-light", main, "stopped by Ctrl-C; `train` goes on", (OSError, ValueError)))

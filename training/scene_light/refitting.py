@@ -74,7 +74,9 @@ def remember(network: LightReader, batch: Batch) -> Remembered:
 
 
 def remembered(network: LightReader, rows: np.ndarray, seed: int = 0) -> Remembered:
-    """Of several variants of samples, (N, 14, 104, 104) uint8."""
+    """Of several variants of samples, (N, 14, 104, 104) uint8. Raises ValueError for none."""
+    if not len(rows):
+        raise ValueError("the level is fitted to painted and to path-traced scenes: give some of both")
     generator = torch.Generator().manual_seed(seed)
     return Remembered.joined(
         remember(network, varied(torch.from_numpy(rows[start : start + _ROWS]), generator))

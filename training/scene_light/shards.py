@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from training.files import whole
 from training.photographs.dataset import Photographs
 from training.scene_light.samples import COUNT, SIDE, of_painted, of_photograph, sample
 
@@ -50,8 +51,15 @@ def collect(folder: Path, photographs: Path, seconds: float = math.inf) -> int:
 
 
 def taken(folder: Path, split: str, count: int, seed: int) -> np.ndarray:
-    """So many samples of a split, for measuring; the same for a seed while the folder does not grow."""
+    """So many samples of a split, for measuring; the same for a seed while the folder does not grow.
+
+    Raises FileNotFoundError if none is rendered.
+    """
     source = Photographs(folder, split, kept=1)
+    if not len(source):
+        raise FileNotFoundError(
+            f"{folder} has no geometry of {split}: `python -m training.photographs render` makes them"
+        )
     chosen = np.linspace(0, len(source) - 1, count).round().astype(int)
     return np.stack(
         [_one(source, int(index), np.random.default_rng([seed, n])) for n, index in enumerate(chosen)]
@@ -74,10 +82,13 @@ def _one(source: Photographs, index: int, rng: np.random.Generator, dyed: bool =
 
 
 def scenes_in(folder: Path) -> list[Path]:
-    """The folders of complete scenes."""
+    """The folders of complete scenes. Raises FileNotFoundError if there are none."""
     names = ("camera.jpg", "render.png", "mask.png", "target.jpg")
     found = sorted(path.parent for path in folder.rglob("target.jpg"))
-    return [path for path in found if all((path / name).exists() for name in names)]
+    complete = [path for path in found if all((path / name).exists() for name in names)]
+    if not complete:
+        raise FileNotFoundError(f"{folder} has no scenes: each is a folder with {', '.join(names)}")
+    return complete
 
 
 def read(folder: Path, kind: str) -> np.ndarray:
@@ -92,7 +103,5 @@ def stack(scenes: Sequence[Path]) -> np.ndarray:
 
 
 def _save(path: Path, rows: np.ndarray) -> None:
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
+    with whole(path) as file:
         np.save(file, rows)
-    unfinished.replace(path)

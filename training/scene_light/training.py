@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.light.light_reader import LightReader
 from training.devices import computes_in_bfloat16
+from training.files import whole
 from training.scene_light.augmentation import Batch, varied
 from training.scene_light.learning import losses
 from training.scene_light.level_fit import fit_level
@@ -75,6 +76,10 @@ class Training:
         if photographs is not None and photographs.exists():
             collect(self.work, photographs)
         found = {kind: read(self.work, kind) for kind in ("painted", "photographs")}
+        if not any(map(len, found.values())):
+            raise FileNotFoundError(
+                f"{self.work} has no scenes, and {photographs} has none: give more than 0 of --painted"
+            )
         return {kind: torch.from_numpy(rows).to(self.device) for kind, rows in found.items() if len(rows)}
 
     def _fit_level(self, rows: dict[str, Tensor]) -> None:
@@ -132,18 +137,9 @@ class Training:
         self.save()
 
     def save(self) -> None:
-        unfinished = self.state.with_suffix(".part")
-        torch.save(
-            {
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "elapsed": self.elapsed,
-                "step": self.step,
-            },
-            unfinished,
-        )
-        unfinished.replace(self.state)
+        state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer")}
+        with whole(self.state) as file:
+            torch.save(state | {"elapsed": self.elapsed, "step": self.step}, file)
 
     def begin(self, checkpoint: Path) -> None:
         """With the weights of a checkpoint's light reader, see `weights`."""
@@ -151,7 +147,14 @@ class Training:
             read_weights(network, checkpoint)
 
     def load(self, onwards: bool = False) -> None:
-        """Go on where the run in `work` stopped. onwards: with the weights alone, from the first step."""
+        """Go on where the run in `work` stopped. onwards: with the weights alone, from the first step.
+
+        Raises FileNotFoundError if there was none.
+        """
+        if not self.state.exists():
+            raise FileNotFoundError(
+                f"{self.work} has no training: `python -m training.scene_light train` begins one"
+            )
         saved: dict[str, Any] = torch.load(self.state, self.device, weights_only=True)
         self.network.load_state_dict(saved["network"])
         self.average.load_state_dict(saved["average"])

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from pipeline.light.light_reader import LightReader
+from training.files import whole
 
 FOLDER, FILE = "light_reader", "model.safetensors"
 
@@ -20,10 +21,10 @@ def read_weights(network: LightReader, checkpoint: Path) -> None:
 def write_weights(network: LightReader, checkpoint: Path) -> Path:
     """In half precision, which costs less than 0.01 dB; what is not learnt is left out."""
     path = checkpoint / FOLDER / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         name: (weight.half() if weight.dtype == torch.float32 else weight).contiguous()
         for name, weight in network.state_dict().items()
     }
-    save_file(state, path)
+    with whole(path) as file:
+        file.write(save(state))
     return path

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from serving.command_line import run
+from training.arguments import natural, positive
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "visible_garment"
@@ -18,14 +19,14 @@ def main(argv: list[str] | None = None) -> int:
     painting = commands.add_parser(
         "paint", help="paint scenes of lucy-tiny's generator; a stopped run goes on"
     )
-    painting.add_argument("--scenes", type=int, default=2304, help="default: %(default)s")
+    painting.add_argument("--scenes", type=positive, default=2304, help="default: %(default)s")
     training = commands.add_parser("train", help="train, and write the network; a stopped run goes on")
     training.add_argument("--minutes", type=float, default=120, help="in all (default: %(default)s)")
     training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--threads", type=int, default=1, help="default: %(default)s")
+    training.add_argument("--threads", type=positive, default=1, help="default: %(default)s")
     training.add_argument("--device", help="default: a GPU of CUDA if there is one, else cpu")
     training.add_argument(
-        "--workers", type=int, default=0, help="processes that make samples (default: this one)"
+        "--workers", type=natural, default=0, help="processes that make samples (default: this one)"
     )
     writing = commands.add_parser("write", help="write the network of a training that still goes on")
     converting = commands.add_parser(
@@ -71,7 +72,10 @@ def main(argv: list[str] | None = None) -> int:
             """Three quarters path-traced, once there are enough of them."""
             collect(args.work / "photographed", args.photographs)
             painted, photographed = (Scenes(args.work / name) for name in ("painted", "photographed"))
-            return [(painted, 1.0), (photographed, min(3.0, len(photographed) / 100))]
+            shares = [(painted, 1.0), (photographed, min(3.0, len(photographed) / 100))]
+            if not any(len(scenes) for scenes, _ in shares):
+                raise FileNotFoundError(f"{args.work} has no scenes: `paint` makes some")
+            return [(scenes, share) for scenes, share in shares if len(scenes)]
 
         device = chosen_device(args.device)
         done = train(read, args.minutes, args.work, args.seed, device, args.workers)
@@ -80,4 +84,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run("train-visible", main))
+    sys.exit(run("train-visible", main, "stopped by Ctrl-C; the same command goes on", (OSError, ValueError)))

@@ -4,13 +4,14 @@ A scene is one small file. Scenes of lucy-tiny's generator are painted ones; tho
 path-traced, each geometry with several fabrics, lights and cameras.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from training.files import whole
 
 SIDE = 256  # of a painted scene, in pixels
 # Seeds that neither lucy-tiny's training nor any evaluation uses.
@@ -33,12 +34,9 @@ class Scene:
     landmarks: np.ndarray
 
     def write(self, path: Path) -> None:
-        """Atomically, so that an interrupted run leaves no partial file."""
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
         pictures = cv2.merge([*cv2.split(self.frame), *cv2.split(self.render), self.visible])
-        with unfinished.open("wb") as file:
+        with whole(path) as file:
             np.savez(file, pictures=pictures, landmarks=self.landmarks)
-        unfinished.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Scene":

@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from training.devices import computes_in_bfloat16
+from training.files import whole
 from training.visible_garment.composing import Sample, cropped, make_sample
 from training.visible_garment.network import VisibleGarment
 from training.visible_garment.scenes import Scene
@@ -97,13 +98,15 @@ class Training:
                 mean.copy_(now)
 
     def save(self, path: Path) -> None:
-        unfinished = path.with_name(f".{path.name}.part")
         state = {name: getattr(self, name) for name in ("elapsed", "step", "loss")}
         networks = {name: getattr(self, name).state_dict() for name in ("network", "average")}
-        torch.save(state | networks | {"optimizer": self._optimizer.state_dict()}, unfinished)
-        unfinished.replace(path)
+        with whole(path) as file:
+            torch.save(state | networks | {"optimizer": self._optimizer.state_dict()}, file)
 
     def load(self, path: Path) -> None:
+        """Raises FileNotFoundError if there was no training."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing: `train` writes it")
         state = torch.load(path, self.device, weights_only=True)
         self.elapsed, self.step, self.loss = (state[name] for name in ("elapsed", "step", "loss"))
         for name in ("network", "average"):

@@ -16,9 +16,10 @@ from benchmarks.gpu_proof.sizes import Size, describe_stages
 from benchmarks.gpu_proof.steps.step import precision, size_of
 from export import served_config
 from export.profiles import PROFILES
+from export.program_file import write_program
 from families.sd_inpainting.recipes import default_config
 from pipeline.recipe import ServedConfig
-from serving.stages.torch_runtime import NAME, save
+from serving.stages.torch_runtime import NAME
 
 HAND_WRITTEN = Path("model_repository")
 FOLDER = "model_repository"
@@ -42,7 +43,8 @@ def measure(recorded: Recorded, args: argparse.Namespace) -> None:
         folder = repository / stage.name / "1"
         folder.mkdir(parents=True, exist_ok=True)
         dynamic = {name: {0: rows} for name in stage.example}
-        save(stage.module.cpu(), stage.examples, stage.outputs, dynamic, folder)
+        stage.module.cpu()
+        write_program(stage, dynamic, folder)
         recorded.figures.seconds[stage.name] = round(time.perf_counter() - began, 1)
         recorded.figures.bytes[stage.name] = (folder / NAME).stat().st_size
         recorded.write()

@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from export.program_file import write_program
+from export.stages import Stage
 from serving.errors import CannotServe
-from serving.stages.torch_runtime import NAME, TorchStage, save
+from serving.stages.torch_runtime import NAME, TorchStage
 
 
 class Network(nn.Module):
@@ -44,7 +46,8 @@ def model(network, tmp_path_factory):
     batch = torch.export.Dim("batch", min=1, max=16)
     side = torch.export.Dim("side", min=1, max=8)
     shapes = {"sample": {0: batch, 2: 4 * side, 3: 4 * side}, "timestep": {0: batch}}
-    save(network, [inputs(2), inputs(2, 12)], ["model_output", "mean"], shapes, folder)
+    outputs = ("model_output", "mean")
+    write_program(Stage("network", network, inputs(2), outputs, (inputs(2, 12),)), shapes, folder)
     return folder / NAME
 
 
@@ -104,6 +107,14 @@ def test_a_broken_file_is_one_sentence(tmp_path, content):
         TorchStage(tmp_path / NAME, "cpu")
 
 
+def test_a_program_that_describes_no_tensors_is_one_sentence(tmp_path):
+    """As one that another version of the export has written."""
+    program = torch.export.export(nn.Identity(), (torch.ones(1),))
+    torch.export.save(program, tmp_path / NAME, extra_files={"other.json": "{}"})
+    with pytest.raises(CannotServe, match=r"model\.pt2 cannot be read by torch .* export again"):
+        TorchStage(tmp_path / NAME, "cpu")
+
+
 class Asserting(nn.Module):
     """Asserts of its batch what torch 2.11's export asserted of every network's: that it is not 1."""
 
@@ -116,6 +127,6 @@ def test_an_assertion_about_the_exports_example_refuses_no_row(tmp_path):
     """It kept `tryon` from starting on torch 2.11."""
     batch = torch.export.Dim("batch", min=1, max=16)
     example = {"sample": torch.ones(2, 4)}
-    save(Asserting(), [example], ["model_output"], {"sample": {0: batch}}, tmp_path)
+    write_program(Stage("it", Asserting(), example, ("model_output",)), {"sample": {0: batch}}, tmp_path)
     stage = TorchStage(tmp_path / NAME, "cpu")
     assert stage.call({"sample": torch.ones(1, 4)})["model_output"].tolist() == [[2] * 4]

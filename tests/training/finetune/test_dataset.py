@@ -1,5 +1,6 @@
 """The dataset: its layout, what the checker says, variants that keep the truth, and the split by people."""
 
+import os
 import shutil
 
 import cv2
@@ -40,7 +41,9 @@ def test_folders_that_programs_leave_are_no_rows(tmp_path):
         row = write_row(tmp_path / name)
         for left in (".ipynb_checkpoints", "@eaDir"):
             (row / left).mkdir()
-    (tmp_path / "anna" / ".ipynb_checkpoints").mkdir()
+    for left in (".ipynb_checkpoints", "@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"):
+        for folder in (tmp_path, tmp_path / "anna"):
+            (folder / left).mkdir()
     assert [row.name for row in find_rows(tmp_path)] == ["anna/row", "row"]
 
 
@@ -86,6 +89,14 @@ def test_what_training_does_not_read_is_not_in_the_digest(tmp_path):
         (row / name).write_text("is read")
         assert data_digest(find_rows(tmp_path)) != before
         (row / name).unlink()
+
+
+def test_names_may_be_of_any_bytes(tmp_path):
+    """As on a share whose names are not in UTF-8."""
+    dataset = write_dataset(tmp_path / "data", 1)
+    (dataset / "row-0").rename(os.fsdecode(os.fsencode(dataset / "r") + b"\xf6we"))
+    [row] = find_rows(dataset)
+    assert len(data_digest([row])) == 64
 
 
 @pytest.mark.parametrize("dataset", ["missing", "empty"])

@@ -14,10 +14,11 @@ from export.lora import Lora, fuse_tuned, is_tuned
 from tests import tiny_checkpoint, tiny_sdxl
 from tests.families.catvton.vectors import CHECKPOINT as CATVTON
 from tests.training.finetune.datasets import write_dataset, write_row
+from training.finetune.checker import Refused
 from training.finetune.examples import Preparation
 from training.finetune.loop import Loop
 from training.finetune.lora_file import read_about
-from training.finetune.run import Refused, Wanted, run
+from training.finetune.run import Wanted, run
 from training.finetune.tunable import Choices, NotTunable, Tunable
 
 
@@ -177,6 +178,14 @@ def test_wrong_rows_are_told_before_anything_is_trained(tmp_path, checkpoints):
         run(asked)
     assert not asked.out.exists()
     assert not asked.work.exists()
+
+
+def test_a_run_that_trains_nothing_is_told_before_the_rows_are_looked_at(tmp_path, checkpoints):
+    """Stable Diffusion has no light reader."""
+    data = write_dataset(tmp_path / "data")
+    write_row(data / "bad", 9, render=None)
+    with pytest.raises(ValueError, match="nothing is trained: give --steps"):
+        run(wanted(tmp_path, data, checkpoints["sd"], steps=0, light_steps=9))
 
 
 def test_a_family_without_tuning_is_refused(tmp_path, checkpoints, monkeypatch):

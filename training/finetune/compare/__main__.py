@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 
 from serving.command_line import run as end
-from training.arguments import check_output
+from training.arguments import check_folder, check_output
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,7 +47,10 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         if args.publish:
-            check_output(args.publish)
+            check_output(args.publish, ".safetensors")
+            if args.publish.resolve() == args.lora.resolve():
+                raise ValueError(f"{args.publish} is the LoRA itself: give --publish another place")
+        check_folder(args.work)
         report = _compare(args)
         print(json.dumps(report, indent=2))
         if report["refused"]:
@@ -66,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
     from export.checkpoint import locate
+    from training.finetune.checker import checked
     from training.finetune.compare.answers import MODES, answers
     from training.finetune.compare.measured import measured, sheet
     from training.finetune.compare.server import served
@@ -79,6 +83,8 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     if args.elsewhere:
         datasets["elsewhere"] = find_rows(args.elsewhere)
     preparation = Preparation(locate(str(args.checkpoint)).load().config, with_scene=False)
+    for rows in datasets.values():
+        checked(rows, preparation)
     found = {}
     for name, lora in (("base", None), ("tuned", args.lora.resolve())):
         folder = args.work.resolve() / name

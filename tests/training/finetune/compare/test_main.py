@@ -96,6 +96,34 @@ def test_it_publishes_what_is_better(played: Played, command: list[str], tmp_pat
     assert "Through the real server" in place.with_suffix(".md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("published.md", "give one that ends with .safetensors"), ("lora.safetensors", "is the LoRA itself")],
+)
+def test_a_place_that_would_be_overwritten_is_told_before_anything_is_served(
+    played: Played,
+    command: list[str],
+    tmp_path: Path,
+    place: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*command, f"--publish={tmp_path / place}"]) == 1
+    assert said in capsys.readouterr().err
+    assert played.checkpoints == []
+
+
+def test_a_row_that_is_wrong_is_told_before_anything_is_served(
+    played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows of another dataset have never been checked: two exports and all answers before it were in vain."""
+    other = write_dataset(tmp_path / "other")
+    (other / "row-1" / "photo.png").unlink()
+    assert main([*command, f"--elsewhere={other}"]) == 1
+    assert "row-1: it has no photo.jpg" in capsys.readouterr().err
+    assert played.checkpoints == []
+
+
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_served(
     played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,10 +57,3 @@ def test_answers_are_not_kept(rows: Sequence[Row]) -> None:
 
     measured(rows, watched(), PREPARATION)
     assert len(given) == len(rows)
-
-
-def test_a_row_that_is_wrong_is_named(rows: Sequence[Row]) -> None:
-    (rows[1].folder / "photo.png").write_bytes(b"no picture")
-    answers = [dict.fromkeys(MODES, np.zeros((96, 96, 3), np.uint8)) for _ in rows]
-    with pytest.raises(ValueError, match=f"^{rows[1].name}: "):
-        measured(rows, answers, PREPARATION)
