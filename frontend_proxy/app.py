@@ -93,6 +93,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.fabrics.scan_answer", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
     )
     compositor = Worker(
         "compositor",
@@ -100,6 +101,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.keyframes.fallback", "frontend_proxy.keyframes.thumbnails"),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
     )
 
     films = Worker(
@@ -108,6 +110,7 @@ def create_app(
         max(settings.max_worker_queue, settings.max_videos),
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
         at_once=False,
     )
 
