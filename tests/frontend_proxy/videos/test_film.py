@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frontend_proxy.errors import ImageTooLarge
+from frontend_proxy.errors import ImageTooLarge, InsufficientStorage
 from frontend_proxy.videos import film
 from frontend_proxy.videos.clip import PICTURES_A_SECOND, Clip, Limits
 from tests import films
@@ -97,6 +97,16 @@ def test_a_picture_that_is_not_later_than_the_last_one_is_left_out(
     assert [still.seconds for still in found] == pytest.approx(kept)
     film.dress(folder, LIMITS, 0, [None] * len(kept), [], folder / "film.mp4", last=True)
     assert len(films.read(folder / "film.mp4")) == len(kept)
+
+
+def test_a_film_that_finds_the_disk_full_is_closed(folder: Path) -> None:
+    (folder / "film.mp4.part").symlink_to("/dev/full")
+    dress(folder, 0)
+    dress(folder, CHUNK)
+    with pytest.raises(InsufficientStorage, match="No space left"):
+        dress(folder, 2 * CHUNK)
+    film.end(folder)
+    assert open_files(folder) == []
 
 
 def test_a_cancelled_job_leaves_nothing_open(folder: Path) -> None:

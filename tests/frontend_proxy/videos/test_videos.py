@@ -233,6 +233,31 @@ async def test_a_film_that_keeps_the_worker_fails_and_the_others_go_on(
     assert other["state"] == "succeeded", other
 
 
+@pytest.mark.parametrize(("file", "pictures"), [("film.mp4.part", False), ("0.jpg", True)])
+async def test_a_disk_that_fills_up_meanwhile_is_told(
+    client: httpx.AsyncClient,
+    server: Lit,
+    clip: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    pictures: bool,
+) -> None:
+    folder = tmp_path / "film"
+
+    def made(**_: object) -> str:
+        folder.mkdir()
+        (folder / file).symlink_to("/dev/full")
+        return str(folder)
+
+    monkeypatch.setattr("tempfile.mkdtemp", made)
+    server.pictures = pictures
+    failure = (await finished(client, await client.post("/api/video", files=clip)))["failure"]
+    assert (failure["status"], failure["code"]) == (507, "INSUFFICIENT_STORAGE")
+    assert "No space left on device" in failure["error"]
+    assert not folder.exists()
+
+
 async def test_a_failure_has_its_own_code(
     client: httpx.AsyncClient, server: Lit, clip: dict[str, bytes]
 ) -> None:
