@@ -93,6 +93,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.fabrics.scan_answer", "frontend_proxy.collection.row", "frontend_proxy.pose_finder"),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
         share=settings.max_share_per_caller,
     )
     compositor = Worker(
@@ -101,6 +102,7 @@ def create_app(
         settings.max_worker_queue,
         ("frontend_proxy.keyframes.fallback", "frontend_proxy.keyframes.thumbnails"),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
         share=settings.max_share_per_caller,
     )
 
@@ -110,6 +112,7 @@ def create_app(
         max(settings.max_worker_queue, settings.max_videos),
         ("frontend_proxy.videos.film",),
         settings.max_worker_memory_bytes,
+        settings.worker_timeout_s,
         at_once=False,
         share=settings.max_share_per_caller,
     )

@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.pictures.boxes import InvalidBoxes, boxes_format, read_boxes_size
+from pipeline.pictures.boxes import InvalidBoxes, boxes_format, read_boxes_size, read_seen_size
+from pipeline.pictures.metadata import read_metadata
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIC")
 MAX_STEPS = 1024  # a 10 MiB JPEG whose metadata fill the largest segments has 160 of them
@@ -49,6 +50,21 @@ def read_image_header(data: bytes) -> ImageHeader:
             raise InvalidHeader(f"the {name} header says {width}×{height} pixels")
         return ImageHeader(name, width, height)
     raise InvalidHeader("the format is unknown")
+
+
+def seen_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) of a compressed image as it is seen: upright, and without what its file crops.
+
+    None if its header does not tell it.
+    """
+    try:
+        header = read_image_header(data)
+        if header.format in ("AVIF", "HEIC"):
+            return read_seen_size(data)
+    except (InvalidHeader, InvalidBoxes):
+        return None
+    on_its_side = read_metadata(data).orientation >= 5  # EXIF's 5 to 8 turn it by 90°
+    return (header.height, header.width) if on_its_side else (header.width, header.height)
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:

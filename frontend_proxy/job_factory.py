@@ -14,14 +14,13 @@ import numpy as np
 from catalog import Catalog, CatalogError
 from frontend_proxy.errors import InvalidInput
 from frontend_proxy.garments import GarmentJob, layer_of, renders_of
-from frontend_proxy.image_headers import InvalidHeader, read_image_header
+from frontend_proxy.image_headers import seen_size
 from frontend_proxy.jobs import Job, together
 from frontend_proxy.measurements import measure
 from frontend_proxy.pose import read_pose
 from frontend_proxy.request_id import current_request_id
 from frontend_proxy.schemas import MAX_SEED, Capture, Keyframe, TryOn, Video
 from frontend_proxy.settings import Settings
-from pipeline.pictures.metadata import read_metadata
 
 # Denoising steps of a keyframe whose quality is not the default.
 STEPS = {"low": 2, "high": 8}
@@ -117,7 +116,7 @@ class JobFactory:
 
     async def _options(self, request: TryOn, frame: bytes, default_steps: int | None) -> dict[str, Any]:
         check_steps(request.steps, self._settings.max_steps)
-        pose, detail = read_pose(request.pose, lambda: _size(frame))
+        pose, detail = read_pose(request.pose, lambda: seen_size(frame))
         return {
             "request_id": current_request_id(),
             "pose": pose,
@@ -178,21 +177,11 @@ def _measured(job: Job, height_mm: float | None) -> Job:
     """With measures of the person, or a word on why there are none."""
     if height_mm is None:
         return job
-    size = _size(job.camera_frame)
+    size = seen_size(job.camera_frame)
     found = None if job.pose is None or size is None else measure(job.pose, size, height_mm)
     if found is not None:
         return dataclasses.replace(job, measurements=found.model_dump())
     return dataclasses.replace(job, detail=together(job.detail, NOT_MEASURED))
-
-
-def _size(frame: bytes) -> tuple[int, int] | None:
-    """(width, height) of a compressed image as it is seen; None if its header does not tell it."""
-    try:
-        header = read_image_header(frame)
-    except InvalidHeader:
-        return None
-    on_its_side = read_metadata(frame).orientation >= 5  # EXIF's 5 to 8 turn it by 90°
-    return (header.height, header.width) if on_its_side else (header.width, header.height)
 
 
 def random_seed() -> int:

@@ -164,6 +164,11 @@ class Settings(BaseSettings):
     max_worker_memory_bytes: int = Field(
         1536 * 2**20, ge=2**28, description="bytes that one image may take in a worker process; beyond: 413"
     )
+    worker_timeout_s: float = Field(
+        300.0,
+        gt=0,
+        description="seconds that a photo, or a few frames of a film, may take there; beyond: 504",
+    )
     max_videos: int = Field(2, ge=1, description="films that are made at once; beyond: 429")
     max_video_bytes: int = Field(64 * 2**20, ge=1, description="bytes of a film and its layer together")
     max_video_s: float = Field(60.0, gt=0, description="seconds that a film may last; beyond: 413")

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import cv2
 
 from frontend_proxy.background import FAILURES, Background
-from frontend_proxy.errors import ImageTooLarge, ProxyError
+from frontend_proxy.errors import DeadlineExceeded, ImageTooLarge, ProxyError
 from frontend_proxy.fair_queue import FairQueue
 from frontend_proxy.holder import current_holder
 from frontend_proxy.places import Places
@@ -25,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_MEMORY_BYTES = 1536 * 2**20
+DEFAULT_TIMEOUT_S = 300.0
 
 
 class WorkerUnavailable(ProxyError):
@@ -37,8 +38,9 @@ class Worker:
     """Runs one call at a time in its process; at most `max_waiting` more wait, and go round their callers.
 
     The queue is here and not in the executor: when the process dies, only the call that it was running
-    fails, and the next one gets a new process. A call that needs more than `max_memory_bytes` fails in the
-    same way. `modules` are imported at the start; `name` is what logs, metrics and health show.
+    fails, and the next one gets a new process. A call that needs more than `max_memory_bytes`, or runs for
+    longer than `timeout_s`, fails in the same way. `modules` are imported at the start; `name` is what logs,
+    metrics and health show.
     share: of the waiting places, for one caller (`Places`).
     at_once: whether the process starts with the context; otherwise the first call waits a second for it,
         and 50 MB are saved until then.
@@ -51,6 +53,7 @@ class Worker:
         max_waiting: int,
         modules: tuple[str, ...] = (),
         max_memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         at_once: bool = True,
         share: float = 1.0,
     ) -> None:
@@ -61,8 +64,10 @@ class Worker:
         self._arrived = asyncio.Event()
         self._modules = modules
         self._max_memory_bytes = max_memory_bytes
+        self._timeout_s = timeout_s
         self._at_once = at_once
         self._executor: ProcessPoolExecutor | None = None
+        self._process_id: int | None = None
         self._busy = False
         self._broken = False  # the last start failed
         self.ready = False
@@ -74,7 +79,7 @@ class Worker:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The process lives inside this context; leaving it waits for the running call."""
+        """The process lives inside this context; leaving it ends the running call."""
         serving = self._background.loop(self._name, self._serve)
         try:
             yield
@@ -86,7 +91,8 @@ class Worker:
         """`function(*args, **kwargs)` in the process, all of which must pickle; raises what it raises.
 
         Raises Overloaded when no place is free for the caller, ImageTooLarge when the call needs too much
-        memory, WorkerUnavailable when the process does not start, ProxyError when it died of this call.
+        memory, DeadlineExceeded when it runs too long, WorkerUnavailable when the process does not start,
+        ProxyError when it died of this call.
         """
         if self._broken:
             raise _unavailable()
@@ -148,10 +154,15 @@ class Worker:
 
     async def _finish(self, call: "_Call", running: Future[Any]) -> None:
         try:
-            call.succeed(await asyncio.wrap_future(running))
+            call.succeed(await self._in_time(running))
         except BrokenProcessPool as error:
             self._log_death(f"died of {call.work.func}", error)
             call.fail(ProxyError("The server cannot process this image; try another one"))
+            await self._restart()
+        except _Late as error:
+            self._log_death(f"spent more than {self._timeout_s:g} s on {call.work.func}", error)
+            limit = f"{self._timeout_s:g} s, the most that is allowed"
+            call.fail(DeadlineExceeded(f"this takes more than {limit}; send smaller pictures"))
             await self._restart()
         except Exception as error:
             if not _is_out_of_memory(error):
@@ -160,6 +171,17 @@ class Worker:
             self._log_death(f"had too little memory for {call.work.func}", error)
             call.fail(ImageTooLarge("this image takes more memory than is allowed; send a smaller one"))
             await self._restart()  # what the call left behind could make the next ones fail
+
+    async def _in_time(self, running: Future[Any]) -> Any:
+        """Raises _Late: a TimeoutError could be the call's own."""
+        answer = asyncio.wrap_future(running)
+        try:
+            await asyncio.wait({answer}, timeout=self._timeout_s)
+            if not answer.done():
+                raise _Late
+            return answer.result()
+        finally:
+            answer.cancel()
 
     async def _submit(self, call: "_Call") -> Future[Any]:
         assert self._executor is not None
@@ -182,13 +204,22 @@ class Worker:
         # spawn: a fork would inherit gRPC's threads and locks
         self._executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), begin)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, prepare, self._modules, self._max_memory_bytes)
+        self._process_id = await loop.run_in_executor(
+            self._executor, prepare, self._modules, self._max_memory_bytes
+        )
         self.ready = True
 
     async def _stop(self) -> None:
         self.ready = False
+        for process in multiprocessing.active_children():  # `shutdown` would wait for the running call
+            if process.pid == self._process_id:
+                process.kill()
         if self._executor is not None:
             await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+
+
+class _Late(Exception):
+    """The running call has used up its time."""
 
 
 class _Call:

@@ -32,11 +32,13 @@ def one_thread() -> None:
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 
-def prepare(modules: tuple[str, ...], max_memory_bytes: int) -> None:
+def prepare(modules: tuple[str, ...], max_memory_bytes: int) -> int:
+    """Import the modules, then limit the memory; returns the process's id."""
     # Here: at low priority, since at the start of the stack the models need the processor.
     for module in modules:
         importlib.import_module(module)
     limit_memory(max_memory_bytes)
+    return os.getpid()
 
 
 def limit_memory(max_bytes: int) -> None:

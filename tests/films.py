@@ -27,6 +27,22 @@ def write(path: Path, pictures, codec="libx264", pix_fmt="yuv420p", rate=RATE, o
     return path
 
 
+def write_at(path, times):
+    """A WebM of one grey picture at these times in seconds, in any order."""
+    clock = Fraction(1, 1000)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.full((24, 16), 128, np.uint8), "yuv420p")
+        data = bytes((stream.encode(frame) + stream.encode(None))[0])
+        for number, seconds in enumerate(times):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, clock
+            packet.pts, packet.dts = round(seconds * 1000), number
+            container.mux(packet)
+    return path
+
+
 def with_alpha(path, pictures, rate=RATE):
     """A WebM of VP9 with alpha, as browsers record canvases."""
     return write(path, pictures, "libvpx-vp9", "yuva420p", rate, {"deadline": "realtime", "cpu-used": "8"})

@@ -21,7 +21,7 @@ PATHS: Json = {
             "Store a row for fine-tuning, with consent",
             Collected,
             body={FORM: form(Collect, images=_FILES), JSON: {"schema": reference(Collect)}},
-            errors=(400, 401, 403, 404, 408, 413, 415, 429, 503, 507),
+            errors=(400, 401, 403, 404, 408, 413, 415, 429, 503, 504, 507),
             answers={"201": {"description": "Stored", "content": content(Collected)}},
         )
     },

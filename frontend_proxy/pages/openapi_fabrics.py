@@ -49,7 +49,7 @@ PATHS: Json = {
                 JSON: {"schema": reference(ScanRequest)},
                 FORM: form(ScanRequest, images=("image", "image_flash"), lists=("corners", "white_point")),
             },
-            errors=(400, 401, 408, 413, 415, 429, 503, 507),
+            errors=(400, 401, 408, 413, 415, 429, 503, 504, 507),
         )
     },
     "/api/fabric/catalog": {
@@ -99,7 +99,7 @@ PATHS: Json = {
                     "content": {it.media_type: {} for it in FORMATS.values()},
                 },
                 "304": {"description": "Not changed: the pack still has the ETag of If-None-Match"},
-                **{str(status): errors(status) for status in (400, 401, 404, 429, 503)},
+                **{str(status): errors(status) for status in (400, 401, 404, 429, 503, 504)},
                 "default": errors("default"),
             },
         },

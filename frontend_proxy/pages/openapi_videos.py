@@ -24,7 +24,7 @@ PATHS: Json = {
             "A clip and a rendered layer to the dressed clip",
             VideoStatus,
             body={FORM: form(Video), JSON: {"schema": reference(Video)}},
-            errors=(400, 401, 408, 413, 415, 429, 503, 507),
+            errors=(400, 401, 408, 413, 415, 429, 503, 504, 507),
             answers={
                 "202": accepted(VideoStatus),
             },

@@ -13,6 +13,7 @@ import numpy as np
 from frontend_proxy.errors import ImageTooLarge, UndecodableImage
 
 FORMATS = "MP4, MOV, WebM, Matroska or AVI"
+PICTURES_A_SECOND = 120  # of the longest film; in the bytes that are allowed are millions of tiny pictures
 # FFmpeg's readers by a file's first bytes. It is never left to guess: playlists name other files.
 _READERS = (
     (4, b"ftyp", "mov"),
@@ -30,6 +31,10 @@ class Limits:
     seconds: float
     pixels: int
     jobs: int
+
+    @property
+    def pictures(self) -> int:
+        return round(self.seconds * PICTURES_A_SECOND)
 
 
 @dataclass(frozen=True)
@@ -81,21 +86,30 @@ class Clip:
         elif container.duration:
             seconds = container.duration / av.time_base
         self._check_seconds(seconds)
+        self._check_pictures(stream.frames)
         rate = float(stream.average_rate or 30)
         frames = stream.frames or round(seconds * rate)
         return ClipInfo(stream.codec_context.width, stream.codec_context.height, seconds, frames)
 
     def pictures(self) -> Iterator[tuple[float, np.ndarray]]:
-        """(seconds from the film's first picture, (H, W, 3) BGR or (H, W, 4) BGRA uint8), upright."""
+        """(seconds from the film's first picture, (H, W, 3) BGR or (H, W, 4) BGRA uint8), upright.
+
+        The seconds grow. A picture that is not later than the one before it is left out: browsers' recorders
+        give two pictures the same time now and then.
+        """
         import av
 
-        first = None
+        first, last = None, -1.0
         try:
-            for frame in self._frames():
+            for number, frame in enumerate(self._frames(), 1):
+                self._check_pictures(number)
                 if frame.time is None:
                     continue
                 first = frame.time if first is None else first
                 seconds = float(frame.time - first)
+                if seconds <= last:
+                    continue
+                last = seconds
                 self._check_seconds(seconds)
                 self._check_size(frame.width, frame.height)
                 alpha = any(component.is_alpha for component in frame.format.components)
@@ -109,7 +123,8 @@ class Clip:
         self._container.close()
 
     def _frames(self) -> Iterator[Any]:
-        for packet in self._container.demux(self._stream):
+        for number, packet in enumerate(self._container.demux(self._stream), 1):
+            self._check_pictures(number // 2)  # VP8 and VP9 have packets without a picture, too
             end = packet.dts is None and not packet.size  # the last one, which empties the decoder
             for frame in self._decoder.decode(None if end else packet):
                 if frame.time_base is None:
@@ -127,6 +142,13 @@ class Clip:
         if seconds > self._limits.seconds:
             raise ImageTooLarge(
                 f"{self._name} is longer than {self._limits.seconds:g} s, the most that is allowed"
+            )
+
+    def _check_pictures(self, count: int) -> None:
+        if count > self._limits.pictures:
+            raise ImageTooLarge(
+                f"{self._name} has more than {self._limits.pictures} pictures, the most that is allowed; "
+                "send fewer a second"
             )
 
     def unreadable(self, error: object) -> UndecodableImage:

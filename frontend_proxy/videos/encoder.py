@@ -11,6 +11,8 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
+from frontend_proxy.captures.storage_errors import storage_errors
+
 _CODECS: dict[str, tuple[str, dict[str, str], dict[str, str]]] = {
     ".mp4": ("libx264", {"crf": "20", "preset": "veryfast"}, {"movflags": "+faststart"}),
     ".webm": ("libvpx-vp9", {"crf": "32", "b": "0", "deadline": "realtime", "cpu-used": "6"}, {}),
@@ -24,8 +26,11 @@ class Encoder:
 
     size: (width, height) of the first picture; others are scaled to it. Odd sides lose a pixel, since the
     colours of these codecs have half the resolution.
+
+    Methods raise InsufficientStorage.
     """
 
+    @storage_errors()
     def __init__(self, output: Path, size: tuple[int, int]):
         import av
 
@@ -41,6 +46,7 @@ class Encoder:
         self._stream.codec_context.time_base = self._stream.time_base = Fraction(1, _TICKS)
         self._stream.codec_context.thread_count = 1
 
+    @storage_errors()
     def write(self, picture: np.ndarray, seconds: float) -> None:
         """picture: (H, W, 3) BGR uint8. seconds: more than those of the last one."""
         import av
@@ -54,6 +60,7 @@ class Encoder:
         frame.pts, frame.time_base = round(seconds * _TICKS), Fraction(1, _TICKS)
         self._container.mux(self._stream.encode(frame))
 
+    @storage_errors()
     def close(self) -> None:
         self._container.mux(self._stream.encode(None))
         self._container.close()

@@ -161,7 +161,7 @@ def dress(
     answers: of each frame: a light, a picture of the frame's size, or None for the frame itself.
     around: seconds and answers of these frames and of their neighbours.
     output: where the finished film is, whose name tells its format.
-    Raises Restarted if the frames before `start` must be written again.
+    Raises Restarted if the frames before `start` must be written again, InsufficientStorage.
     """
     before = _open.get((folder, "dress"))
     if start and (before is None or before.position != start):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, ParamSpec, TypeVar
 
 from frontend_proxy.answer_schemas import Report
+from frontend_proxy.captures.storage_errors import storage_errors
 from frontend_proxy.errors import ModelUnavailable, Overloaded, UndecodableImage
 from frontend_proxy.jobs import Job, ModelServer, Result, run_to_result
 from frontend_proxy.videos import film
@@ -75,7 +76,7 @@ class VideoRun:
         self._server, self._worker, self._on_progress = server, worker, on_progress
 
     async def make(self, it: Assignment) -> Made:
-        """Raises what the model and the worker raise."""
+        """Raises what the model and the worker raise, and InsufficientStorage."""
         made = await self._read(it, whole=False)
         if made is None:  # the checkpoint has no light, so that its pictures are used
             made = await self._read(replace(it, job=replace(it.job, output_format="jpeg")), whole=True)
@@ -122,7 +123,8 @@ class VideoRun:
             return None
         if result.light is None:
             path = it.folder / f"{number}.jpg"
-            await asyncio.to_thread(path.write_bytes, result.image)
+            with storage_errors():
+                await asyncio.to_thread(path.write_bytes, result.image)
             return path
         told = result.light.model_dump(exclude={"occlusion"})
         return film.Light(result.image, told, result.light.occlusion)

@@ -41,6 +41,25 @@ def read_boxes_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
+def read_seen_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of the main picture as it is seen: cropped and turned as its properties say.
+
+    Raises InvalidBoxes.
+    """
+    width, height = read_boxes_size(data)
+    properties = _main_properties(data)
+    try:
+        if b"ispe" in properties:
+            width, height = struct.unpack_from(">II", properties[b"ispe"], 4)
+        if b"clap" in properties:  # the coded picture has whole blocks
+            *fractions, _ = struct.unpack_from(">5I", properties[b"clap"])
+            width, height = fractions[0] // fractions[1], fractions[2] // fractions[3]
+        turned = b"irot" in properties and properties[b"irot"][0] & 1  # in quarters of a turn
+    except (struct.error, IndexError, ZeroDivisionError) as error:
+        raise InvalidBoxes("a property of the picture is damaged") from error
+    return (height, width) if turned else (width, height)
+
+
 def read_colour_points(data: bytes) -> tuple[int, int] | None:
     """H.273's code points of the primaries and the transfer, from the first `colr` box that has them.
 
@@ -65,6 +84,30 @@ def without_metadata(data: bytes) -> bytes:
             if data[place : place + 4] in _METADATA:
                 file[place : place + 4] = _UNKNOWN
     return bytes(file)
+
+
+def _main_properties(data: bytes) -> dict[bytes, bytes]:
+    """The main picture's boxes in `ipco` by their types (ISO/IEC 14496-12, 8.11.4 and 8.11.14)."""
+    boxes = list(_walk(data))
+    first, last = next(((start, end) for kind, start, end in boxes if kind == b"ipco"), (0, 0))
+    listed = [(kind, data[start:end]) for kind, start, end in boxes if first < start and end <= last]
+    main = next((data[start:end] for kind, start, end in boxes if kind == b"pitm"), b"")
+    owners = next((data[start:end] for kind, start, end in boxes if kind == b"ipma"), b"")
+    wanted = int.from_bytes(main[4 : 6 if main[:1] == b"\0" else 8], "big")
+    of_item, of_index = 4 if owners[:1] > b"\0" else 2, 2 if owners[3:4] and owners[3] & 1 else 1
+    at = 8
+    for _ in range(min(int.from_bytes(owners[4:8], "big"), MAX_BOXES)):
+        item, at = int.from_bytes(owners[at : at + of_item], "big"), at + of_item + 1
+        end = at + of_index * int.from_bytes(owners[at - 1 : at], "big")
+        if item == wanted:
+            # The highest bit says whether a reader must know the property.
+            places = (
+                int.from_bytes(owners[place : place + of_index], "big") & (1 << 8 * of_index - 1) - 1
+                for place in range(at, end, of_index)
+            )
+            return dict(listed[place - 1] for place in places if 1 <= place <= len(listed))
+        at = end
+    return {}
 
 
 def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from frontend_proxy.image_headers import MAX_STEPS, ImageHeader, InvalidHeader, read_image_header
+from frontend_proxy.image_headers import MAX_STEPS, ImageHeader, InvalidHeader, read_image_header, seen_size
+from pipeline.pictures.decoding import decode_opaque
 
 TRIALS = Path(__file__).parents[1] / "data" / "trials"
 SIDES = st.integers(1, 400)
@@ -104,6 +106,22 @@ def test_a_photo_in_tiles_has_the_size_of_the_whole() -> None:
 def test_boxes_without_a_size_or_without_end_are_refused(boxes: bytes) -> None:
     with pytest.raises(InvalidHeader):
         read_image_header(FTYP + boxes)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(96, 64), (77, 33)])
+def test_a_turned_picture_has_the_size_that_is_seen(
+    name: str, orientation: int, size: tuple[int, int]
+) -> None:
+    """AVIF and HEIC turn by their boxes, and HEIC crops an odd size from one that its blocks fill."""
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = encoded(name, size, exif=exif.tobytes())
+    assert seen_size(picture) == decode_opaque(picture).shape[1::-1]
+    assert seen_size(picture) == (size if orientation < 5 else size[::-1])
+    assert seen_size(picture[:20]) is None
 
 
 @pytest.mark.parametrize("name", ["PNG", "WEBP"])

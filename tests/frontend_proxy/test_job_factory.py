@@ -142,19 +142,20 @@ async def test_a_session_belongs_to_one_connection_one_client_session_and_one_fa
     assert (await factory().capture(validate(Capture, FIELDS))).session is None
 
 
-def jpeg(width: int, height: int, orientation: int) -> str:
+def turned(width: int, height: int, orientation: int, name: str) -> str:
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = io.BytesIO()
-    Image.new("RGB", (width, height)).save(file, "JPEG", exif=exif)
+    Image.new("RGB", (width, height)).save(file, name, exif=exif.tobytes())
     return base64.b64encode(file.getvalue()).decode()
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (640, 480)), (3, (640, 480)), (6, (480, 640))])
+@pytest.mark.parametrize("name", ["JPEG", "AVIF"])
 async def test_pixels_of_a_pose_are_those_of_the_frame_as_it_is_seen(
-    orientation: int, size: tuple[int, int]
+    orientation: int, size: tuple[int, int], name: str
 ) -> None:
-    frame = jpeg(640, 480, orientation)
+    frame = turned(640, 480, orientation, name)
     points = [{"x": 0.25 * size[0], "y": 0.75 * size[1]}] * 33
     fields = {**FIELDS, "camera_frame": frame, "user_image": frame, "pose": points}
     capture = await factory().capture(validate(Capture, fields))

@@ -13,7 +13,7 @@ import pytest
 
 from frontend_proxy import background as background_module
 from frontend_proxy.background import FAILURES, Background
-from frontend_proxy.errors import ImageTooLarge, Overloaded, ProxyError
+from frontend_proxy.errors import DeadlineExceeded, ImageTooLarge, Overloaded, ProxyError
 from frontend_proxy.worker import Worker, WorkerUnavailable
 from frontend_proxy.worker_process import NICENESS
 from tests.frontend_proxy.conftest import until
@@ -154,6 +154,43 @@ async def test_a_call_that_takes_too_much_memory_fails_alone_and_the_process_sta
         assert await worker.run(os.getpid) != process
     assert failures() == before + 1
     assert "had too little memory" in caplog.text
+
+
+async def test_a_call_that_does_not_end_fails_alone_and_the_process_starts_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A film of millions of tiny pictures kept the process, and all other films waiting, for hours."""
+    worker = new_worker(timeout_s=0.5)
+    async with worker.running():
+        process = await worker.run(os.getpid)
+        before = failures()
+        endless, after = await asyncio.gather(
+            worker.run(time.sleep, 60), worker.run(os.getpid), return_exceptions=True
+        )
+        assert isinstance(endless, DeadlineExceeded)
+        assert "more than 0.5 s" in str(endless)
+        assert after != process
+        assert not _lives(process)
+    assert failures() == before + 1
+    assert "spent more than 0.5 s" in caplog.text
+
+
+async def test_a_timeout_of_the_call_s_own_is_not_the_deadline(worker: Worker) -> None:
+    process = await worker.run(os.getpid)
+    with pytest.raises(TimeoutError):
+        await worker.run(exec, "raise TimeoutError")
+    assert await worker.run(os.getpid) == process
+
+
+async def test_the_end_does_not_wait_for_the_running_call() -> None:
+    worker = new_worker()
+    async with worker.running(), asyncio.timeout(10):
+        process = await worker.run(os.getpid)
+        running = asyncio.create_task(worker.run(time.sleep, 60))
+        await until(lambda: worker._busy)
+    with pytest.raises(WorkerUnavailable):
+        await running
+    assert not _lives(process)
 
 
 async def test_a_worker_that_does_not_start_refuses_and_is_started_again(

@@ -2,6 +2,9 @@ import base64
 import hashlib
 import io
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -202,6 +205,20 @@ async def test_a_photo_of_too_many_bytes(client: httpx.AsyncClient) -> None:
     for size, code in [(20 * 2**20 + 1, "IMAGE_DECODE"), (55 * 2**20, "OVERLOADED")]:
         response = await client.post(SCAN, files={"image": b"\xff" * size})
         assert (response.status_code, response.json()["code"]) == (413, code)
+
+
+async def test_a_scan_that_does_not_end_is_given_up(serve: Serve) -> None:
+    async with (
+        serve(workers=True, worker_timeout_s=3) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client,
+    ):
+        assert (await client.post(SCAN, json={"image": BASE64, "size": 256})).status_code == 200
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGSTOP)
+        late = await client.post(SCAN, json={"image": BASE64, "size": 256})
+        assert (late.status_code, late.json()["code"]) == (504, "TIMEOUT")
+        assert (await client.post(SCAN, json={"image": BASE64, "size": 256})).status_code == 200
 
 
 async def test_a_net_keeps_its_holes_in_the_catalog(scanner: httpx.AsyncClient) -> None:

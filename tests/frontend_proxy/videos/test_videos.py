@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from frontend_proxy.settings import Settings
 from pipeline.light.light_map import encode_light
 from tests import films
 from tests.fakes import FakeServer
+from tests.frontend_proxy.conftest import until
 
 COUNT = 9
 CODING = {"range": 1.4, "floor": 0.04, "sigma": 0.0117, "detail_gain": 1.0}
@@ -207,6 +211,51 @@ async def test_one_at_a_time_until_it_is_cancelled(
     assert len(server.cancelled) > 0
     server.delay_s = 0
     assert (await finished(client, await client.post("/api/video", files=clip)))["state"] == "succeeded"
+
+
+async def test_a_film_that_keeps_the_worker_fails_and_the_others_go_on(
+    settings: Settings, server: Lit, clip: dict[str, bytes]
+) -> None:
+    app = create_app(settings.model_copy(update={"worker_timeout_s": 5}), server)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://lucy.test", timeout=60) as client,
+    ):
+        await until(lambda: len(multiprocessing.active_children()) == 2, 30)  # those of scans and keyframes
+        before = set(multiprocessing.active_children())
+        both = [await client.post("/api/video", files=clip) for _ in range(2)]
+        (worker,) = set(multiprocessing.active_children()) - before
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGSTOP)
+        late, other = sorted([await finished(client, it) for it in both], key=lambda it: str(it["state"]))
+    assert (late["state"], late["failure"]["code"]) == ("failed", "TIMEOUT")
+    assert other["state"] == "succeeded", other
+
+
+@pytest.mark.parametrize(("file", "pictures"), [("film.mp4.part", False), ("0.jpg", True)])
+async def test_a_disk_that_fills_up_meanwhile_is_told(
+    client: httpx.AsyncClient,
+    server: Lit,
+    clip: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    pictures: bool,
+) -> None:
+    folder = tmp_path / "film"
+
+    def made(**_: object) -> str:
+        folder.mkdir()
+        (folder / file).symlink_to("/dev/full")
+        return str(folder)
+
+    monkeypatch.setattr("tempfile.mkdtemp", made)
+    server.pictures = pictures
+    failure = (await finished(client, await client.post("/api/video", files=clip)))["failure"]
+    assert (failure["status"], failure["code"]) == (507, "INSUFFICIENT_STORAGE")
+    assert "No space left on device" in failure["error"]
+    assert not folder.exists()
 
 
 async def test_a_failure_has_its_own_code(
