@@ -23,8 +23,8 @@ from benchmarks.capacity import report as capacity_report
 from benchmarks.capacity import stack as capacity_stack
 from benchmarks.capacity.load import Load, Tally, enough, percentile, simulate, users_within
 from benchmarks.capacity.machine import Configuration, Machine, Recipe, Stage
+from benchmarks.command_line import run
 from benchmarks.stack import ready_stack
-from serving.command_line import run
 
 RESULTS = Path(__file__).parents[1] / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("gpus.json")
