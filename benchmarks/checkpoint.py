@@ -17,10 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.portrait import encode
 from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
-from serving.command_line import run
 from serving.cpu_settings import CpuSettings
 from serving.stages.measured import measured_runtime
 from serving.stages.runtime import ONNX_RUNTIME, choose_runtime, open_stage

@@ -19,8 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 from websockets.sync.client import connect
 
 from benchmarks import portrait
+from benchmarks.command_line import run
 from benchmarks.stack import ready_stack
-from serving.command_line import run
 from serving.exported import read_exported
 from tests.stack import StackEnded
 

@@ -21,11 +21,11 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import np_to_triton_dtype
 
+from benchmarks.command_line import run
 from benchmarks.perf_analyzer import PerfAnalyzer, Unstable, locate
 from benchmarks.sessions import report
 from benchmarks.sessions.record import Record
 from benchmarks.stack import ready_stack
-from serving.command_line import run
 from tests.repository import REPOSITORY
 from tests.tryon_client import keyframe
 

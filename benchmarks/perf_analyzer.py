@@ -20,6 +20,7 @@ import numpy as np
 _WHEELS = ("tritonclient==2.50.0", "nvidia-cuda-runtime-cu12==12.9.79")
 _DEBIAN = "libb64-0d"
 _TRIALS = 6
+_WITHIN_S = 600  # of one sweep
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _libraries(folder: Path) -> list[Path]:
 
 
 class Unstable(Exception):
-    """No two windows of a measurement agreed, because the machine had other work."""
+    """No figure: no two windows of a measurement agreed, or it took too long: the machine had other work."""
 
 
 class PerfAnalyzer:
@@ -92,14 +93,17 @@ class PerfAnalyzer:
             *(("-b", str(batch)) if batch else ()),
             *(("--streaming",) if streaming else ("--async",)),
         ]
-        done = subprocess.run(
-            [self._command.path, *arguments],
-            env=self._command.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
+        try:
+            done = subprocess.run(
+                [self._command.path, *arguments],
+                env=self._command.environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=_WITHIN_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unstable(f"{model}: not done within {_WITHIN_S} s") from error
         if "Failed to obtain stable measurement" in done.stdout:
             raise Unstable(f"{model}: not stable within {_TRIALS} windows")
         if done.returncode:

@@ -10,10 +10,12 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import time
 from itertools import chain
 from pathlib import Path
 
+from benchmarks.command_line import run
 from benchmarks.provenance import provenance
 from benchmarks.stack import ready_stack
 from tests.tryon_client import Tryon, keyframe
@@ -56,14 +58,14 @@ async def many_users(tryon, users, rounds):
     async def session():
         return [await seconds(tryon) for _ in range(rounds)]
 
-    durations = sorted(chain(*await asyncio.gather(*(session() for _ in range(users)))))
+    durations = [*chain(*await asyncio.gather(*(session() for _ in range(users))))]
     elapsed = time.perf_counter() - began
     after = await tryon.statistics("unet")
     return {
         "users": users,
         "keyframes_per_s": users * rounds / elapsed,
         "p50_ms": 1000 * statistics.median(durations),
-        "p99_ms": 1000 * durations[min(len(durations) - 1, int(0.99 * len(durations)))],
+        "most_ms": 1000 * max(durations),
         "unet_rows_per_execution": (after[0] - inferences) / (after[1] - executions),
     }
 
@@ -99,13 +101,13 @@ def print_table(result):
     print(f"  ratio                        {beside['ratio']:8.2f}")
     print(f"capture alone                  {beside['capture_alone_ms']:8.0f} ms")
     print(f"capture beside keyframes       {beside['capture_beside_keyframes_ms']:8.0f} ms")
-    print(f"\n{'users':>5}{'keyframes/s':>14}{'p50 ms':>10}{'p99 ms':>10}{'rows a UNet call':>19}")
+    print(f"\n{'users':>5}{'keyframes/s':>14}{'p50 ms':>10}{'most ms':>10}{'rows a UNet call':>19}")
     for row in result["many_users"]:
         print(
-            f"{row['users']:>5}{row['keyframes_per_s']:>14.2f}{row['p50_ms']:>10.0f}{row['p99_ms']:>10.0f}"
+            f"{row['users']:>5}{row['keyframes_per_s']:>14.2f}{row['p50_ms']:>10.0f}{row['most_ms']:>10.0f}"
             f"{row['unet_rows_per_execution']:>19.2f}"
         )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("scheduling", main))

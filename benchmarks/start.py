@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.command_line import run
 from benchmarks.sessions.servers import Server
 from tests.repository import ROOT, prepared_repository
 from tests.stack import free_ports
@@ -111,4 +112,4 @@ def _is_loaded(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("start", main))

@@ -14,7 +14,7 @@ import numpy as np
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.browser import chromium
-from serving.command_line import run
+from benchmarks.command_line import run
 from tests.stack import running_stack
 from tests.studio.cloth import photograph
 from tests.studio.conftest import FLAGS

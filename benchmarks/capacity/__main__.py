@@ -23,8 +23,8 @@ from benchmarks.capacity import report as capacity_report
 from benchmarks.capacity import stack as capacity_stack
 from benchmarks.capacity.load import Load, Tally, enough, percentile, simulate, users_within
 from benchmarks.capacity.machine import Configuration, Machine, Recipe, Stage
+from benchmarks.command_line import run
 from benchmarks.stack import ready_stack
-from serving.command_line import run
 
 RESULTS = Path(__file__).parents[1] / "results" / "capacity.json"
 GPUS = Path(__file__).with_name("gpus.json")
@@ -115,7 +115,8 @@ def table(document: dict, here: Machine) -> dict:
         for servers in FLEETS:
             users = users_within(LIMIT_S, machine, load, servers)
             some = max(1, users)
-            tally = simulate(machine, some, load, servers=servers, seconds=enough(some, load))
+            seconds = enough(some, load)
+            tally = simulate(machine, some, load, servers=servers, seconds=seconds)
             fleets.append(
                 {
                     "gpus": servers,
@@ -123,6 +124,7 @@ def table(document: dict, here: Machine) -> dict:
                     "simulated": True,
                     "p99_ms": round(1000 * tally.percentile(0.99)),
                     "capture_p50_s": round(percentile(tally.captures, 0.5), 2),
+                    "jobs_in_flight_a_gpu": round(tally.in_flight(seconds) / servers, 1),
                     "rows_a_call": round(tally.rows_a_call, 1),
                 }
             )

@@ -46,6 +46,10 @@ class Tally:
         """The latency of the keyframes at this percentile. share: 0 to 1."""
         return percentile(self.keyframes, share)
 
+    def in_flight(self, seconds: float) -> float:
+        """The mean number of jobs under way. seconds: of the simulation, whose first tenth is not counted."""
+        return (sum(self.keyframes) + sum(self.captures)) / (0.9 * seconds)
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)

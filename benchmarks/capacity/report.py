@@ -4,8 +4,8 @@ from pathlib import Path
 
 TOLERANCE = 0.2
 FLEET_HEAD = (
-    "GPU", "GPUs", "users, p99 ≤ 500 ms", "a GPU", "their captures a minute", "captures a minute alone",
-    "$ for 1,000 captures alone", "$ for 1,000 user-hours",
+    "GPU", "GPUs", "users, p99 ≤ 500 ms", "a GPU", "jobs in flight a GPU", "their captures a minute",
+    "captures a minute alone", "$ for 1,000 captures alone", "$ for 1,000 user-hours",
 )  # fmt: skip
 CHECK_HEAD = ("load", "", "measured ms", "simulated ms", "off by", "rows a UNet call, measured", "simulated")
 
@@ -25,7 +25,8 @@ def as_markdown(results: dict) -> str:
 minutes. `preprocess`, `postprocess` and the overhead outside the stages take as long as on the measured
 machine. Every keyframe takes all its steps. The proxy, which takes 2 ms, and the network are left out. A
 session stays on one server, and some servers have more sessions than others: the fewer sessions fit on a
-GPU, the more this costs. Fleets with a * are extrapolated from the largest simulated one.
+GPU, the more this costs. Jobs in flight are the mean at that many users: KEDA's target
+(deploy/kubernetes/components/keda). Fleets with a * are extrapolated from the largest simulated one.
 
 {_table(FLEET_HEAD, _fleet_rows(found))}
 
@@ -62,6 +63,7 @@ def _fleet_rows(found: dict) -> list[tuple]:
             f"{fleet['gpus']:,}{'' if fleet['simulated'] else ' *'}",
             f"{fleet['users']:,}",
             f"{fleet['users'] / fleet['gpus']:.1f}",
+            fleet.get("jobs_in_flight_a_gpu", ""),
             f"{fleet['captures_a_minute_beside']:,.0f}",
             f"{fleet['gpus'] * kind['captures_a_minute_alone']:,.0f}",
             f"{kind['usd_per_1000_captures_alone']:.2f}",

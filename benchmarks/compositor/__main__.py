@@ -18,9 +18,9 @@ import psutil
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from benchmarks.browser import chromium
+from benchmarks.command_line import run
 from benchmarks.compositor.scene import SIZE, scene
 from benchmarks.provenance import provenance
-from serving.command_line import run
 from tests.studio.conftest import FLAGS
 
 STUDIO = Path("frontend_proxy/studio")

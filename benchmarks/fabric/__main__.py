@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.fabric.flash import flash
 from benchmarks.fabric.geometry import periods, perspective
 from benchmarks.fabric.materials import jpeg, lights, measured
@@ -30,7 +31,6 @@ from benchmarks.fabric.speed import serving, speed
 from benchmarks.fabric.surface import light, normals, seams
 from fabric import scan
 from fabric.sheet import contact_sheet
-from serving.command_line import run
 
 SECTIONS: tuple[Callable[..., Iterator[Measure]], ...] = (
     light, seams, periods, perspective, photographed, flash, normals, robustness, speed, serving,

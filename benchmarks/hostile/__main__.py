@@ -17,7 +17,6 @@ import json
 import re
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks import command_line
 from benchmarks.hostile.attack import Attack, prepared
 from benchmarks.hostile.honest import Seen, phase
 from benchmarks.hostile.kinds import named
@@ -34,7 +34,6 @@ from benchmarks.hostile.verdicts import Measured, judge
 from benchmarks.provenance import provenance
 from benchmarks.sessions.pictures import Messages, swaying
 from benchmarks.verdict import print_verdicts
-from serving import command_line
 from tests.stack import Stack, running_stack
 
 RESULTS = Path(__file__).parents[1] / "results" / "hostile.json"
@@ -169,9 +168,11 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=[], help="parts of their names; by default all")
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/hostile.json")
     args = parser.parse_args()
-    named(args.kinds)
+    try:
+        named(args.kinds)
+    except ValueError as error:
+        parser.error(str(error))
     output = args.output or (BUILD / "hostile.json" if args.quick else RESULTS)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end, too
     return 0 if run(20 if args.quick else args.seconds, args.kinds, output) else 1
 
 

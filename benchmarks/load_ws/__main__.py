@@ -4,8 +4,9 @@
     python -m benchmarks.load_ws --repository model_repository --sockets 4 --closed --captures 1
 
 `benchmarks/stand_in` is a model `tryon` that waits instead of computing, so the figures are the proxy's. The
-proxy has the last core to itself; Triton and the load generator share the others. On a machine with few cores
-the clients' latencies include the generator's own delays; the event loop's lag is the proxy's alone.
+proxy has the last core to itself; Triton and the load generator share the others. The clients' latencies
+include the generator's own delays: where `client_cpu_cores` is near 1, it is the bottleneck. The event loop's
+lag is the proxy's alone.
 """
 
 import argparse
@@ -15,11 +16,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.command_line import run
 from benchmarks.load_ws.cost import own_cost
 from benchmarks.load_ws.load import load
 from benchmarks.load_ws.server import serving
 from benchmarks.provenance import provenance
-from serving.command_line import run
 
 ROOT = Path(__file__).parents[2]
 

@@ -40,7 +40,8 @@ def serving(repository, folder):
     address = f"127.0.0.1:{port}"
     settings = {"HOST": "127.0.0.1", "PORT": str(port), "TRITON_URL": f"127.0.0.1:{grpc}",
                 "LOG_LEVEL": "warning", "MAX_KEYFRAMES": "1000",
-                "MAX_SOCKETS_PER_ADDRESS": "10000", "CATALOG_DIR": str(folder)}  # fmt: skip
+                "MAX_SOCKETS_PER_ADDRESS": "10000", "CATALOG_DIR": str(folder / "catalog"),
+                "RESULTS_DIR": str(folder / "results")}  # fmt: skip
     with ExitStack() as stack:
         log = stack.enter_context((folder / "load.log").open("w"))
         *others, last = sorted(os.sched_getaffinity(0))
@@ -56,24 +57,24 @@ def serving(repository, folder):
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
         stack.callback(server.remove_shared_memory)
-        wait_for(f"http://{address}/health/ready", folder / "load.log")
+        wait_for(f"http://{address}/health/ready", process, folder / "load.log")
         yield Served(address, f"127.0.0.1:{grpc}", psutil.Process(process.pid))
 
 
-def wait_for(url, log, within=120):
+def wait_for(url, process, log, within=120):
     deadline = time.monotonic() + within
     while True:
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except OSError as error:
-            if time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{url} does not answer:\n{log.read_text()[-2000:]}") from error
             time.sleep(0.2)
 
 
-def cpu(served):
-    times = served.proxy.cpu_times()
+def cpu(process):
+    times = process.cpu_times()
     return times.user + times.system
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.moving.displays import blended, drawn, lit
 from benchmarks.moving.film import MOTIONS, RATE, SIZE, Moment, film
 from benchmarks.moving.service import dressed_film
@@ -30,7 +31,6 @@ from benchmarks.picture.sheet import write_sheet
 from benchmarks.verdict import print_verdicts
 from frontend_proxy.videos.encoder import Encoder
 from pipeline.light.composing import PlacedLight
-from serving.command_line import run
 from tests import films
 from tests.stack import Stack, running_stack
 from tests.tryon_client import Tryon
@@ -163,6 +163,8 @@ def main() -> None:
     parser.add_argument("--light-latency", type=float, default=0.15, help="default: %(default)s s")
     parser.add_argument("--output", type=Path, default=Path("build/benchmarks/moving"))
     args = parser.parse_args()
+    if args.seconds < 2:
+        parser.error("--seconds: at least 2, since a film is judged from its first second on")
     args.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
         stack.wait_until(lambda health: health["ai_model_loaded"])

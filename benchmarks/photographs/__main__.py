@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.photographs import figures
 from benchmarks.photographs.command_line import add_options, add_scenes, answered, scenes_of, write
 from benchmarks.photographs.dark_room import share_kept
@@ -23,7 +24,6 @@ from benchmarks.photographs.scene import Scene
 from benchmarks.photographs.verdicts import verdicts
 from benchmarks.provenance import provenance
 from benchmarks.verdict import print_verdicts
-from serving.command_line import run
 
 _COLUMNS = {
     "psnr": "PSNR",

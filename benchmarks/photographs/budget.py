@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.command_line import run
 from benchmarks.photographs import figures
 from benchmarks.photographs.command_line import CHECKPOINT, add_scenes, scenes_of
 from benchmarks.photographs.scene import Scene
@@ -30,7 +31,6 @@ from pipeline.light.light_reader import LightReader
 from pipeline.light.scene_light import over_crop
 from pipeline.recipe import PipelineConfig, Recipe
 from pipeline.resize import size_of
-from serving.command_line import run
 from serving.visible_garment import open_networks
 from training.scene_light.augmentation import Batch
 from training.scene_light.learning import truth

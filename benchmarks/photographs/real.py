@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.photographs import figures
 from benchmarks.photographs.command_line import add_options, answered, write
 from benchmarks.photographs.dressing import Dress
@@ -19,7 +20,6 @@ from benchmarks.photographs.flattening import LIGHTS, flattened
 from benchmarks.photographs.portraits import portraits
 from benchmarks.provenance import provenance
 from benchmarks.verdict import Verdict, print_verdicts
-from serving.command_line import run
 
 # By portrait, then by light: the flattened render's figures, and the keyframe's.
 Found = dict[str, dict[str, tuple[Figures, Figures]]]

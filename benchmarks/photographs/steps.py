@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.photographs import figures
 from benchmarks.photographs.command_line import CHECKPOINT, add_scenes, scenes_of
 from benchmarks.photographs.dressing import Dress, in_this_process
 from benchmarks.photographs.figures import Figures
 from benchmarks.photographs.scene import Scene
-from serving.command_line import run
 
 # 0: the light of the scene alone. A capture takes at least one.
 _STEPS = {"keyframe": (0, 1, 2, 4), "capture": (1, 4, 25)}

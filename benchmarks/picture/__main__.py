@@ -21,12 +21,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.picture import metrics
 from benchmarks.picture.cases import Case, cases, webcam_scenes
 from benchmarks.picture.pipeline import Dressed, dress, photographer, unchanged
 from benchmarks.picture.sheet import write_sheet
 from benchmarks.picture.stack import through_the_stack
-from serving.command_line import run
 
 _LEAST_IOU = {"transparent": 0.95, "lost pose": 0.95, "portrait": 0.95, "misregistered 5 %": 0.85}
 _LARGEST = {"colour": 6.0, "seam": 1.1, "outline": 1.1, "flicker": 1.3, "p50": 25.0}

@@ -25,13 +25,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.command_line import run
 from benchmarks.picture.metrics import iou
 from benchmarks.picture.sheet import write_sheet
 from pipeline.garment.masking import composite, find_garment
 from pipeline.garment.pose import HANDS, Pose
 from pipeline.garment.visibility import Networks
 from pipeline.resize import size_of
-from serving.command_line import run
 from serving.visible_garment import open_networks
 
 _RIM = 6  # pixels

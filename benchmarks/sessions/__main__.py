@@ -12,14 +12,13 @@ benchmarks/README.md.
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
+from benchmarks.command_line import run
 from benchmarks.sessions import batch, live_light, report, side_by_side, soak, verdicts
 from benchmarks.sessions.record import FOLDER, Record
 from benchmarks.verdict import print_verdicts
-from serving.command_line import run
 
 # Without a part in the report, which compares with the previous backend: it has neither lights nor batches.
 ALONE = {"light": live_light, "batch": batch}
@@ -38,7 +37,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--readme", type=Path, default=report.README, help="default: %(default)s")
     args = parser.parse_args(argv)
     record = Record.newest(args.results) if args.command == "report" else Record.of_today(args.results)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers end too
     found = []
     if args.command == "soak":
         soak.measure(args.sessions, args.minutes, record)

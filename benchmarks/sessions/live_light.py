@@ -62,8 +62,8 @@ def measure(record: Record) -> None:
             load = asyncio.run(run(server, Load(1, "closed"), CLOSED_S, messages[kind], b""))
             section["closed"].append({"kind": kind, **load})
         most = _capacity(server, messages, PICTURE, LADDER, section["open"])
-        double = 2 * most
-        _capacity(server, messages, LIGHT, (double, *(n for n in LADDER if n > double)), section["open"])
+        ladder = (most, 2 * most, *(n for n in LADDER if n > 2 * most))
+        _capacity(server, messages, LIGHT, ladder, section["open"])
     record.write()
 
 

@@ -74,7 +74,7 @@ async def _open(socket: ClientConnection, messages: Messages, session: Session, 
     due = began + random.uniform(0, INTERVAL_S)
     while due < until:
         await asyncio.sleep(due - time.perf_counter())
-        sent_at.append(time.perf_counter())
+        sent_at.append(due)  # and not the moment: what the client sends late, the server made wait
         session.sent += 1
         await socket.send(messages[session.sent - 1])
         due += INTERVAL_S

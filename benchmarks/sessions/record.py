@@ -27,11 +27,21 @@ class Record:
 
     @classmethod
     def newest(cls, folder: Path = FOLDER) -> "Record":
-        """The newest record in `folder`. Raises FileNotFoundError if nothing has been measured."""
-        found = sorted(folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*.json"))
-        if not found:
+        """The record of `folder` that was measured last. Raises FileNotFoundError if nothing has been."""
+        records = cls._all(folder)
+        if not records:
             raise FileNotFoundError(f"no measurement in {folder}: run `make bench-quick` first")
-        return cls(found[-1])
+        return max(records, key=lambda record: max(it["began"] for it in record.sections.values()))
+
+    @classmethod
+    def last_with(cls, section: str, folder: Path) -> "Record | None":
+        """The record whose `section` was measured last; None if none has it."""
+        records = [record for record in cls._all(folder) if section in record.sections]
+        return max(records, key=lambda record: record.sections[section]["began"], default=None)
+
+    @classmethod
+    def _all(cls, folder: Path) -> "list[Record]":
+        return [cls(path) for path in folder.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*.json")]
 
     def begin(self, section: str, **fields: object) -> dict:
         """Start a section, with its provenance."""

@@ -14,7 +14,7 @@ from benchmarks.verdict import Verdict
 README = Path(__file__).resolve().parents[1] / "README.md"
 OPENING = """# Measured: Lucy Serve beside the previous backend
 
-*Written by `python -m benchmarks.sessions report` from [{name}](results/{name}); do not edit.*
+*Written by `python -m benchmarks.sessions report` from {files}; do not edit.*
 
 "The previous backend" is a [reimplementation of the one that Lucy Serve replaces](baseline/server.py):
 one process, FastAPI, one diffusers pipeline, one inference at a time. It has the same checkpoint, crop
@@ -44,7 +44,8 @@ what is left bare, against the truth of path-traced scenes |
 
 [docs/performance.md](../docs/performance.md) has a summary, and leads to what was tried and what it gave.
 """
-LEGEND = """Latencies are in ms, from sending a keyframe to having read its picture. *Unanswered*
+LEGEND = """Latencies are in ms, of the *keyframes* that got a picture by the model, from when one was due (in
+closed loop: sent) to having read its picture; of fewer than 100, p99 is nearly the slowest. *Unanswered*
 keyframes were replaced by a newer one (as intended), still waited at the end, or got no picture by the model.
 *Slowest session* is the worst session's ratio to the median session, by latency or by answers, in its worst
 turn. Where a server is not full that is also chance: each session begins at a random moment of the 1.5 s, and
@@ -55,12 +56,20 @@ for captures; memory is their proportional set size together.
 
 
 def write(record: Record, path: Path = README) -> None:
-    """Draw the plots and write the page."""
-    drawn = {name: f"results/{file.name}" for name, file in plots.draw(record).items()}
-    parts = [OPENING.format(name=record.path.name, steps=STEPS["keyframe"])]
+    """Draw the plots and write the page; a record without a comparison is shown below the last one."""
+    records = [record]
+    if "sessions" not in record.sections and (compared := Record.last_with("sessions", record.path.parent)):
+        records.insert(0, compared)
+    sections: dict[str, dict] = {}
+    drawn: dict[str, str] = {}
+    for one in records:
+        sections |= one.sections
+        drawn |= {name: f"results/{file.name}" for name, file in plots.draw(one).items()}
+    files = " and ".join(f"[{one.path.name}](results/{one.path.name})" for one in records)
+    parts = [OPENING.format(files=files, steps=STEPS["keyframe"])]
     for name, part in (("sessions", side_by_side), ("soak", soak), ("perf", perf)):
-        if name in record.sections:
-            parts.append(part(record.sections[name], drawn))
+        if name in sections:
+            parts.append(part(sections[name], drawn))
     path.write_text("\n".join(parts))
 
 
@@ -116,7 +125,7 @@ def verdict_table(found: list[Verdict]) -> str:
 
 def load_table(section: dict) -> str:
     columns = (
-        "load", "", "p50", "p90", "p99", "results/s", "unanswered", "slowest session", "steps",
+        "load", "", "keyframes", "p50", "p90", "p99", "results/s", "unanswered", "slowest session", "steps",
         "CPU s a result", "peak MB", "capture s",
     )  # fmt: skip
     rows = []
@@ -129,6 +138,7 @@ def load_table(section: dict) -> str:
                 (
                     plots.describe(kind) if server == LUCY else "",
                     plots.NAMES[server],
+                    found.answers,
                     *(_number(found.percentile(percent), "{:.0f}") for percent in (50, 90, 99)),
                     f"{found.per_second:.2f}",
                     f"{found.unanswered:.0%}",

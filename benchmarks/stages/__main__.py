@@ -12,10 +12,10 @@ import sys
 import time
 from dataclasses import dataclass
 
+from benchmarks.command_line import run
 from benchmarks.provenance import provenance
 from benchmarks.stages.rates import Rates, processor_ms
 from benchmarks.stages.work import Work, work_of
-from serving.command_line import run
 from serving.cpu_settings import CpuSettings
 from serving.exported import read_manifest
 from serving.stages.measured import measured_runtime

@@ -48,3 +48,11 @@ def test_unstable_figures_are_distinguished_from_a_failure(program, tmp_path):
     with pytest.raises(Unstable, match="unet"):
         PerfAnalyzer(Command(program), "localhost:1").run("unet", {}, tmp_path / "unet.csv")
     assert not (tmp_path / "unet.csv").exists()
+
+
+def test_a_sweep_that_takes_too_long_is_left_out(program, tmp_path, monkeypatch):
+    """It ended in a traceback, and what was measured before was lost."""
+    monkeypatch.setattr("benchmarks.perf_analyzer._WITHIN_S", 0.2)
+    program.write_text("#!/bin/sh\nexec sleep 20\n")
+    with pytest.raises(Unstable, match=r"unet: not done within 0\.2 s"):
+        PerfAnalyzer(Command(program), "localhost:1").run("unet", {}, tmp_path / "unet.csv")

@@ -1,5 +1,6 @@
 """deploy/kubernetes: no cluster runs here, so each name in a manifest is looked up where it is defined."""
 
+import json
 import re
 
 import jsonschema_rs
@@ -23,6 +24,7 @@ from tests.deploy.kubernetes import (
     selected,
     with_component,
 )
+from tests.deploy.memory import memory_of_a_proxy
 
 pytestmark = needs_kubectl
 MADE_ELSEWHERE = {"proxy-secrets", "hub-token"}  # Secrets that deploy/README.md explains
@@ -210,6 +212,26 @@ def test_the_proxy_takes_every_setting_and_ends_within_its_time(overlay, monkeyp
     for route in of_kind(documents, "HTTPRoute"):
         seconds = int(route["spec"]["rules"][-1]["timeouts"]["request"].removesuffix("s"))
         assert seconds > settings.body_timeout_s + settings.capture_timeout_s
+
+
+def test_keda_keeps_the_jobs_in_flight_that_the_simulation_found():
+    """The target was 6 a server, eight times what the simulated GPUs serve within 500 ms."""
+    kinds = json.loads((ROOT / "benchmarks" / "results" / "capacity.json").read_text())["table"]["kinds"]
+    for scaler in of_kind(build("gpu"), "ScaledObject"):
+        gpu = scaler["metadata"]["name"].removeprefix("triton-")
+        (fleets,) = (kind["fleets"] for kind in kinds if kind["gpu"].lower().startswith(f"{gpu} "))
+        largest = [fleet for fleet in fleets if fleet["simulated"]][-1]
+        assert (
+            float(scaler["spec"]["triggers"][0]["metadata"]["threshold"]) == largest["jobs_in_flight_a_gpu"]
+        )
+
+
+def test_a_worker_reaches_its_limit_of_memory_before_the_pod_does():
+    """The kernel ends all processes of a container whose memory is used up: every socket of the proxy."""
+    for overlay in OVERLAYS:
+        pod = named(build(overlay), "Deployment", "proxy")["spec"]["template"]["spec"]
+        limit = re.fullmatch(r"(\d+)Mi", pod["containers"][0]["resources"]["limits"]["memory"])[1]
+        assert int(limit) * 2**20 >= memory_of_a_proxy()
 
 
 def test_the_proxy_keeps_connections_longer_than_the_load_balancer():

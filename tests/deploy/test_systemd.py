@@ -21,6 +21,7 @@ import yaml
 from deploy.systemd import triton_service as service
 from frontend_proxy.settings import Settings
 from serving.triton_server import TritonServer
+from tests.deploy.memory import memory_of_a_proxy
 from tests.repository import prepared_repository
 from tests.stack import free_ports
 
@@ -94,6 +95,12 @@ def test_the_proxy_knows_every_setting_and_ends_within_its_time(monkeypatch):
     assert int(service["LimitNOFILE"][0]) > settings.max_connections + 500
     for folder in (settings.catalog_dir, settings.results_dir):
         assert folder.is_relative_to(Path("/var/lib") / service["StateDirectory"][0])
+
+
+def test_a_worker_reaches_its_limit_of_memory_before_the_service_does():
+    """systemd ends a service of which one process was killed for want of memory."""
+    (limit,) = section("lucy-proxy.service", "Service")["MemoryMax"]
+    assert int(limit.removesuffix("M")) * 2**20 >= memory_of_a_proxy()
 
 
 def test_triton_has_a_private_dev_shm():

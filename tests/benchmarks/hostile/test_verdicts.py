@@ -35,7 +35,7 @@ def test_a_sound_server_meets_every_demand():
         ("/health", {"during": dataclasses.replace(CALM, health_ms=[2.0] * 79 + [251.0])}),
         ("/health", {"during": dataclasses.replace(CALM, health_ms=[])}),
         ("memory level", {"attack_mb": [1900.0 + 8 * number for number in range(100)]}),
-        ("memory never", {"attack_mb": [1900.0] * 99 + [3500.0]}),
+        ("memory never", {"attack_mb": [1900.0] * 99 + [4500.0]}),
         ("honest clients", {"during": dataclasses.replace(CALM, failures=Counter(INTERNAL=1))}),
         ("no 500", {"outcomes": {"PNG": {"502": 1}}}),
         ("no 500", {"outcomes": {"PNG": {"503 without Retry-After": 1}}}),

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import psutil
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import serve
 
 from benchmarks.sessions import report, verdicts
@@ -64,6 +65,21 @@ async def test_open_loop_keeps_its_rate_and_counts_unanswered_keyframes(messages
         result = await run(server, Load(2, "open"), 1.2, messages, b"")
     assert all(10 <= sent <= 13 for sent in result["sent"])
     assert Figures([result]).unanswered > 0.4
+
+
+async def test_a_keyframe_that_is_sent_late_waits_whole(messages, monkeypatch):
+    """Its time counted from the moment of sending, however long the keyframe before it held that up."""
+    monkeypatch.setattr("benchmarks.sessions.load.INTERVAL_S", 0.1)
+    send = ClientConnection.send
+
+    async def slowly(socket, message):
+        await asyncio.sleep(0.2)
+        await send(socket, message)
+
+    monkeypatch.setattr(ClientConnection, "send", slowly)
+    async with server_that(dressed) as server:
+        result = await run(server, Load(1, "open"), 1.5, messages, b"")
+    assert max(result["latencies_ms"][0]) > 400
 
 
 async def test_an_answer_without_a_picture_by_the_model_is_not_counted(messages):
@@ -188,6 +204,40 @@ def test_page_and_plots_are_made_from_the_record(tmp_path):
     assert "0.40 times: 100 and 250 ms" in page
     assert "16 sessions for 10 minutes" in page
     assert len(list(tmp_path.glob("*.png"))) == 4
+
+
+def test_a_record_without_a_comparison_is_shown_below_the_last_one(tmp_path):
+    """`make bench-soak` and `make perf` of another day once left the page without its comparison."""
+    compared = Record(tmp_path / "2026-01-02-a.json")
+    compared.sections["sessions"] = section([load(), load(BASELINE, ms=250.0)])
+    compared.write()
+    later = Record(tmp_path / "2026-01-03-a.json")
+    later.begin("soak", minutes=10)["load"] = load(sessions=16, loop="open", seconds=600)
+    later.write()
+    report.write(later, tmp_path / "README.md")
+    page = (tmp_path / "README.md").read_text()
+    assert page.index("0.40 times: 100 and 250 ms") < page.index("16 sessions for 10 minutes")
+    assert "2026-01-02-a.json" in page
+    assert "2026-01-03-a-soak.png" in page
+
+
+def test_the_newest_record_is_the_one_that_was_measured_last(tmp_path):
+    """Of two machines on one day it was the one whose name came last in the alphabet."""
+    for name, began in (("a", "2026-01-02 20:00 UTC"), ("b", "2026-01-02 10:00 UTC")):
+        record = Record(tmp_path / f"2026-01-02-{name}.json")
+        record.begin("soak")["began"] = began
+        record.write()
+    assert Record.newest(tmp_path).path.name == "2026-01-02-a.json"
+
+
+def test_a_ratio_is_told_for_each_turn_with_the_number_of_its_keyframes():
+    turns = [
+        load(server, sessions=8, ms=ms, count=count, turn=turn)
+        for turn, factor in enumerate((1, 2))
+        for server, ms, count in ((LUCY, 100.0 * factor, 30), (BASELINE, 400.0, 10))
+    ]
+    (p99,) = [it for it in verdicts.side_by_side(section(turns)) if "p99" in it.demand]
+    assert p99.found.endswith("of 480 and 160 keyframes (in turns: 0.25, 0.50)")
 
 
 def test_measuring_one_section_again_keeps_the_others(tmp_path):
