@@ -121,9 +121,8 @@ test-export: setup
 
 # Several together where it can be: one waits while another computes. What measures a real server's times, or ends it, runs
 # alone, since other load would make it fail.
-END_TO_END := batches captures faults finetuning http many_tritons operations serve triton_memory tryon video websocket
-BENCHMARKS := capacity gpu_proof hostile sessions
-ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) tests/deploy/test_kubernetes_triton.py
+END_TO_END := batches captures faults finetuning http many_tritons operations restarts serve triton_memory tryon video websocket
+ALONE := $(END_TO_END:%=tests/e2e/test_%.py) tests/deploy/test_kubernetes_triton.py
 TOGETHER := --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 # What seldom changes, or takes a browser's time: all of it is nightly.
 OTHER_FAMILIES := catvton fashn_vton idm_vton sdxl_inpainting
@@ -145,8 +144,7 @@ $(VENV)/.compiled: $(VENV)/.installed-dev
 NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take long and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/pytest -n 2 $(TOGETHER) $(SELDOM)
-	$(BIN)/pytest $(NIGHTLY) -n 2 $(TOGETHER)
+	$(BIN)/pytest $(NIGHTLY) "--seldom=$(SELDOM)" -n 2 $(TOGETHER)
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
