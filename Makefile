@@ -129,11 +129,12 @@ OTHER_FAMILIES := catvton fashn_vton idm_vton sdxl_inpainting
 SELDOM := tests/benchmarks tests/training tests/studio tests/frontend_proxy/videos $(OTHER_FAMILIES:%=tests/families/%)
 # It makes its cases while it is collected, 10 s, and all of them are nightly.
 UNCOLLECTED := --ignore tests/frontend_proxy/pages/test_schemathesis.py
+IMPORTS := tests/test_imports.py
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
 test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	@$(MAKE) --no-print-directory -j2 test-export $(VENV)/.compiled
-	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM)) $(UNCOLLECTED)
+	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM)) $(UNCOLLECTED) --ignore $(IMPORTS)
 	$(BIN)/pytest $(ALONE)
 
 # Once, beside the export, what each process of the tests would compile: packages, and the tests as pytest rewrites them.
@@ -175,7 +176,7 @@ check: setup-dev ## Check format, lint, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_imports.py
+	$(BIN)/pytest -q $(IMPORTS)
 
 format: setup-dev ## Format the code in place
 	$(BIN)/ruff format .
