@@ -121,20 +121,20 @@ test-export: setup
 
 # Several together where it can be: one waits while another computes. What measures a real server's times, or ends it, runs
 # alone, since other load would make it fail.
-END_TO_END := batches captures faults finetuning http many_tritons operations serve triton_memory tryon video websocket
-BENCHMARKS := capacity gpu_proof hostile sessions
-ALONE := $(END_TO_END:%=tests/e2e/test_%.py) $(BENCHMARKS:%=tests/benchmarks/%) tests/deploy/test_kubernetes_triton.py
+END_TO_END := batches captures faults finetuning http many_tritons operations restarts serve triton_memory tryon video websocket
+ALONE := $(END_TO_END:%=tests/e2e/test_%.py) tests/deploy/test_kubernetes_triton.py
 TOGETHER := --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(ALONE))
 # What seldom changes, or takes a browser's time: all of it is nightly.
 OTHER_FAMILIES := catvton fashn_vton idm_vton sdxl_inpainting
 SELDOM := tests/benchmarks tests/training tests/studio tests/frontend_proxy/videos $(OTHER_FAMILIES:%=tests/families/%)
 # It makes its cases while it is collected, 10 s, and all of them are nightly.
 UNCOLLECTED := --ignore tests/frontend_proxy/pages/test_schemathesis.py
+IMPORTS := tests/test_imports.py
 # A picture must not depend on which runtime is the fastest on this machine.
 test test-nightly: export CPU_RUNTIME = onnxruntime
 test: setup ## Run the tests, the end-to-end tests with a real Triton; without those of test-nightly
 	@$(MAKE) --no-print-directory -j2 test-export $(VENV)/.compiled
-	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM)) $(UNCOLLECTED)
+	$(BIN)/pytest -n 3 $(TOGETHER) $(addprefix --ignore ,$(SELDOM)) $(UNCOLLECTED) --ignore $(IMPORTS)
 	$(BIN)/pytest $(ALONE)
 
 # Once, beside the export, what each process of the tests would compile: packages, and the tests as pytest rewrites them.
@@ -145,8 +145,7 @@ $(VENV)/.compiled: $(VENV)/.installed-dev
 NIGHTLY := -m nightly --timeout 1800
 test-nightly: setup-dev ## Run the tests that take long and are rarely wrong; CI runs them after `make test`
 	$(call run,$(BIN)/python -m tests.repository --all)
-	$(BIN)/pytest -n 2 $(TOGETHER) $(SELDOM)
-	$(BIN)/pytest $(NIGHTLY) -n 2 $(TOGETHER)
+	$(BIN)/pytest $(NIGHTLY) "--seldom=$(SELDOM)" -n 2 $(TOGETHER)
 	$(BIN)/pytest $(NIGHTLY) $(ALONE)
 
 test-full-size: setup-dev ## Serve checkpoints of the families' real sizes with random weights (20 GB of memory)
@@ -177,7 +176,7 @@ check: setup-dev ## Check format, lint, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_imports.py
+	$(BIN)/pytest -q $(IMPORTS)
 
 format: setup-dev ## Format the code in place
 	$(BIN)/ruff format .

@@ -32,15 +32,20 @@ LONG = ("tests/studio/", "tests/training/", "tests/families/")
 NIGHTLY = {"served", "gpu_stack", "prometheus", "tiny_export"}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--seldom", default="", help="folders, all of whose tests count as nightly")
+
+
 @pytest.hookimpl(tryfirst=True)  # before those that carry a mark are selected
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     cases = Counter()
+    seldom = tuple(f"{folder}/" for folder in config.getoption("seldom").split())
     for item in items:
         if sampled := item.get_closest_marker("sampled"):
             cases[item.parent, item.function] += 1
             if cases[item.parent, item.function] > sampled.args[0]:
                 item.add_marker(pytest.mark.nightly)
-        if NIGHTLY.intersection(item.fixturenames):
+        if NIGHTLY.intersection(item.fixturenames) or item.nodeid.startswith(seldom):
             item.add_marker(pytest.mark.nightly)
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 

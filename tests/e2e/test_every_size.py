@@ -60,6 +60,7 @@ def test_a_picture_of_any_size_is_answered(client, frame, render):
         "jacket_render": data_uri(*render),
         "pose": {"landmarks": points},
         "fabric_id": None,
+        "steps": 2,
     }
     answer = client.post("/virtual-tryon", json=body)
     assert answer.status_code == 200, answer.text

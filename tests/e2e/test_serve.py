@@ -1,6 +1,5 @@
 """`make serve` from start to end: readiness, addresses, restarts, and what it leaves behind."""
 
-import json
 import os
 import shutil
 import signal
@@ -10,10 +9,10 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -21,19 +20,6 @@ from serving.__main__ import main
 from serving.stages.priority import NICENESS
 from tests.repository import HAND_WRITTEN, prepared_repository
 from tests.stack import DIRECT, free_ports, running_stack
-
-PIXEL = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"
-    "ErkJggg=="
-)
-
-
-@pytest.fixture
-def own_stack(tmp_path):
-    """A stack that the test may hurt."""
-    with running_stack(tmp_path) as running:
-        running.wait_until(lambda health: "Ready: " in running.log.read_text())
-        yield running
 
 
 def run_to_its_end(folder, port, *options):
@@ -51,23 +37,6 @@ def run_to_its_end(folder, port, *options):
     )  # fmt: skip
 
 
-def descendants(pid):
-    found = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found += [int(child), *descendants(int(child))]
-    return found
-
-
-def all_gone(processes, within=5):
-    """Whether no process is left; a killed one stays in /proc until its new parent has waited for it."""
-    deadline = time.monotonic() + within
-    while any(Path(f"/proc/{pid}").exists() for pid in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def test_the_network_that_only_captures_call_makes_way_for_keyframes(stack):
     """lucy-tiny's keyframes do without the VAE's decoder. A stub's parent is a shell with the same words."""
 
@@ -78,75 +47,37 @@ def test_the_network_that_only_captures_call_makes_way_for_keyframes(stack):
     assert niceness("vae_decoder") == min(19, niceness("unet") + NICENESS)
 
 
-def triton_pid(stack):
-    for pid in descendants(stack.process.pid):
-        if Path(f"/proc/{pid}/comm").read_text().strip() == "tritonserver":
-            return pid
-    raise AssertionError("no tritonserver among the stack's processes")
-
-
 def shared_memory(stack):
     return list(Path("/dev/shm").glob(f"lucy-{stack.triton_grpc.rpartition(':')[2]}-*"))
 
 
 @pytest.mark.sampled(1)
-@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_ending_leaves_no_process_and_no_shared_memory(own_stack, stop, status):
-    processes = descendants(own_stack.process.pid)
-    assert len(processes) > 8, "Triton, a Python process for each model, the proxy and its worker"
-    assert shared_memory(own_stack)
-    own_stack.process.send_signal(stop)
-    time.sleep(0.1)
-    own_stack.process.send_signal(stop)  # an impatient second time, which must not interrupt the end
-    assert own_stack.process.wait(30) == status
-    assert all_gone(processes)
-    assert not shared_memory(own_stack)
-    log = own_stack.log.read_text()
+@pytest.mark.parametrize(
+    ("host", "stop", "status"), [("127.0.0.1", signal.SIGINT, 130), ("::", signal.SIGTERM, 0)]
+)
+def test_ending_leaves_no_process_and_no_shared_memory(tmp_path, host, stop, status):
+    """The second time at the default address, which answers on localhost of both families."""
+    with running_stack(tmp_path, HOST=host) as stack:
+        stack.wait_until(lambda health: "Ready: " in stack.log.read_text())
+        if host == "::":
+            for address in ("127.0.0.1", "[::1]", "localhost"):
+                port = stack.url.rpartition(":")[2]
+                with DIRECT.open(f"http://{address}:{port}/health/live", timeout=5) as response:
+                    assert response.status == 200
+        processes = psutil.Process(stack.process.pid).children(recursive=True)
+        assert len(processes) > 8, "Triton, a Python process for each model, the proxy and its worker"
+        assert shared_memory(stack)
+        stack.process.send_signal(stop)
+        time.sleep(0.1)
+        stack.process.send_signal(stop)  # an impatient second time, which must not interrupt the end
+        assert stack.process.wait(30) == status
+        assert psutil.wait_procs(processes, timeout=5)[1] == [], "nothing is left"
+        assert not shared_memory(stack)
+        log = stack.log.read_text()
     serving = "Serving lucy-tiny (profile cpu, fp32), exported from ./export/checkpoints/lucy-tiny at "
     for line in (serving, "tryon         ready", "Ready: http://", "Stopped."):
         assert line in log
     assert "Traceback" not in log
-
-
-@pytest.mark.nightly
-def test_a_triton_that_dies_is_started_again_and_meanwhile_the_proxy_answers_503(own_stack):
-    os.kill(triton_pid(own_stack), signal.SIGKILL)
-    own_stack.wait_until(lambda health: not health["ai_model_loaded"])
-    pictures = json.dumps({"user_image": PIXEL, "jacket_render": PIXEL, "pose": None}).encode()
-    request = urllib.request.Request(
-        f"{own_stack.url}/virtual-tryon", pictures, {"Content-Type": "application/json"}
-    )
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        DIRECT.open(request, timeout=10)
-    assert caught.value.code == 503
-    assert int(caught.value.headers["Retry-After"]) > 0
-    assert json.load(caught.value)["code"] == "MODEL_UNAVAILABLE"
-    own_stack.wait_until(lambda health: health["ai_model_loaded"])
-    assert "starting Triton again" in own_stack.log.read_text()
-
-
-@pytest.mark.nightly
-def test_a_triton_is_started_again_if_a_models_process_dies(own_stack):
-    """Triton still reports a decoupled model as ready when its process is dead, and does not restart it."""
-    stub = next(
-        pid
-        for pid in descendants(own_stack.process.pid)
-        if b"/tryon/" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
-    os.kill(stub, signal.SIGKILL)
-    own_stack.wait_until(lambda health: not health["ai_model_loaded"])
-    own_stack.wait_until(lambda health: health["ai_model_loaded"])
-    assert "The process of one of Triton's models died" in own_stack.log.read_text()
-
-
-@pytest.mark.nightly
-def test_the_end_of_the_proxy_ends_the_stack(own_stack):
-    processes = descendants(own_stack.process.pid)
-    proxy = next(pid for pid in processes if b"frontend_proxy\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(proxy, signal.SIGKILL)
-    assert own_stack.process.wait(30) == 1
-    assert "the proxy ended" in own_stack.log.read_text()
-    assert all_gone(processes)
 
 
 @pytest.mark.nightly
@@ -180,16 +111,6 @@ def test_ipv6_loopback_alone_behind_a_dead_http_proxy(tmp_path):
                 with pytest.raises(grpc.RpcError) as caught:
                     call(request, timeout=5)
                 assert "protocol is restricted" in caught.value.details()
-
-
-@pytest.mark.nightly
-def test_the_default_address_answers_on_localhost_of_both_families(tmp_path):
-    with running_stack(tmp_path, HOST="::") as stack:
-        port = stack.url.rpartition(":")[2]
-        stack.wait_until(lambda health: health["status"])
-        for address in ("127.0.0.1", "[::1]", "localhost"):
-            with DIRECT.open(f"http://{address}:{port}/health/live", timeout=5) as response:
-                assert response.status == 200
 
 
 @pytest.mark.parametrize("option", ["--build", "--repository"])

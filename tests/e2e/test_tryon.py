@@ -12,6 +12,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 from PIL import Image
 
+from tests.families.pictures import psnr
 from tests.tryon_client import Tryon, TryonError, keyframe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,11 +24,6 @@ INSIDE = ("image", "report", "composite", "mask", "crop", "latent_mask", "pixels
 async def tryon(either_stack):
     async with Tryon.connect(either_stack.triton_grpc, either_stack.triton_metrics) as client:
         yield client
-
-
-def psnr(one, other):
-    error = np.mean((one - other) ** 2)
-    return -10 * np.log10(error) if error else np.inf
 
 
 @pytest.mark.sampled(1)

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.e2e.test_http import frame_of
+
 KEYFRAMES = Path(__file__).parents[1] / "data" / "keyframes"
 REAL = ["opaque_over_video", "transparent_no_pose", "transparent_off_body"]
 
@@ -36,10 +38,6 @@ def picture(message: dict[str, Any]) -> np.ndarray:
     prefix, data = message["image"].split(",")
     assert prefix == "data:image/jpeg;base64"
     return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-
-
-def frame_of(name: str) -> np.ndarray:
-    return cv2.imread(str(KEYFRAMES / name / "camera_frame.jpg"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -144,17 +143,6 @@ def test_the_written_tokenizer_gives_the_checkpoints_own_ids(tiny_export, checkp
     ours = Tokenizer.from_file(str(tiny_export / "tryon" / "1" / "tokenizer.json"))
     theirs = CLIPTokenizer.from_pretrained(checkpoint / "tokenizer")
     assert ours.encode(prompt).ids == theirs(prompt, padding="max_length", truncation=True).input_ids
-
-
-@pytest.mark.nightly
-def test_the_gpu_profile_is_half_precision_inside_and_float32_at_its_borders(checkpoint, tmp_path):
-    manifest, _ = export(str(checkpoint), tmp_path, profile="gpu")
-    assert manifest["precision"] == "fp16"
-    graph = onnx.load(tmp_path / "unet" / "1" / "model.onnx").graph
-    weights = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4}
-    assert weights == {onnx.TensorProto.FLOAT16}
-    borders = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
-    assert borders == {onnx.TensorProto.FLOAT}
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ def window(answer, size):
     )
 
 
-def psnr(one, other):
-    return -10 * np.log10(np.mean((one - other) ** 2))
+def psnr(found, expected, peak=1):
+    error = np.mean((np.float64(found) - expected) ** 2)
+    return np.inf if error == 0 else 10 * np.log10(peak**2 / error)
 
 
 def as_picture(pixels):

@@ -51,7 +51,7 @@ def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-async def until(condition: Any, within_s: float = 5) -> None:
+async def until(condition: Any, within_s: float = 10) -> None:
     async with asyncio.timeout(within_s):
         while not condition():
             await asyncio.sleep(0.01)

@@ -5,6 +5,7 @@ import pytest
 
 from frontend_proxy import background
 from frontend_proxy.background import FAILURES, Background
+from tests.frontend_proxy.conftest import until
 
 
 @pytest.fixture
@@ -16,12 +17,6 @@ async def work():
 
 def failures(name):
     return FAILURES.labels(name)._value.get()
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,5 @@
+import threading
+
 import httpx
 import pytest
 
@@ -41,4 +43,7 @@ def test_a_collector_s_address_needs_no_path() -> None:
 
 
 def test_without_a_collector_nothing_is_started() -> None:
-    tracing.configure(None)()
+    running = threading.active_count()
+    end = tracing.configure(None)
+    assert threading.active_count() == running, "an exporter has a thread"
+    end()

@@ -94,7 +94,7 @@ async def test_a_process_that_died_idle_fails_no_call(worker: Worker) -> None:
     """Say, the kernel needed memory: the pool is broken, and refuses the next call."""
     process = await worker.run(os.getpid)
     os.kill(process, signal.SIGKILL)
-    await asyncio.sleep(0.5)  # the pool notices by itself
+    await until(lambda: worker._executor is not None and bool(worker._executor._broken))
     assert await worker.run(os.getpid) != process
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from frontend_proxy.errors import InferenceFailed
+from catalog import Catalog, FabricDetails
+from frontend_proxy.errors import ModelUnavailable
+from frontend_proxy.settings import Settings
 from lucy_client import AsyncLucy, Lucy, LucyError, Retries
 from lucy_client.__main__ import main
 from tests.fakes import FakeServer
@@ -50,11 +52,12 @@ async def test_a_capture_tells_its_progress(serve: Serve, pictures: dict[str, Pa
 async def test_an_error_inside_a_stream_is_raised(
     serve: Serve, server: FakeServer, pictures: dict[str, Path]
 ) -> None:
-    server.error = InferenceFailed("the model failed")
+    server.error = ModelUnavailable("the model is away")
     async with serve() as address, AsyncLucy(f"http://{address}") as lucy:
-        with pytest.raises(LucyError, match="the model failed") as caught:
+        with pytest.raises(LucyError, match="the model is away") as caught:
             await lucy.capture(**pictures, on_progress=lambda it: None)
-        assert (caught.value.code, caught.value.status) == ("INFERENCE_FAILED", 502)
+    assert (caught.value.code, caught.value.status) == ("MODEL_UNAVAILABLE", 503)
+    assert caught.value.retry_after == ModelUnavailable.retry_after
 
 
 async def test_a_capture_that_nobody_waits_for(serve: Serve, pictures: dict[str, Path]) -> None:
@@ -114,6 +117,21 @@ async def test_the_catalog_and_a_wrong_key(serve: Serve) -> None:
                 with pytest.raises(LucyError) as caught:
                     await call
                 assert (caught.value.status, caught.value.code) == (401, "UNAUTHORIZED")
+
+
+async def test_an_own_fabric_is_changed_and_deleted(serve: Serve, settings: Settings) -> None:
+    maps = dict.fromkeys(("diffuse", "normal", "roughness_map", "thumbnail"), (PNG, "image/png"))
+    details = FabricDetails(name="Grey herringbone", roughness=0.8, tags=("wool",))
+    made = Catalog(settings.catalog_dir).add(details, maps)
+    async with serve() as address, AsyncLucy(f"http://{address}") as lucy:
+        fabric = await lucy.fabric(made.id)
+        changed = await lucy.replace_fabric(fabric.model_copy(update={"name": "Brown herringbone"}))
+        assert (changed.id, changed.name, changed.tags) == (made.id, "Brown herringbone", ["wool"])
+        assert (await lucy.fabric(made.id)).diffuseUrl == fabric.diffuseUrl
+        await lucy.delete_fabric(made.id)
+        with pytest.raises(LucyError) as caught:
+            await lucy.fabric(made.id)
+    assert caught.value.code == "NOT_FOUND"
 
 
 async def test_the_command_line(

@@ -21,6 +21,9 @@ RESULT = {
     "request_id": "q",
     "mode": "ai_enhanced",
     "seed": 7,
+    "state": "running",
+    "url": "u",
+    "created_at": "t",
 }
 Ask = Callable[..., Any]
 
@@ -71,10 +74,13 @@ def test_a_busy_server_is_asked_again_with_the_same_key(ask: Ask) -> None:
     assert len(keys) == 1
 
 
-def test_a_lost_answer_is_asked_for_again(ask: Ask) -> None:
+@pytest.mark.parametrize("method", ["capture", "submit"])
+def test_a_lost_answer_is_asked_for_again(ask: Ask, method: str) -> None:
     server = Server(httpx.ReadError("lost"), 200)
-    assert ask(server, "capture", FRAME, jacket_render=RENDER, idempotency_key="mine").seed == 7
+    assert ask(server, method, FRAME, jacket_render=RENDER, idempotency_key="mine").result_id == "r"
     assert [request.headers["Idempotency-Key"] for request in server.requests] == ["mine", "mine"]
+    prefer = "respond-async" if method == "submit" else None
+    assert [request.headers.get("Prefer") for request in server.requests] == [prefer] * 2
 
 
 def test_a_scan_that_is_saved_is_not_sent_twice(ask: Ask) -> None:

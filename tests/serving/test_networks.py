@@ -1,7 +1,9 @@
 """The exported networks in this process, on a processor: every runtime computes the same."""
 
+import json
 import shutil
 
+import onnx
 import pytest
 import torch
 
@@ -33,9 +35,9 @@ def settings(runtime="auto"):
 @pytest.mark.nightly
 def test_torch_and_onnxruntime_compute_the_same_from_one_export(repository):
     """In half precision, with the inputs that the pipeline gives."""
-    torch_, onnx = (open_networks(repository, settings(it)) for it in ("auto", "onnxruntime"))
-    assert (torch_.runtime, onnx.runtime) == ("torch", "onnxruntime")
-    assert set(torch_.stages) == set(onnx.stages) == set(STAGES)
+    torch_, onnxruntime = (open_networks(repository, settings(it)) for it in ("auto", "onnxruntime"))
+    assert (torch_.runtime, onnxruntime.runtime) == ("torch", "onnxruntime")
+    assert set(torch_.stages) == set(onnxruntime.stages) == set(STAGES)
     given = torch.Generator().manual_seed(0)
     inputs = {
         "text_encoder": {"input_ids": torch.randint(200, (2, 77), generator=given, dtype=torch.int32)},
@@ -48,11 +50,21 @@ def test_torch_and_onnxruntime_compute_the_same_from_one_export(repository):
         "vae_decoder": {"latents": torch.randn(1, 4, 8, 8, generator=given)},
     }
     for name, it in inputs.items():
-        found, expected = (opened.stages[name].call(it) for opened in (torch_, onnx))
+        found, expected = (opened.stages[name].call(it) for opened in (torch_, onnxruntime))
         assert found.keys() == expected.keys()
         for output, reference in expected.items():
             assert found[output].dtype == torch.float32
             assert (found[output] - reference).abs().max() <= 3e-2 * reference.abs().max()
+
+
+@pytest.mark.nightly
+def test_a_network_is_in_half_precision_inside_and_in_single_at_its_borders(repository):
+    assert json.loads((repository / "manifest.json").read_text())["precision"] == "fp16"
+    graph = onnx.load(repository / "unet" / "1" / "model.onnx").graph
+    weights = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4}
+    assert weights == {onnx.TensorProto.FLOAT16}
+    borders = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    assert borders == {onnx.TensorProto.FLOAT}
 
 
 @pytest.mark.nightly

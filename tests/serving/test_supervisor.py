@@ -21,6 +21,8 @@ class Process:
         self.ended = asyncio.get_running_loop().create_future()
 
     async def start(self, command, environment):
+        if self.started.is_set():
+            self.ended = asyncio.get_running_loop().create_future()
         self.started.set()
 
     def end(self, status):
@@ -58,6 +60,15 @@ async def stack(tmp_path, monkeypatch):
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def printed(capsys, text):
+    """Waits until `text` is printed."""
+    seen = ""
+    async with asyncio.timeout(10):
+        while text not in seen:
+            await asyncio.sleep(0.02)
+            seen += capsys.readouterr().out
+
+
 async def test_the_proxy_starts_with_tritons_first_model(stack, capsys):
     _, triton, proxy = stack
     await asyncio.wait_for(triton.started.wait(), 5)
@@ -65,8 +76,7 @@ async def test_the_proxy_starts_with_tritons_first_model(stack, capsys):
     assert not proxy.started.is_set()
     triton.written = "model_lifecycle.cc:839] \"successfully loaded 'postprocess'\""
     await asyncio.wait_for(proxy.started.wait(), 5)
-    await asyncio.sleep(0.3)
-    assert "postprocess   ready" in capsys.readouterr().out
+    await printed(capsys, "postprocess   ready")
 
 
 async def test_a_triton_that_ends_before_is_reported_without_a_proxy(stack):
@@ -96,3 +106,28 @@ async def test_a_model_that_died_while_the_others_loaded_is_noticed(stack, capsy
     printed = capsys.readouterr().out
     assert "The process of one of Triton's models died" in printed
     assert printed.rstrip().endswith("logs/triton.log.1"), "where the reason is when Triton runs again"
+
+
+async def test_a_triton_that_ends_is_started_again_after_pauses_that_grow(stack, capsys, monkeypatch):
+    """The proxy, which answers 503 meanwhile, reads each state in a file."""
+    _, triton, _ = stack
+    triton.models = {1, 2}
+    states = []
+    monkeypatch.setattr(supervisor, "write_state", lambda file, state: states.append(state))
+    monkeypatch.setattr(supervisor, "_BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(supervisor, "is_open", lambda host, port: True)
+    monkeypatch.setattr(supervisor, "http_ready", lambda addresses, port, path: True)
+
+    async def ends(pause):
+        triton.end(1)
+        await printed(capsys, f"Triton ended with status 1; starting Triton again in {pause} s")
+        async with asyncio.timeout(10):
+            while states[-1] != "ready":
+                await asyncio.sleep(0.01)
+
+    await printed(capsys, "Ready: ")
+    for pause in (0.01, 0.02, 0.02):
+        await ends(pause)
+    monkeypatch.setattr(supervisor, "_STABLE_S", 0)
+    await ends(0.01)
+    assert states[states.index("ready") :] == ["ready", *["away", "loading", "ready"] * 4]

@@ -59,6 +59,7 @@ def test_a_log_says_which_models_are_loaded():
     log = """I1128 16:17:06.866773 8498 model_lifecycle.cc:839] "successfully loaded 'vae_encoder'"
 I1128 16:17:01.485899 8498 model_lifecycle.cc:472] "loading: tryon:1"
 I1128 16:17:11.057568 8498 model_lifecycle.cc:839] "successfully loaded 'unet' version 1"
+I1128 16:17:11.057570 8498 model_lifecycle.cc:839] "successfully loaded 'unet'"
 """
     assert loaded_models(log) == ["vae_encoder", "unet"]
     assert loaded_models("") == []

@@ -1,17 +1,9 @@
-import json
-import shutil
-
 import pytest
 
 from families.catvton.checkpoint import load_scheduler, load_unet, load_vae
-from families.catvton.family import UNET
 from families.catvton.layout import find
 from families.catvton.stages import describe_stages
-from tests.families.catvton.vectors import CHECKPOINT, GUIDANCE, RESOLUTION
-from tests.families.served import serving
-from tests.repository import REPOSITORY
-
-KEPT = "test-catvton"
+from tests.families.catvton.vectors import CHECKPOINT, RESOLUTION
 
 
 @pytest.fixture(scope="session")
@@ -29,30 +21,3 @@ def stages(layout):
 @pytest.fixture(scope="session")
 def scheduler_config(layout):
     return dict(load_scheduler(layout).config)
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory):
-    """The manifest, and the stack that serves the small checkpoint. Several files use it, perhaps in two
-    processes, so the repository is kept: the export takes long."""
-    folder = tmp_path_factory.mktemp("catvton")
-    checkpoint = folder / "checkpoint"
-    shutil.copytree(CHECKPOINT, checkpoint, ignore=shutil.ignore_patterns("vectors"))
-    mode = {"scheduler": "DDIMScheduler", "strength": 1, "guidance_scale": GUIDANCE, "unet": UNET}
-    config = {
-        "resolution": RESOLUTION,
-        "conditioning": "person",
-        "framing": "cover",
-        "prompt": "",
-        "keyframe": {**mode, "steps": 4},
-        "capture": {**mode, "steps": 4, "eta": 1},
-    }
-    (checkpoint / "pipeline.json").write_text(json.dumps(config))
-    with serving(checkpoint, folder, kept=KEPT) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def repository(served):
-    """The model repository of `served`."""
-    return REPOSITORY.parent / KEPT

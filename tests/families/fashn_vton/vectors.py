@@ -5,11 +5,14 @@
 """
 
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+
+from tests.families import pictures
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "fashn_vton"
 CHECKPOINT = DATA / "checkpoint"
@@ -75,6 +78,4 @@ def levels(pixels):
     return np.round(127.5 * (pixels[0].transpose(1, 2, 0) + 1)).astype(np.uint8)
 
 
-def psnr(found, expected):
-    error = np.mean((np.float64(found) - expected) ** 2)
-    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
+psnr = partial(pictures.psnr, peak=255)

@@ -5,11 +5,14 @@ computed on a CPU in float32.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
+
+from tests.families import pictures
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "idm_vton"
 CHECKPOINT = DATA / "checkpoint"
@@ -64,6 +67,4 @@ def rgb(pixels):
     return np.round(255 * np.clip(pixels[0].transpose(1, 2, 0) / 2 + 0.5, 0, 1)).astype(np.uint8)
 
 
-def psnr(found, expected):
-    error = np.mean((np.float64(found) - expected) ** 2)
-    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
+psnr = partial(pictures.psnr, peak=255)

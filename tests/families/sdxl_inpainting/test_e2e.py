@@ -8,6 +8,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from export.lora import Lora
+from families.sdxl_inpainting.family import STAGES, UNET
 from pipeline.recipe import ServedConfig
 from tests import tiny_sdxl
 from tests.families.pictures import as_picture, psnr
@@ -47,6 +48,8 @@ async def test_the_picture_is_that_of_diffusers_own_pipeline(served, mode):
     folder, changes, manifest, stack = served
     assert manifest["family"]["name"] == "sdxl_inpainting"
     assert [it["modules"] for it in manifest["loras"]] == [1, 1, 1]
+    assert set(manifest["stages"]) == {*STAGES, f"{UNET}_fast"}
+    assert all(stage["parity"]["error"] < 1e-4 for stage in manifest["stages"].values())
     config = ServedConfig.model_validate_json(
         (folder / "repository" / "tryon" / "1" / "pipeline.json").read_text()
     )

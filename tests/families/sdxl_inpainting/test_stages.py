@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from export.onnx_export import export_stage
 from families.sdxl_inpainting.stages import TEXT_ENCODER, UNET, describe_stages
 from tests import tiny_sdxl
 
@@ -27,12 +26,6 @@ def test_the_embeddings_are_those_of_diffusers_pipeline(pipeline, loaded, stages
         )
     assert torch.allclose(found, torch.cat([negative, prompt]), atol=1e-5)
     assert torch.allclose(found_pooled, torch.cat([negative_pooled, pooled]), atol=1e-5)
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", [TEXT_ENCODER, UNET, "vae_encoder", "vae_decoder"])
-def test_every_stage_is_exported_within_its_tolerance(stages, name, tmp_path):
-    assert export_stage(stages[name], "fp32", tmp_path).error < 1e-4
 
 
 @pytest.mark.parametrize("force_upcast", [True, False])

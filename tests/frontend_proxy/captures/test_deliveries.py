@@ -142,7 +142,7 @@ async def test_the_loop_ends_also_while_it_wakes(webhooks: Any, store: FakeStore
     for _ in range(ticks):
         await asyncio.sleep(0)
     closing = asyncio.create_task(background.close())
-    done, _ = await asyncio.wait({closing}, timeout=0.5)
+    done, _ = await asyncio.wait({closing}, timeout=5)
     if not done:  # so that the failure is this test's alone
         await asyncio.wait_for(background.close(), 5)
     assert done

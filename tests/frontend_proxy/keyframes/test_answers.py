@@ -4,6 +4,8 @@ import asyncio
 import base64
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgpack
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 from websockets.asyncio.client import connect
 
 from catalog import Catalog
+from frontend_proxy.keyframes.admission import Admission
 from frontend_proxy.keyframes.codec import Json
 from frontend_proxy.parsing import LARGE
 from tests.fakes import FakeServer
@@ -121,21 +124,35 @@ async def test_another_garment_is_another_scene(serve: Serve, server: FakeServer
     other = encoded("RGB", "PNG", colour="olive")
     async with serve(workers=True) as address, connect(f"ws://{address}/ws") as socket:
 
-        async def reused(**fields: str) -> bool:
+        async def reused(**fields: object) -> bool:
             await socket.send(keyframe(jacket_render=None, **fields))
             return bool((await answer(socket))["reused"])
 
         async with asyncio.timeout(30):  # nothing is compared while the worker process starts
             while not await reused(garment_image=RENDER):
                 await asyncio.sleep(0.1)
-        for changed in ({"garment_image": other}, {"garment_image": other, "category": "bottoms"}):
+        photo = {"garment_image": other}
+        for changed in (
+            photo,
+            {**photo, "category": "bottoms"},
+            {"garments": [photo]},
+            {"garments": [{**photo, "fabric_id": "denim-blue"}]},
+        ):
             assert not await reused(**changed)
             async with asyncio.timeout(10):
                 while not await reused(**changed):
                     await asyncio.sleep(0.1)
 
 
-async def test_an_unchanged_scene_is_not_sent_to_the_model(serve: Serve, server: FakeServer) -> None:
+async def test_an_unchanged_scene_is_not_sent_to_the_model(
+    serve: Serve, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But an answer of fewer steps is not kept: the next one may be better."""
+
+    @asynccontextmanager
+    async def under_load(admission: Admission, caller: str) -> AsyncIterator[int]:
+        yield 1
+
     async with serve(workers=True) as address, connect(f"ws://{address}/ws") as socket:
         answers: list[dict[str, Any]] = []
         async with asyncio.timeout(30):  # it is not looked at while the worker process starts
@@ -152,6 +169,13 @@ async def test_an_unchanged_scene_is_not_sent_to_the_model(serve: Serve, server:
         await socket.send(keyframe("other", fabric_id="denim-blue"))
         assert not (await answer(socket))["reused"]
         assert len(server.started) == asked + 1
+
+        monkeypatch.setattr(Admission, "admitted", under_load)
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            await socket.send(keyframe())
+            message = await answer(socket)
+            assert (message["mode_reason"], message["reused"]) == ("fewer_steps", False)
 
 
 async def test_changes_of_the_wall_clock_do_not_matter(
@@ -182,10 +206,10 @@ async def test_low_quality_never_takes_more_steps_than_the_default(serve: Serve,
     """A checkpoint of one step: `low` took two, and was slower than `medium`."""
     server.default_steps = 1
     async with serve() as address, connect(f"ws://{address}/ws") as socket:
-        for fields in ({}, {"quality": "low"}, {"quality": "low", "steps": 3}):
+        for fields in ({}, {"quality": "low", "steps": 3}, {"quality": "low"}):
             await socket.send(keyframe(**fields))
             await answer(socket)
-    assert [job.steps for job in server.started] == [None, 1, 3]
+    assert [job.steps for job in server.started] == [None, 3, 1], "3 is one client's, no default"
 
 
 async def test_keyframes_of_a_connection_share_a_seed_unless_they_have_their_own(

@@ -2,12 +2,13 @@ import asyncio
 import gc
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
 import grpc
 import pytest
+from prometheus_client import REGISTRY
 from tritonclient.grpc import service_pb2_grpc
 
 from frontend_proxy.background import Background
@@ -15,6 +16,7 @@ from frontend_proxy.errors import DeadlineExceeded, InvalidInput, ModelUnavailab
 from frontend_proxy.jobs import Progress, Result
 from frontend_proxy.triton.pool import Tritons
 from tests.fakes import FakeTriton
+from tests.frontend_proxy.conftest import until
 from tests.frontend_proxy.triton.test_client import BARE_JOB, collect
 
 SESSION = replace(BARE_JOB, session="s")
@@ -53,12 +55,6 @@ def _checks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def ready(tritons: Tritons) -> list[bool | None]:
     """What the watchers have found of each server."""
     return [server.ready for server in tritons._balancer.servers.values()]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def jobs_of(fakes: list[FakeTriton]) -> list[int]:
@@ -250,7 +246,9 @@ async def test_the_addresses_of_a_name_change(
     await until(lambda: bool(fakes[0].requests))
     known.clear()
     known.add(second)
-    await until(lambda: list(tritons._servers) == [second])
+    await until(lambda: list(tritons._servers) == [second] and ready(tritons) == [True])
+    told = [REGISTRY.get_sample_value("lucy_server_ready", {"server": name}) for name in (first, second)]
+    assert told == [0, 1], "nobody watches the first one any more"
     known.clear()  # the DNS server does not answer: the known servers stay
     await asyncio.sleep(0.1)
     await collect(tritons, BARE_JOB)

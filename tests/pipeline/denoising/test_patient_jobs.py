@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from pipeline.denoising import stepper as stepper_module
 from pipeline.denoising.scheduler import PATIENCE, SESSION_S, Scheduler
 from tests.pipeline.denoising.stepper_fakes import CountingJob, Network, run_all, stepper_for
 from tests.pipeline.denoising.test_scheduler import Job, capture, gaps, ticks
@@ -69,14 +70,14 @@ def test_they_pause_while_a_keyframe_is_in_another_stage():
 
 
 async def test_a_stage_waits_until_no_keyframe_is_in_progress(monkeypatch):
-    monkeypatch.setattr("pipeline.denoising.stepper.QUIET_S", 0.05)
     stepper = stepper_for(Network(), max_rows=8)
     await stepper.quiet()
     with stepper.live_request():
         waiting = asyncio.create_task(stepper.quiet())
         await asyncio.sleep(0)
         assert not waiting.done()
-    await asyncio.wait_for(waiting, 0.04)
+    await asyncio.wait_for(waiting, stepper_module.QUIET_S / 2)
+    monkeypatch.setattr(stepper_module, "QUIET_S", 0.05)
     with stepper.live_request():  # keyframes that never cease
         await asyncio.wait_for(stepper.quiet(), 5)
 

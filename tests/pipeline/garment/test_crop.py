@@ -20,6 +20,7 @@ def test_the_crop_holds_the_whole_garment_and_has_the_networks_aspect(corner, si
     mask = box((320, 240), *corner, *size)
     crop = around(mask, (128, 256))
     assert crop.width / crop.height == pytest.approx(2, rel=0.05)
+    assert crop.height >= 32, "a garment of a few pixels would be shown without its scene"
     x, y, width, height = cv2.boundingRect(mask)
     assert crop.x <= x
     assert crop.y <= y

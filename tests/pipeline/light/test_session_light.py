@@ -77,7 +77,7 @@ def test_one_session_never_sees_anothers_light(lights):
         replace(VIEW, choices=("linen", None, 7)),
         replace(VIEW, choices=("denim", "in the rain", 7)),
         replace(VIEW, choices=("denim", None, 8)),
-        replace(VIEW, size=(640, 360)),
+        replace(VIEW, size=(1280, 800), landmarks=VIEW.landmarks * np.float32([1, 0.9, 1, 1])),
         replace(VIEW, landmarks=np.zeros((33, 4), np.float32)),
         replace(VIEW, landmarks=np.full((33, 4), np.nan, np.float32)),
         replace(VIEW, landmarks=landmarks((560, 210), (760, 200))),  # a tracker that has swapped the sides

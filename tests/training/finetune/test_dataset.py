@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -217,14 +218,17 @@ def test_another_exposure_is_of_person_and_photo_and_not_of_the_render():
         assert getattr(darker, name).mean() < getattr(shot, name).mean()
     same = exposed(shot, np.ones(3))
     assert np.abs(same.photo.astype(int) - shot.photo).max() <= 1
+    white = replace(shot, photo=np.full_like(shot.photo, 255))
+    assert exposed(white, np.full(3, 0.5)).photo.min() == 255, "nobody knows how bright it was"
 
 
 def test_a_cut_keeps_the_pose_where_it_was():
     shot = a_shot()
     smaller = cut(shot, 0.1, 0.0, 0.0, 0.05)
     assert smaller.person.shape[:2] == (38, 54)
-    place = shot.pose[0, 0] * 60 - 6
-    assert smaller.pose[0, 0] * 54 == pytest.approx(place, abs=1e-4)
+    for found, before in zip(smaller.pose, shot.pose, strict=True):
+        in_pixels = found[:3] * (54, 38, 54)  # depth is in widths, too
+        assert in_pixels == pytest.approx(before[:3] * (60, 40, 60) - (6, 0, 0), abs=1e-4)
     assert (smaller.render == shot.render[:38, 6:]).all()
 
 

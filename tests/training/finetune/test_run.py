@@ -79,7 +79,7 @@ def tiny_catvton_config(checkpoint: Path) -> None:
     ],
 )
 def test_what_was_trained_is_what_the_export_fuses(tmp_path, dataset, checkpoints, kind, networks):
-    """In every family: the network with peft's LoRA, and the base with the file fused, compute the same."""
+    """In every family: its file changes every network that was trained, of which the stages are exported."""
     checkpoint = checkpoints[kind]
     if kind == "catvton":
         tiny_catvton_config(checkpoint)

@@ -87,9 +87,12 @@ def test_rows_that_were_trained_are_not_measured(
     assert "contains photos that the LoRA was trained on" in capsys.readouterr().err
 
 
-def test_it_publishes_what_is_better(played: Played, command: list[str], tmp_path: Path) -> None:
+def test_it_publishes_what_is_better(
+    played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = tmp_path / "published" / "lora.safetensors"
     assert main([*command, f"--publish={place}", "--least-gain=999"]) == 1
+    assert "refused: " in capsys.readouterr().err
     assert not place.exists()
     assert main([*command, f"--publish={place}"]) == 0
     assert place.read_bytes() == (tmp_path / "lora.safetensors").read_bytes()
