@@ -5,8 +5,8 @@ input and output is float32 (token ids int32), whatever the precision inside, so
 the same for every profile. The VAE's stages apply its scaling factor: `latents` always have the UNet's scale.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -93,3 +93,15 @@ class Stage:
         """The dimensions of the input `name` that differ between the buckets."""
         shapes = [bucket[name] for bucket in self.buckets]
         return {i + 1 for i, sides in enumerate(zip(*shapes, strict=True)) if len(set(sides)) > 1}
+
+
+def at_resolutions(
+    describe: Callable[[tuple[int, int]], list[Stage]], resolutions: Sequence[tuple[int, int]]
+) -> list[Stage]:
+    """What `describe` gives at the first of the `resolutions` (height, width), with its examples at others
+    where their shapes differ."""
+    first, *others = map(describe, resolutions)
+    return [
+        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
+        for stage, *same in zip(first, *others, strict=True)
+    ]

@@ -161,7 +161,8 @@ def parents(module):
     ("package", "of", "importer", "only"),
     [
         ("export", "training", "overflow.py", "training.lucy_tiny"),  # its scenes, to look for overflows
-        ("training", "serving", "__main__.py", "serving.command_line"),  # how a command ends
+        # How a command ends, and folders that a server cannot use.
+        ("training", "serving", "__main__.py", ("serving.command_line", "serving.paths")),
     ],
 )
 def test_one_module_only_needs_another_package_for_one_thing_only(package, of, importer, only):

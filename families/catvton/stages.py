@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from export.stages import Stage, VaeDecoder, VaeEncoder
+from export.stages import Stage, VaeDecoder, VaeEncoder, at_resolutions
 from families.catvton.family import UNET
 from families.catvton.networks import UNet
 from families.catvton.pieces import in_pieces
@@ -16,11 +15,7 @@ from families.catvton.pieces import in_pieces
 def describe_stages(unet: Any, vae: Any, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
     """The stages for the `resolutions` (height, width), with seeded example inputs."""
     network = UNet(in_pieces(unet, max(resolutions, key=math.prod)))
-    first, *others = (_at(network, vae, resolution) for resolution in resolutions)
-    return [
-        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
-        for stage, *same in zip(first, *others, strict=True)
-    ]
+    return at_resolutions(lambda resolution: _at(network, vae, resolution), resolutions)
 
 
 def _at(unet: UNet, vae: Any, resolution: tuple[int, int]) -> list[Stage]:

@@ -13,7 +13,7 @@ from families.idm_vton import layout
 from pipeline.recipe import PipelineConfig, Recipe
 
 NAME = "idm_vton"
-TITLE = "IDM-VTON"
+TITLE = layout.TITLE
 # Files that may come with a checkpoint, by the names of the arguments of `check` and `load`.
 BESIDE = ("densepose",)
 LICENCE = Licence(

@@ -37,7 +37,6 @@ def check(path: Path) -> Sequence[Path]:
 
 
 def load(path: Path) -> Loaded:
-    from export.stages import Stage
     from export.tokenizer import tokenizer_json
     from families.sd_inpainting.checkpoint import load as load_networks
     from families.sd_inpainting.light import light_stages
@@ -64,7 +63,7 @@ def load(path: Path) -> Loaded:
         },
         lora=LoraTarget(
             checkpoint.unet,
-            lambda network: Stage(unet.name, UNet(network), unet.example, unet.outputs, unet.further),
+            lambda network: replace(unet, module=UNet(network)),
             {"text_encoder": checkpoint.text_encoder} | {stage.name: stage.module for stage in light},
         ),
     )

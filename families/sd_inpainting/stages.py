@@ -1,13 +1,12 @@
 """Stable Diffusion's four stages, whose folders in the model repository are written by hand."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from export.errors import ExportError
-from export.stages import Stage, VaeDecoder, VaeEncoder
+from export.stages import Stage, VaeDecoder, VaeEncoder, at_resolutions
 from families.sd_inpainting.checkpoint import Checkpoint
 from families.sd_inpainting.linear_decoder import FILE, LinearDecoder
 from families.sd_inpainting.networks import TextEncoder, UNet
@@ -19,11 +18,7 @@ STAGES = ("text_encoder", "vae_encoder", "unet", "vae_decoder")
 
 def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
     """The checkpoint's four stages for the `resolutions` (height, width), with seeded example inputs."""
-    first, *others = (_at(checkpoint, resolution) for resolution in resolutions)
-    return [
-        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
-        for stage, *same in zip(first, *others, strict=True)
-    ]
+    return at_resolutions(lambda resolution: _at(checkpoint, resolution), resolutions)
 
 
 def _at(checkpoint: Checkpoint, resolution: tuple[int, int]) -> list[Stage]:

@@ -1,12 +1,11 @@
 """SDXL's stages: its text encoders and its UNet are its own, and its VAE is any family's."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from export.stages import Stage, VaeDecoder, VaeEncoder
+from export.stages import Stage, VaeDecoder, VaeEncoder, at_resolutions
 from families.sdxl_inpainting.checkpoint import Checkpoint
 from families.sdxl_inpainting.family import TEXT_ENCODER, UNET
 from families.sdxl_inpainting.networks import UNet
@@ -15,11 +14,7 @@ from families.sdxl_inpainting.networks import UNet
 def describe_stages(checkpoint: Checkpoint, resolutions: Sequence[tuple[int, int]]) -> list[Stage]:
     """The stages for the `resolutions` (height, width), with seeded example inputs."""
     unet = UNet(checkpoint.unet)
-    first, *others = (_at(checkpoint, unet, resolution) for resolution in resolutions)
-    return [
-        replace(stage, further=tuple(it.example for it in same if it.buckets != stage.buckets))
-        for stage, *same in zip(first, *others, strict=True)
-    ]
+    return at_resolutions(lambda resolution: _at(checkpoint, unet, resolution), resolutions)
 
 
 def _at(checkpoint: Checkpoint, unet: UNet, resolution: tuple[int, int]) -> list[Stage]:

@@ -10,10 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-# MediaPipe's landmarks that change places in a mirror.
-_MIRRORED = np.array(
-    [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(it for pair in range(11, 33, 2) for it in (pair + 1, pair))]
-)
+from training.landmarks import MIRRORED
+
 # The exposure's range as a factor of linear values, and the white balance's standard deviation.
 _DARKEST, _BRIGHTEST, _BALANCE = 0.65, 1.1, 0.04
 # The largest part of a side that is cut away.
@@ -42,7 +40,7 @@ def varied(shot: Shot, rng: np.random.Generator) -> Shot:
 def mirrored(shot: Shot) -> Shot:
     pose = shot.pose
     if pose.any():
-        pose = pose[_MIRRORED].copy()
+        pose = pose[MIRRORED].copy()
         pose[:, 0] = 1 - pose[:, 0]
     flipped: dict[str, Any] = {
         name: None if picture is None else cv2.flip(picture, 1)

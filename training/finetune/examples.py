@@ -13,6 +13,7 @@ from pipeline.recipe import PipelineConfig
 from pipeline.resize import size_of
 from training.finetune.augmentation import Shot
 from training.finetune.rows import Row
+from training.scene_light.samples import with_photograph
 
 _NONE = np.zeros(1, np.uint8)
 _WHITE = 255
@@ -79,7 +80,8 @@ class Preparation:
         crop = Crop(*tensors["crop"].tolist())
         scene = None
         if self.with_scene and report["mode_reason"] is None:
-            scene = _scene(tensors["scene"], Crop(*tensors["scene_window"].tolist()), shot.photo)
+            window = Crop(*tensors["scene_window"].tolist())
+            scene = with_photograph(tensors["scene"], window, shot.photo)
         return Prepared(
             person=shot.person,
             photo=shot.photo,
@@ -139,9 +141,3 @@ def _network_input(picture: np.ndarray) -> np.ndarray:
     """(H, W, 3) BGR uint8 → (1, 3, H, W) float32, RGB in −1…1."""
     rgb = np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)[None], np.float32)
     return rgb / np.float32(127.5) - 1
-
-
-def _scene(planes: np.ndarray, window: Crop, photo: np.ndarray) -> np.ndarray:
-    side = planes.shape[-1]
-    photograph = window.of(photo, (side, side), cv2.BORDER_REPLICATE)
-    return np.concatenate([np.rint(255 * planes[0]).astype(np.uint8), np.stack(cv2.split(photograph)[::-1])])

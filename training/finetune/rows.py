@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.landmarks import KEYS, from_points
+
 # Every picture may be JPEG, PNG or WebP.
 PICTURES = ("person", "photo", "render", "garment", "mask")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -28,7 +30,6 @@ _TEXTS = ("pose.json", "caption.txt", "row.json")
 _OF_PROGRAMS = {"@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "__macosx", "lost+found"}
 _OF_PROGRAMS |= {"$recycle.bin", "system volume information"}
 _NONE = np.zeros(1, np.uint8)
-_KEYS = ("x", "y", "z", "visibility")
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Row:
             return np.zeros((33, 4), np.float32)
         try:
             points = json.loads(path.read_bytes())["landmarks"]
-            pose = np.array([[point[key] for key in _KEYS] for point in points], np.float32)
+            pose = from_points(points)
         except (ValueError, LookupError, TypeError) as error:
-            raise ValueError(f"pose.json has no landmarks of {', '.join(_KEYS)}: {error}") from error
+            raise ValueError(f"pose.json has no landmarks of {', '.join(KEYS)}: {error}") from error
         if pose.shape != (33, 4):
             raise ValueError(f"pose.json has {len(pose)} landmarks instead of 33")
         return pose

@@ -53,7 +53,7 @@ class Tunable:
         self.tuning: Tuning = found
         self.loaded: Loaded = loaded
         self.config: PipelineConfig = loaded.config
-        self.checkpoint, self.digest = path, located.fingerprint()
+        self.digest = located.fingerprint()
         self.device = device
         self._stages = {stage.name: stage.module.to(device) for stage in loaded.stages}
         self._denoiser = self._stages[loaded.config.capture.unet]

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.landmarks import as_points
 from training.lucy_tiny.fabrics import sample_fabric, sequins
 from training.lucy_tiny.scenes import Scene, frame_with_head, make_scene
 
@@ -34,6 +35,5 @@ def write_row(folder: Path, scene: Scene) -> None:
     for name, picture in pictures.items():
         if not cv2.imwrite(str(folder / name), picture, _QUALITY if name.endswith("jpg") else []):
             raise OSError(f"cannot write {folder / name}")
-    points = [dict(zip(("x", "y", "z", "visibility"), it, strict=True)) for it in scene.landmarks.tolist()]
-    (folder / "pose.json").write_text(json.dumps({"landmarks": points}))
+    (folder / "pose.json").write_text(json.dumps({"landmarks": as_points(scene.landmarks)}))
     (folder / "caption.txt").write_text(scene.caption + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training.landmarks import as_points
 from training.photographs.dataset import Photograph, Photographs
 
 _TRUE_COLOUR = [cv2.IMWRITE_JPEG_QUALITY, 96, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]  # 4:4:4
@@ -30,12 +31,9 @@ def write_scene(folder: Path, photograph: Photograph) -> None:
     _write(folder / "target.jpg", photograph.target, _TRUE_COLOUR)
     _write(folder / "render.png", photograph.render)
     _write(folder / "mask.png", np.rint(255 * photograph.mask).astype(np.uint8))
-    landmarks = [
-        dict(zip(("x", "y", "z", "visibility"), map(float, row), strict=True)) for row in photograph.landmarks
-    ]
     pose = photograph.meta["pose"]
     client = {"shoulderWidth": pose["shoulderWidth"], "rotation": pose["rotation"]}
-    (folder / "pose.json").write_text(json.dumps({"landmarks": landmarks, **client}))
+    (folder / "pose.json").write_text(json.dumps({"landmarks": as_points(photograph.landmarks), **client}))
     (folder / "meta.json").write_text(json.dumps(photograph.meta, indent=1))
 
 

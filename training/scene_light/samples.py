@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.garment.crop import Crop, scene_around
 from pipeline.garment.scene import PLANES, seen_in
 from pipeline.resize import size_of
+from training.landmarks import from_points
 from training.lucy_tiny.scenes import frame_with_head, make_scene
 
 # A little more than the network's side, so that training can shift the window.
@@ -60,7 +61,7 @@ def landmarks(folder: Path) -> np.ndarray:
     points = json.loads(path.read_text())["landmarks"] if path.exists() else None
     if not points:
         return np.zeros((33, 4), np.float32)
-    return np.array([[point[key] for key in ("x", "y", "z", "visibility")] for point in points], np.float32)
+    return from_points(points)
 
 
 def sample(
@@ -76,8 +77,14 @@ def sample(
     window = _varied(window, rng) if rng is not None else _enlarged(window, SIDE / 96)
     premultiplied = cv2.multiply(render, cv2.merge([mask] * 3), scale=1 / 255)
     planes, _ = seen_in(window, camera, premultiplied, mask, points, SIDE)
-    photograph = window.of(target, (SIDE, SIDE), cv2.BORDER_REPLICATE)
-    return np.concatenate([np.rint(255 * planes[0]).astype(np.uint8), np.stack(cv2.split(photograph)[::-1])])
+    return with_photograph(planes, window, target)
+
+
+def with_photograph(planes: np.ndarray, window: Crop, photograph: np.ndarray) -> np.ndarray:
+    """A scene's planes (1, P, S, S) in 0…1 and its photograph (H, W, 3) BGR uint8: (P + 3, S, S) uint8."""
+    side = planes.shape[-1]
+    seen = window.of(photograph, (side, side), cv2.BORDER_REPLICATE)
+    return np.concatenate([np.rint(255 * planes[0]).astype(np.uint8), np.stack(cv2.split(seen)[::-1])])
 
 
 def _enlarged(window: Crop, factor: float) -> Crop:

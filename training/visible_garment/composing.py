@@ -10,6 +10,7 @@ from pipeline.garment.placement import near_body
 from pipeline.garment.pose import HANDS, SHOULDERS, Pose
 from pipeline.garment.softness import soften
 from pipeline.garment.visibility import MARGIN, SIDE, UP, planes
+from training.landmarks import MIRRORED
 from training.visible_garment.occluders import with_fingers, with_hair
 from training.visible_garment.scenes import Scene
 
@@ -17,8 +18,6 @@ _OPAQUE = 0.45  # the share of opaque canvases
 _LOST = 0.12  # the share of keyframes without a pose
 # The shares with drawn fingers and with long hair.
 _FINGERS, _HAIR = 0.4, 0.1
-# Landmarks that change places when a picture is mirrored.
-_PAIRS = ((1, 4), (2, 5), (3, 6), (7, 8), (9, 10), *((number, number + 1) for number in range(11, 33, 2)))
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,7 @@ def _window(scene: Scene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
         landmarks[:, :2] = (landmarks[:, :2] * (width, height) @ turn.T + matrix[:, 2]) / SIDE
         landmarks[:, 2] *= width * scale / SIDE
         if mirrored < 0:
-            for left, right in _PAIRS:
-                landmarks[[left, right]] = landmarks[[right, left]]
+            landmarks = landmarks[MIRRORED]
     return landmarks, matrix
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 
 from serving.command_line import run as end
+from serving.paths import path_fault
 from training.arguments import check_folder, check_output
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
             if args.publish.resolve() == args.lora.resolve():
                 raise ValueError(f"{args.publish} is the LoRA itself: give --publish another place")
         check_folder(args.work)
+        if fault := path_fault(args.work.resolve()):
+            raise ValueError(f"--work: {fault}")
         report = _compare(args)
         print(json.dumps(report, indent=2))
         if report["refused"]:

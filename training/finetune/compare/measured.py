@@ -11,6 +11,7 @@ from pipeline.resize import size_of
 from training.finetune.compare.answers import MODES
 from training.finetune.examples import Preparation
 from training.finetune.rows import Row
+from training.lucy_tiny.metrics import psnr
 
 _SHOWN = 8
 _SIDE = 320  # of a picture on the sheet
@@ -40,18 +41,11 @@ def measured(
     for row, answer in zip(rows, answers, strict=True):
         truth = preparation.of(row)
         for mode in MODES:
-            found[mode].append(decibels(answer[mode], truth.photo, truth.mask))
+            found[mode].append(psnr(answer[mode], truth.photo, truth.mask > 127))
         if len(shown) < _SHOWN:
             pictures = {"person": truth.person, **answer, "photo": truth.photo}
             shown.append({name: _fitted(picture) for name, picture in pictures.items()})
     return Measured({mode: np.array(column) for mode, column in found.items()}, shown)
-
-
-def decibels(answer: np.ndarray, photo: np.ndarray, mask: np.ndarray) -> float:
-    """Within the garment. answer, photo: (H, W, 3) BGR uint8. mask: (H, W) uint8, the garment's coverage."""
-    where = mask > 127
-    error = (answer[where].astype(np.float64) - photo[where]) ** 2
-    return float(10 * np.log10(255**2 / max(float(error.mean()), 1e-9)))
 
 
 def sheet(base: Measured, tuned: Measured, mode: str) -> np.ndarray:

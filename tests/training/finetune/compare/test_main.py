@@ -116,6 +116,14 @@ def test_a_place_that_would_be_overwritten_is_told_before_anything_is_served(
     assert played.checkpoints == []
 
 
+def test_a_folder_that_triton_cannot_serve_from_is_told_before_anything_is_exported(
+    played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, f"--work={tmp_path / 'my work'}"]) == 1
+    assert "my work contains ' ', which Triton cannot handle" in capsys.readouterr().err
+    assert played.checkpoints == []
+
+
 def test_a_row_that_is_wrong_is_told_before_anything_is_served(
     played: Played, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,20 +11,11 @@ import pytest
 from families.sd_inpainting.recipes import default_config
 from tests.training.finetune.datasets import write_dataset
 from training.finetune.compare.answers import MODES
-from training.finetune.compare.measured import decibels, measured, sheet
+from training.finetune.compare.measured import measured, sheet
 from training.finetune.examples import Preparation
 from training.finetune.rows import Row, find_rows
 
 PREPARATION = Preparation(default_config(8).model_copy(update={"conditioning": "composite"}), False)
-
-
-def test_decibels_are_of_the_garment_alone() -> None:
-    photo = np.full((20, 30, 3), 100, np.uint8)
-    mask = np.zeros((20, 30), np.uint8)
-    mask[5:15] = 255
-    near, far = np.zeros_like(photo), np.full_like(photo, 255)
-    near[5:15], far[5:15] = 110, 120
-    assert decibels(near, photo, mask) - decibels(far, photo, mask) == pytest.approx(20 * np.log10(2))
 
 
 @pytest.fixture
