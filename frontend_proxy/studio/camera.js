@@ -30,10 +30,10 @@ async function openClip() {
   let transform;
   let request;
   const draw = (milliseconds) => {
+    request = requestAnimationFrame(draw);
     transform = sway((milliseconds / 1000 / SWAY.seconds) * 2 * Math.PI, width, height);
     context.setTransform(transform);
     context.drawImage(image, 0, 0);
-    request = requestAnimationFrame(draw);
   };
   draw(performance.now());
   return {

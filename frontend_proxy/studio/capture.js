@@ -105,8 +105,7 @@ class Capture {
       this.#showFailure(error, running.signal.aborted);
     } finally {
       this.#running = null;
-      this.#start.disabled = false;
-      this.#cancel.disabled = true;
+      this.#swap(this.#cancel, this.#start);
     }
   }
 
@@ -138,10 +137,17 @@ class Capture {
     }
   }
 
+  /** One button takes the other's place, and the keyboard's focus. */
+  #swap(from, to) {
+    const focused = document.activeElement === from;
+    to.disabled = false;
+    if (focused) to.focus();
+    from.disabled = true;
+  }
+
   #begin() {
-    this.#start.disabled = true;
+    this.#swap(this.#start, this.#cancel);
     this.#bust.hidden = true;
-    this.#cancel.disabled = false;
     this.#problem.hidden = true;
     this.#preview.hidden = true;
     this.#bar.value = 0;

@@ -164,8 +164,8 @@ export interface SessionListeners {
   onResult?: (result: KeyframeResult) => void;
   /** `retryInMs` is set in state "waiting". */
   onState?: (state: SessionState, details: { retryInMs: number | null }) => void;
-  /** An error of one keyframe, or the reason why there is no connection. */
-  onError?: (error: Error & { code: string }) => void;
+  /** An error of one keyframe, or the reason why there is no connection. Without a `code` it is the page's own. */
+  onError?: (error: Error & { code?: string }) => void;
 }
 
 export interface LiveSession {
@@ -319,7 +319,16 @@ export interface Health {
   fabric_processor_ready: boolean;
   device: string;
   active_connections: number;
-  model: { checkpoint: string; profile: string; precision: string; loras: string[] } | null;
+  model: {
+    checkpoint: string;
+    profile: string;
+    precision: string;
+    loras: string[];
+    family: string;
+    licence: { name: string; commercial: boolean | null; note: string } | null;
+    /** What stands in for a part that the server does not have, in words. */
+    stand_ins: string[];
+  } | null;
 }
 
 export class LucyError extends Error {

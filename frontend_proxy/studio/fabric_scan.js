@@ -19,6 +19,16 @@ export class FabricScan {
   #scan = el("button", { type: "button", onclick: () => this.#look() }, "Scan again");
   #save = el("button", { type: "button", class: "primary", onclick: () => this.#keep() }, "Save to the catalog");
   #state = el("p", { class: "scan-state", role: "status" });
+  #photoView = el(
+    "div",
+    {},
+    this.#corners.element,
+    el(
+      "p",
+      { class: "note", id: "corner-keys" },
+      "Drag each corner to a corner of the cloth, or select it and use the arrow keys (Shift moves it faster).",
+    ),
+  );
   #work;
 
   constructor(studio) {
@@ -36,16 +46,7 @@ export class FabricScan {
     this.#work = el(
       "div",
       { class: "scan-work", hidden: true },
-      el(
-        "div",
-        {},
-        this.#corners.element,
-        el(
-          "p",
-          { class: "note", id: "corner-keys" },
-          "Drag each corner to a corner of the cloth, or select it and use the arrow keys (Shift moves it faster).",
-        ),
-      ),
+      this.#photoView,
       el(
         "div",
         { class: "scan-form" },
@@ -95,24 +96,25 @@ export class FabricScan {
     this.#work.hidden = false;
     URL.revokeObjectURL(this.#url);
     this.#url = URL.createObjectURL(photo);
-    await Promise.all([
-      this.#listCloths(),
-      this.#corners
-        .load(this.#url)
-        .catch(() => this.#say("This browser cannot show the photo, but the server may be able to read it.")),
-    ]);
+    const shown = await this.#corners.load(this.#url).then(
+      () => true,
+      () => false,
+    );
+    if (photo !== this.#photo) return; // another one was chosen meanwhile
+    this.#photoView.hidden = !shown;
     await this.#look();
   }
 
-  /** Lists the kinds of cloth that the server's OpenAPI description names. */
+  /** Lists the kinds of cloth that the server's OpenAPI description names; next time, if it cannot be reached now. */
   async #listCloths() {
     if (this.#cloth.options.length) return;
-    const api = await (await fetch("/openapi.json")).json();
-    const classes = api.components.schemas.ScanRequest.properties.fabric_class.enum.filter(Boolean);
+    const api = await fetch("/openapi.json").then((answer) => answer.json(), () => null);
+    const classes = api?.components?.schemas.ScanRequest.properties.fabric_class.enum.filter(Boolean) ?? [];
     this.#cloth.replaceChildren(...classes.map((name) => el("option", { value: name }, name)));
   }
 
   async #look() {
+    await this.#listCloths();
     const answer = await this.#run("Scanning …", (options, request) =>
       this.#studio.client.scan(this.#photo, { ...options, size: QUICK_SIZE }, request),
     );
@@ -125,7 +127,7 @@ export class FabricScan {
       : outline
         ? "The cloth's corners were found."
         : "The cloth fills the photo.";
-    this.#say(found);
+    this.#say(this.#photoView.hidden ? `${found} This browser cannot show the photo.` : found);
     this.#studio.selectFabric({ ...answer, id: answer.fabric_id });
   }
 

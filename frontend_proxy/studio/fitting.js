@@ -4,6 +4,7 @@ import { openSource } from "./camera.js";
 import { lightKeyframe } from "./light_keyframe.js";
 
 const JPEG_QUALITY = 0.9;
+const AGAIN_MS = 1500; // after a fit that failed
 
 export class Fitting {
   source = null;
@@ -11,8 +12,10 @@ export class Fitting {
   fitted = false; // whether a frame of this source has been fitted
   version = 0; // counts the fits
   poseMs = null; // duration of the pose detection; null if the pose is known beforehand
+  error = null; // why the last fit failed; null if it did not
 
   #jacket = null;
+  #dressed = false; // whether it got its fabrics
   #tracker = null;
   #frame = document.createElement("canvas");
   #next = document.createElement("canvas");
@@ -48,6 +51,7 @@ export class Fitting {
     this.source = source;
     this.landmarks = null;
     this.fitted = false;
+    this.error = null;
     this.#overlay.getContext("2d").clearRect(0, 0, this.#overlay.width, this.#overlay.height);
     this.#stale = true;
     return true;
@@ -77,9 +81,18 @@ export class Fitting {
     return this.#legs;
   }
 
-  /** Finds the person in the current frame and dresses them. Fits run one after the other. */
+  /** Finds the person in the current frame and dresses them. Fits run one after the other. Rejects with `error`. */
   fit() {
-    this.#last = this.#last.catch(() => {}).then(() => this.#fit());
+    this.#last = this.#last
+      .catch(() => {})
+      .then(() => this.#fit())
+      .then(
+        () => (this.error = null),
+        (error) => {
+          this.error = error;
+          throw error;
+        },
+      );
     return this.#last;
   }
 
@@ -88,8 +101,11 @@ export class Fitting {
     if (!this.#jacket) {
       const { Jacket } = await import("./jacket.js");
       this.#jacket ??= new Jacket();
+    }
+    if (!this.#dressed) {
       if (this.#fabric) await this.#jacket.setFabric(this.#fabric);
       if (this.#trousers) await this.#jacket.setFabric(this.#trousers, "trousers");
+      this.#dressed = true;
     }
     const next = this.#next;
     const { width, height } = source;
@@ -134,14 +150,14 @@ export class Fitting {
   }
 
   /** Fits frame after frame until `stop`. Pauses as long as a fit takes, so that a slow machine stays usable. */
-  async run(onError) {
+  async run() {
     if (this.#running) return;
     const running = (this.#running = Symbol("running"));
     while (running === this.#running) {
       const began = performance.now();
-      if (this.source && (this.source.moving || this.#stale)) await this.fit().catch(onError);
-      const took = performance.now() - began;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(took, 500)));
+      if (this.source && (this.source.moving || this.#stale)) await this.fit().catch(() => {}); // `error` tells
+      const pause = this.error ? AGAIN_MS : Math.min(performance.now() - began, 500);
+      await new Promise((resolve) => setTimeout(resolve, pause));
       await new Promise(requestAnimationFrame);
     }
   }

@@ -2,12 +2,16 @@
 
 import { choice } from "./choice.js";
 import { el } from "./dom.js";
+import { bitmapOf } from "./picture_file.js";
 
 const CATEGORIES = { auto: "not said", tops: "top", bottoms: "trousers or skirt", "one-pieces": "dress or overall" };
 const LONGEST_PX = 1536; // no checkpoint takes a larger picture, and every keyframe carries it
+const HEIC = /hei[cf]$/i; // of a type or a name: most browsers cannot show an iPhone's photo, but the server can read it
 
 export class GarmentChoice {
   #studio;
+  #chosen = null; // a Symbol for each choice
+  #problem = new Error(); // with the last file
   #url = null; // of the preview
   #file = el("input", { type: "file", accept: "image/*", id: "garment-file", class: "unseen", tabindex: -1 });
   #choose = el("button", { type: "button", onclick: () => this.#file.click() }, "Choose a photo");
@@ -36,11 +40,21 @@ export class GarmentChoice {
 
   /** Wears the garment of a photo, or the jacket again for null. */
   async #wear(photo) {
-    const smaller = photo && (await shrunk(photo));
+    const chosen = (this.#chosen = Symbol("chosen"));
+    let smaller;
+    try {
+      smaller = photo && (await shrunk(photo));
+    } catch (error) {
+      this.#studio.fail((this.#problem = error)); // what was worn stays
+      return;
+    }
+    if (chosen !== this.#chosen) return; // another photo was chosen meanwhile
+    this.#studio.settle(this.#problem);
     if (this.#url) URL.revokeObjectURL(this.#url);
-    this.#url = smaller && URL.createObjectURL(smaller);
+    this.#url = smaller && smaller !== photo ? URL.createObjectURL(smaller) : null;
     if (this.#url) this.#preview.src = this.#url;
-    this.#preview.hidden = this.#back.hidden = this.#category.element.hidden = !smaller;
+    this.#preview.hidden = !this.#url;
+    this.#back.hidden = this.#category.element.hidden = !smaller;
     this.#choose.textContent = smaller ? "Choose another" : "Choose a photo";
     this.#studio.wear(smaller && { photo: smaller, category: this.#category.value });
   }
@@ -51,12 +65,19 @@ export class GarmentChoice {
   }
 }
 
-/** The photo upright, as a JPEG over white of at most LONGEST_PX; as it is if the browser cannot read it. */
+/**
+ * The photo upright, as a JPEG over white of at most LONGEST_PX; as it is if only the server can read it. Throws an Error
+ * if it is no picture.
+ */
 async function shrunk(photo) {
-  const bitmap = await createImageBitmap(photo).catch(() => null);
-  if (!bitmap) return photo;
-  const scale = Math.min(1, LONGEST_PX / Math.max(bitmap.width, bitmap.height));
-  const canvas = el("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
+  let bitmap;
+  try {
+    bitmap = await bitmapOf(photo, LONGEST_PX);
+  } catch (error) {
+    if (photo.size && (HEIC.test(photo.type) || HEIC.test(photo.name))) return photo;
+    throw error;
+  }
+  const canvas = el("canvas", { width: bitmap.width, height: bitmap.height });
   const context = canvas.getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);

@@ -1,22 +1,22 @@
 /** Sends keyframes one after the other, as long as there is something new to send. */
 
-import { lightKeyframe } from "./light_keyframe.js";
-import { jpeg } from "./picture_file.js";
-
-const PAUSES_MS = { light: 100, picture: 1000, nothing: 100, again: 1500 };
+const NOTHING_MS = 100; // until it is asked again what to send
+const AGAIN_MS = 1500; // after a keyframe that could not be made, was refused, or was answered without the model
 const PASSING = ["model_unavailable", "deadline", "overloaded"]; // a still picture is sent again after these
 
 export class KeyframeLoop {
   #compose;
   #listeners;
   #session = null;
-  #flying = null; // { version, epoch } of the keyframe that waits for its answer
-  #failed = false; // whether it must be sent again
+  #settle = () => {}; // ends the wait for the answer: whether the keyframe need not be sent again
+  #wake = () => {}; // ends the pause before the next keyframe
   #version = 0; // of what is to be sent, where it stands still
   #epoch = 0; // answers to keyframes of an earlier one are out of date
+  #sent = 0; // the epoch of the keyframe that waits for its answer
 
   /**
-   * @param compose returns the next keyframe's parts, { frame, garment, fields, light, still }, or null
+   * @param compose returns what to send next, or null: { make, every, still }. `make` resolves with the keyframe; `every`
+   *   is the least time from one keyframe to the next, in milliseconds; a `still` one is sent once, until `changed`
    * @param listeners onAnswer, onState, onError: as a session's, but for answers that are out of date
    */
   constructor({ compose, ...listeners }) {
@@ -24,17 +24,18 @@ export class KeyframeLoop {
     this.#listeners = listeners;
   }
 
-  open(client) {
+  /** @param protocol as of LucyClient.connect */
+  open(client, protocol = "msgpack") {
     this.close();
     const session = client.connect({
-      protocol: "msgpack",
+      protocol,
       onResult: (result) => this.#take(result),
       onState: (state) => {
-        if (state !== "open") this.#fail();
+        if (state !== "open") this.#settle(false);
         this.#listeners.onState(state);
       },
       onError: (error) => {
-        this.#fail();
+        this.#settle(false);
         this.#listeners.onError(error);
       },
     });
@@ -44,66 +45,71 @@ export class KeyframeLoop {
 
   close() {
     this.#session?.close();
-    this.#session = this.#flying = null;
+    this.#session = null;
+    this.#settle(false);
+    this.#wake();
   }
 
-  /** What stands still is sent again. @param forget: answers to earlier keyframes do not count */
+  /** What stands still is sent again. @param forget: answers to earlier keyframes do not count; the next one is sent at once */
   changed({ forget = false } = {}) {
     this.#version += 1;
-    if (forget) this.#epoch += 1;
+    if (!forget) return;
+    this.#epoch += 1;
+    this.#wake();
   }
 
   async #run(session) {
     let answered = null; // the version that the last answer was for
     while (session === this.#session && session.state !== "closed") {
-      const flying = { version: this.#version, epoch: this.#epoch };
-      let parts = null;
-      let keyframe = null;
+      const began = performance.now();
+      const version = this.#version;
       try {
-        parts = session.state === "open" ? this.#compose() : null;
-        if (parts && !(parts.still && answered === flying.version)) keyframe = await whole(parts);
+        const next = session.state === "open" ? this.#compose() : null;
+        if (!next || (next.still && answered === version)) {
+          await this.#pause(NOTHING_MS);
+          continue;
+        }
+        const epoch = this.#epoch;
+        const keyframe = await next.make();
+        if (session !== this.#session) return;
+        const done = await this.#send(session, keyframe, epoch);
+        if (session !== this.#session) return;
+        if (done) answered = version;
+        await this.#pause(done ? next.every - (performance.now() - began) : AGAIN_MS);
       } catch (error) {
         if (session !== this.#session) return;
         this.#listeners.onError(error); // a picture that cannot be made must not stop the next
-        await pause(PAUSES_MS.again);
-        continue;
+        await this.#pause(AGAIN_MS);
       }
-      if (session !== this.#session) return;
-      if (!keyframe) {
-        await pause(PAUSES_MS.nothing);
-        continue;
-      }
-      this.#flying = flying;
-      this.#failed = false;
-      session.send(keyframe);
-      while (this.#flying === flying) await pause(10);
-      if (!this.#failed) answered = flying.version;
-      await pause(this.#failed ? PAUSES_MS.again : PAUSES_MS[parts.light ? "light" : "picture"]);
     }
+  }
+
+  #send(session, keyframe, epoch) {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#sent = epoch;
+      session.send(keyframe);
+    });
   }
 
   async #take(result) {
-    this.#failed = PASSING.includes(result.mode_reason);
+    const settle = this.#settle;
     try {
-      if (this.#flying?.epoch === this.#epoch) await this.#listeners.onAnswer(result);
+      if (this.#sent === this.#epoch) await this.#listeners.onAnswer(result);
+    } catch (error) {
+      this.#listeners.onError(error); // an answer that cannot be shown
     } finally {
-      this.#flying = null;
+      settle(!PASSING.includes(result.mode_reason));
     }
   }
 
-  #fail() {
-    this.#failed = true;
-    this.#flying = null;
+  #pause(milliseconds) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
-}
-
-async function whole({ frame, garment, fields, light }) {
-  if (light && garment.layer) return { ...fields, ...(await lightKeyframe(frame, garment.layer)) };
-  // The frame as it is now, not after the garment's file is made.
-  const [camera_frame, worn] = await Promise.all([jpeg(frame, 0.85), garment.fields()]);
-  return { ...fields, ...worn, camera_frame };
-}
-
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

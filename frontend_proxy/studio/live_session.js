@@ -69,7 +69,6 @@ export class LiveSession {
     ]);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      this.#attempt = 0;
       this.#enter("open");
       this.#flush();
     };
@@ -103,6 +102,7 @@ export class LiveSession {
 
   async #receive(data) {
     const answer = await this.#codec.decode(data);
+    this.#attempt = 0; // not before: a server may accept a connection and hang up at once
     const settled = this.#settle(answer.frame_id);
     if (answer.type === "keyframe_result") {
       this.answered += 1;

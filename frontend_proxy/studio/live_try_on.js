@@ -129,7 +129,9 @@ export class LiveTryOn extends EventTarget {
     const { signal } = (this.#capturing = new AbortController());
     this.#set({ capturing: true, progress: null, result: null, error: null });
     try {
-      while (this.state.looking && !signal.aborted) await this.#changed(); // the pose says where the garment goes
+      while (this.state.looking && !signal.aborted) { // the pose says where the garment goes
+        await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+      }
       const { frame, landmarks } = this.#seen();
       const user_image = await jpeg(frame, 0.92);
       const fields = { ...this.#fields(landmarks), ...(await this.#given.fields()), ...options };
@@ -197,8 +199,7 @@ export class LiveTryOn extends EventTarget {
     const source = this.#source;
     this.#watch?.stop();
     const watch = (this.#watch = new PoseWatch(source));
-    const { pose, landmarks } = this.#options;
-    const looking = !landmarks && pose !== "none";
+    const looking = !this.#options.landmarks && this.#options.pose !== "none";
     this.#set({ person: null, looking });
     if (!looking) return;
     try {
@@ -210,8 +211,9 @@ export class LiveTryOn extends EventTarget {
       });
     } catch (error) {
       if (watch !== this.#watch) return;
-      this.#tracker = null;
-      this.#set({ looking: false }); // it goes on without a pose
+      this.#forgetTracker();
+      watch.seen = null; // it goes on without a pose, and with the frames of now
+      this.#set({ looking: false });
       this.#fail(error);
     }
   }
@@ -232,13 +234,14 @@ export class LiveTryOn extends EventTarget {
     };
   }
 
-  /** The next keyframe's parts, or null while there is nothing to send. */
+  /** What to send next, or null; see KeyframeLoop. */
   #compose() {
     const { result, capturing, looking } = this.state;
     if (document.hidden || !this.#source?.width || !this.#given.exists || looking || result || capturing) return null;
-    const seen = this.#seen();
-    const still = !this.#source.moving && !this.#given.moving;
-    return { ...seen, garment: this.#given, light: this.#options.mode === "light", still, fields: this.#fields(seen.landmarks) };
+    const { frame, landmarks } = this.#seen();
+    const light = this.#options.mode === "light";
+    const make = async () => ({ ...this.#fields(landmarks), ...(await this.#given.pictures(frame, light)) });
+    return { make, every: light ? 200 : 1000, still: !this.#source.moving && !this.#given.moving };
   }
 
   #sessionFailed(error) {
@@ -258,11 +261,12 @@ export class LiveTryOn extends EventTarget {
   #draw() {
     this.#drawing = requestAnimationFrame(() => this.#draw());
     const { fabricId, landmarks } = this.#options;
-    const { width, height } = this.#source; // a phone that is turned changes them
+    const source = this.#source;
+    const { width, height } = source; // a phone that is turned changes them
     this.#set({ width, height });
     this.#given.shape(width, height);
     this.#display.draw({
-      source: this.#source,
+      source,
       garment: this.#given,
       landmarks: landmarks ?? this.#watch.seen?.landmarks ?? null,
       fabricId,
@@ -288,10 +292,6 @@ export class LiveTryOn extends EventTarget {
     if (Object.entries(changes).every(([name, value]) => this.state[name] === value)) return;
     this.state = Object.freeze({ ...this.state, ...changes });
     this.dispatchEvent(new Event("change"));
-  }
-
-  #changed() {
-    return new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
   }
 
   #tell(type, detail) {

@@ -14,15 +14,22 @@ const KEY = "lucy-api-key"; // in sessionStorage
 const byId = (id) => document.getElementById(id);
 
 const banner = {
+  error: null, // what it shows
   show(error) {
-    const text = error.status === 401 ? keyText() : sentence(error.message);
     const later = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
+    const text = (error.status === 401 ? keyText() : sentence(error.message)) + later;
+    const told = banner.error && byId("banner").firstElementChild.textContent === text;
+    banner.error = error;
+    if (told) return; // a screen reader would read it again
     const close = el("button", { class: "quiet", "aria-label": "Dismiss", onclick: () => banner.hide() }, "✕");
     const key = error.status === 401 && el("button", { class: "quiet", onclick: askForKey }, "Enter the key");
-    byId("banner").replaceChildren(el("span", {}, text + later), key || "", close);
+    byId("banner").replaceChildren(el("span", {}, text), key || "", close);
     byId("banner").hidden = false;
   },
-  hide() {
+  /** Of an error: if it is the one that is shown. */
+  hide(error = banner.error) {
+    if (error !== banner.error) return;
+    banner.error = null;
     byId("banner").hidden = true;
   },
 };
@@ -63,7 +70,7 @@ function onTabKey(event) {
 
 function openFromAddress() {
   const name = location.hash.slice(1);
-  openTab(name in PANELS ? name : "tryon");
+  openTab(Object.hasOwn(PANELS, name) ? name : "tryon");
 }
 
 function keyText() {
@@ -72,6 +79,7 @@ function keyText() {
 
 function askForKey() {
   byId("key").value = studio.client.apiKey ?? "";
+  byId("key-dialog").returnValue = ""; // the Escape key leaves it as it was
   byId("key-dialog").showModal();
 }
 
@@ -106,6 +114,7 @@ for (const name of Object.keys(PANELS)) {
   byId(`tab-${name}`).addEventListener("keydown", onTabKey);
 }
 byId("key-button").addEventListener("click", askForKey);
+byId("key-cancel").addEventListener("click", () => byId("key-dialog").close());
 byId("key-dialog").addEventListener("close", useKey);
 addEventListener("hashchange", openFromAddress);
 addEventListener("unhandledrejection", (event) => studio.fail(event.reason));

@@ -29,8 +29,13 @@ export async function openCamera() {
   }
   const video = document.createElement("video");
   Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
-  await video.play();
   const [track] = stream.getVideoTracks();
+  try {
+    await video.play();
+  } catch (error) {
+    track.stop(); // or the camera's light stays on
+    throw new Error("The browser does not show the camera's picture. Start the camera again.", { cause: error });
+  }
   const source = {
     kind: "camera",
     element: video,

@@ -13,11 +13,18 @@ export class PoseTracker {
   /** @param server the base URL of the server that has the model. Throws an Error if the model does not start. */
   static async load(server = location.origin) {
     const tracker = new PoseTracker(server);
-    await new Promise((resolve, reject) => {
-      tracker.#worker.onerror = ({ message }) => reject(new Error(`The pose model could not be started: ${message}`));
-      tracker.#worker.onmessage = ({ data }) => (data.ready ? resolve() : reject(new Error(data.error)));
-    });
-    tracker.#worker.onmessage = ({ data }) => tracker.#settle(data);
+    const worker = tracker.#worker;
+    try {
+      await new Promise((resolve, reject) => {
+        worker.onerror = ({ message }) => reject(new Error(`The pose model could not be started: ${message}`));
+        worker.onmessage = ({ data }) => (data.ready ? resolve() : reject(new Error(data.error)));
+      });
+    } catch (error) {
+      tracker.close();
+      throw error;
+    }
+    worker.onmessage = ({ data }) => tracker.#settle(data);
+    worker.onerror = ({ message }) => [...tracker.#waiting.keys()].forEach((id) => tracker.#settle({ id, error: message }));
     return tracker;
   }
 

@@ -7,6 +7,7 @@ const STATES = { connecting: "connecting …", open: "connected", waiting: "reco
 
 export class Readings {
   #values = {};
+  #answers = { all: 0, reused: 0 };
 
   constructor() {
     this.element = el("dl", { class: "readings" });
@@ -17,14 +18,12 @@ export class Readings {
       ["stages", "In the server"],
       ["rate", "Displayed"],
       ["count", "Answers"],
-      ["dropped", "Dropped"],
       ["alignment", "Alignment"],
       ["pose", "Pose"],
     ]) {
       this.#values[name] = el("dd", { "data-reading": name }, "–");
       this.element.append(el("div", {}, el("dt", {}, title), this.#values[name]));
     }
-    this.reused = 0;
   }
 
   /** Call it when answers to earlier keyframes no longer count. */
@@ -36,8 +35,9 @@ export class Readings {
     this.#set("state", STATES[state]);
   }
 
-  showResult(result, session) {
-    if (result.reused) this.reused += 1;
+  showResult(result) {
+    this.#answers.all += 1;
+    if (result.reused) this.#answers.reused += 1;
     const { preprocess, denoise, postprocess } = result.latency_ms;
     const stages = [preprocess, denoise, postprocess].filter((value) => value !== undefined);
     const score = result.mode === "fallback" ? null : result.alignment?.score;
@@ -46,12 +46,8 @@ export class Readings {
     this.#set("stages", stages.length ? `${stages.map(Math.round).join(" + ")} ms` : "–");
     this.#values.stages.title = "preparing + the model + finishing";
     this.#set("alignment", Number.isFinite(score) ? `${Math.round(score * 100)} %` : "–");
-    this.showSession(session);
-  }
-
-  showSession({ answered, dropped }) {
-    this.#set("count", `${answered}${this.reused ? `, ${this.reused} of them reused` : ""}`);
-    this.#set("dropped", String(dropped));
+    const { all, reused } = this.#answers;
+    this.#set("count", `${all}${reused ? `, ${reused} of them reused` : ""}`);
   }
 
   /** @param count of frames in the last second   @param moving whether the source's picture moves */

@@ -62,9 +62,13 @@ export class Studio extends EventTarget {
     this.status.textContent = text;
   }
 
-  /** Shows the error in the banner. Dispatches `error`. */
+  /** Shows the error in the banner. */
   fail(error) {
     this.banner.show(error);
-    this.dispatchEvent(new CustomEvent("error", { detail: error }));
+  }
+
+  /** The error is over: the banner need not show it any more. */
+  settle(error) {
+    this.banner.hide(error);
   }
 }

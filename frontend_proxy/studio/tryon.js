@@ -4,6 +4,7 @@ import { choice } from "./choice.js";
 import { el } from "./dom.js";
 import { Fitting } from "./fitting.js";
 import { GarmentChoice } from "./garment_choice.js";
+import { KeyframeLoop } from "./keyframe_loop.js";
 import { Readings } from "./readings.js";
 import { Stage } from "./stage.js";
 import { Swatches } from "./swatches.js";
@@ -27,17 +28,23 @@ class TryOn {
   #fitting = new Fitting();
   #stage = new Stage();
   #readings = new Readings();
-  #session = null;
+  #keyframes = new KeyframeLoop({
+    compose: () => this.#compose(),
+    onAnswer: (result) => this.#answer(result),
+    onState: (state) => this.#connected(state),
+    onError: (error) => this.#refused(error),
+  });
+  #connection = "closed"; // the session's state
+  #refusal = null; // the session's last error, until the next answer
+  #kind = 0; // counts the keyframes, whose kinds take turns
   #shown = false;
   #paused = false;
   #drawing = 0; // the animation frame's request
-  #note = ""; // the last problem with the picture
+  #note = ""; // why there is not the chosen source
   #why = null; // why the last answer did without the model
   #opened = null; // a promise: the source is open; null if it could not be opened
-  #since = 0; // Date.now() at the last change of jacket or source
-  #wake = () => {}; // ends the pause before the next keyframe
   #source = choice("Source", SOURCES, () => this.#choose());
-  #pace = choice("Keyframes", PACES, () => this.#wake());
+  #pace = choice("Keyframes", PACES);
   #answers = choice("Answer", ANSWERS, () => this.#change());
   #rate = { since: 0, frames: 0 }; // of the display
   #protocol = choice("Sent as", PROTOCOLS, () => this.#connect());
@@ -74,7 +81,7 @@ class TryOn {
   show() {
     this.#shown = true;
     this.#ready();
-    this.#fitting.run((error) => this.#fault(error));
+    this.#fitting.run();
     this.#draw();
     this.#connect();
   }
@@ -109,21 +116,29 @@ class TryOn {
     return opened;
   }
 
-  /** Opens a source; without a camera the sample portrait. If another one is chosen meanwhile, that one. */
+  /** Opens a source. If another one is chosen meanwhile, that one. */
   async #open(kind) {
     this.#note = "";
     try {
       if (!(await this.#fitting.open(kind))) return this.#ready();
     } catch (error) {
       if (kind !== "camera") throw error;
-      this.#note = `${error.message} Showing the sample portrait instead.`;
-      this.#source.value = "portrait";
-      if (!(await this.#fitting.open("portrait"))) return this.#ready();
+      return this.#doWithout(error.message);
     }
-    this.#studio.source = this.#fitting.source;
-    this.#stage.open(this.#fitting.source, this.#fitting.overlay);
+    const { source } = this.#fitting;
+    source.onEnd = () => this.#doWithout("The camera has stopped.");
+    this.#studio.source = source;
+    this.#stage.open(source, this.#fitting.overlay);
     this.#begin();
-    if (this.#shown) this.#fitting.run((error) => this.#fault(error));
+    if (this.#shown) this.#fitting.run();
+  }
+
+  /** Without a camera the sample portrait is shown. */
+  #doWithout(why) {
+    this.#source.value = "portrait";
+    const opened = this.#choose();
+    this.#note = `${why} Showing the sample portrait instead.`;
+    return opened;
   }
 
   async #wear() {
@@ -158,11 +173,10 @@ class TryOn {
 
   /** Ignores answers to earlier keyframes: they show another jacket or another source. */
   #begin() {
-    this.#since = Date.now();
     this.#why = null;
     this.#stage.clear();
     this.#readings.clear();
-    this.#wake();
+    this.#keyframes.changed({ forget: true });
   }
 
   /** Another kind of answer, or another garment. */
@@ -174,12 +188,12 @@ class TryOn {
   }
 
   #draw() {
+    this.#drawing = requestAnimationFrame(() => this.#draw()); // first: a frame that cannot be drawn must not be the last
     const { source, overlay, landmarks, fitted, poseMs, version } = this.#fitting;
     const worn = this.#studio.garment ? null : overlay;
     if (source) this.#count(this.#stage.draw(source, worn, landmarks, version, this.#fabricId));
     if (fitted) this.#readings.showPose(landmarks, poseMs);
-    this.#stage.note(this.#note || tryOnNote(this.#fitting, this.#session?.state, this.#why));
-    this.#drawing = requestAnimationFrame(() => this.#draw());
+    this.#stage.note(this.#note || tryOnNote(this.#fitting, this.#connection, this.#why));
   }
 
   /** What the next keyframes ask for, in turn. */
@@ -205,29 +219,19 @@ class TryOn {
   #connect() {
     if (!this.#shown || this.#paused) return;
     this.#disconnect();
-    const session = this.#studio.client.connect({
-      protocol: this.#protocol.value,
-      onState: (state) => {
-        this.#readings.showState(state);
-        if (state === "waiting") this.#stage.clearPicture(); // it gets older; a light goes with what is live
-        if (state === "open") this.#since = Date.now(); // a keyframe that waited for the connection is old
-      },
-      onResult: (result) => this.#answer(result, session),
-      onError: (error) => {
-        this.#studio.fail(error);
-        this.#wake();
-      },
-    });
-    this.#session = session;
-    this.#send(session);
+    this.#keyframes.open(this.#studio.client, this.#protocol.value);
   }
 
   #disconnect() {
-    this.#session?.close();
-    this.#session = null;
-    this.#stage.clearPicture();
-    this.#readings.showState("closed");
-    this.#wake();
+    this.#keyframes.close();
+    this.#connected("closed");
+  }
+
+  #connected(state) {
+    if (state === "connecting" && this.#connection === "waiting") return; // one more attempt; a screen reader would read it
+    this.#connection = state;
+    this.#readings.showState(state);
+    if (state === "waiting" || state === "closed") this.#stage.clearPicture(); // it gets older; a light goes with what is live
   }
 
   #toggle() {
@@ -237,29 +241,14 @@ class TryOn {
     else this.#connect();
   }
 
-  /** Sends keyframes at the chosen pace, while `session` is the current one. */
-  async #send(session) {
-    while (session === this.#session) {
-      const { source, landmarks } = this.#fitting;
-      if (source && landmarks && !document.hidden && session.state === "open") {
-        const began = performance.now();
-        try {
-          for (const kind of this.#kinds) {
-            const timestamp = Date.now();
-            const pictures = await (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
-            session.send({ timestamp, ...pictures, fabric_id: this.#fabricId });
-            this.#readings.showSession(session);
-            await this.#untilSent(session);
-          }
-        } catch (error) {
-          this.#studio.fail(error); // a picture that cannot be made must not stop the next
-          await this.#pause(INTERVAL_MS);
-        }
-        if (this.#pace.value === "interval") await this.#pause(INTERVAL_MS - (performance.now() - began));
-      } else {
-        await this.#pause(100);
-      }
-    }
+  /** What to send next, or null; see KeyframeLoop. */
+  #compose() {
+    if (!this.#fitting.source || !this.#fitting.landmarks || document.hidden) return null;
+    const kinds = this.#kinds;
+    const kind = kinds[(this.#kind += 1) % kinds.length];
+    const every = this.#pace.value === "interval" ? INTERVAL_MS / kinds.length : 0;
+    const pictures = () => (kind === "light" ? this.#fitting.smallSnapshot() : this.#picture());
+    return { make: async () => ({ ...(await pictures()), fabric_id: this.#fabricId }), every };
   }
 
   async #picture() {
@@ -267,33 +256,18 @@ class TryOn {
     return { camera_frame: cameraImage, ...this.#studio.garmentFields(worn), pose: { landmarks } };
   }
 
-  /** The keyframe in flight is answered, and the next one has been sent: it was ready when the answer came. */
-  async #untilSent(session) {
-    while (session.waiting && session === this.#session) await this.#pause(10);
+  async #answer(result) {
+    if (this.#refusal) this.#studio.settle(this.#refusal);
+    this.#refusal = null;
+    this.#why = result.mode_reason;
+    this.#readings.showResult(result);
+    if (result.answer === "light") await this.#stage.showLight(result);
+    else await this.#stage.showPicture(result.image);
   }
 
-  async #answer(result, session) {
-    if (result.timestamp >= this.#since) {
-      if (result.answer === "light") await this.#stage.showLight(result);
-      else await this.#stage.showPicture(result.image);
-      this.#why = result.mode_reason;
-    }
-    this.#readings.showResult(result, session);
-  }
-
-  #pause(milliseconds) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  #fault(error) {
-    this.#fitting.stop();
-    this.#note = error.message;
+  #refused(error) {
+    if (error.code === "UNREACHABLE") return; // the note on the stage says it, as long as it is so
+    this.#refusal = error;
     this.#studio.fail(error);
   }
 }

@@ -12,7 +12,8 @@ const NOBODY = "No person found yet. Step back until both shoulders are in the p
  * @param fitting a Fitting   @param state the session's
  * @param why the last answer's `mode_reason`, null if there is none
  */
-export function tryOnNote({ source, landmarks, fitted }, state, why) {
+export function tryOnNote({ source, landmarks, fitted, error }, state, why) {
+  if (error) return sentence(error.message);
   if (state === "waiting") return AWAY;
   if (!source) return "Loading …";
   if (!fitted) return source.landmarks ? "Preparing the jacket …" : LOOKING;

@@ -1,6 +1,7 @@
 /** The garment of a try-on: a render that is drawn over the person, or a photo of it that the server puts on. */
 
-import { bitmapOf, blobOf, heightOf, png, widthOf } from "./picture_file.js";
+import { lightKeyframe } from "./light_keyframe.js";
+import { bitmapOf, blobOf, heightOf, jpeg, png, widthOf } from "./picture_file.js";
 
 export class WornGarment {
   #picture; // a still one, of any shape
@@ -58,6 +59,14 @@ export class WornGarment {
     this.#png = null;
     const [x, y] = [(columns - widthOf(picture)) / 2, (rows - heightOf(picture)) / 2];
     this.#layer.getContext("2d").drawImage(picture, x, y);
+  }
+
+  /** A keyframe's pictures: small copies for a light, which is laid on what is drawn; else whole ones. */
+  async pictures(frame, light) {
+    if (light && this.layer) return lightKeyframe(frame, this.layer);
+    // The frame as it is now, not after the garment's file is made.
+    const [camera_frame, worn] = await Promise.all([jpeg(frame, 0.85), this.fields()]);
+    return { ...worn, camera_frame };
   }
 
   /** The garment's fields of a keyframe or capture. */

@@ -1,6 +1,7 @@
 """A headless Chromium, whose camera shows the sample portrait, before the running stack."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ PHONE = {"width": 390, "height": 844}
 WITHIN_MS = 60_000  # on a machine that is busy with other things too
 PORTRAIT = Path("frontend_proxy/studio/portrait.jpg")
 SCREENSHOTS = Path("build/studio")
+KEEP_CAMERA = """
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await open(wanted));
+"""
 
 expect.set_options(timeout=WITHIN_MS)
 
@@ -75,6 +80,14 @@ def open_studio(browser, stack):
         context.close()
     assert errors == []
     assert foreign == []
+
+
+def until(page, condition):
+    """Waits in the page, whose policy forbids what Playwright's `wait_for_function` does."""
+    deadline = time.monotonic() + WITHIN_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        page.wait_for_timeout(50)
 
 
 @pytest.fixture

@@ -106,6 +106,18 @@ def test_cancel_frees_the_model_too(open_studio, api):
 
 
 @pytest.mark.nightly
+def test_the_keyboard_s_focus_goes_with_the_buttons(open_studio):
+    """A button that is disabled loses it."""
+    page = open_studio("capture")
+    begin, cancel = (page.get_by_role("button", name=name, exact=True) for name in ("Capture", "Cancel"))
+    begin.press("Enter")
+    expect(cancel).to_be_focused()
+    cancel.press("Enter")
+    expect(begin).to_be_focused()
+    expect(cancel).to_be_disabled()
+
+
+@pytest.mark.nightly
 def test_a_full_server_says_when_to_try_again(open_studio, api):
     page = open_studio("capture", forgiven="429")
     body = capture("transparent_no_pose", num_samples=4)

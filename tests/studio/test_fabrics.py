@@ -3,6 +3,7 @@
 import time
 from urllib.parse import parse_qs, urlsplit
 
+import cv2
 import httpx
 import numpy as np
 import pytest
@@ -100,6 +101,35 @@ def test_another_file_is_refused_with_an_explanation(open_studio, tmp_path):
     path.write_text("not a photo")
     page.get_by_label("A photo of the fabric", exact=True).set_input_files(path)
     expect(page.locator(".scan-state.problem")).not_to_be_empty()
+
+
+@pytest.mark.nightly
+def test_a_photo_that_only_the_server_can_read(open_studio, photo, tmp_path):
+    """Its corners lay on a broken picture."""
+    scanned = tmp_path / "plaid.tiff"
+    cv2.imwrite(str(scanned), cv2.imread(str(photo)))
+    page = open_studio("fabrics")
+    chooser = page.get_by_label("A photo of the fabric", exact=True)
+    chooser.set_input_files(scanned)
+    state = page.locator(".scan-state")
+    expect(state).to_have_text("The cloth's corners were found. This browser cannot show the photo.")
+    expect(page.locator(".corner").first).to_be_hidden()
+    chooser.set_input_files(photo)
+    expect(state).to_have_text("The cloth's corners were found.")
+    expect(page.locator(".corner").first).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_a_scan_while_the_server_is_away_is_tried_again(open_studio, photo):
+    page = open_studio("fabrics", forgiven="ERR_")
+    expect(page.locator(".tile-stage canvas[data-fabric]")).to_be_visible()
+    page.context.set_offline(True)
+    page.get_by_label("A photo of the fabric", exact=True).set_input_files(photo)
+    expect(page.locator(".scan-state.problem")).to_contain_text("cannot be reached")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Scan again").click()
+    expect(page.locator(".scan-state")).to_have_text("The cloth's corners were found.")
+    page.get_by_label("Kind of cloth").select_option("flannel")
 
 
 def corners(page):

@@ -47,6 +47,47 @@ def test_a_photo_takes_the_jackets_place(open_studio, screenshot):
     assert "garment_image" not in sent
 
 
+@pytest.mark.nightly
+def test_a_file_that_is_no_picture_is_not_worn(open_studio, tmp_path):
+    page = open_studio()
+    notes = tmp_path / "notes.pdf"
+    notes.write_bytes(b"%PDF-1.4")
+    chooser = page.get_by_label("A photo of the garment")
+    chooser.set_input_files(notes)
+    expect(page.locator("#banner")).to_contain_text("This file is not a picture")
+    expect(page.get_by_role("button", name="Wear the jacket")).to_be_hidden()
+    chooser.set_input_files(PHOTO)
+    expect(page.locator(".garment-photo")).to_be_visible()
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.nightly
+def test_a_photo_that_the_server_refuses_is_not_sent_again_at_once(open_studio, tmp_path):
+    """It was sent forty times a second, and the banner was read as often."""
+    frames = Frames()
+    page = open_studio(prepare=frames.watch)
+    expect(page.locator(".stage.answered")).to_be_visible()
+    page.get_by_label("Keyframes").select_option("live")
+    page.evaluate(
+        """() => {
+          window.told = 0;
+          const banner = document.getElementById("banner");
+          new MutationObserver(() => (told += 1)).observe(banner, { childList: true });
+        }"""
+    )
+    photo = tmp_path / "coat.heic"  # the browser cannot tell that it is none
+    photo.write_bytes(b"not a photo")
+    page.get_by_label("A photo of the garment").set_input_files(photo)
+    expect(page.locator("#banner")).to_contain_text("is not a readable")
+    expect(page.locator(".garment-photo")).to_be_hidden()
+    before = len(frames.sent)
+    page.wait_for_timeout(4000)
+    assert 1 <= len(frames.sent) - before <= 3
+    assert page.evaluate("told") == 1
+    page.get_by_role("button", name="Wear the jacket").click()
+    expect(page.locator("#banner")).to_be_hidden()
+
+
 def test_a_licence_that_forbids_commerce_stands_on_every_tab(open_studio, stack):
     licence = {"name": "CC BY-NC-SA 4.0", "commercial": False, "note": "its pictures must not be sold."}
     named = {"family": "CatVTON", "licence": licence, "stand_ins": ["A drawing stands in for DensePose."]}

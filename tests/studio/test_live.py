@@ -6,11 +6,27 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.studio.conftest import WITHIN_MS
+from tests.studio.conftest import WITHIN_MS, until
 from tests.studio.test_page import severe_findings
 from tests.studio.test_tryon import Frames
 
 LIT = ".stage[data-right=light]"
+AWAY = """
+  window.sockets = [];
+  window.attempts = 0;
+  const [Socket, ask] = [WebSocket, fetch];
+  window.WebSocket = class extends Socket {
+    constructor(url, protocols) {
+      super(window.away ? url.replace("/ws", "/nowhere") : url, protocols);
+      sockets.push(this);
+      if (window.away) attempts += 1;
+    }
+  };
+  window.fetch = async (...request) => {
+    if (window.away) throw new TypeError("Failed to fetch");
+    return ask(...request);
+  };
+"""
 
 
 class Line:
@@ -74,6 +90,29 @@ def test_the_display_goes_on_while_the_server_is_away(open_studio, line, screens
 
 
 @pytest.mark.nightly
+def test_a_server_that_cannot_be_reached_is_told_once_and_forgotten(open_studio):
+    """The banner said it anew at each attempt, and still when the server was back."""
+    page = open_studio(prepare=lambda page: page.add_init_script(AWAY), forgiven="WebSocket connection to")
+    expect(page.locator(LIT)).to_be_visible()
+    page.evaluate(
+        """() => {
+          window.told = [];
+          const note = document.querySelector(".stage-note");
+          new MutationObserver(() => told.push(note.textContent)).observe(note, { childList: true });
+          window.away = true;
+          sockets.forEach((socket) => socket.close());
+        }"""
+    )
+    expect(page.locator("[data-reading=state]")).to_have_text("reconnecting …")
+    until(page, "attempts > 2")
+    expect(page.locator("#banner")).to_be_hidden()
+    assert page.evaluate("told") == ["There is no connection to the server. Trying again …"]
+    page.evaluate("window.away = false")
+    expect(page.locator("[data-reading=state]")).to_have_text("connected")
+    expect(page.locator(".stage-note")).to_be_hidden()
+
+
+@pytest.mark.nightly
 def test_a_picture_goes_with_the_connection(open_studio, line):
     """It would show the person as they were."""
     page = open_studio(prepare=line.route)
@@ -122,7 +161,6 @@ def test_live_sends_the_next_keyframe_when_the_answer_comes(open_studio):
         page.wait_for_timeout(50)
     sent, received = len(frames.sent), len(frames.received)
     assert sent - received in (0, 1, 2)  # one is in flight; events come in any order
-    expect(page.locator("[data-reading=dropped]")).to_have_text("0")
     made = [message for _, message in frames.received if message.get("mode") == "ai_enhanced"]
     assert {message["steps"] for message in made} == {0}, "the light reader alone, without a diffused picture"
     expect(page.locator("[data-reading=mode]")).to_have_text(re.compile("^model$|reused"))

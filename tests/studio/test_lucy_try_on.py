@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.studio.conftest import PORTRAIT
+from tests.studio.conftest import KEEP_CAMERA, PORTRAIT
 from tests.studio.shop import DOCUMENTED, Shop, served
 from tests.studio.test_live import Line
 from tests.studio.test_page import severe_findings
@@ -17,10 +17,6 @@ from tests.studio.test_page import severe_findings
 MARKS = json.loads(PORTRAIT.with_suffix(".json").read_text())
 SOURCE = "http://localhost:5000/studio/lucy_try_on.js"
 ELEMENT = "document.querySelector('lucy-try-on')"
-KEEP_CAMERA = """
-  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await open(wanted));
-"""
 NO_CAMERA = """
   navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotFoundError"); };
   window.errors = [];

@@ -42,6 +42,30 @@ def test_each_tab_by_keyboard_and_without_a_serious_finding(
 
 
 @pytest.mark.nightly
+def test_the_key_is_used_by_enter_and_kept_by_escape(open_studio):
+    """Enter pressed Cancel, and Escape used what was typed after an earlier key."""
+    page = open_studio("server")
+    key = page.get_by_label("Key or token")
+    for typed, pressed, used in (("first", "Enter", "first"), ("second", "Escape", "first")):
+        page.get_by_role("button", name="API key").click()
+        key.fill(typed)
+        key.press(pressed)
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        assert page.evaluate("sessionStorage.getItem('lucy-api-key')") == used
+    page.get_by_role("button", name="API key").click()
+    key.fill("third")
+    page.get_by_role("button", name="Cancel").click()
+    assert page.evaluate("sessionStorage.getItem('lucy-api-key')") == "first"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("tab", ["nowhere", "toString"])
+def test_an_unknown_tab_is_the_first(open_studio, tab):
+    page = open_studio(tab)
+    expect(page.locator("#panel-tryon")).to_be_visible()
+
+
+@pytest.mark.nightly
 def test_picture_and_slider_fit_on_a_phone_held_sideways(open_studio, screenshot):
     """The picture was as wide as the page and twice as tall as the window."""
     page = open_studio(viewport=SIDEWAYS)

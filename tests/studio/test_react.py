@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.clients.javascript.package import package, project, run
-from tests.studio.test_lucy_try_on import KEEP_CAMERA, shop
+from tests.studio.conftest import KEEP_CAMERA
+from tests.studio.test_lucy_try_on import shop
 
 __all__ = ["package", "project", "shop"]
 

@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+import httpx
 import msgpack
 import pytest
 from playwright.sync_api import expect
@@ -141,6 +142,52 @@ def test_a_source_that_could_not_be_loaded_is_tried_again(open_studio):
     expect(page.locator(".stage-note")).to_have_text("The sample portrait could not be loaded.")
     page.get_by_role("tab", name="Capture").click()
     expect(page.get_by_alt_text("The picture to capture")).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_a_fit_that_failed_does_not_stop_the_next(open_studio):
+    """The jacket stood still until the page was opened again."""
+    fault = """
+      const { drawImage } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.drawImage = function (picture, ...places) {
+        if (window.fault && picture.getContext?.("webgl2")) throw new Error("the jacket is not drawn");
+        return drawImage.call(this, picture, ...places);
+      };
+    """
+    frames = Frames()
+
+    def prepare(page):
+        page.add_init_script(fault)
+        frames.watch(page)
+
+    page = open_studio(prepare=prepare)
+    page.get_by_label("Source").select_option("clip")
+    expect(page.locator(".stage[data-right=light]")).to_be_visible()
+    page.evaluate("window.fault = true")
+    note = page.locator(".stage-note")
+    expect(note).to_have_text("The jacket is not drawn.")
+    nose = frames.wait(page, lambda *_: True)["pose"]["landmarks"][0]
+    page.evaluate("window.fault = false")
+    expect(note).to_be_hidden()
+    frames.wait(page, lambda _, message: message["pose"]["landmarks"][0] != nose)
+
+
+@pytest.mark.nightly
+def test_a_jacket_whose_fabric_could_not_be_loaded_gets_it_later(open_studio, stack):
+    """It stayed without one."""
+    asked = []
+
+    def refuse_once(route):
+        asked.append(route)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    cloth = httpx.get(f"{stack.url}/api/fabric/denim-blue").json()["fabric"]["diffuseUrl"]
+    page = open_studio(prepare=lambda page: page.route(cloth, refuse_once), forgiven="ERR_FAILED")
+    expect(page.locator(".stage.answered")).to_be_visible()
+    assert len(asked) == 2
 
 
 @pytest.mark.nightly
