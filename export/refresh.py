@@ -31,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         complete = last is not None and manifest.is_complete(repository, last)
     except OSError as error:  # another user's export, for example root's
         print(
-            f"export: {error.filename} cannot be read ({error.strerror}). Make {repository} this user's own, say with "
-            "`sudo chown -R $USER`, or name another folder with --repository.",
+            f"export: {error.filename} cannot be read ({error.strerror}). Make {repository} this user's own, "
+            "say with `sudo chown -R $USER`, or name another folder with --repository.",
             file=sys.stderr,
         )
         return 1
