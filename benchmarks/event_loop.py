@@ -72,11 +72,14 @@ async def _while_scanning(photo: bytes, seconds: float) -> Delays:
 
 
 async def _delays(seconds: float) -> np.ndarray:
+    """Milliseconds after each moment of a fixed rhythm: a block counts for all the time that it took."""
     late = []
-    end = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < end:
-        await asyncio.sleep(INTERVAL_S)
-        late.append(time.perf_counter() - began - INTERVAL_S)
+    due = time.perf_counter()
+    end = due + seconds
+    while due < end:
+        await asyncio.sleep(due - time.perf_counter())
+        late.append(time.perf_counter() - due)
+        due += INTERVAL_S
     return 1000 * np.array(late)
 
 
