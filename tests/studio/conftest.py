@@ -19,6 +19,7 @@ PHONE = {"width": 390, "height": 844}
 WITHIN_MS = 60_000  # on a machine that is busy with other things too
 PORTRAIT = Path("frontend_proxy/studio/portrait.jpg")
 SCREENSHOTS = Path("build/studio")
+CLIENT = "const { LucyClient } = await import('/studio/client.js'); "
 KEEP_CAMERA = """
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await open(wanted));
@@ -88,6 +89,18 @@ def until(page, condition):
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def run(open_studio):
+    """Runs a script as a frontend would, on the tab that opens no session of its own."""
+
+    def run(script, socket=None, forgiven=None):
+        prepare = socket.route if socket else lambda page: None
+        page = open_studio("server", prepare=prepare, forgiven=forgiven)
+        return page.evaluate(f"async () => {{ {CLIENT} {script} }}")
+
+    return run
 
 
 @pytest.fixture
