@@ -34,7 +34,7 @@ class Scans:
         for field, image in (("image", wanted.image), ("image_flash", wanted.image_flash or b"")):
             if len(image) > self._settings.max_photo_bytes:
                 raise ImageTooLarge(
-                    f"{field}: has {len(image)} bytes; send at most {self._settings.max_photo_bytes}"
+                    f"{field}: the file has {len(image)} bytes; send at most {self._settings.max_photo_bytes}"
                 )
         with translated_errors():
             options = ScanOptions(**wanted.options())
