@@ -26,8 +26,16 @@ def main(argv: list[str] | None = None) -> int:
     for name in ("checkpoint", "profile"):
         if args.get(name) == "":
             del args[name]  # an empty variable of the environment: nothing was asked
-    last = manifest.read(repository)
-    complete = last is not None and manifest.is_complete(repository, last)
+    try:
+        last = manifest.read(repository)
+        complete = last is not None and manifest.is_complete(repository, last)
+    except OSError as error:  # another user's export, for example root's
+        print(
+            f"export: {error.filename} cannot be read ({error.strerror}). Make {repository} this user's own, "
+            "say with `sudo chown -R $USER`, or name another folder with --repository.",
+            file=sys.stderr,
+        )
+        return 1
     if last is not None and complete and not args and only_missing:
         return 0
     repeated = last is not None and complete and not args and last["profile"] == "cpu"

@@ -173,3 +173,13 @@ def test_an_export_of_which_nothing_has_changed_is_not_looked_at_again(exports, 
     assert len(exports) == 2
     assert refresh(tmp_path, "--precision=fp32") == 0
     assert len(exports) == 3, "what is asked for is looked at"
+
+
+def test_a_manifest_that_may_not_be_read_is_told_in_one_line(exports, tmp_path, capsys):
+    """`sudo make export` left a traceback of PermissionError to whoever served it afterwards."""
+    (tmp_path / "repository" / "manifest.json").mkdir(parents=True)  # root, too, cannot read that
+    assert refresh(tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "manifest.json cannot be read (Is a directory)" in line
+    assert "chown" in line
+    assert not exports
