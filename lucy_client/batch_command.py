@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from lucy_client import models
 from lucy_client.client import Lucy
+from lucy_client.errors import LucyError
 from lucy_client.folder import captures_of, pictures_of
 from lucy_client.options import add_fields, add_server, given, run_on_server
 from lucy_client.pictures import Picture, sizes
@@ -38,10 +39,7 @@ def run(lucy: Lucy, arguments: argparse.Namespace) -> int:
         for start, chunk in _chunks(captures):
             for line in _made(lucy, chunk, start, bar):
                 failed += line.state != "succeeded"
-                line.index += start  # its place among all captures
                 results.write(line.model_dump_json() + "\n")
-                if line.failure is not None:
-                    tqdm.write(f"{line.custom_id or line.index}: {line.failure.error}")
                 for name, url in pictures_of(line):
                     (out / name).write_bytes(lucy.download(url))
     print(f"{len(captures) - failed} of {len(captures)} pictures are in {out}")
@@ -62,7 +60,15 @@ def _chunks(captures: list[dict[str, Any]]) -> Iterator[tuple[int, list[dict[str
 
 
 def _made(lucy: Lucy, captures: list[dict[str, Any]], start: int, bar: Any) -> list[models.BatchLine]:
-    status = lucy.batch(captures)
+    """What became of each capture, by its place among all, and on the terminal why the failed ones did."""
+    try:
+        status = lucy.batch(captures)
+    except LucyError as error:
+        if error.status != 400:
+            raise
+        bar.update(len(captures))  # none of them can be made; others may
+        tqdm.write(f"captures {start} to {start + len(captures) - 1}: {error}")
+        return [_refused(capture, place, error) for place, capture in enumerate(captures, start)]
 
     def show(counts: models.BatchCounts) -> None:
         ended = start + counts.succeeded + counts.failed + counts.cancelled
@@ -73,7 +79,24 @@ def _made(lucy: Lucy, captures: list[dict[str, Any]], start: int, bar: Any) -> l
     except KeyboardInterrupt:
         lucy.cancel_batch(status.batch_id)
         raise
-    return lucy.batch_results(status.batch_id)
+    lines = lucy.batch_results(status.batch_id)
+    for line in lines:
+        line.index += start
+        if line.failure is not None:
+            tqdm.write(f"{line.custom_id or line.index}: {line.failure.error}")
+    return lines
+
+
+def _refused(capture: dict[str, Any], place: int, error: LucyError) -> models.BatchLine:
+    failure = models.CaptureFailure(
+        error=str(error),
+        detail=str(error),
+        code=error.code,
+        request_id=error.request_id or "",
+        status=error.status,
+        retry_after=None,
+    )
+    return models.BatchLine(index=place, state="failed", custom_id=capture["custom_id"], failure=failure)
 
 
 def main(arguments: list[str] | None = None) -> int:

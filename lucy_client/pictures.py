@@ -10,6 +10,7 @@ Picture = bytes | str | Path
 
 FIELDS = ("user_image", "jacket_render", "garment_image", "mask")
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_ANY_TYPE = "application/octet-stream"  # of HEIC and AVIF, too: the server looks at the bytes
 
 
 def read(picture: Picture) -> bytes:
@@ -46,7 +47,7 @@ def as_form(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 
 def data_uri(data: bytes) -> str:
-    kind = next((kind for start, kind in _TYPES.items() if data.startswith(start)), "image/*")
+    kind = next((kind for start, kind in _TYPES.items() if data.startswith(start)), _ANY_TYPE)
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 

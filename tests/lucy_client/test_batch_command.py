@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from lucy_client import batch_command
 from lucy_client.pictures import data_uri, read
 from tests.frontend_proxy.conftest import FRAME, RENDER, Serve
+
+TRIALS = Path(__file__).parents[1] / "data" / "trials"
 
 
 @pytest.fixture
@@ -40,6 +43,42 @@ async def test_a_folder_that_is_too_large_for_one_batch(
         *((0, "anna-coat"), (1, "anna-coat_2"), (2, "ben-coat"), (3, "ben-coat_2"))
     ]
     assert len(list((folder / "results").glob("*.png"))) == 4
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+async def test_a_phone_s_pictures(
+    serve: Serve, folder: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """They were sent as `image/*`, which is no media type, and the server refused the batch."""
+    (folder / "people/anna.jpg").unlink()
+    shutil.copy(TRIALS / f"person.{kind}", folder / "people")
+    async with serve(workers=True) as address:
+        arguments = [str(folder), "--url", f"http://{address}"]
+        assert await asyncio.to_thread(batch_command.main, arguments) == 0
+    assert "4 of 4 pictures" in capsys.readouterr().out
+
+
+async def test_a_batch_of_which_nothing_can_be_made_does_not_stop_the_others(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server answers 400 to it, and what came after it was never sent."""
+    (folder / "people/anna.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(batch_command, "CHUNK", 2)
+    async with serve(workers=True) as address:
+        arguments = [str(folder), "--url", f"http://{address}"]
+        assert await asyncio.to_thread(batch_command.main, arguments) == 1
+    told = capsys.readouterr()
+    assert "2 of 4 pictures" in told.out
+    assert "captures 0 to 1: captures.0: user_image is not a readable" in told.out
+    lines = [json.loads(line) for line in (folder / "results/results.jsonl").read_text().splitlines()]
+    assert [(line["index"], line["custom_id"], line["state"]) for line in lines] == [
+        (0, "anna-coat", "failed"),
+        (1, "anna-coat_2", "failed"),
+        (2, "ben-coat", "succeeded"),
+        (3, "ben-coat_2", "succeeded"),
+    ]
+    assert lines[0]["failure"]["code"] == "INVALID_INPUT"
+    assert len(list((folder / "results").glob("*.png"))) == 2
 
 
 @pytest.mark.parametrize(
