@@ -113,7 +113,7 @@ class ModelServer(Protocol):
     async def executions(self) -> Mapping[Execution, int]:
         """The executions of each server, model and batch size since the server started.
 
-        Servers that do not answer are left out.
+        A model that has not run yet has 0 of batch size 1. Servers that do not answer are left out.
         """
         ...
 

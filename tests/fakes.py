@@ -80,6 +80,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.model_ready = True
         self.health_checks = 0
         self.statistics_calls = 0
+        self.statistics: dict[str, dict[int, int]] = {}  # executions by batch size
         self.index = [("tryon", "READY", "")]
         self.instance_kind = model_config_pb2.ModelInstanceGroup.KIND_CPU
         self.served = ""
@@ -120,7 +121,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def ModelStatistics(self, request, context) -> service_pb2.ModelStatisticsResponse:
         self.statistics_calls += 1
-        return service_pb2.ModelStatisticsResponse()
+        response = service_pb2.ModelStatisticsResponse()
+        for name, batches in self.statistics.items():
+            model = response.model_stats.add(name=name)
+            for batch_size, count in batches.items():
+                model.batch_stats.add(batch_size=batch_size).compute_infer.count = count
+        return response
 
     async def RepositoryIndex(self, request, context) -> service_pb2.RepositoryIndexResponse:
         response = service_pb2.RepositoryIndexResponse()

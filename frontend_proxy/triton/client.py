@@ -179,7 +179,8 @@ class Triton:
                 statistics = await self._stub.ModelStatistics(request, timeout=HEALTH_TIMEOUT_S)
         except ProxyError:
             return {}
-        return {
+        counts = {(self._url, model.name, 1): 0 for model in statistics.model_stats if not model.batch_stats}
+        return counts | {
             (self._url, model.name, batch.batch_size): batch.compute_infer.count
             for model in statistics.model_stats
             for batch in model.batch_stats

@@ -224,6 +224,17 @@ async def test_cancelling_one_job_leaves_the_others(triton: Triton, fake: FakeTr
     assert (await kept).image == b"picture"
 
 
+async def test_a_model_that_has_not_run_yet_is_counted_as_such(triton: Triton, fake: FakeTriton) -> None:
+    """The studio's table and Prometheus knew no `unet` until its first call."""
+    fake.statistics = {"unet": {}, "preprocess": {1: 3, 4: 2}}
+    server = f"127.0.0.1:{fake.port}"
+    assert await triton.executions() == {
+        (server, "unet", 1): 0,
+        (server, "preprocess", 1): 3,
+        (server, "preprocess", 4): 2,
+    }
+
+
 async def test_nobody_at_the_address() -> None:
     triton = Triton("127.0.0.1:1")
     with pytest.raises(ModelUnavailable):
