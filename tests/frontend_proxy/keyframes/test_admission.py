@@ -59,6 +59,16 @@ async def test_the_fuller_the_fewer_steps_and_above_the_limit_nothing(clock: Clo
         assert level == 0
 
 
+async def test_keyframes_that_waited_in_vain_leave_the_queue() -> None:
+    """Else they count as waiting, and their caller's next ones are refused at once."""
+    admission = Admission(1, timeout_s=0.05)
+    async with admission.admitted("a"):
+        for _ in range(3):
+            with pytest.raises(Overloaded, match="in flight already"):
+                async with admission.admitted("b"):
+                    pass
+
+
 async def test_a_slow_model_is_load_too(clock: Clock) -> None:
     """It is overloaded long before there are many keyframes: when sessions begin to lose them."""
     admission = Admission(100, timeout_s=5)
