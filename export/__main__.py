@@ -1,6 +1,7 @@
 """`python -m export`, which `make export` runs."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,9 +59,22 @@ def parser() -> argparse.ArgumentParser:
         "--refit", type=int, choices=[0, 1], default=0, help="1: engines that accept new weights in seconds"
     )
     engines.add_argument(
-        "--workspace-gb", type=float, help="GPU memory that kernels may use as scratch (default, or 0: all)"
+        "--workspace-gb",
+        type=_gigabytes,
+        help="GPU memory that kernels may use as scratch (default, or 0: all)",
     )
     return parser
+
+
+def _gigabytes(text: str) -> float:
+    """At least 0. Raises ArgumentTypeError: TensorRT would, after the networks are exported."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes")
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:
