@@ -128,7 +128,8 @@ class Server {
   }
 
   #showModels(samples) {
-    const models = samples.filter(({ name }) => name === "lucy_triton_rows_total").map(({ labels }) => labels.model);
+    const rows = samples.filter(({ name }) => name === "lucy_triton_rows_total");
+    const models = [...new Set(rows.map(({ labels }) => labels.model))]; // each of several Tritons has its samples
     this.#table.hidden = models.length === 0;
     this.#models.replaceChildren(
       ...models.map((model) => {

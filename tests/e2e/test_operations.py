@@ -138,6 +138,7 @@ def _spans_of(spans, trace_id, wanted, seconds):
 
 def test_the_metrics_have_triton_s_batches(operated):
     stack, _, _ = operated
+    httpx.post(f"{stack.url}/virtual-tryon", json=CAPTURE, headers=HEADERS, timeout=60).raise_for_status()
     text = httpx.get(f"{stack.url}/metrics", headers={"X-API-Key": KEY}).text
     assert 'lucy_triton_executions_total{batch_size="1",model="tryon",server="' in text
     assert 'lucy_jobs_total{mode="capture",outcome="done"}' in text
