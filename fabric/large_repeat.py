@@ -17,7 +17,7 @@ from fabric.shrink import shrink
 _SIDE = 128  # pixels of the coarse picture
 _BLUR = 1.5  # of those pixels: yarns are gone
 _SLOW = 1 / 6  # of the side: what is slower is light, or a pattern of which the photo does not show two
-_LEAST = 1.5  # deviation of the coarse picture in CIELAB from which on a motif is seen
+_LEAST = 3.0  # deviation of the coarse picture in CIELAB from which on a motif is seen
 _SHORTEST, _NARROWEST = 6.0, 4.0  # pixels of the coarse picture: a motif, and a stripe
 _LONGEST = 0.75  # of the side
 _ALIKE = 0.65  # correlation of a motif with its neighbour
