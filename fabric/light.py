@@ -28,6 +28,7 @@ _FLOOR = 1e-3
 _WELL_LIT = 90  # percentile of the light at which the cloth has its own brightness
 _HARD = 0.008  # width of a shadow's edge that is too narrow for the coarse light
 _SOFT = 4.0  # pixels: a shadow whose edge is wider is the same at half the resolution
+_OFTEN = 3.0  # times that a motif repeats: the slope of fewer over the picture could be the light's
 _NEARLY = 0.05  # of the logarithm of the light: as well lit
 
 
@@ -131,7 +132,7 @@ def _light(
     if shadow and shadow.width < _HARD:
         shadow = sharpened(shadow, linear)
     cast = shadow.darkness(COARSE, COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
-    even = _without_motif(without_steps(log - cast), cycles)
+    even = _without_print(log - cast, cycles)
     broad = _quadratic(even)
     smooth = broad
     for _ in range(2):  # one blur underestimates the light's edges; twice is better (Tukey's "twicing", 1977)
@@ -140,6 +141,12 @@ def _light(
     # What is well lit follows from what is certainly light, and not from the cloth's own pattern.
     bright = (broad + cast).mean(axis=2)
     return smooth, cast, shadow, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
+
+
+def _without_print(log: np.ndarray, cycles: Cycles) -> np.ndarray:
+    if all(count and count >= _OFTEN for count in cycles):
+        return _without_motif(log, cycles)  # known better by its repeat than by its steps
+    return _without_motif(without_steps(log), cycles)
 
 
 def _without_motif(log: np.ndarray, cycles: Cycles) -> np.ndarray:

@@ -18,7 +18,6 @@ from fabric.shrink import shrink
 WEDGE = np.tan(np.radians(12))
 LARGEST = 1024  # pixels per side; threads that vanish at this size would be too small for the maps, too
 MIN_PERIOD = 4.0
-MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # if only one multiple is within reach, which may be a coincidence
 _CANDIDATES = 40

@@ -188,14 +188,8 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
         cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
     likely = cloth.shadow_in(frame, size)
     side, larger = region.side, cloth.larger
-    del (
-        cloth,
-        square,
-        grey,
-        texture,
-        opacity,
-        seen,
-    )  # as large as the photo; from here on only the tile counts
+    # They are as large as the photo; from here on only the tile counts.
+    del cloth, square, grey, texture, opacity, seen
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * (repeat.period / side) for repeat in repeats if repeat)])
     half = halved(linear)
     counts = repeat_counts(frame, repeats)
