@@ -147,6 +147,15 @@ def _edge_along(photo: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
     return within if min(ends) <= 0.5 else 0.0
 
 
+def is_of_print(photo: np.ndarray, corners: np.ndarray) -> bool:
+    """Whether corners (4, 2) are those of a print's area, as of a check: most sides go on at both ends."""
+    going_on = 0
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        strength = _edges_on(photo, start, end, (0.04, 0.96), 0)[1]
+        going_on += min(_edges_on(photo, start, end, part, 0.3 * strength)[0] for part in _BEYOND_ENDS) > 0.5
+    return going_on > 2
+
+
 def _edges_on(
     photo: np.ndarray, start: np.ndarray, end: np.ndarray, part: tuple[float, float], least: float
 ) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
     axis without a repeat, the side's length is the one at which far and near border match best.
     """
     side = len(grey)
-    room = side / (1 + OVERLAP) * 0.995
+    room = longest_side(side)
     angle = _rotation(repeats)
     turn = np.array([np.cos(angle), np.sin(angle)])
     # The rotated square must fit with its overlap: rotation enlarges its extent by |cos| + |sin|.
@@ -72,6 +72,11 @@ def choose_frame(grey: np.ndarray, repeats: tuple[Repeat | None, Repeat | None])
         for repeat, vector in zip(repeats, sides, strict=True)
     ]
     return _centred(side, *sides)
+
+
+def longest_side(side: int) -> float:
+    """Of a tile that fits with its overlap into a square of `side` pixels, and is not turned."""
+    return side / (1 + OVERLAP) * 0.995
 
 
 def cut_out(image: np.ndarray, frame: Frame, size: int, to_image: np.ndarray | None = None) -> np.ndarray:

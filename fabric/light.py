@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from fabric.dye import without_steps
 from fabric.motif import Cycles, without_motif
 from fabric.shadow import Shadow, stretched
 from fabric.shadow_edge import sharpened
@@ -27,6 +28,7 @@ _FLOOR = 1e-3
 _WELL_LIT = 90  # percentile of the light at which the cloth has its own brightness
 _HARD = 0.008  # width of a shadow's edge that is too narrow for the coarse light
 _SOFT = 4.0  # pixels: a shadow whose edge is wider is the same at half the resolution
+_OFTEN = 3.0  # times that a motif repeats: the slope of fewer over the picture could be the light's
 _NEARLY = 0.05  # of the logarithm of the light: as well lit
 
 
@@ -126,20 +128,30 @@ def _light(
     if hue is not None:
         coarse = coarse * hue
     log = np.log(np.maximum(coarse, _FLOOR))
-    slow = _quadratic(log)  # which would look like a part of the print
-    log = slow + without_motif(log - slow, cycles)
-    shadow = fit_shadow(log, _SURFACES, likely)
+    shadow = fit_shadow(_without_motif(log, cycles), _SURFACES, likely)
     if shadow and shadow.width < _HARD:
         shadow = sharpened(shadow, linear)
     cast = shadow.darkness(COARSE, COARSE) if shadow else np.zeros((1, 1, 1), np.float32)
-    broad = _quadratic(log - cast)
+    even = _without_print(log - cast, cycles)
+    broad = _quadratic(even)
     smooth = broad
     for _ in range(2):  # one blur underestimates the light's edges; twice is better (Tukey's "twicing", 1977)
-        rest = log - cast - smooth
+        rest = even - smooth
         smooth = smooth + cv2.GaussianBlur(rest, (0, 0), sigma * COARSE, borderType=cv2.BORDER_REFLECT)
     # What is well lit follows from what is certainly light, and not from the cloth's own pattern.
     bright = (broad + cast).mean(axis=2)
     return smooth, cast, shadow, bright >= np.percentile(bright, _WELL_LIT) - _NEARLY
+
+
+def _without_print(log: np.ndarray, cycles: Cycles) -> np.ndarray:
+    if all(count and count >= _OFTEN for count in cycles):
+        return _without_motif(log, cycles)  # known better by its repeat than by its steps
+    return _without_motif(without_steps(log), cycles)
+
+
+def _without_motif(log: np.ndarray, cycles: Cycles) -> np.ndarray:
+    slow = _quadratic(log)  # which would look like a part of the print
+    return slow + without_motif(log - slow, cycles)
 
 
 def _gain(light: np.ndarray, shadow: Shadow | None, strength: float) -> Gain:

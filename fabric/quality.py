@@ -115,18 +115,21 @@ def advice(
     beside: str | None = None,
     misfit: float = 0.0,
     holes_missing: bool = False,
+    motifs: bool = False,
 ) -> list[str]:
     """Sentences that say how to take a better photo; empty if this one is good.
 
     flatness: of the light before its correction. repeats: how often the weave repeats along each axis
     that has a repeat. scale: photo pixels per tile pixel. beside: as in `Region`.
     misfit: of the tile's borders, as `seam.misfit` measures it. holes_missing: the cloth has holes, of which
-    the photo's transparency says nothing.
+    the photo's transparency says nothing. motifs: the cloth's areas of different colours were seen to repeat,
+    so that they are neither uneven light nor several cloths.
     """
     sentences = []
     if beside == "object":
         sentences.append(
-            "something lies on the cloth and was left out: take it away, so that all of the photo is cloth"
+            "something lies on the cloth, or shines, and was left out: take it away, and use no flash, so "
+            "that all of the photo is cloth"
         )
     elif beside == "table":
         sentences.append(
@@ -143,12 +146,12 @@ def advice(
         sentences.append("the photo is too dark: use more light")
     if photo.clipped > 0.05:
         sentences.append("parts of the photo are overexposed: lower the exposure, or avoid reflections")
-    if flatness > 0.3:
+    if flatness > 0.3 and not motifs:
         sentences.append("the light is uneven: avoid shadows and light from one side")
     if misfit > MAX_MISFIT:  # a photo at a tilt has no exact repeat: how often one was found says nothing
         sentences.append(
-            "the pattern does not meet at the tile's border: take the photo from straight above, with the "
-            "pattern along the picture's sides, or send `corners`"
+            "the pattern does not meet at the tile's border: lay the cloth flat, and take the photo from "
+            "straight above, so that it shows the pattern at least twice, or send `corners`"
         )
     elif repeats and min(repeats) < 4:
         sentences.append(
@@ -161,7 +164,7 @@ def advice(
         )
     if scale < 0.6:
         sentences.append("the cloth has too few pixels: move closer, or use a higher resolution")
-    if photo.evenness < 0.35:
+    if photo.evenness < 0.35 and not motifs:
         sentences.append(
             "the photo shows more than one even fabric: fill it with a flat piece of a single cloth"
         )

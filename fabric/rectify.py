@@ -10,7 +10,7 @@ from itertools import chain
 import cv2
 import numpy as np
 
-from fabric.edges import bordered, cross, shadow_along, snapped, widened
+from fabric.edges import bordered, cross, is_of_print, shadow_along, snapped, widened
 from fabric.errors import FabricError
 from fabric.ground import border, difference, texture, whitened
 from fabric.light import linear_to_srgb, srgb_to_linear
@@ -83,7 +83,7 @@ def _whole(
 
     log: as `shadow_along` takes it.
     """
-    if outline is None:
+    if outline is None or is_of_print(photo, outline.corners):
         return None, None
     scale = np.array(photo.shape[1::-1]) / log.shape[1::-1]
     corners = (outline.corners + 0.5) / scale - 0.5

@@ -18,7 +18,6 @@ from fabric.shrink import shrink
 WEDGE = np.tan(np.radians(12))
 LARGEST = 1024  # pixels per side; threads that vanish at this size would be too small for the maps, too
 MIN_PERIOD = 4.0
-MIN_REPEATS = 3.0
 MIN_CONFIDENCE = 0.12
 SINGLE_CONFIDENCE = 0.4  # if only one multiple is within reach, which may be a coincidence
 _CANDIDATES = 40
@@ -185,7 +184,7 @@ def _across_stripe(field: np.ndarray, half: int, vector: tuple[float, float]) ->
             return vector
         ridge.append((row, column))
     rows, columns = np.array(ridge).T
-    x, y = columns + _vertex(*(field[rows, columns + side] for side in (-1, 0, 1))), rows - half
+    x, y = columns + vertex(*(field[rows, columns + side] for side in (-1, 0, 1))), rows - half
     nearest = np.hypot(x, y).argmin()
     return float(x[nearest]), float(y[nearest])
 
@@ -214,14 +213,14 @@ def _refined(field: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         found &= (peak_r > 0) & (peak_r < height - 1) & (peak_c > 0) & (peak_c < width - 1)
         found &= field[peak_r, peak_c] >= 0.3 * start
         going, r, c = going[found], peak_r[found], peak_c[found]
-        dx = _vertex(*(field[r, c + side] for side in (-1, 0, 1)))
-        dy = _vertex(*(field[r + side, c] for side in (-1, 0, 1)))
+        dx = vertex(*(field[r, c + side] for side in (-1, 0, 1)))
+        dy = vertex(*(field[r + side, c] for side in (-1, 0, 1)))
         vectors[going] = np.column_stack([c + dx, r - half + dy]) / step
         step *= 2
     return vectors
 
 
-def _vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
+def vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The peak of the parabola through three neighbours, -0.5 to 0.5 from the middle one."""
     curve = np.minimum(left - 2.0 * middle + right, -1e-12)
     return np.clip((left - right) / (2.0 * curve), -0.5, 0.5)

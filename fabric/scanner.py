@@ -15,9 +15,10 @@ from fabric.fibres import fibre_direction
 from fabric.flash import Window, flash_pair
 from fabric.flash_relief import integrated
 from fabric.flat import flat_cloth
-from fabric.frame import OVERLAP, choose_frame, cut_out, tile_matrix
+from fabric.frame import OVERLAP, choose_frame, cut_out, longest_side, tile_matrix
 from fabric.highlight import roughness_below
 from fabric.hue import exact_hue
+from fabric.large_repeat import find_large_repeats
 from fabric.light import flatness, linear_to_srgb, srgb_to_linear, well_lit
 from fabric.material import FABRIC_CLASSES, mesh_physical_material
 from fabric.options import ScanOptions
@@ -164,7 +165,9 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     photo_quality = quality.judge(square, grey)
     texture = grey if opacity is None else opacity  # a net's threads are all of one colour
-    repeats = find_repeats(texture) if opacity is not None or photo_quality.relief else (None, None)
+    fine = find_repeats(texture) if opacity is not None or photo_quality.relief else (None, None)
+    seen = square if opacity is None else cv2.merge([opacity] * 3)
+    repeats = find_large_repeats(seen, texture, fine, longest_side(len(texture)))
     frame = choose_frame(texture, repeats)
     matrix = cloth.to_photo @ region.offset
     fractions = np.diag([*1 / np.array(cloth.photo.shape[1::-1]), 1])
@@ -185,7 +188,8 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
         cut_opacity = cut_out(cloth.photo_opacity, frame, size, matrix)
     likely = cloth.shadow_in(frame, size)
     side, larger = region.side, cloth.larger
-    del cloth, square, grey, texture, opacity  # as large as the photo; from here on only the tile counts
+    # They are as large as the photo; from here on only the tile counts.
+    del cloth, square, grey, texture, opacity, seen
     sigma = max([LIGHT_SIGMA, *(MOTIF_SIGMA * (repeat.period / side) for repeat in repeats if repeat)])
     half = halved(linear)
     counts = repeat_counts(frame, repeats)
@@ -202,7 +206,7 @@ def make_tile(photo: bytes, options: ScanOptions, flash: bytes | None = None) ->
     return Tile(
         albedo, cut, frame, width, repeats, outline, photo_quality, flatness(half), to_photo, begin, larger,
         misfit(even, size, cut_opacity is None), tile_opacity, region.beside, white, slopes,
-        flash is not None and pair is None, pair.lobe if pair else None,
+        flash is not None and pair is None, pair.lobe if pair else None, repeats != fine,
     )  # fmt: skip
 
 
@@ -225,11 +229,12 @@ def _report(tile: Tile, diffuse: np.ndarray, options: ScanOptions) -> dict[str, 
     advice = quality.advice(
         tile.photo,
         tile.flatness,
-        counts,
+        [] if tile.motifs else counts,  # what was seen to repeat in whole motifs needs no more of them
         tile.larger * sides[0] / options.size,
         tile.beside,
         tile.misfit,
         FABRIC_CLASSES[options.fabric_class].holes and tile.opacity is None,
+        tile.motifs,
     )
     if tile.unpaired:
         advice.append(UNPAIRED)

@@ -12,6 +12,7 @@ import numpy as np
 FEATHER = 3  # pixels on either side of the cut; wider would blur the weave
 _STEP = 0.72  # of the average step; JPEG codes both sides of the border by themselves, and adds to it
 _COARSE = 16  # pixels across the overlap when only tone is blended
+_TONE = 0.2  # of the brightness: so far may the light of both borders differ
 _SMALL = 128  # pixels of the tile's side at which its borders' motifs are compared
 _BLURRED = 1.5  # of those pixels: threads, which may lie anywhere, are gone
 _HOLE = 2.0  # a hole differs from a thread as black differs from what is e² times as bright
@@ -127,6 +128,9 @@ def _merge(left: np.ndarray, right: np.ndarray, closed: bool) -> tuple[np.ndarra
     # Slowly varying tone is blended over the whole overlap, so that it has no step at the cut, either
     # (Burt & Adelson, "A Multiresolution Spline", 1983, with two bands).
     coarse = cv2.resize(difference, (_COARSE, height * _COARSE // overlap), interpolation=cv2.INTER_AREA)
+    around = cv2.resize(left + right, coarse.shape[1::-1], interpolation=cv2.INTER_AREA) / 2
+    # What differs more than the light that was left is a motif, and would become its own ghost.
+    coarse *= np.exp(-((coarse / np.maximum(_TONE * around, _DARKEST)) ** 2))
     coarse = cv2.GaussianBlur(coarse, (0, 0), _COARSE / 8)
     tone = cv2.resize(coarse, (overlap, height), interpolation=cv2.INTER_LINEAR)
     ramp = np.linspace(0, 1, overlap, dtype=np.float32) - weight

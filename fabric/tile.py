@@ -27,6 +27,7 @@ class Tile:
     slopes: from a pair with and without flash, None without one. unpaired: the flash photo does not fit.
     larger: how many of the photo's pixels lie along one of the frame's.
     lobe: α of the flash's highlight, None where none is seen.
+    motifs: whether the repeats are those of motifs, and not of the weave.
     misfit: of the two borders that overlap, see `seam.misfit`.
     to_photo: 3×3 from the tile's pixels, before it was rolled by `begin` (rows, columns), to fractions of the
         upright photo's width and height.
@@ -50,6 +51,7 @@ class Tile:
     slopes: Slopes | None = None
     unpaired: bool = False
     lobe: float | None = None
+    motifs: bool = False
 
     @property
     def corners(self) -> list[list[float]]:

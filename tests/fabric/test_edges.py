@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from benchmarks.fabric.materials import table_top
-from fabric.edges import bordered, shadow_along, snapped, straightest, widened
+from fabric.edges import bordered, is_of_print, shadow_along, snapped, straightest, widened
 from fabric.shadow import Shadow
 
 CORNERS = np.array([[330.0, 250], [1080, 190], [1150, 960], [280, 900]])
@@ -83,3 +83,17 @@ def test_a_table_s_line_beside_the_cloth_is_none_of_its_sides() -> None:
     cv2.line(boards, (1101, 0), (1210, 1199), (20, 20, 20), 4)
     photo = table_top(np.full((900, 900, 3), 190, np.uint8), CORNERS, boards, SIZE)
     np.testing.assert_array_equal(widened(photo, CORNERS), CORNERS)
+
+
+def test_a_check_s_square_is_no_swatch() -> None:
+    """The red square of a turned plaid that fills the photo was taken for the cloth, with full confidence."""
+    y, x = np.mgrid[:600, :800].astype(np.float64)
+    along, aside = (x - 400) * 0.94 + (y - 300) * 0.34, (y - 300) * 0.94 - (x - 400) * 0.34
+    inside = [np.abs(place) < 110 for place in (along, aside)]
+    plaid = np.where((inside[0] & inside[1])[..., None], (150, 30, 40), (40, 60, 90))
+    plaid = np.where((inside[0] ^ inside[1])[..., None], (95, 45, 65), plaid).astype(np.uint8)
+    swatch = np.where((inside[0] & inside[1])[..., None], (150, 30, 40), (200, 190, 180)).astype(np.uint8)
+    square = np.array([[-110, -110], [110, -110], [110, 110], [-110, 110]])
+    corners = square @ np.array([[0.94, 0.34], [-0.34, 0.94]]) + [400, 300]
+    assert is_of_print(plaid, corners)
+    assert not is_of_print(swatch, corners)

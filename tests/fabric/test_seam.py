@@ -50,3 +50,19 @@ def test_the_measures_reject_a_mirrored_and_a_blurred_tile() -> None:
     blurred = measured("felt").albedo[:512, :512].copy()
     blurred[:, 244:269] = blurred[:, 244:269].mean(axis=(0, 1))
     assert band_contrast(blurred, cut, (0, 128)) < 0.9
+
+
+def test_a_motif_that_meets_nothing_is_cut_and_leaves_no_ghost() -> None:
+    """Its difference from the other border was blended over the whole overlap, as if it were light."""
+    photo = np.full((288, 288, 3), 0.6, np.float32)
+    photo[60:140, 8:24] = 0.05  # lies in the first border alone
+    tile, _ = make_seamless(photo, 256)
+    between = (tile[..., 0] > 0.1) & (tile[..., 0] < 0.57)
+    assert between.mean() < 0.01
+
+
+def test_light_that_differs_at_the_border_is_blended() -> None:
+    photo = np.full((288, 288, 3), 0.5, np.float32) * np.linspace(0.95, 1.05, 288, dtype=np.float32)[:, None]
+    tile, _ = make_seamless(photo, 256)
+    wrapped = np.concatenate([tile, tile[:1]])
+    assert np.abs(np.diff(wrapped[..., 0], axis=0)).max() < 0.006
