@@ -62,14 +62,21 @@ class Bucket:
         self._process.kill()
         self._process.wait()
 
-    def become(self, way):
-        """`refuses` connections, `hangs`: accepts them and answers nothing, or `answers` again."""
-        for number in {
-            "refuses": [signal.SIGUSR1],
-            "hangs": [signal.SIGSTOP],
-            "answers": [signal.SIGCONT, signal.SIGUSR2],
-        }[way]:
-            os.kill(self._process.pid, number)
+    def hang(self):
+        """Accept connections and answer nothing."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def refuse(self):
+        """Refuse connections."""
+        os.kill(self._process.pid, signal.SIGUSR1)
+
+    def go_on(self):
+        """Answer again after `hang`."""
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def accept(self):
+        """Answer again after `refuse`."""
+        os.kill(self._process.pid, signal.SIGUSR2)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from catalog.catalog import BUILT_IN_TEXTURES, read_built_in
-from tests.bucket import running_bucket
+from tests.bucket import Bucket, running_bucket
 from tests.cluster import stand_in
 from tests.faults.test_tritons import balanced
 from tests.frontend_proxy.conftest import CAPTURE
@@ -24,9 +24,9 @@ def bucket():
         yield bucket
 
 
-@pytest.mark.parametrize("way", ["hangs", "refuses"])
+@pytest.mark.parametrize(("way", "back"), [(Bucket.hang, Bucket.go_on), (Bucket.refuse, Bucket.accept)])
 @pytest.mark.timeout(240)
-async def test_a_bucket_that_becomes_unavailable_loses_no_capture(cluster, redis, bucket, way):
+async def test_a_bucket_that_becomes_unavailable_loses_no_capture(cluster, redis, bucket, way, back):
     triton = cluster.triton(stand_in(cluster.folder / "models", step_ms=20))
     nginx, (proxy, _) = await asyncio.to_thread(
         balanced,
@@ -48,7 +48,7 @@ async def test_a_bucket_that_becomes_unavailable_loses_no_capture(cluster, redis
         await asyncio.sleep(6)  # until the other proxy has read the catalog, too
 
         captures = await accepted(nginx.base, 20)
-        bucket.become(way)
+        way(bucket)
         headers = {"Prefer": "respond-async"}
         answer = await client.post(f"{proxy.base}/virtual-tryon", json=CAPTURE, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
@@ -64,9 +64,9 @@ async def test_a_bucket_that_becomes_unavailable_loses_no_capture(cluster, redis
         answer = await client.delete(f"{proxy.base}/api/fabric/attic-wool")
         assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
 
-        bucket.become("answers")
+        back(bucket)
         found = await ends(nginx.base, captures, within_s=120)
-        print(f"\na bucket that {way}: captures: {dict(found)}")
+        print(f"\na bucket that {way.__name__}s: captures: {dict(found)}")
         assert found == {"succeeded": 20}
         for path in captures:
             assert (await client.get(path)).json()["result"]["result_image"].startswith("data:image/png")
