@@ -63,7 +63,7 @@ def find_region(colour: np.ndarray, alpha: np.ndarray | None = None, table: bool
     shadow = shadow_on_cloth(linear)
     shorter = min(height, width)
     whole = Region((height - shorter) // 2, (width - shorter) // 2, shorter, shadow=shadow)
-    features = cell_features(_without_shadow(linear, shadow))
+    features = _features(linear, shadow)
     cells = _objects(features)
     if table and alpha is None:
         if (swatch := _in_the_middle(cells)) is not None:
@@ -115,7 +115,7 @@ def _in_the_middle(objects: np.ndarray) -> np.ndarray | None:
 def find_objects(colour: np.ndarray) -> np.ndarray:
     """Which cells of the photo show something else than its cloth: (rows, columns) bool."""
     linear = srgb_to_linear(small(colour))
-    return _objects(cell_features(_without_shadow(linear, shadow_on_cloth(linear))))
+    return _objects(_features(linear, shadow_on_cloth(linear)))
 
 
 def _objects(features: np.ndarray) -> np.ndarray:
@@ -173,6 +173,19 @@ def _is_object(away: np.ndarray, cells: np.ndarray) -> bool:
     if across or down:  # a stripe has the cloth's texture
         return textured > 2 * _TEXTURE
     return bool(coloured > _COLOUR or textured > _TEXTURE or lit)
+
+
+def _features(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:
+    """Those of the cells, as if there were no shadow."""
+    features = cell_features(_without_shadow(linear, shadow))
+    if shadow:
+        dark = shadow.darkness(*features.shape[:2]).mean(axis=2)
+        lit = dark > (dark.min() + dark.max()) / 2
+        if lit.any() and not lit.all():
+            # In the dark a camera and its JPEG lose detail: the lit part would look like another cloth.
+            seen, lost = (float(np.median(features[..., 3][part])) for part in (lit, ~lit))
+            features[lit, 3] -= max(0.0, seen - lost)
+    return features
 
 
 def _without_shadow(linear: np.ndarray, shadow: Shadow | None) -> np.ndarray:

@@ -93,3 +93,16 @@ def test_the_advice_asks_for_corners() -> None:
     assert made.quality["outline"] is None
     assert "send them as `corners`" in str(made.detail)
     assert "lies on the cloth" not in str(made.detail)
+
+
+def test_the_lit_part_of_a_cloth_whose_texture_is_lost_in_the_shadow_is_no_object() -> None:
+    """The tile was cut out of the shadow alone, and a third as bright as the cloth."""
+    side = 600
+    y, x = np.mgrid[:side, :side] / side
+    lit = 1 / (1 + np.exp(-(0.86 * (x - 0.5) - 0.5 * (y - 0.5) - 0.1) / 0.009))
+    yarns = np.sin(80 * np.pi * x) * np.sin(80 * np.pi * y)
+    cloth = 0.4 * (1 + np.where(lit > 0.5, 0.5, 0.05) * yarns) * (0.33 + 0.67 * lit)
+    photo = linear_to_srgb(np.repeat(cloth[..., None], 3, axis=2).astype(np.float32))
+    found = find_region(photo)
+    assert found.shadow is not None
+    assert (found.side, found.beside) == (side, None)
