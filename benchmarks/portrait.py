@@ -5,6 +5,7 @@ import numpy as np
 from skimage import data
 
 from catalog import Catalog
+from training.landmarks import as_points
 from training.lucy_tiny.jackets import render_jacket
 
 # The face's points are MediaPipe's. Shoulders, arms and hips are set by hand, since the collar misleads it.
@@ -48,6 +49,7 @@ def encode(picture: np.ndarray, suffix: str) -> bytes:
 
 def message() -> dict:
     """The fields of the frontend's keyframe message, without its type and pictures."""
-    names = ("x", "y", "z", "visibility")
-    points = [dict(zip(names, map(float, point), strict=True)) for point in landmarks()]
-    return {"pose": {"landmarks": points, "shoulderWidth": 0.42, "rotation": 3.1}, "fabric_id": FABRIC}
+    return {
+        "pose": {"landmarks": as_points(landmarks()), "shoulderWidth": 0.42, "rotation": 3.1},
+        "fabric_id": FABRIC,
+    }

@@ -200,7 +200,7 @@ def _measured(grey: Array, rough: Repeat, scale: float) -> Repeat:
 
 
 def _exact(grey: Array, rough: Repeat, scale: float) -> Repeat:
-    """A repeat of the coarse picture in the pixels of `grey`, where the yarns meet, too."""
+    """A repeat of the coarse picture, exactly as it is in `grey`."""
     start = np.rint(np.array(rough.vector) * scale).astype(int)
     margin = int(scale) + 1
     side = len(grey)

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.moving.film import RATE, Moment
 from tests import films
+from training.landmarks import as_points
 
 
 def dressed_film(url: str, moments: list[Moment]) -> list[np.ndarray]:
@@ -33,13 +34,6 @@ def dressed_film(url: str, moments: list[Moment]) -> list[np.ndarray]:
 
 
 def _poses(moments: list[Moment]) -> bytes:
-    names = ("x", "y", "z", "visibility")
     return "\n".join(
-        json.dumps(
-            {
-                "time": moment.time,
-                "landmarks": [dict(zip(names, map(float, point), strict=True)) for point in moment.landmarks],
-            }
-        )
-        for moment in moments
+        json.dumps({"time": moment.time, "landmarks": as_points(moment.landmarks)}) for moment in moments
     ).encode()

@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.garment.masking import over
 from pipeline.garment.pose import Pose
 from pipeline.resize import size_of
+from training.landmarks import from_points
 
 _FILES = ("camera.jpg", "render.png", "target.jpg", "mask.png", "pose.json")
 # How far around a tracker's hand its fingers, wrist and motion blur may reach, as a share of its longer side.
@@ -86,12 +87,11 @@ def encoded(suffix: str, picture: np.ndarray) -> np.ndarray:
 
 def read(folder: Path) -> Scene:
     landmarks = json.loads((folder / "pose.json").read_text())["landmarks"] or []
-    points = [[point[key] for key in ("x", "y", "z", "visibility")] for point in landmarks]
     return Scene(
         name=folder.name,
         camera_frame=np.fromfile(folder / "camera.jpg", np.uint8),
         jacket_render=np.fromfile(folder / "render.png", np.uint8),
-        pose=np.array(points, np.float32) if points else np.zeros((33, 4), np.float32),
+        pose=from_points(landmarks) if landmarks else np.zeros((33, 4), np.float32),
         target=cv2.imread(str(folder / "target.jpg"), cv2.IMREAD_COLOR),
         visible=cv2.imread(str(folder / "mask.png"), cv2.IMREAD_GRAYSCALE),
     )

@@ -33,6 +33,7 @@ from pipeline.garment.pose import HANDS, Pose
 from pipeline.garment.visibility import Networks
 from pipeline.resize import size_of
 from serving.visible_garment import open_networks
+from training.landmarks import from_points
 
 _RIM = 6  # pixels
 _LOST = np.zeros((33, 4), np.float32)
@@ -64,13 +65,7 @@ def read_scenes(folder: Path) -> Iterator[Scene]:
             frame,
             cv2.resize(cv2.imread(str(path / "render.png"), cv2.IMREAD_UNCHANGED), size),
             cv2.resize(cv2.imread(str(path / "mask.png"), cv2.IMREAD_GRAYSCALE), size),
-            np.array(
-                [
-                    [point[name] for name in ("x", "y", "z", "visibility")]
-                    for point in json.loads((path / "pose.json").read_text())["landmarks"]
-                ],
-                np.float32,
-            ),
+            from_points(json.loads((path / "pose.json").read_text())["landmarks"]),
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.pipeline.encoded_pictures import encoded
 from tests.pipeline.garment.scenes import landmarks
+from training.landmarks import as_points
 
 FRAMES = [
     (1, 1, "RGB PNG"),
@@ -54,11 +55,10 @@ PAIRS = [
 )
 def test_a_picture_of_any_size_is_answered(client, frame, render):
     """A frame of 1 × 1 and one of 12,000 × 10 gave 502."""
-    points = [dict(zip(("x", "y", "z", "visibility"), point, strict=True)) for point in landmarks().tolist()]
     body = {
         "user_image": data_uri(*frame),
         "jacket_render": data_uri(*render),
-        "pose": {"landmarks": points},
+        "pose": {"landmarks": as_points(landmarks())},
         "fabric_id": None,
         "steps": 2,
     }

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.light.light_map import encode_light
 from tests.tryon_client import Tryon, keyframe
+from training.landmarks import as_points
 
 COMPOSING = (Path(__file__).parent / "composing.js").read_text()
 SIZE = (320, 240)
@@ -86,8 +87,7 @@ def test_what_is_composed_is_the_servers_picture(stack, compose, scene):
     inputs = keyframe(scene)
     landmarks = inputs.get("pose")
     if landmarks is not None:
-        names = ("x", "y", "z", "visibility")
-        landmarks = [dict(zip(names, map(float, point), strict=True)) for point in landmarks]
+        landmarks = as_points(landmarks)
     wanted = cv2.imdecode(picture["image"], cv2.IMREAD_COLOR)
     inside = picture["mask"] > 127
     for webgl, over in ((True, False), (True, True), (False, False), (False, True)):

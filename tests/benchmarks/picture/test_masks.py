@@ -11,6 +11,7 @@ from benchmarks.picture import masks
 from benchmarks.picture.cases import webcam_scenes
 from pipeline.garment.visibility import Networks
 from tests.pipeline.garment.scenes import no_hand
+from training.landmarks import as_points
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,7 @@ def folder(tmp_path_factory):
     cv2.imwrite(str(path / "camera.jpg"), scene.frame[..., ::-1])
     cv2.imwrite(str(path / "render.png"), scene.render[..., [2, 1, 0, 3]])
     cv2.imwrite(str(path / "mask.png"), scene.mask)
-    names = ("x", "y", "z", "visibility")
-    landmarks = [dict(zip(names, map(float, point), strict=True)) for point in scene.landmarks]
-    (path / "pose.json").write_text(json.dumps({"landmarks": landmarks}))
+    (path / "pose.json").write_text(json.dumps({"landmarks": as_points(scene.landmarks)}))
     return path.parent
 
 

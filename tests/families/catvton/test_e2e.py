@@ -33,6 +33,7 @@ from tests.families.catvton.vectors import (
 )
 from tests.families.served import serving
 from tests.repository import REPOSITORY
+from training.landmarks import from_points
 
 pytestmark = pytest.mark.timeout(900)  # the export takes minutes on a busy machine
 
@@ -119,9 +120,7 @@ def test_the_pose_tells_what_is_painted_and_the_face_stays(wear):
     assert (answer["mode"], answer["mode_reason"], answer["mask_source"]) == ("ai_enhanced", None, "pose")
     assert answer["category"] == "tops"
     frame = frame_of(NAME)
-    marks = capture(NAME)["pose"]["landmarks"]
-    landmarks = np.float32([[mark[name] for name in ("x", "y", "z", "visibility")] for mark in marks])
-    pose = Pose(landmarks, (frame.shape[1], frame.shape[0]))
+    pose = Pose(from_points(capture(NAME)["pose"]["landmarks"]), (frame.shape[1], frame.shape[0]))
     head = pose.head.within((0, 0, *pose.size)) > 0
     assert np.array_equal(found[head], frame[head])
     torso = cv2.erode(pose.torso().astype(np.uint8), np.ones((15, 15), np.uint8)) > 0

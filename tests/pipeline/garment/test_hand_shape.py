@@ -13,6 +13,7 @@ from pipeline.garment.hand_view import HandView
 from pipeline.garment.pose import HANDS, Pose
 from pipeline.resize import size_of
 from serving.visible_garment import FOLDER, HANDS_FILE, open_hands
+from training.landmarks import from_points
 
 DATA = Path("tests/data/hand")
 
@@ -35,8 +36,7 @@ def hands():
 
 @pytest.fixture(scope="module")
 def landmarks():
-    points = json.loads((DATA / "pose.json").read_text())["landmarks"]
-    return np.array([[point[key] for key in ("x", "y", "z", "visibility")] for point in points], np.float32)
+    return from_points(json.loads((DATA / "pose.json").read_text())["landmarks"])
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.pipeline.garment.scenes import (
     photograph,
     transparent_render,
 )
+from training.landmarks import from_points
 
 NO_POSE = np.zeros((33, 4), np.float32)
 TRIALS = Path(__file__).parents[2] / "data" / "trials"
@@ -166,10 +167,9 @@ def test_a_wrong_input_is_named(run, wrong, error, says):
 
 def standing():
     """A portrait of a person, the jacket on a landscape canvas, and the pose: the fits differ widely."""
-    marks = json.loads((TRIALS / "portrait_pose.json").read_text())["landmarks"]
-    points = [[mark[name] for name in ("x", "y", "z", "visibility")] for mark in marks]
+    pose = from_points(json.loads((TRIALS / "portrait_pose.json").read_text())["landmarks"])
     canvas = cv2.imread(str(TRIALS / "portrait_canvas.png"), cv2.IMREAD_UNCHANGED)
-    return np.fromfile(TRIALS / "portrait.jpg", np.uint8), canvas, np.float32(points)
+    return np.fromfile(TRIALS / "portrait.jpg", np.uint8), canvas, pose
 
 
 @pytest.mark.parametrize("render_fit", ["auto", "body"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.garment.pose import Pose
 from pipeline.garment.region import CATEGORIES, region, resolved, wanted_points
 from tests.pipeline.garment.scenes import landmarks
+from training.landmarks import from_points
 
 SIZE = (300, 600)
 PORTRAIT = Path(__file__).parents[2] / "data" / "trials" / "portrait_pose.json"
@@ -163,8 +164,7 @@ def test_the_region_grows_with_the_frame():
 
 
 def test_a_portrait():
-    marks = json.loads(PORTRAIT.read_text())["landmarks"]
-    pose = np.float32([[mark[name] for name in ("x", "y", "z", "visibility")] for mark in marks])
+    pose = from_points(json.loads(PORTRAIT.read_text())["landmarks"])
     for category in CATEGORIES:
         assert region(Pose(pose, (720, 960)), category) is not None
 
